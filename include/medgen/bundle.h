@@ -1,0 +1,109 @@
+// A model on disk: a folder with model.pt (TorchScript), config.json, generation_config.json, the
+// tokenizer's files, MODEL_CARD.md and manifest.json, which holds the checksums of the others.
+// Nothing here runs a model or needs libtorch.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "medgen/model_config.h"
+#include "medgen/tokenizer.h"
+
+namespace medgen {
+
+struct BundleFile {
+  std::string name;        // a plain name inside the bundle's folder
+  std::string sha256;      // 64 lower-case hexadecimal digits
+  std::uint64_t size = 0;  // bytes
+};
+
+struct Manifest {
+  int format_version = 1;
+  std::string name;
+  std::string tool_version;    // of the medgen that wrote the bundle
+  std::string tokenizer_kind;  // Tokenizer::kind()
+  std::string dtype;           // how model.pt stores parameters: "fp32" or "fp16"
+  std::int64_t parameter_count = 0;
+  std::vector<BundleFile> files;  // every file of the bundle but the manifest, by name
+};
+
+// What generation_config.json sets; the rest is left to medgen's own defaults. Ranges are those of
+// SamplingParams and StoppingParams.
+struct GenerationDefaults {
+  std::optional<float> temperature;
+  std::optional<int> top_k;
+  std::optional<float> top_p;
+  std::optional<int> max_length;
+  std::optional<int> max_new_tokens;
+  std::optional<int> num_return_sequences;
+  std::optional<bool> do_sample;  // false is greedy
+};
+
+// Immutable, so safe to read from several threads.
+class Bundle {
+ public:
+  // Verifies everything that can be verified without running the model: the manifest, size and
+  // SHA-256 of every file, the configuration, the tokenizer and that its ids fit the model. Throws
+  // Error(kModel) naming the file, what was expected, what was found and the remedy.
+  static Bundle open(const std::filesystem::path& directory);
+
+  const std::filesystem::path& directory() const { return directory_; }
+  const std::string& name() const { return manifest_.name; }
+  const Manifest& manifest() const { return manifest_; }
+  const ModelConfig& config() const { return config_; }
+  const GenerationDefaults& generation_defaults() const { return generation_defaults_; }
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  std::shared_ptr<const Tokenizer> shared_tokenizer() const { return tokenizer_; }
+  std::filesystem::path model_pt() const { return directory_ / "model.pt"; }
+  const std::string& sha256() const;  // of model.pt
+  // The token that goes before every prompt, if tokenizer_config.json says `"add_bos_token": true`:
+  // config().bos_token_id.
+  std::optional<TokenId> prompt_prefix() const { return prompt_prefix_; }
+  std::string model_card() const;     // text from outside: may hold control characters
+
+ private:
+  Bundle() = default;
+
+  std::filesystem::path directory_;
+  Manifest manifest_;
+  ModelConfig config_;
+  GenerationDefaults generation_defaults_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  std::optional<TokenId> prompt_prefix_;
+};
+
+// Makes a bundle beside its final place, and moves it there when it is complete. Destroyed before
+// commit(), it leaves nothing behind. Call the add_ functions once each, write model_pt(), commit.
+class BundleWriter {
+ public:
+  // Throws Error(kUsage) if `directory` exists and is not empty, unless `replace` and it is a
+  // bundle.
+  explicit BundleWriter(const std::filesystem::path& directory, bool replace = false);
+  BundleWriter(BundleWriter&&) noexcept;
+  ~BundleWriter();
+
+  const std::filesystem::path& staging() const;
+  std::filesystem::path model_pt() const { return staging() / "model.pt"; }
+
+  void add_config(const ModelConfig& config);
+  // `tokenizer` is what load_tokenizer() takes. Throws Error(kModel) if it has more ids than the
+  // model of add_config(), which comes first.
+  void add_tokenizer(const std::filesystem::path& tokenizer);
+  // A Hugging Face generation_config.json; "" for one without settings. Throws Error(kModel).
+  void add_generation_config(std::string_view json);
+  void add_model_card(std::string_view markdown);
+
+  // Computes the checksums, writes the manifest and renames. `dtype` as in Manifest.
+  void commit(const std::string& name, const std::string& dtype);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace medgen

@@ -1,0 +1,28 @@
+// The one exception type of medgen. Its code says which exit status a program should end with.
+// The library never prints and never exits; callers catch this and decide.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace medgen {
+
+enum class ErrorCode {
+  kRuntime = 1,  // something failed while running: I/O, memory, a full disk
+  kUsage = 2,    // the caller asked for something that is not allowed
+  kModel = 3,    // a model, bundle or tokenizer that cannot be used
+};
+
+// A message says what happened, the value, what is allowed and what to do. It never quotes a prompt
+// or generated text.
+class Error : public std::runtime_error {
+ public:
+  Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  ErrorCode code() const { return code_; }
+  int exit_status() const { return static_cast<int>(code_); }
+
+ private:
+  ErrorCode code_;
+};
+
+}  // namespace medgen

@@ -1,0 +1,54 @@
+// Text to token ids and back. Implementations: GPT-2 byte-level BPE and SentencePiece.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace medgen {
+
+using TokenId = std::int32_t;
+
+enum class Specials { kAsText, kParse };  // how encode() treats spellings like "<|endoftext|>"
+
+// Immutable after construction, so every member function is safe to call from several threads.
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+
+  // Ids of `text`, without BOS or EOS. Throws Error(kUsage) naming the byte offset if `text` is not
+  // valid UTF-8.
+  virtual std::vector<TokenId> encode(std::string_view text,
+                                      Specials specials = Specials::kAsText) const = 0;
+
+  // Text of a whole sequence: decode(encode(text)) == text. Where ids do not add up to UTF-8 the
+  // broken bytes become U+FFFD. Throws Error(kUsage) for an id outside [0, vocab_size()).
+  virtual std::string decode(std::span<const TokenId> ids) const = 0;
+
+  // The bytes that one token adds when it follows other text; may be part of a UTF-8 character.
+  // Empty for control tokens such as SentencePiece's <s>.
+  virtual std::string token_bytes(TokenId id) const = 0;
+
+  // The token as the vocabulary spells it ("Ġfever", "▁fever", "<0x0A>").
+  virtual std::string piece(TokenId id) const = 0;
+
+  virtual int vocab_size() const = 0;
+  virtual std::optional<TokenId> bos_id() const = 0;
+  virtual std::optional<TokenId> eos_id() const = 0;
+  virtual std::string_view kind() const = 0;  // "gpt2-bpe" or "sentencepiece"
+};
+
+// Opens a folder that holds `tokenizer.model` (SentencePiece), `vocab.json` + `merges.txt`, or a
+// byte-level BPE `tokenizer.json`; or one of those files itself (a `.model` or `.json` file).
+// Throws Error(kModel) that says what was looked for and what is wrong.
+std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& path);
+
+// The files load_tokenizer() reads for `path`, in a fixed order, for copying into a bundle.
+std::vector<std::filesystem::path> tokenizer_files(const std::filesystem::path& path);
+
+}  // namespace medgen

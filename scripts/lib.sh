@@ -1,0 +1,63 @@
+# Shared by the scripts: what must be installed, and how a preset is built.
+# Sourced, not run. Everything it says goes to standard error; standard input is left for the program.
+# shellcheck shell=bash
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+build_packages=(build-essential cmake ninja-build pkg-config libtorch-dev libopenblas0-pthread
+  libsentencepiece-dev libcli11-dev nlohmann-json3-dev libspdlog-dev libpcre2-dev libssl-dev libzstd-dev)
+# shellcheck disable=SC2034  # used by scripts/test
+test_packages=("${build_packages[@]}" libgtest-dev libgmock-dev)
+
+say() { printf '%s\n' "$*" >&2; }
+
+# The id and version of this system, such as "debian 12".
+system_name() {
+  local os_release=${MEDGEN_OS_RELEASE:-/etc/os-release}
+  # shellcheck disable=SC1090
+  [ -r "$os_release" ] && (. "$os_release" && printf '%s %s' "${ID:-unknown}" "${VERSION_ID:-}")
+}
+
+missing_packages() {
+  local package
+  for package in "$@"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf '%s\n' "$package"
+  done
+}
+
+# Installs what is missing of the packages named, or says what is needed and fails.
+install_packages() {
+  local system missing as_root=()
+  system=$(system_name) || system=unknown
+  if [ "$system" != "debian 12" ]; then
+    say "This is ${system}, and medgen's scripts know how to install packages on Debian 12 only."
+    say "Needed, under Debian's names: $*"
+    say "With these in place: cmake --preset release && cmake --build --preset release"
+    return 1
+  fi
+  mapfile -t missing < <(missing_packages "$@")
+  [ ${#missing[@]} -eq 0 ] && return 0
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+      say "Packages are missing, and this user can neither install them nor use sudo. As root, run:"
+      say "  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+      return 1
+    fi
+    as_root=(sudo)
+  fi
+  say "Installing: ${missing[*]}"
+  # Standard input may hold the prompt: nothing here may read it.
+  "${as_root[@]}" apt-get update </dev/null >&2 &&
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -y --no-install-recommends "${missing[@]}" </dev/null >&2 && return 0
+  say "Installing failed. By hand, as root:"
+  say "  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+  return 1
+}
+
+# Configures and builds a preset, saying little unless something fails.
+build_preset() {
+  local preset=$1
+  shift
+  (cd "$root" && cmake --preset "$preset" && cmake --build --preset "$preset" "$@") </dev/null >&2
+}

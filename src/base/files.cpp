@@ -1,0 +1,252 @@
+// See the header. POSIX calls rather than streams: they say why they failed, and can flush.
+#include "base/files.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace medgen {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string reason(int error) { return std::system_category().message(error); }
+
+[[noreturn]] void fail(ErrorCode code, const std::string& what, const fs::path& path,
+                       const std::string& why) {
+  throw Error(code, "cannot " + what + " " + path.string() + ": " + why);
+}
+
+[[noreturn]] void fail_write(const fs::path& path, int error) {
+  std::string why = reason(error);
+  if (error == ENOSPC || error == EDQUOT) why += "; free some space or choose another place";
+  fail(ErrorCode::kRuntime, "write", path, why);
+}
+
+// Closes on every way out.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+  // Some file systems report a failed write only here.
+  int close() { return ::close(std::exchange(fd_, -1)); }
+
+ private:
+  int fd_;
+};
+
+struct stat checked_stat(const Descriptor& file, const fs::path& path, ErrorCode code) {
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) fail(code, "read", path, reason(errno));
+  if (S_ISDIR(status.st_mode)) fail(code, "read", path, "it is a folder; a file is expected");
+  if (S_ISBLK(status.st_mode)) fail(code, "read", path, "it is a device; a file is expected");
+  return status;
+}
+
+[[noreturn]] void fail_too_large(ErrorCode code, const fs::path& path, std::uint64_t max_bytes) {
+  fail(code, "read", path,
+       "it holds more than the " + std::to_string(max_bytes) + " bytes allowed for such a file");
+}
+
+Descriptor open_to_read(const fs::path& path, ErrorCode code) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) fail(code, "read", path, reason(errno));
+  return Descriptor(fd);
+}
+
+std::size_t read_some(const Descriptor& file, char* buffer, std::size_t size, const fs::path& path,
+                      ErrorCode code) {
+  while (true) {
+    const ssize_t got = ::read(file.get(), buffer, size);
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno != EINTR) fail(code, "read", path, reason(errno));
+  }
+}
+
+void write_all(const Descriptor& file, std::string_view content, const fs::path& path) {
+  while (!content.empty()) {
+    const ssize_t put = ::write(file.get(), content.data(), content.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) fail_write(path, errno);
+    content.remove_prefix(static_cast<std::size_t>(put));
+  }
+}
+
+// EINVAL and ENOTSUP: a pipe, a device or a file system without the notion.
+void flush(const Descriptor& file, const fs::path& path) {
+  if (::fsync(file.get()) != 0 && errno != EINVAL && errno != ENOTSUP) fail_write(path, errno);
+}
+
+void flush_path(const fs::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) fail_write(path, errno);
+  flush(Descriptor(fd), path);
+}
+
+fs::path parent_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+// What a file is called while it is written; something unique is to follow.
+std::string hidden_name(const fs::path& path) {
+  std::string name = ".";
+  name += path.filename().string();
+  return name + ".new-";
+}
+
+// Calls `fill` with a new file and flushes it; leaves nothing behind if that throws.
+template <typename Fill>
+void write_new(const fs::path& path, Fill fill) {
+  const bool existed = ::access(path.c_str(), F_OK) == 0;
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd < 0) fail_write(path, errno);
+  try {
+    Descriptor file(fd);
+    fill(file);
+    flush(file, path);
+    if (file.close() != 0) fail_write(path, errno);
+  } catch (...) {
+    if (!existed) ::unlink(path.c_str());
+    throw;
+  }
+}
+
+}  // namespace
+
+std::string read_file(const fs::path& path, std::uint64_t max_bytes, ErrorCode code) {
+  const Descriptor file = open_to_read(path, code);
+  const struct stat status = checked_stat(file, path, code);
+  const auto size = static_cast<std::uint64_t>(std::max<off_t>(status.st_size, 0));
+  if (size > max_bytes) fail_too_large(code, path, max_bytes);
+  std::string content;
+  content.reserve(size);
+  std::vector<char> buffer(1U << 16U);
+  while (const std::size_t got = read_some(file, buffer.data(), buffer.size(), path, code)) {
+    content.append(buffer.data(), got);
+    if (content.size() > max_bytes) fail_too_large(code, path, max_bytes);
+  }
+  return content;
+}
+
+MappedFile::MappedFile(const fs::path& path, ErrorCode code) {
+  const Descriptor file = open_to_read(path, code);
+  const struct stat status = checked_stat(file, path, code);
+  if (!S_ISREG(status.st_mode)) fail(code, "read", path, "it is not a regular file");
+  size_ = static_cast<std::size_t>(status.st_size);
+  if (size_ == 0) return;
+  void* data = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (data == MAP_FAILED) fail(code, "map", path, reason(errno));
+  data_ = static_cast<const char*>(data);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<char*>(data_), size_);
+}
+
+void write_file(const fs::path& path, std::string_view content) {
+  write_new(path, [&](const Descriptor& file) { write_all(file, content, path); });
+}
+
+void write_file_atomically(const fs::path& path, std::string_view content) {
+  fs::path aside = path;
+  aside.replace_filename(hidden_name(path) + std::to_string(::getpid()));
+  write_file(aside, content);
+  if (::rename(aside.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    ::unlink(aside.c_str());
+    fail_write(path, error);
+  }
+  flush_path(parent_of(path));
+}
+
+void copy_file_flushed(const fs::path& from, const fs::path& to, ErrorCode code) {
+  const Descriptor source = open_to_read(from, code);
+  if (!S_ISREG(checked_stat(source, from, code).st_mode)) {
+    fail(code, "copy", from, "it is not a regular file");
+  }
+  write_new(to, [&](const Descriptor& file) {
+    std::vector<char> buffer(1U << 20U);
+    while (const std::size_t got = read_some(source, buffer.data(), buffer.size(), from, code)) {
+      write_all(file, {buffer.data(), got}, to);
+    }
+  });
+}
+
+StagedDirectory::StagedDirectory(const fs::path& target, Existing existing) : existing_(existing) {
+  std::error_code error;
+  // A link is followed, so that the folder it names is what gets replaced.
+  target_ = fs::weakly_canonical(target, error);
+  if (error || target_.empty()) target_ = fs::absolute(target);
+  if (!target_.has_filename()) target_ = target_.parent_path();  // "out/"
+  const fs::file_status status = fs::status(target_, error);
+  if (fs::exists(status)) {
+    if (!fs::is_directory(status)) {
+      fail(ErrorCode::kUsage, "write to", target,
+           "it exists and is not a folder; choose another name");
+    }
+    if (existing == Existing::kRefuse && !fs::is_empty(target_, error)) {
+      fail(ErrorCode::kUsage, "write to", target,
+           "it exists already; remove it, choose another name or ask for it to be replaced");
+    }
+  }
+  const fs::path parent = parent_of(target_);
+  fs::create_directories(parent, error);
+  if (error) fail(ErrorCode::kRuntime, "create", parent, error.message());
+  std::string name = (parent / (hidden_name(target_) + "XXXXXX")).string();
+  if (::mkdtemp(name.data()) == nullptr) fail(ErrorCode::kRuntime, "create", name, reason(errno));
+  staging_ = name;
+  ::chmod(staging_.c_str(), 0755);  // mkdtemp's 0700 would keep a shared model to its maker
+}
+
+StagedDirectory::~StagedDirectory() {
+  std::error_code ignored;
+  if (!committed_) fs::remove_all(staging_, ignored);
+}
+
+void StagedDirectory::commit() {
+  for (const auto& entry : fs::recursive_directory_iterator(staging_)) {
+    if (entry.is_regular_file()) flush_path(entry.path());
+  }
+  flush_path(staging_);
+  std::error_code error;
+  const bool occupied = fs::is_directory(target_, error) && !fs::is_empty(target_, error);
+  if (occupied && existing_ == Existing::kRefuse) fail_write(target_, EEXIST);
+  if (occupied) {
+    // One step where the kernel and file system have it: there is no moment without a folder.
+    if (::renameat2(AT_FDCWD, staging_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) != 0) {
+      const fs::path old = staging_.string() + "-old";
+      if (::rename(target_.c_str(), old.c_str()) != 0) fail_write(target_, errno);
+      if (::rename(staging_.c_str(), target_.c_str()) != 0) {
+        const int failure = errno;
+        if (::rename(old.c_str(), target_.c_str()) != 0) fail_write(old, errno);
+        fail_write(target_, failure);
+      }
+      fs::rename(old, staging_, error);
+    }
+    fs::remove_all(staging_, error);
+  } else if (::rename(staging_.c_str(), target_.c_str()) != 0) {
+    fail_write(target_, errno);
+  }
+  committed_ = true;
+  flush_path(parent_of(target_));
+}
+
+}  // namespace medgen

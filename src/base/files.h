@@ -1,0 +1,75 @@
+// Files in whole: read with a limit, mapped, and written so that nobody ever sees half of one.
+// Knows nothing of what is inside.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "medgen/error.h"
+
+namespace medgen {
+
+// The whole content. Directories, block devices and anything longer than `max_bytes` (an endless
+// device too) are refused. Throws Error(code) with the path and the reason.
+std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes,
+                      ErrorCode code = ErrorCode::kRuntime);
+
+// A regular file as read-only memory, for as long as the object lives.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::filesystem::path& path, ErrorCode code = ErrorCode::kRuntime);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  MappedFile& operator=(MappedFile&&) = delete;
+  ~MappedFile();
+
+  std::string_view bytes() const { return {data_, size_}; }
+
+ private:
+  const char* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+// Writes and flushes to the disk; on failure the file is removed if this call made it. Throws
+// Error(kRuntime) naming the path and the reason ("No space left on device").
+void write_file(const std::filesystem::path& path, std::string_view content);
+
+// The same, but `path` holds either its old content or the new one, whatever happens in between.
+void write_file_atomically(const std::filesystem::path& path, std::string_view content);
+
+// Copies a regular file, with the same errors. `code` is for a source that cannot be read.
+void copy_file_flushed(const std::filesystem::path& from, const std::filesystem::path& to,
+                       ErrorCode code = ErrorCode::kRuntime);
+
+// A folder that appears under its name only when it is complete: it is filled as a hidden sibling
+// of `target` and renamed by commit(). Without a commit the destructor removes it.
+class StagedDirectory {
+ public:
+  enum class Existing { kRefuse, kReplace };
+
+  // Throws Error(kUsage) if `target` exists (an empty folder does not count) and is not to be
+  // replaced, or is not a folder; Error(kRuntime) if the sibling cannot be made.
+  explicit StagedDirectory(const std::filesystem::path& target,
+                           Existing existing = Existing::kRefuse);
+  StagedDirectory(const StagedDirectory&) = delete;
+  StagedDirectory& operator=(const StagedDirectory&) = delete;
+  ~StagedDirectory();
+
+  const std::filesystem::path& path() const { return staging_; }
+  const std::filesystem::path& target() const { return target_; }
+
+  // Flushes the files and renames. What stood there before is removed only after the rename.
+  void commit();
+
+ private:
+  std::filesystem::path target_;
+  std::filesystem::path staging_;
+  Existing existing_;
+  bool committed_ = false;
+};
+
+}  // namespace medgen

@@ -1,0 +1,147 @@
+// See medgen/bundle.h. Trusts nothing it reads: a bundle may be damaged, incomplete or hostile.
+#include "medgen/bundle.h"
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "base/sha256.h"
+#include "bundle/config.h"
+#include "bundle/json_text.h"
+#include "bundle/manifest.h"
+#include "medgen/error.h"
+
+namespace medgen {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kMaxTextBytes = 16U << 20U;
+constexpr const char* kGetAgain = "; get the bundle again or convert the model again";
+
+[[noreturn]] void fail(const std::string& message) { throw Error(ErrorCode::kModel, message); }
+
+bool is_file(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
+}
+
+void require_bundle(const fs::path& directory) {
+  std::error_code ignored;
+  const std::string shown = directory.string();
+  if (!fs::exists(directory, ignored)) {
+    fail("there is no model at " + shown + "; give the folder of a bundle");
+  }
+  if (!fs::is_directory(directory, ignored)) {
+    fail(shown + " is not a folder; a bundle is one, with a manifest.json in it");
+  }
+  if (is_file(directory / "manifest.json")) return;
+  if (is_file(directory / "config.json")) {
+    fail(shown +
+         " is not a bundle (it has no manifest.json) but looks like a Hugging Face checkpoint; "
+         "make a bundle of it with: medgen convert " +
+         shown + " OUT_DIR");
+  }
+  fail(shown +
+       " is not a bundle: it has no manifest.json; give the folder that \"medgen convert\" or "
+       "\"medgen train\" wrote");
+}
+
+void verify_file(const fs::path& directory, const BundleFile& file) {
+  const fs::path path = directory / file.name;
+  if (!is_file(path)) {
+    fail(path.string() + " is missing, though manifest.json lists it" + kGetAgain);
+  }
+  const std::uint64_t size = fs::file_size(path);
+  if (size != file.size) {
+    fail(path.string() + " has " + std::to_string(size) + " bytes; manifest.json expects " +
+         std::to_string(file.size) + kGetAgain);
+  }
+  const std::string found = sha256_of_file(path, ErrorCode::kModel);
+  if (found != file.sha256) {
+    fail(path.string() + " has SHA-256 " + found + "; manifest.json expects " + file.sha256 +
+         ", so the file was changed or damaged" + kGetAgain);
+  }
+}
+
+// A tokenizer file that the manifest does not vouch for must not be what the model's text depends
+// on.
+void require_listed(const fs::path& directory, const Manifest& manifest) {
+  for (const fs::path& path : tokenizer_files(directory)) {
+    const std::string name = path.filename().string();
+    if (std::none_of(manifest.files.begin(), manifest.files.end(),
+                     [&](const BundleFile& file) { return file.name == name; })) {
+      fail(path.string() +
+           " would be read as the tokenizer but is not listed in manifest.json; remove "
+           "it" +
+           kGetAgain);
+    }
+  }
+}
+
+std::optional<TokenId> read_prompt_prefix(const fs::path& tokenizer_config,
+                                          const ModelConfig& config) {
+  const nlohmann::json settings = read_json_object(tokenizer_config);
+  const auto found = settings.find("add_bos_token");
+  if (found == settings.end() || found->is_null() || *found == false) return std::nullopt;
+  if (*found != true) {
+    fail(tokenizer_config.string() + ": add_bos_token is " + found->dump() +
+         "; it must be true or false");
+  }
+  if (!config.bos_token_id) {
+    fail(tokenizer_config.string() + ": add_bos_token is true but config.json has no bos_token_id");
+  }
+  return config.bos_token_id;
+}
+
+}  // namespace
+
+Bundle Bundle::open(const fs::path& directory) {
+  require_bundle(directory);
+  const auto text = [&](const char* name) {
+    return read_file(directory / name, kMaxTextBytes, ErrorCode::kModel);
+  };
+  const auto path_of = [&](const char* name) { return (directory / name).string(); };
+
+  Bundle bundle;
+  bundle.directory_ = directory;
+  bundle.manifest_ = parse_manifest(text("manifest.json"), path_of("manifest.json"));
+  for (const BundleFile& file : bundle.manifest_.files) verify_file(directory, file);
+  bundle.config_ = parse_config(text("config.json"), path_of("config.json"));
+  bundle.generation_defaults_ =
+      parse_generation_defaults(text("generation_config.json"), path_of("generation_config.json"));
+  const std::int64_t expected = bundle.config_.parameter_count();
+  if (bundle.manifest_.parameter_count != expected) {
+    fail(path_of("manifest.json") + ": parameter_count is " +
+         std::to_string(bundle.manifest_.parameter_count) + " but config.json describes " +
+         std::to_string(expected) + kGetAgain);
+  }
+  require_listed(directory, bundle.manifest_);
+  bundle.tokenizer_ = load_tokenizer(directory);
+  if (bundle.tokenizer_->kind() != bundle.manifest_.tokenizer_kind) {
+    fail(path_of("manifest.json") + ": tokenizer_kind is \"" + bundle.manifest_.tokenizer_kind +
+         "\" but the tokenizer's files are of kind \"" + std::string(bundle.tokenizer_->kind()) +
+         "\"" + kGetAgain);
+  }
+  if (bundle.tokenizer_->vocab_size() > bundle.config_.vocab_size) {
+    fail(directory.string() + ": the tokenizer has " +
+         std::to_string(bundle.tokenizer_->vocab_size()) + " ids but the model (vocab_size in " +
+         "config.json) only " + std::to_string(bundle.config_.vocab_size) +
+         "; convert the model again with the tokenizer it was trained with");
+  }
+  if (is_file(directory / "tokenizer_config.json")) {
+    bundle.prompt_prefix_ = read_prompt_prefix(directory / "tokenizer_config.json", bundle.config_);
+  }
+  return bundle;
+}
+
+const std::string& Bundle::sha256() const {
+  return std::find_if(manifest_.files.begin(), manifest_.files.end(),
+                      [](const BundleFile& file) { return file.name == "model.pt"; })
+      ->sha256;
+}
+
+std::string Bundle::model_card() const {
+  return read_file(directory_ / "MODEL_CARD.md", kMaxTextBytes, ErrorCode::kModel);
+}
+
+}  // namespace medgen

@@ -1,0 +1,124 @@
+// BundleWriter of medgen/bundle.h. Does not know where weights come from: model.pt is written by
+// the caller.
+#include <algorithm>
+
+#include "base/files.h"
+#include "base/sha256.h"
+#include "bundle/config.h"
+#include "bundle/manifest.h"
+#include "medgen/bundle.h"
+#include "medgen/error.h"
+
+#ifndef MEDGEN_VERSION
+#define MEDGEN_VERSION "unknown"
+#endif
+
+namespace medgen {
+namespace {
+
+namespace fs = std::filesystem;
+
+// --replace must not be able to remove a folder that somebody keeps other things in.
+StagedDirectory::Existing existing_rule(const fs::path& directory, bool replace) {
+  if (!replace) return StagedDirectory::Existing::kRefuse;
+  std::error_code ignored;
+  if (fs::is_directory(directory, ignored) && !fs::is_empty(directory, ignored) &&
+      !fs::is_regular_file(directory / "manifest.json", ignored)) {
+    throw Error(ErrorCode::kUsage, directory.string() +
+                                       " is not a bundle (it has no manifest.json), so it is not "
+                                       "replaced; choose another name or remove it yourself");
+  }
+  return StagedDirectory::Existing::kReplace;
+}
+
+// A tokenizer given as a file of any name gets the name that load_tokenizer() looks for in a
+// folder.
+std::string name_in_bundle(const fs::path& given, const fs::path& file) {
+  std::error_code ignored;
+  if (fs::is_directory(given, ignored) || file.filename() != given.filename()) {
+    return file.filename().string();
+  }
+  return file.extension() == ".model"      ? "tokenizer.model"
+         : file.filename() == "vocab.json" ? "vocab.json"
+                                           : "tokenizer.json";
+}
+
+}  // namespace
+
+struct BundleWriter::State {
+  State(const fs::path& directory, bool replace)
+      : folder(directory, existing_rule(directory, replace)) {}
+  StagedDirectory folder;
+  ModelConfig config;
+  std::string tokenizer_kind;
+};
+
+BundleWriter::BundleWriter(const fs::path& directory, bool replace)
+    : state_(std::make_unique<State>(directory, replace)) {}
+BundleWriter::BundleWriter(BundleWriter&&) noexcept = default;
+BundleWriter::~BundleWriter() = default;
+
+const fs::path& BundleWriter::staging() const { return state_->folder.path(); }
+
+void BundleWriter::add_config(const ModelConfig& config) {
+  validate(config);
+  state_->config = config;
+  write_file(staging() / "config.json", config_to_json(config));
+}
+
+void BundleWriter::add_tokenizer(const fs::path& tokenizer) {
+  const std::vector<fs::path> files = tokenizer_files(tokenizer);
+  for (const fs::path& file : files) {
+    copy_file_flushed(file, staging() / name_in_bundle(tokenizer, file), ErrorCode::kModel);
+  }
+  // medgen does not need these, but a Python tokenizer of the same folder does.
+  for (const char* name :
+       {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"}) {
+    const fs::path beside = tokenizer / name;
+    std::error_code ignored;
+    if (fs::is_regular_file(beside, ignored) && !fs::exists(staging() / name, ignored)) {
+      copy_file_flushed(beside, staging() / name, ErrorCode::kModel);
+    }
+  }
+  const auto loaded = load_tokenizer(staging());
+  if (loaded->vocab_size() > state_->config.vocab_size) {
+    throw Error(ErrorCode::kModel, "the tokenizer " + tokenizer.string() + " has " +
+                                       std::to_string(loaded->vocab_size()) +
+                                       " ids but the model's vocab_size is " +
+                                       std::to_string(state_->config.vocab_size) +
+                                       "; give the tokenizer that the model was trained with");
+  }
+  state_->tokenizer_kind = loaded->kind();
+}
+
+void BundleWriter::add_generation_config(std::string_view json) {
+  if (json.empty()) json = "{}\n";
+  parse_generation_defaults(json, "generation_config.json");
+  write_file(staging() / "generation_config.json", json);
+}
+
+void BundleWriter::add_model_card(std::string_view markdown) {
+  write_file(staging() / "MODEL_CARD.md", markdown);
+}
+
+void BundleWriter::commit(const std::string& name, const std::string& dtype) {
+  Manifest manifest;
+  manifest.format_version = kBundleFormatVersion;
+  manifest.name = name;
+  manifest.tool_version = MEDGEN_VERSION;
+  manifest.tokenizer_kind = state_->tokenizer_kind;
+  manifest.dtype = dtype;
+  manifest.parameter_count = state_->config.parameter_count();
+  for (const auto& entry : fs::directory_iterator(staging())) {
+    manifest.files.push_back({entry.path().filename().string(), sha256_of_file(entry.path()),
+                              static_cast<std::uint64_t>(entry.file_size())});
+  }
+  std::sort(manifest.files.begin(), manifest.files.end(),
+            [](const BundleFile& a, const BundleFile& b) { return a.name < b.name; });
+  const std::string text = manifest_to_json(manifest);
+  parse_manifest(text, "the new manifest.json");  // a part that was not added is noticed here
+  write_file(staging() / "manifest.json", text);
+  state_->folder.commit();
+}
+
+}  // namespace medgen

@@ -1,0 +1,23 @@
+// manifest.json and generation_config.json: text to and from the structs of medgen/bundle.h.
+// Touches no other file.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "medgen/bundle.h"
+
+namespace medgen {
+
+inline constexpr int kBundleFormatVersion = 1;
+
+// `source` is how messages call the text. Both throw Error(kModel) naming source, key and value.
+Manifest parse_manifest(std::string_view json, const std::string& source);
+GenerationDefaults parse_generation_defaults(std::string_view json, const std::string& source);
+
+std::string manifest_to_json(const Manifest& manifest);
+
+// Whether `name` is one component that stays in its folder.
+bool is_plain_file_name(std::string_view name);
+
+}  // namespace medgen

@@ -1,0 +1,26 @@
+// Which tensor of somebody else's GPT-2 is which parameter of ours. Knows names and shapes, not
+// values.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "bundle/config.h"
+
+namespace medgen {
+
+struct ParameterSources {
+  std::map<std::string, std::string> stored_name;  // of each of our parameters
+  bool has_lm_head = false;  // there is an lm_head.weight, whether or not the model is tied
+};
+
+// `stored` is all that the checkpoint holds. Names may carry a "transformer." prefix, or none, or
+// one of a wrapping module; the mask buffers "attn.bias" and "attn.masked_bias" are passed over.
+// Throws Error(kModel), naming the tensor, if one is missing, unknown, there twice or of another
+// shape than `config` implies. `source` is how messages call the checkpoint.
+ParameterSources match_parameters(const ModelConfig& config,
+                                  const std::vector<ParameterSpec>& stored,
+                                  const std::string& source);
+
+}  // namespace medgen

@@ -1,0 +1,236 @@
+// See the header. A file is checked as the reference implementation does: tensors fill the data
+// part without holes or overlaps, so a truncated or patched file is noticed before a tensor is
+// read.
+#include "bundle/safetensors.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <set>
+
+#include "bundle/json_text.h"
+#include "bundle/manifest.h"
+
+namespace medgen {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+static_assert(std::endian::native == std::endian::little, "safetensors data is little-endian");
+
+constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the reference's limit
+
+[[noreturn]] void fail(const std::string& message) { throw Error(ErrorCode::kModel, message); }
+
+std::uint64_t element_bytes(const std::string& dtype, const std::string& where) {
+  static const std::map<std::string, std::uint64_t> kBytes = {
+      {"F64", 8}, {"I64", 8}, {"U64", 8},  {"F32", 4},     {"I32", 4},
+      {"U32", 4}, {"F16", 2}, {"BF16", 2}, {"I16", 2},     {"U16", 2},
+      {"I8", 1},  {"U8", 1},  {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
+  const auto found = kBytes.find(dtype);
+  if (found == kBytes.end()) {
+    fail(where + " has dtype \"" + dtype.substr(0, 40) + "\"; supported are F32, F16 and BF16");
+  }
+  return found->second;
+}
+
+struct Entry {
+  std::string name;
+  Safetensors::Tensor tensor;
+  std::uint64_t begin = 0;  // bytes from the start of the data part
+  std::uint64_t end = 0;
+};
+
+std::vector<std::uint64_t> whole_numbers(const json& value, const std::string& what) {
+  std::vector<std::uint64_t> numbers;
+  if (!value.is_array()) fail(what + " is not a list");
+  for (const json& number : value) {
+    if (!number.is_number_unsigned() ||
+        number.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max()) {
+      fail(what + " holds something that is not a whole number of 0 or more");
+    }
+    numbers.push_back(number.get<std::uint64_t>());
+  }
+  return numbers;
+}
+
+Entry parse_entry(const std::string& name, const json& description, std::string_view data,
+                  const std::string& file) {
+  const std::string where = file + ": tensor \"" + name + "\"";
+  if (!description.is_object() || !description.contains("dtype") ||
+      !description.contains("shape") || !description.contains("data_offsets") ||
+      !description["dtype"].is_string()) {
+    fail(where + " lacks dtype, shape or data_offsets in the header");
+  }
+  Entry entry;
+  entry.name = name;
+  entry.tensor.file = file;
+  entry.tensor.dtype = description["dtype"].get<std::string>();
+  std::uint64_t bytes = element_bytes(entry.tensor.dtype, where);
+  for (const std::uint64_t size : whole_numbers(description["shape"], where + ": shape")) {
+    entry.tensor.shape.push_back(static_cast<std::int64_t>(size));
+    if (size != 0 && bytes > std::numeric_limits<std::int64_t>::max() / size) {
+      fail(where + " has a shape of more bytes than can be counted");
+    }
+    bytes *= size;
+  }
+  const auto offsets = whole_numbers(description["data_offsets"], where + ": data_offsets");
+  if (offsets.size() != 2 || offsets[0] > offsets[1]) {
+    fail(where + ": data_offsets must be [begin, end] with begin at most end");
+  }
+  entry.begin = offsets[0];
+  entry.end = offsets[1];
+  if (entry.end > data.size()) {
+    fail(where + " ends at byte " + std::to_string(entry.end) + " but the file has only " +
+         std::to_string(data.size()) + " bytes of data: it is truncated, get it again");
+  }
+  if (entry.end - entry.begin != bytes) {
+    fail(where + " has " + std::to_string(entry.end - entry.begin) +
+         " bytes; its shape and dtype need " + std::to_string(bytes));
+  }
+  entry.tensor.bytes = data.substr(entry.begin, bytes);
+  return entry;
+}
+
+// Ordered by place, each must begin where the one before ended.
+void check_layout(std::vector<Entry>& entries, std::uint64_t data_bytes, const std::string& file) {
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
+  std::uint64_t place = 0;
+  for (const Entry& entry : entries) {
+    if (entry.begin != place) {
+      fail(file + ": tensor \"" + entry.name + "\" begins at byte " + std::to_string(entry.begin) +
+           " of the data, where " + std::to_string(place) + " is expected: tensors " +
+           (entry.begin < place ? "overlap" : "leave a hole") + ", the file is damaged");
+    }
+    place = entry.end;
+  }
+  if (place != data_bytes) {
+    fail(file + ": its tensors end at byte " + std::to_string(place) + " of " +
+         std::to_string(data_bytes) + " bytes of data, the file is damaged");
+  }
+}
+
+std::vector<Entry> parse_file(std::string_view bytes, const std::string& file) {
+  std::uint64_t header_bytes = 0;
+  if (bytes.size() < sizeof header_bytes) {
+    fail(file + " is too short for a safetensors file (" + std::to_string(bytes.size()) +
+         " bytes); get it again");
+  }
+  std::memcpy(&header_bytes, bytes.data(), sizeof header_bytes);
+  bytes.remove_prefix(sizeof header_bytes);
+  if (header_bytes > kMaxHeaderBytes || header_bytes > bytes.size()) {
+    fail(file + " announces a header of " + std::to_string(header_bytes) + " bytes but only " +
+         std::to_string(std::min<std::uint64_t>(bytes.size(), kMaxHeaderBytes)) +
+         " are there or allowed: it is truncated or not a safetensors file");
+  }
+  const json header =
+      parse_json_object(bytes.substr(0, header_bytes), file + " (its safetensors header)");
+  const std::string_view data = bytes.substr(header_bytes);
+  std::vector<Entry> entries;
+  for (const auto& [name, description] : header.items()) {
+    if (name != "__metadata__") entries.push_back(parse_entry(name, description, data, file));
+  }
+  check_layout(entries, data.size(), file);
+  return entries;
+}
+
+float half_to_float(std::uint16_t half) {
+  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000U) << 16U;
+  const std::uint32_t exponent = (half >> 10U) & 0x1FU;
+  const std::uint32_t fraction = half & 0x3FFU;
+  if (exponent == 0) {  // zero or subnormal: fraction * 2^-24
+    const float magnitude = static_cast<float>(fraction) * 0x1p-24F;
+    return sign != 0 ? -magnitude : magnitude;
+  }
+  const std::uint32_t wide = exponent == 31 ? 255 : exponent + 112;
+  return std::bit_cast<float>(sign | (wide << 23U) | (fraction << 13U));
+}
+
+template <typename Stored, typename Convert>
+std::vector<float> convert(std::string_view bytes, Convert to_float) {
+  std::vector<float> values(bytes.size() / sizeof(Stored));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    Stored stored;
+    std::memcpy(&stored, bytes.data() + i * sizeof stored, sizeof stored);
+    values[i] = to_float(stored);
+  }
+  return values;
+}
+
+}  // namespace
+
+Safetensors Safetensors::open(const fs::path& path) {
+  Safetensors result;
+  if (path.extension() == ".json") {
+    result.add_shards(path);
+  } else {
+    result.add_file(path);
+  }
+  return result;
+}
+
+void Safetensors::add_file(const fs::path& path) {
+  files_.emplace_back(path, ErrorCode::kModel);
+  for (Entry& entry : parse_file(files_.back().bytes(), path.string())) {
+    if (!tensors_.emplace(entry.name, std::move(entry.tensor)).second) {
+      fail(path.string() + ": tensor \"" + entry.name + "\" is in another shard too");
+    }
+  }
+}
+
+void Safetensors::add_shards(const fs::path& index) {
+  const json object = read_json_object(index);
+  const auto map = object.find("weight_map");
+  if (map == object.end() || !map->is_object()) {
+    fail(index.string() + " has no weight_map; a sharded checkpoint's index must have one");
+  }
+  std::set<std::string> shards;
+  for (const auto& [name, shard] : map->items()) {
+    if (!shard.is_string() || !is_plain_file_name(shard.get<std::string>())) {
+      fail(index.string() + ": the shard of tensor \"" + name + "\" is not a plain file name");
+    }
+    shards.insert(shard.get<std::string>());
+  }
+  for (const std::string& shard : shards) add_file(index.parent_path() / shard);
+  for (const auto& [name, shard] : map->items()) {
+    if (tensors_.count(name) == 0) {
+      fail(index.string() + ": tensor \"" + name + "\" is missing from " +
+           shard.get<std::string>() + "; get the checkpoint again");
+    }
+  }
+}
+
+std::vector<float> Safetensors::read_float32(const std::string& name) const {
+  const auto found = tensors_.find(name);
+  if (found == tensors_.end()) fail("there is no tensor \"" + name + "\"");
+  const Tensor& tensor = found->second;
+  const std::string where = tensor.file + ": tensor \"" + name + "\"";
+  std::vector<float> values;
+  if (tensor.dtype == "F32") {
+    values = convert<float>(tensor.bytes, [](float stored) { return stored; });
+  } else if (tensor.dtype == "F16") {
+    values = convert<std::uint16_t>(tensor.bytes, half_to_float);
+  } else if (tensor.dtype == "BF16") {
+    values = convert<std::uint16_t>(tensor.bytes, [](std::uint16_t stored) {
+      return std::bit_cast<float>(static_cast<std::uint32_t>(stored) << 16U);
+    });
+  } else {
+    fail(where + " has dtype " + tensor.dtype +
+         "; supported are F32, F16 and BF16, save the checkpoint as one of them");
+  }
+  const auto bad =
+      std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
+  if (bad != values.end()) {
+    fail(where + " holds " + (std::isnan(*bad) ? "NaN" : "an infinity") + " (element " +
+         std::to_string(bad - values.begin()) +
+         "); such a model cannot work, get the checkpoint again");
+  }
+  return values;
+}
+
+}  // namespace medgen

@@ -1,0 +1,74 @@
+// The options of one command. CLI11 reads the command line; what it did not give is looked for in
+// the environment (MEDGEN_<OPTION>) and then in a configuration file, with one set of error
+// messages. Must not know what any option means.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace medgen::cli {
+
+// Thrown by parse() when the user asked for help; not an error.
+struct HelpRequested {
+  std::string text;
+};
+
+class CommandLine {
+ public:
+  CommandLine(const std::string& command, const std::string& description);
+  ~CommandLine();
+
+  // Each adds an option; `names` as CLI11 writes them ("-n,--num-return-sequences"), `help` says
+  // the default and the range. Targets must outlive parse() and keep their value when nothing sets
+  // them.
+  void number(const std::string& names, std::optional<float>& target, const std::string& help);
+  void number(const std::string& names, std::optional<double>& target, const std::string& help);
+  void number(const std::string& names, std::optional<int>& target, const std::string& help);
+  void number(const std::string& names, std::optional<std::int64_t>& target,
+              const std::string& help);
+  void number(const std::string& names, std::optional<std::uint64_t>& target,
+              const std::string& help);
+  void text(const std::string& names, const std::string& metavar,
+            std::optional<std::string>& target, const std::string& help);
+  void texts(const std::string& names, const std::string& metavar,
+             std::optional<std::vector<std::string>>& target, const std::string& help);
+  void flag(const std::string& names, bool& target, const std::string& help);
+  void choice(const std::string& names, const std::vector<std::string>& allowed,
+              std::optional<std::string>& target, const std::string& help);
+
+  // Positionals come from the command line alone.
+  void positional(const std::string& name, std::optional<std::string>& target, bool required,
+                  const std::string& help);
+
+  // Setting one of the two leaves the other unset from a source of lower rank; both from one source
+  // are an error. Long names; a positional by its name.
+  void exclude(const std::string& first, const std::string& second);
+
+  // Adds --config FILE.
+  void config_file();
+
+  // Throws Error(kUsage), or HelpRequested. Messages never quote positionals.
+  void parse(const std::vector<std::string>& arguments);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Strict number reading: the whole text, no blanks. Throws Error(kUsage) that names `what` and the
+// value.
+float parse_float(std::string_view what, std::string_view text);
+double parse_double(std::string_view what, std::string_view text);
+int parse_int(std::string_view what, std::string_view text);
+std::int64_t parse_int64(std::string_view what, std::string_view text);
+std::uint64_t parse_uint64(std::string_view what, std::string_view text);
+
+// The environment variable of an option: "--top-k" -> "MEDGEN_TOP_K".
+std::string environment_name(std::string_view long_name);
+
+}  // namespace medgen::cli

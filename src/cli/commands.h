@@ -1,0 +1,19 @@
+// The commands: each takes its arguments (its own name left out) and returns an exit status.
+// They throw Error and HelpRequested; run.cpp reports them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace medgen::cli {
+
+using Arguments = std::vector<std::string>;
+
+int generate_command(const Arguments& arguments);
+int tokenize_command(const Arguments& arguments);
+int inspect_command(const Arguments& arguments);
+int convert_command(const Arguments& arguments);
+int train_command(const Arguments& arguments);
+int train_tokenizer_command(const Arguments& arguments);
+
+}  // namespace medgen::cli

@@ -1,0 +1,39 @@
+// A prompt's completions as one line of JSON.
+// Must not know of terminals or of how text is made.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/output.h"
+#include "medgen/backend.h"
+#include "medgen/generate.h"
+
+namespace medgen::cli {
+
+// Where a text came from: enough to make it again.
+struct Provenance {
+  std::string model_name;
+  std::string model_sha256;
+  BackendInfo backend;
+  Request request;
+};
+
+// Gathers completions; finish() prints them in order of index.
+class JsonWriter : public GenerationObserver {
+ public:
+  JsonWriter(Output& output, std::string prompt, Provenance provenance);
+
+  void on_text(std::uint64_t, int, std::string_view) override {}
+  void on_finish(std::uint64_t request_id, const Completion& completion) override;
+  void finish();
+
+ private:
+  Output& output_;
+  std::string prompt_;
+  Provenance provenance_;
+  std::vector<Completion> completions_;
+};
+
+}  // namespace medgen::cli

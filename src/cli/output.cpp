@@ -1,0 +1,77 @@
+// Standard output and standard error as the program writes them.
+// Must not know what is written.
+#include "cli/output.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "medgen/error.h"
+
+namespace medgen::cli {
+namespace {
+
+constexpr std::size_t kBufferBytes = 64 * 1024;
+
+// 0, or the errno of the call that failed.
+int write_all(int descriptor, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(descriptor, text.data(), text.size());
+    if (written >= 0) {
+      text.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno != EINTR) {
+      return errno;
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+Output::Output(int descriptor) : descriptor_(descriptor) {}
+
+Output::~Output() = default;
+
+void Output::write(std::string_view text) {
+  buffer_ += text;
+  if (buffer_.size() >= kBufferBytes) flush();
+}
+
+void Output::flush() {
+  const int error = write_all(descriptor_, buffer_);
+  buffer_.clear();
+  if (error == EPIPE) throw OutputClosed{};
+  if (error != 0) {
+    throw Error(ErrorCode::kRuntime,
+                std::string("cannot write to standard output: ") + std::strerror(error) +
+                    "; what was written before is kept. Free some space or write "
+                    "somewhere else, then run it again");
+  }
+}
+
+void Messages::note(std::string_view text) const {
+  if (!quiet_) plain("medgen: " + std::string(text));
+}
+
+void Messages::error(std::string_view text) { plain("medgen: error: " + std::string(text)); }
+
+void Messages::plain(std::string_view text) { raw(std::string(text) + "\n"); }
+
+void Messages::raw(std::string_view text) {
+  write_all(STDERR_FILENO, text);  // nobody to tell if this fails
+}
+
+void prepare_standard_streams() {
+  for (int descriptor = 0; descriptor <= 2; ++descriptor) {
+    // Opened the wrong way round, so that using it still fails as it would have.
+    if (::fcntl(descriptor, F_GETFD) == -1 && errno == EBADF) {
+      (void)::open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY);
+    }
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+}  // namespace medgen::cli

@@ -1,0 +1,48 @@
+// Standard output and standard error as the program writes them: nothing is lost in a buffer, a
+// full disk is an error, a closed pipe is not. Must not know what is written.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace medgen::cli {
+
+// Thrown when the reader of standard output has gone: the program ends quietly.
+struct OutputClosed {};
+
+// Collects what is written and hands it to a descriptor. Throws OutputClosed, or Error(kRuntime)
+// that says why the system refused.
+class Output {
+ public:
+  explicit Output(int descriptor);
+  ~Output();  // drops what was not flushed
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+
+  void write(std::string_view text);
+  void flush();
+
+ private:
+  int descriptor_;
+  std::string buffer_;
+};
+
+// Standard error. Errors of writing there are ignored: there is nobody left to tell.
+class Messages {
+ public:
+  explicit Messages(bool quiet = false) : quiet_(quiet) {}
+
+  void note(std::string_view text) const;    // "medgen: text"; dropped when quiet
+  static void error(std::string_view text);  // "medgen: error: text"
+  static void plain(std::string_view text);  // a line as it is
+  static void raw(std::string_view text);    // as it is, no line break
+
+ private:
+  bool quiet_;
+};
+
+// Opens what of descriptors 0 to 2 is closed, so that no file of ours can take their place, and
+// makes writing to a closed pipe an error that is returned instead of a signal.
+void prepare_standard_streams();
+
+}  // namespace medgen::cli

@@ -1,0 +1,102 @@
+// Reading the prompt and fitting it to a model.
+// Must not quote the prompt in a message.
+#include "cli/prompt.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/files.h"
+#include "cli/terminal.h"
+#include "medgen/error.h"
+#include "text/utf8.h"
+
+namespace medgen::cli {
+namespace {
+
+std::string without_last_line_break(std::string text) {
+  if (text.ends_with('\n')) text.pop_back();
+  if (text.ends_with('\r')) text.pop_back();
+  return text;
+}
+
+std::string read_standard_input() {
+  return without_last_line_break(read_descriptor(STDIN_FILENO, kMaxPromptBytes, "standard input"));
+}
+
+}  // namespace
+
+std::string read_descriptor(int descriptor, std::uint64_t max_bytes, std::string_view what) {
+  std::string content;
+  char buffer[64 * 1024];
+  for (;;) {
+    const ssize_t n = ::read(descriptor, buffer, sizeof buffer);
+    if (n == 0) return content;
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      throw Error(ErrorCode::kUsage,
+                  "cannot read " + std::string(what) + ": " + std::strerror(errno));
+    }
+    content.append(buffer, static_cast<std::size_t>(n));
+    if (content.size() > max_bytes) {
+      throw Error(ErrorCode::kUsage, std::string(what) + " holds more than the " +
+                                         std::to_string(max_bytes) +
+                                         " bytes that are allowed: give a shorter text");
+    }
+  }
+}
+
+void require_text(std::string_view text, std::string_view what) {
+  require_utf8(text, what);
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    throw Error(ErrorCode::kUsage, std::string(what) + " holds a NUL at byte offset " +
+                                       std::to_string(nul) + ": give plain text in UTF-8");
+  }
+}
+
+std::string read_prompt(const std::optional<std::string>& argument,
+                        const std::optional<std::string>& file) {
+  std::string prompt;
+  if (argument) {
+    prompt = *argument;
+  } else if (file && *file != "-") {
+    prompt = without_last_line_break(read_file(*file, kMaxPromptBytes, ErrorCode::kUsage));
+  } else if (!is_terminal(STDIN_FILENO)) {
+    prompt = read_standard_input();
+  } else {
+    throw Error(
+        ErrorCode::kUsage,
+        "no text to continue: give it as an argument, such as medgen \"I have a fever\", or with "
+        "--prompt-file FILE, or through a pipe");
+  }
+  require_text(prompt, "the prompt");
+  return prompt;
+}
+
+std::vector<TokenId> prompt_tokens(const Tokenizer& tokenizer, std::optional<TokenId> prefix,
+                                   std::string_view prompt) {
+  std::vector<TokenId> tokens = tokenizer.encode(prompt);
+  if (prefix) tokens.insert(tokens.begin(), *prefix);
+  if (!tokens.empty()) return tokens;
+  const std::optional<TokenId> first = tokenizer.bos_id() ? tokenizer.bos_id() : tokenizer.eos_id();
+  if (!first) {
+    throw Error(ErrorCode::kUsage,
+                "the prompt is empty and this tokenizer has neither BOS nor EOS to start from: "
+                "give a text");
+  }
+  return {*first};
+}
+
+int kept_prompt_tokens(int prompt_tokens, int n_positions, const StoppingParams& stopping) {
+  if (stopping.max_new_tokens) {
+    if (prompt_tokens <= n_positions) return prompt_tokens;
+    return std::max((n_positions + 1) / 2, n_positions - *stopping.max_new_tokens);
+  }
+  const int limit = std::min(n_positions, stopping.max_length);
+  if (prompt_tokens <= n_positions && prompt_tokens < stopping.max_length) return prompt_tokens;
+  return std::max(1, limit / 2);
+}
+
+}  // namespace medgen::cli

@@ -1,0 +1,115 @@
+// Picks the command and turns whatever it throws into a message and an exit status.
+// Must not know what a command does.
+#include "cli/run.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <exception>
+#include <new>
+#include <string>
+#include <string_view>
+
+#include "cli/command_line.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "cli/signals.h"
+#include "medgen/error.h"
+#include "safety/notice.h"
+
+namespace medgen::cli {
+namespace {
+
+struct Command {
+  std::string_view name;
+  int (*run)(const Arguments&);
+  std::string_view summary;
+};
+
+constexpr std::array kCommands{
+    Command{"generate", generate_command, "continue a text (the command when none is named)"},
+    Command{"tokenize", tokenize_command, "show the tokens of a text, or the text of tokens"},
+    Command{"inspect", inspect_command, "show what a model is"},
+    Command{"convert", convert_command,
+            "make a model folder from a Hugging Face or TorchScript GPT-2"},
+    Command{"train-tokenizer", train_tokenizer_command, "make a vocabulary from a corpus"},
+    Command{"train", train_command, "train a model from scratch"},
+};
+
+std::string overview() {
+  std::string text =
+      "medgen: continues a sentence about symptoms with a GPT-2 language model\n"
+      "Usage: medgen [OPTIONS] [TEXT]\n"
+      "       medgen COMMAND [OPTIONS] ...\n\n"
+      "The first argument names the command; anything else is for `generate`. A TEXT that is the "
+      "same\n"
+      "word as a command needs it written out: medgen generate inspect\n\nCommands:\n";
+  for (const Command& command : kCommands) {
+    text += "  " + std::string(command.name) + std::string(18 - command.name.size(), ' ') +
+            std::string(command.summary) + "\n";
+  }
+  text +=
+      "\n`medgen COMMAND --help` lists the options of a command with their defaults, ranges and\n"
+      "environment variables. `medgen --version` prints the version.\n\n"
+      "Exit status: 0 fine, 1 failed while running, 2 wrong usage, 3 model or tokenizer unusable,\n"
+      "130 interrupted.\n\n";
+  return text + std::string(notice()) + "\n";
+}
+
+void print(std::string_view text) {
+  Output out(STDOUT_FILENO);
+  out.write(text);
+  out.flush();
+}
+
+int dispatch(const Arguments& arguments) {
+  const std::string_view first = arguments.empty() ? std::string_view() : arguments.front();
+  if (first == "--help" || first == "-h") {
+    print(overview());
+    return kExitFine;
+  }
+  if (first == "--version" || first == "-V") {
+    print("medgen " MEDGEN_VERSION "\n");
+    return kExitFine;
+  }
+  for (const Command& command : kCommands) {
+    if (first == command.name) return command.run({arguments.begin() + 1, arguments.end()});
+  }
+  return generate_command(arguments);
+}
+
+int report(const Error& error) {
+  Messages::error(error.what());
+  if (error.code() == ErrorCode::kUsage) Messages::plain("Try: medgen --help");
+  return error.exit_status();
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  prepare_standard_streams();
+  install_interrupt_handler();
+  try {
+    return dispatch(Arguments(argv + (argc > 0 ? 1 : 0), argv + argc));
+  } catch (const OutputClosed&) {
+    return kExitFine;
+  } catch (const HelpRequested& help) {
+    try {
+      print(help.text);
+      return kExitFine;
+    } catch (const OutputClosed&) {
+      return kExitFine;
+    } catch (const Error& error) {
+      return report(error);
+    }
+  } catch (const Error& error) {
+    return report(error);
+  } catch (const std::bad_alloc&) {
+    return report(Error(ErrorCode::kRuntime,
+                        "not enough memory for this: try a smaller model or fewer sequences"));
+  } catch (const std::exception& error) {
+    return report(Error(ErrorCode::kRuntime, std::string("unexpected: ") + error.what()));
+  }
+}
+
+}  // namespace medgen::cli

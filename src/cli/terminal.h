@@ -1,0 +1,25 @@
+// What standard output and standard error are, and what may be written there: colours and the
+// visible form of control characters. Must not know what is written.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace medgen::cli {
+
+enum class ColorChoice { kAuto, kAlways, kNever };
+
+bool is_terminal(int descriptor);
+
+// Colours are used on a terminal unless NO_COLOR is set (and not empty) or TERM is "dumb".
+bool use_color(ColorChoice choice, int descriptor);
+
+// Text in which nothing can steer a terminal: control characters other than newline and tab, and
+// marks that reorder text, are spelled out ("^[", "<U+202E>"). Expects valid UTF-8, whole
+// characters.
+std::string visible(std::string_view text);
+
+// Columns of the terminal, 80 if unknown.
+int terminal_columns(int descriptor);
+
+}  // namespace medgen::cli

@@ -1,0 +1,44 @@
+// Continuations as text: "Generated #1: ..." blocks in order, the one in turn as it is made, the
+// others when their turn comes. Must not know how text is made.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/output.h"
+#include "medgen/generate.h"
+
+namespace medgen::cli {
+
+struct TextStyle {
+  bool color = false;     // dim prompt, bold continuation
+  bool sanitise = false;  // spell out what could steer a terminal
+  bool stream = false;    // hand on every piece at once
+};
+
+class TextWriter : public GenerationObserver {
+ public:
+  TextWriter(Output& output, std::string_view prompt, int num_sequences, TextStyle style);
+
+  void on_text(std::uint64_t request_id, int index, std::string_view piece) override;
+  void on_finish(std::uint64_t request_id, const Completion& completion) override;
+
+ private:
+  struct Sequence {
+    std::string waiting;  // made, but not its turn yet
+    bool finished = false;
+  };
+
+  void open_block();
+  void continue_block(std::string_view piece);
+
+  Output& output_;
+  std::string prompt_;
+  TextStyle style_;
+  std::vector<Sequence> sequences_;
+  std::size_t current_ = 0;
+  bool block_open_ = false;
+};
+
+}  // namespace medgen::cli

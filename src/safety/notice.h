@@ -1,0 +1,15 @@
+// What every run says about the text it makes. One place, so that terminal, JSON and documents
+// agree. Must not know of models, terminals or files.
+#pragma once
+
+#include <string_view>
+
+namespace medgen {
+
+// The whole notice: one paragraph without line breaks.
+std::string_view notice();
+
+// The same in one short line, for those who asked for quiet.
+std::string_view short_notice();
+
+}  // namespace medgen

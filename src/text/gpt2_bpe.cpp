@@ -1,0 +1,180 @@
+// GPT-2's byte-level byte-pair encoding: see gpt2_bpe.h.
+#include "text/gpt2_bpe.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "medgen/error.h"
+#include "text/byte_alphabet.h"
+#include "text/utf8.h"
+
+namespace medgen {
+namespace {
+
+constexpr char kEndOfText[] = "<|endoftext|>";
+constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
+
+// A token of the word in the making, in a doubly linked list. Merging extends the left one and
+// takes the right one out.
+struct Symbol {
+  TokenId id;
+  std::uint32_t previous;
+  std::uint32_t next;
+  bool gone;
+};
+
+// A merge that was possible when it was noted. The lowest rank goes first, the leftmost of equals.
+struct Candidate {
+  std::uint32_t rank;
+  std::uint32_t at;
+  TokenId result;
+};
+bool later(const Candidate& a, const Candidate& b) {
+  return a.rank != b.rank ? a.rank > b.rank : a.at > b.at;
+}
+
+std::uint64_t pair_key(TokenId left, TokenId right) {
+  return std::uint64_t{static_cast<std::uint32_t>(left)} << 32 | static_cast<std::uint32_t>(right);
+}
+
+}  // namespace
+
+struct Gpt2Bpe::Scratch {
+  std::vector<Symbol> symbols;
+  std::vector<Candidate> heap;
+};
+
+Gpt2Bpe::Gpt2Bpe(Gpt2Vocabulary vocabulary, const std::string& source)
+    : pieces_(std::move(vocabulary.pieces)), add_prefix_space_(vocabulary.add_prefix_space) {
+  bytes_.reserve(pieces_.size());
+  for (const std::string& piece : pieces_) bytes_.push_back(bytes_of_piece(piece));
+  std::vector<SpecialToken> ordinary;
+  std::vector<SpecialToken> all;
+  for (const auto& token : vocabulary.added) {
+    bytes_[static_cast<std::size_t>(token.id)] = token.text;
+    all.push_back({token.text, token.id});
+    if (!token.special) ordinary.push_back({token.text, token.id});
+    if (token.text == kEndOfText) end_of_text_ = token.id;
+  }
+  ordinary_ = SpecialTokens(std::move(ordinary));
+  all_ = SpecialTokens(std::move(all));
+
+  std::unordered_map<std::string_view, TokenId> ids;
+  for (std::size_t i = 0; i < pieces_.size(); ++i) {
+    if (pieces_[i].empty()) continue;
+    ids[pieces_[i]] = static_cast<TokenId>(i);
+    if (vocabulary.ignore_merges) words_[bytes_[i]] = static_cast<TokenId>(i);
+  }
+  for (std::size_t byte = 0; byte < 256; ++byte) {
+    const auto found = ids.find(byte_spellings()[byte]);
+    if (found == ids.end()) {
+      throw Error(ErrorCode::kModel, source + ": the vocabulary has no token '" +
+                                         byte_spellings()[byte] + "' for byte " +
+                                         std::to_string(byte) + "; byte-level BPE needs all 256");
+    }
+    byte_ids_[byte] = found->second;
+  }
+  merges_.reserve(vocabulary.merges.size());
+  std::uint32_t rank = 0;
+  for (const auto& merge : vocabulary.merges) {
+    merges_[pair_key(merge.left, merge.right)] = {rank++, merge.result};
+  }
+}
+
+std::size_t Gpt2Bpe::checked(TokenId id) const {
+  if (id < 0 || id >= vocab_size()) {
+    throw Error(ErrorCode::kUsage, "token id " + std::to_string(id) +
+                                       " is not in this vocabulary; ids go from 0 to " +
+                                       std::to_string(vocab_size() - 1));
+  }
+  return static_cast<std::size_t>(id);
+}
+
+const Gpt2Bpe::Merge* Gpt2Bpe::find_merge(TokenId left, TokenId right) const {
+  const auto found = merges_.find(pair_key(left, right));
+  return found == merges_.end() ? nullptr : &found->second;
+}
+
+void Gpt2Bpe::encode_word(std::string_view word, Scratch& scratch,
+                          std::vector<TokenId>& out) const {
+  if (!words_.empty()) {
+    const auto found = words_.find(std::string(word));
+    if (found != words_.end()) {
+      out.push_back(found->second);
+      return;
+    }
+  }
+  std::vector<Symbol>& symbols = scratch.symbols;
+  std::vector<Candidate>& heap = scratch.heap;
+  symbols.clear();
+  heap.clear();
+  const auto size = static_cast<std::uint32_t>(word.size());
+  for (std::uint32_t i = 0; i < size; ++i) {
+    symbols.push_back({byte_ids_[static_cast<unsigned char>(word[i])], i == 0 ? kNone : i - 1,
+                       i + 1 == size ? kNone : i + 1, false});
+  }
+  const auto note = [&](std::uint32_t left, std::uint32_t right) {
+    if (left == kNone || right == kNone) return;
+    if (const Merge* merge = find_merge(symbols[left].id, symbols[right].id)) {
+      heap.push_back({merge->rank, left, merge->result});
+      std::ranges::push_heap(heap, later);
+    }
+  };
+  for (std::uint32_t i = 0; i + 1 < size; ++i) note(i, i + 1);
+
+  while (!heap.empty()) {
+    const Candidate best = heap.front();
+    std::ranges::pop_heap(heap, later);
+    heap.pop_back();
+    Symbol& left = symbols[best.at];
+    if (left.gone || left.next == kNone) continue;
+    // Its neighbours may have changed since it was noted; the reference asks the same question.
+    const Merge* merge = find_merge(left.id, symbols[left.next].id);
+    if (merge == nullptr || merge->result != best.result) continue;
+    Symbol& right = symbols[left.next];
+    right.gone = true;
+    left.id = best.result;
+    left.next = right.next;
+    if (left.next != kNone) symbols[left.next].previous = best.at;
+    note(left.previous, best.at);
+    note(best.at, left.next);
+  }
+  for (std::uint32_t i = 0; i != kNone && i < size; i = symbols[i].next) {
+    out.push_back(symbols[i].id);
+  }
+}
+
+std::vector<TokenId> Gpt2Bpe::encode(std::string_view text, Specials specials) const {
+  require_utf8(text, "the text");
+  if (text.size() >= kNone) {
+    throw Error(ErrorCode::kUsage, "the text has " + std::to_string(text.size()) +
+                                       " bytes; at most " + std::to_string(kNone - 1) +
+                                       " can be tokenized at once");
+  }
+  std::vector<TokenId> ids;
+  Scratch scratch;
+  const auto on_word = [&](std::string_view word) { encode_word(word, scratch, ids); };
+  for (const auto& part : (specials == Specials::kParse ? all_ : ordinary_).split(text)) {
+    if (part.special) {
+      ids.push_back(*part.special);
+    } else if (add_prefix_space_ && !part.text.starts_with(' ')) {
+      std::string spaced = " ";
+      spaced += part.text;
+      splitter_.split(spaced, on_word);
+    } else {
+      splitter_.split(part.text, on_word);
+    }
+  }
+  return ids;
+}
+
+std::string Gpt2Bpe::decode(std::span<const TokenId> ids) const {
+  std::string bytes;
+  for (const TokenId id : ids) bytes += bytes_[checked(id)];
+  return replace_invalid_utf8(bytes);
+}
+
+std::string Gpt2Bpe::token_bytes(TokenId id) const { return bytes_[checked(id)]; }
+std::string Gpt2Bpe::piece(TokenId id) const { return pieces_[checked(id)]; }
+
+}  // namespace medgen

@@ -1,0 +1,235 @@
+// Reads the files of a byte-level BPE vocabulary: see gpt2_vocabulary.h.
+#include "text/gpt2_vocabulary.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "base/files.h"
+#include "medgen/error.h"
+#include "text/utf8.h"
+
+namespace medgen {
+namespace {
+
+using Json = nlohmann::json;
+using Path = std::filesystem::path;
+
+constexpr std::uint64_t kMaxFileBytes = 512ULL << 20;
+constexpr std::int64_t kMaxVocabSize = 1 << 24;  // a wilder id would only cost memory
+constexpr char kEndOfText[] = "<|endoftext|>";
+
+[[noreturn]] void fail(const Path& file, const std::string& what) {
+  throw Error(ErrorCode::kModel, file.string() + ": " + what);
+}
+
+// A token in a message: short, valid UTF-8, no control characters.
+std::string in_quotes(std::string_view token) {
+  std::string text = replace_invalid_utf8(token.substr(0, 40));
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  }
+  return "'" + text + (token.size() > 40 ? "…'" : "'");
+}
+
+Json read_json(const Path& file) {
+  const std::string text = read_file(file, kMaxFileBytes, ErrorCode::kModel);
+  try {
+    return Json::parse(text);
+  } catch (const Json::exception& error) {
+    fail(file, std::string("is not valid JSON: ") + error.what());
+  }
+}
+
+TokenId token_id(const Path& file, std::string_view token, const Json& value) {
+  if (!value.is_number_integer() || value < 0 || value >= kMaxVocabSize) {
+    fail(file, "token " + in_quotes(token) + " has the id " + value.dump().substr(0, 40) +
+                   "; ids are whole numbers from 0 to " + std::to_string(kMaxVocabSize - 1));
+  }
+  return value.get<TokenId>();
+}
+
+// The vocabulary under construction: pieces by id, ids by piece.
+struct Builder {
+  const Path& file;
+  Gpt2Vocabulary result;
+  std::unordered_map<std::string, TokenId> ids;
+
+  explicit Builder(const Path& vocabulary_file) : file(vocabulary_file) {}
+
+  void add(const std::string& token, TokenId id) {
+    if (token.empty()) fail(file, "a token is empty");
+    const auto slot = static_cast<std::size_t>(id);
+    if (slot >= result.pieces.size()) result.pieces.resize(slot + 1);
+    if (!result.pieces[slot].empty()) {
+      fail(file, "tokens " + in_quotes(result.pieces[slot]) + " and " + in_quotes(token) +
+                     " have the same id " + std::to_string(id));
+    }
+    result.pieces[slot] = token;
+    ids.emplace(token, id);
+  }
+
+  void add_all(const Json& vocabulary) {
+    if (!vocabulary.is_object() || vocabulary.empty()) {
+      fail(file, "holds no vocabulary: expected an object {\"token\": id, …} with entries");
+    }
+    ids.reserve(vocabulary.size());
+    for (const auto& [token, id] : vocabulary.items()) add(token, token_id(file, token, id));
+  }
+
+  void add_merge(const Path& where, const std::string& place, const std::string& left,
+                 const std::string& right) {
+    const auto id = [&](const std::string& token) {
+      const auto found = ids.find(token);
+      if (found == ids.end()) {
+        fail(where, place + ": " + in_quotes(token) + " is not in the vocabulary");
+      }
+      return found->second;
+    };
+    result.merges.push_back({id(left), id(right), id(left + right)});
+  }
+};
+
+// "left right", one space between; nothing if it is anything else.
+std::optional<std::pair<std::string, std::string>> split_merge(std::string_view line) {
+  const auto space = line.find(' ');
+  if (space == std::string_view::npos || space == 0 || space + 1 == line.size() ||
+      line.find(' ', space + 1) != std::string_view::npos) {
+    return std::nullopt;
+  }
+  return std::pair{std::string(line.substr(0, space)), std::string(line.substr(space + 1))};
+}
+
+void read_merges(const Path& file, Builder& builder) {
+  const std::string text = read_file(file, kMaxFileBytes, ErrorCode::kModel);
+  std::string_view rest = text;
+  for (std::size_t number = 1; !rest.empty(); ++number) {
+    std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.empty() || line.starts_with("#version")) continue;
+    const std::string place = "line " + std::to_string(number);
+    const auto merge = split_merge(line);
+    if (!merge) {
+      fail(file, place + ": expected two tokens with one space between, found " + in_quotes(line));
+    }
+    builder.add_merge(file, place, merge->first, merge->second);
+  }
+}
+
+std::string text_or(const Json& object, const char* key, const std::string& otherwise) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : otherwise;
+}
+
+// What a part of tokenizer.json is, for messages: its type, or null.
+std::string type_of(const Json& part) {
+  return part.is_object() ? text_or(part, "type", "without a type") : part.dump().substr(0, 40);
+}
+
+bool is_set(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && !found->is_null() && *found != false && *found != 0 &&
+         *found != "";
+}
+
+// Only what changes ids is looked at: not truncation, padding, the post-processor (it adds BOS and
+// EOS, which encode() never does) or the decoder.
+void require_supported(const Path& file, const Json& root) {
+  if (is_set(root, "normalizer")) {
+    fail(file, "has the normalizer " + in_quotes(type_of(root["normalizer"])) +
+                   "; only byte-level BPE without a normalizer is supported");
+  }
+  const Json pre = root.value("pre_tokenizer", Json());
+  if (!pre.is_object() || type_of(pre) != "ByteLevel") {
+    fail(file,
+         "has the pre-tokenizer " + in_quotes(type_of(pre)) + "; only 'ByteLevel' is supported");
+  }
+  if (pre.value("use_regex", Json(true)) != true) {
+    fail(file,
+         "has a ByteLevel pre-tokenizer with use_regex false; only GPT-2's own pattern is "
+         "supported");
+  }
+  const Json& model = root["model"];
+  const std::string type = type_of(model);
+  if (type != "BPE")
+    fail(file, "has a model of type " + in_quotes(type) + "; only 'BPE' is supported");
+  for (const char* key :
+       {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"}) {
+    if (is_set(model, key)) {
+      fail(file, std::string("has the model setting '") + key +
+                     "' = " + model[key].dump().substr(0, 40) + ", which is not supported");
+    }
+  }
+}
+
+void read_json_merges(const Path& file, const Json& merges, Builder& builder) {
+  if (!merges.is_array()) fail(file, "model.merges is not a list");
+  for (std::size_t i = 0; i < merges.size(); ++i) {
+    const Json& entry = merges[i];
+    const std::string place = "model.merges[" + std::to_string(i) + "]";
+    std::optional<std::pair<std::string, std::string>> merge;
+    if (entry.is_string()) {
+      merge = split_merge(entry.get_ref<const std::string&>());
+    } else if (entry.is_array() && entry.size() == 2 && entry[0].is_string() &&
+               entry[1].is_string()) {
+      merge = std::pair{entry[0].get<std::string>(), entry[1].get<std::string>()};
+    }
+    if (!merge) fail(file, place + ": expected \"left right\" or [\"left\", \"right\"]");
+    builder.add_merge(file, place, merge->first, merge->second);
+  }
+}
+
+void read_added_tokens(const Path& file, const Json& added, Builder& builder) {
+  if (added.is_null()) return;
+  if (!added.is_array()) fail(file, "added_tokens is not a list");
+  for (const Json& entry : added) {
+    const std::string text = entry.is_object() ? text_or(entry, "content", "") : "";
+    if (text.empty()) fail(file, "added_tokens has an entry without content");
+    for (const char* key : {"single_word", "lstrip", "rstrip"}) {
+      if (is_set(entry, key)) {
+        fail(file,
+             "added token " + in_quotes(text) + " has '" + key + "' set, which is not supported");
+      }
+    }
+    const TokenId id = token_id(file, text, entry.value("id", Json()));
+    const auto known = builder.ids.find(text);
+    if (known == builder.ids.end()) {
+      builder.add(text, id);
+    } else if (known->second != id) {
+      fail(file, "added token " + in_quotes(text) + " has the id " + std::to_string(id) +
+                     ", but the vocabulary gives it " + std::to_string(known->second));
+    }
+    builder.result.added.push_back({text, id, is_set(entry, "special")});
+  }
+}
+
+}  // namespace
+
+Gpt2Vocabulary read_vocab_and_merges(const Path& vocab_json, const Path& merges_txt) {
+  Builder builder(vocab_json);
+  builder.add_all(read_json(vocab_json));
+  read_merges(merges_txt, builder);
+  const auto end = builder.ids.find(kEndOfText);
+  if (end != builder.ids.end()) builder.result.added.push_back({kEndOfText, end->second, true});
+  return std::move(builder.result);
+}
+
+Gpt2Vocabulary read_tokenizer_json(const Path& tokenizer_json) {
+  const Json root = read_json(tokenizer_json);
+  if (!root.is_object() || !root.contains("model")) {
+    fail(tokenizer_json, "is not a Hugging Face tokenizer.json: it has no \"model\"");
+  }
+  require_supported(tokenizer_json, root);
+  Builder builder(tokenizer_json);
+  const Json& model = root["model"];
+  builder.add_all(model.value("vocab", Json()));
+  read_json_merges(tokenizer_json, model.value("merges", Json()), builder);
+  read_added_tokens(tokenizer_json, root.value("added_tokens", Json()), builder);
+  builder.result.add_prefix_space = is_set(root["pre_tokenizer"], "add_prefix_space");
+  builder.result.ignore_merges = is_set(model, "ignore_merges");
+  return std::move(builder.result);
+}
+
+}  // namespace medgen

@@ -1,0 +1,9 @@
+// The module's one exported entry. This folder is not part of libmedgen: see
+// text/sentencepiece_module.cpp.
+#include "text/sentencepiece/module.h"
+
+const medgen::sentencepiece_module::Functions* medgen_sentencepiece_functions() {
+  using namespace medgen::sentencepiece_module;
+  static const Functions functions{&make_tokenizer, &train};
+  return &functions;
+}

@@ -1,0 +1,24 @@
+// What the module gives to libmedgen: text/sentencepiece_module.cpp loads it and asks for these.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "medgen/tokenizer.h"
+#include "text/train_tokenizer.h"
+
+namespace medgen::sentencepiece_module {
+
+// See text/sentencepiece_tokenizer.h and text/train_tokenizer.h, whose functions call these.
+std::unique_ptr<Tokenizer> make_tokenizer(std::string_view model, const std::string& source);
+std::string train(const TokenizerTrainingOptions& options, const TextSource& next_text);
+
+struct Functions {
+  decltype(&make_tokenizer) make;
+  decltype(&train) train_model;
+};
+
+}  // namespace medgen::sentencepiece_module
+
+extern "C" const medgen::sentencepiece_module::Functions* medgen_sentencepiece_functions();

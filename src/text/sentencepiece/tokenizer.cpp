@@ -1,0 +1,204 @@
+// SentencePiece models through the sentencepiece library: see text/sentencepiece_tokenizer.h. Part
+// of the module, not of libmedgen.
+#include <sentencepiece_processor.h>
+
+#include <array>
+#include <vector>
+
+#include "medgen/error.h"
+#include "text/sentencepiece/module.h"
+#include "text/special_tokens.h"
+#include "text/utf8.h"
+
+// In the library, but in none of its installed headers: its messages on stderr, errors excepted
+// from no level but 4 (fatal).
+namespace sentencepiece::logging {
+void SetMinLogLevel(int level);
+}  // namespace sentencepiece::logging
+
+namespace medgen::sentencepiece_module {
+namespace {
+
+constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";  // U+2581
+constexpr int kFatal = 4;
+
+std::string spaces_restored(std::string_view piece) {
+  std::string text;
+  while (!piece.empty()) {
+    const bool space = piece.starts_with(kSpaceSymbol);
+    text += space ? ' ' : piece.front();
+    piece.remove_prefix(space ? kSpaceSymbol.size() : 1);
+  }
+  return text;
+}
+
+// `model` with normalizer_spec.add_dummy_prefix set to false. Protocol buffers merge: a message
+// that follows another overwrites the fields it has. Field 3 of the model holds the normalizer_spec
+// (2 bytes), whose field 3 is the flag.
+std::string without_dummy_prefix(std::string_view model) {
+  return std::string(model) + std::string("\x1A\x02\x18\x00", 4);
+}
+
+class SentencePieceTokenizer : public Tokenizer {
+ public:
+  SentencePieceTokenizer(std::string_view model, const std::string& source);
+
+  std::vector<TokenId> encode(std::string_view text, Specials specials) const override;
+  std::string decode(std::span<const TokenId> ids) const override;
+  std::string token_bytes(TokenId id) const override { return bytes_[checked(id)]; }
+  std::string piece(TokenId id) const override {
+    return whole_.IdToPiece(static_cast<int>(checked(id)));
+  }
+  int vocab_size() const override { return static_cast<int>(bytes_.size()); }
+  std::optional<TokenId> bos_id() const override { return optional_id(whole_.bos_id()); }
+  std::optional<TokenId> eos_id() const override { return optional_id(whole_.eos_id()); }
+  std::string_view kind() const override { return "sentencepiece"; }
+
+ private:
+  using Processor = sentencepiece::SentencePieceProcessor;
+
+  static std::optional<TokenId> optional_id(int id) {
+    return id < 0 ? std::nullopt : std::optional<TokenId>(id);
+  }
+  void load(Processor& processor, std::string_view model, const std::string& source) const;
+  void find_dummy_prefix(const std::string& source);
+  void describe_tokens();
+  std::size_t checked(TokenId id) const;
+  void encode_plain(std::string_view text, bool at_start, std::vector<TokenId>& out) const;
+
+  Processor whole_;         // as the model says
+  Processor continuation_;  // the same without the space that it puts before a text
+  bool adds_dummy_prefix_ = false;
+  std::vector<std::string> bytes_;     // of each token
+  std::vector<TokenId> space_symbol_;  // byte pieces of U+2581; empty if the model has none
+  SpecialTokens controls_;
+};
+
+SentencePieceTokenizer::SentencePieceTokenizer(std::string_view model, const std::string& source) {
+  sentencepiece::logging::SetMinLogLevel(kFatal);
+  load(whole_, model, source);
+  find_dummy_prefix(source);
+  if (adds_dummy_prefix_) load(continuation_, without_dummy_prefix(model), source);
+  describe_tokens();
+}
+
+void SentencePieceTokenizer::load(Processor& processor, std::string_view model,
+                                  const std::string& source) const {
+  const auto status = processor.LoadFromSerializedProto(model);
+  if (status.ok() && processor.GetPieceSize() > 0) return;
+  throw Error(
+      ErrorCode::kModel,
+      source + ": the sentencepiece library cannot load it as a tokenizer.model" +
+          (status.ok() ? ": it has no pieces" : " (" + std::string(status.error_message()) + ")"));
+}
+
+void SentencePieceTokenizer::find_dummy_prefix(const std::string& source) {
+  std::string pieces;
+  for (const std::string& piece : whole_.EncodeAsPieces("a")) pieces += piece;
+  if (pieces.ends_with(kSpaceSymbol)) {
+    throw Error(ErrorCode::kModel,
+                source + ": models trained with treat_whitespace_as_suffix are not supported");
+  }
+  adds_dummy_prefix_ = pieces.starts_with(kSpaceSymbol);
+}
+
+void SentencePieceTokenizer::describe_tokens() {
+  std::vector<SpecialToken> controls;
+  std::array<std::optional<TokenId>, 256> byte_ids;
+  for (int id = 0; id < whole_.GetPieceSize(); ++id) {
+    const std::string& piece = whole_.IdToPiece(id);
+    if (whole_.IsControl(id)) {
+      bytes_.emplace_back();
+      if (!piece.empty()) controls.push_back({piece, id});
+    } else if (whole_.IsByte(id)) {  // "<0x0A>"
+      const auto byte = static_cast<unsigned char>(std::stoi(piece.substr(3, 2), nullptr, 16));
+      byte_ids[byte] = id;
+      bytes_.emplace_back(1, static_cast<char>(byte));
+    } else if (whole_.IsUnknown(id)) {
+      bytes_.push_back(whole_.DecodeIds({id}));
+    } else {
+      bytes_.push_back(spaces_restored(piece));
+    }
+  }
+  controls_ = SpecialTokens(std::move(controls));
+  for (const char byte : kSpaceSymbol) {
+    if (const auto id = byte_ids[static_cast<unsigned char>(byte)]) space_symbol_.push_back(*id);
+  }
+  if (space_symbol_.size() != kSpaceSymbol.size()) space_symbol_.clear();
+}
+
+std::size_t SentencePieceTokenizer::checked(TokenId id) const {
+  if (id < 0 || id >= vocab_size()) {
+    throw Error(ErrorCode::kUsage, "token id " + std::to_string(id) +
+                                       " is not in this vocabulary; ids go from 0 to " +
+                                       std::to_string(vocab_size() - 1));
+  }
+  return static_cast<std::size_t>(id);
+}
+
+// `text` has no U+2581 that must survive.
+void SentencePieceTokenizer::encode_plain(std::string_view text, bool at_start,
+                                          std::vector<TokenId>& out) const {
+  const Processor& processor = at_start || !adds_dummy_prefix_ ? whole_ : continuation_;
+  std::vector<int> ids;
+  const auto status = processor.Encode(text, &ids);
+  if (!status.ok()) {
+    throw Error(ErrorCode::kRuntime,
+                "sentencepiece cannot encode the text: " + std::string(status.error_message()));
+  }
+  out.insert(out.end(), ids.begin(), ids.end());
+}
+
+std::vector<TokenId> SentencePieceTokenizer::encode(std::string_view text,
+                                                    Specials specials) const {
+  require_utf8(text, "the text");
+  std::vector<TokenId> ids;
+  bool at_start = true;  // decode() takes the dummy prefix from the first token that is no control
+  const auto encode_text = [&](std::string_view rest) {
+    while (!rest.empty()) {
+      const std::size_t symbol = space_symbol_.empty() ? rest.npos : rest.find(kSpaceSymbol);
+      if (symbol != 0) encode_plain(rest.substr(0, symbol), at_start, ids);
+      at_start = false;
+      if (symbol == rest.npos) return;
+      ids.insert(ids.end(), space_symbol_.begin(), space_symbol_.end());
+      rest.remove_prefix(symbol + kSpaceSymbol.size());
+    }
+  };
+  if (specials == Specials::kAsText) {
+    encode_text(text);
+    return ids;
+  }
+  for (const auto& part : controls_.split(text)) {
+    if (part.special) {
+      ids.push_back(*part.special);
+    } else {
+      encode_text(part.text);
+    }
+  }
+  return ids;
+}
+
+std::string SentencePieceTokenizer::decode(std::span<const TokenId> ids) const {
+  std::string bytes;
+  bool at_start = true;
+  for (const TokenId id : ids) {
+    const std::size_t slot = checked(id);
+    std::string_view token = bytes_[slot];
+    if (whole_.IsControl(id)) continue;
+    if (at_start && adds_dummy_prefix_ && token.starts_with(' ') && !whole_.IsByte(id) &&
+        !whole_.IsUnknown(id)) {
+      token.remove_prefix(1);
+    }
+    at_start = false;
+    bytes += token;
+  }
+  return replace_invalid_utf8(bytes);
+}
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> make_tokenizer(std::string_view model, const std::string& source) {
+  return std::make_unique<SentencePieceTokenizer>(model, source);
+}
+
+}  // namespace medgen::sentencepiece_module

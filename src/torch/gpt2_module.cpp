@@ -1,0 +1,266 @@
+// GPT-2 as a TorchScript module. The source below is what a bundle's model.pt carries; sizes and
+// choices of the configuration are written into it as literals, one class per layer.
+#include "torch/gpt2_module.h"
+
+#include <cmath>
+#include <map>
+#include <sstream>
+
+#include "bundle/config.h"
+#include "medgen/error.h"
+#include "torch/archive.h"
+
+namespace medgen {
+namespace {
+
+using torch::jit::Module;
+
+// Parameters may be stored in half precision; arithmetic is float32. `.float()` costs nothing on float32.
+constexpr const char* kLayerNormSource = R"(
+def forward(self, x: Tensor) -> Tensor:
+    return torch.layer_norm(x, [{n}], self.weight.float(), self.bias.float(), {epsilon})
+)";
+
+// Weights are [in, out], as in GPT-2's checkpoints.
+constexpr const char* kLinearSource = R"(
+def forward(self, x: Tensor) -> Tensor:
+    return torch.addmm(self.bias.float(), x, self.weight.float())
+)";
+
+constexpr const char* kAttentionSource = R"(
+def forward(self, x: Tensor, position_ids: Tensor, mask: Tensor, cache: Optional[Tensor]) -> Tensor:
+    batch = position_ids.size(0)
+    time = position_ids.size(1)
+    qkv = self.c_attn.forward(x).view(batch, time, 3, {heads}, {head_size}).permute(2, 0, 3, 1, 4)
+    query = qkv[0] * {scale}
+    key = qkv[1]
+    value = qkv[2]
+    if cache is not None:
+        keys = cache[{layer}][0]
+        values = cache[{layer}][1]
+        index = position_ids.view(batch, 1, time, 1).expand(batch, {heads}, time, {head_size})
+        keys.scatter_(2, index, key)
+        values.scatter_(2, index, value)
+        key = keys.narrow(2, 0, mask.size(3))
+        value = values.narrow(2, 0, mask.size(3))
+    scores = torch.matmul(query, key.transpose(2, 3)) + mask
+    mixed = torch.matmul(torch.softmax(scores, -1), value)
+    return self.c_proj.forward(mixed.permute(0, 2, 1, 3).reshape(batch * time, {n}))
+)";
+
+constexpr const char* kFeedForwardSource = R"(
+def forward(self, x: Tensor) -> Tensor:
+    h = self.c_fc.forward(x)
+    return self.c_proj.forward({activation})
+)";
+
+constexpr const char* kBlockSource = R"(
+def forward(self, x: Tensor, position_ids: Tensor, mask: Tensor, cache: Optional[Tensor]) -> Tensor:
+    x = x + self.attn.forward(self.ln_1.forward(x), position_ids, mask, cache)
+    return x + self.mlp.forward(self.ln_2.forward(x))
+)";
+
+constexpr const char* kTransformerSource = R"(
+def forward(self, input_ids: Tensor, position_ids: Tensor, cache: Optional[Tensor]) -> Tensor:
+    if cache is None:
+        key_positions = position_ids.unsqueeze(1)
+    else:
+        key_positions = torch.arange(int(position_ids.max()) + 1, device=position_ids.device).view(1, 1, -1)
+    hidden = key_positions > position_ids.unsqueeze(2)
+    mask = torch.zeros(hidden.size(), device=position_ids.device).masked_fill(hidden, float('-inf')).unsqueeze(1)
+    x = torch.embedding(self.wte.weight, input_ids).float() + torch.embedding(self.wpe.weight, position_ids).float()
+    x = x.view(-1, {n})
+{layers}    return self.ln_f.forward(x)
+)";
+
+// `hidden` and `logits` are forward()'s two halves, for callers that want logits of some rows only.
+constexpr const char* kModelSource = R"(
+def hidden(self, input_ids: Tensor, position_ids: Tensor, cache: Optional[Tensor]) -> Tensor:
+    return self.transformer.forward(input_ids, position_ids, cache)
+
+def logits(self, hidden: Tensor) -> Tensor:
+    return torch.matmul(hidden, self.{head}.weight.float().t())
+
+def forward(self, input_ids: Tensor, position_ids: Tensor, cache: Optional[Tensor]=None) -> Tuple[Tensor, Optional[Tensor]]:
+    rows = self.hidden(input_ids, position_ids, cache)
+    return self.logits(rows).view(input_ids.size(0), input_ids.size(1), -1), cache
+)";
+
+std::string activation_expression(const std::string& name) {
+  // Named as in Hugging Face's ACT2FN. "gelu_new", "gelu_fast" and "gelu_pytorch_tanh" are one formula.
+  static const std::map<std::string, std::string> expressions = {
+      {"gelu_new", "torch.gelu(h, approximate='tanh')"},
+      {"gelu_fast", "torch.gelu(h, approximate='tanh')"},
+      {"gelu_pytorch_tanh", "torch.gelu(h, approximate='tanh')"},
+      {"gelu", "torch.gelu(h)"},
+      {"quick_gelu", "h * torch.sigmoid(1.702 * h)"},
+      {"relu", "torch.relu(h)"},
+      {"silu", "h * torch.sigmoid(h)"},
+      {"swish", "h * torch.sigmoid(h)"},
+      {"tanh", "torch.tanh(h)"}};
+  const auto found = expressions.find(name);
+  if (found == expressions.end()) {
+    throw Error(ErrorCode::kModel, "activation_function is '" + name + "', which is not supported");
+  }
+  return found->second;
+}
+
+// Literals are written with enough digits to read back as the same double.
+std::string literal(double value) {
+  std::ostringstream out;
+  out.imbue(std::locale::classic());
+  out << std::scientific;
+  out.precision(17);
+  out << value;
+  return out.str();
+}
+
+std::string fill(std::string source, const std::map<std::string, std::string>& values) {
+  for (const auto& [key, value] : values) {
+    const std::string mark = "{" + key + "}";
+    for (std::size_t at = source.find(mark); at != std::string::npos; at = source.find(mark, at)) {
+      source.replace(at, mark.size(), value);
+    }
+  }
+  return source;
+}
+
+class ModuleMaker {
+ public:
+  ModuleMaker(const ModelConfig& config, StorageType storage)
+      : config_(config),
+        options_(storage == StorageType::kFloat16 ? torch::kFloat16 : torch::kFloat32),
+        unit_(std::make_shared<torch::jit::CompilationUnit>()) {}
+
+  Module model() {
+    Module model = module("GPT2");
+    model.register_module("transformer", transformer());
+    if (!config_.tie_word_embeddings) {
+      model.register_module("lm_head", embedding(config_.vocab_size));
+    }
+    const char* head = config_.tie_word_embeddings ? "transformer.wte" : "lm_head";
+    model.define(fill(kModelSource, {{"head", head}}));
+    return model;
+  }
+
+ private:
+  Module module(const std::string& name) const {
+    return Module(c10::QualifiedName("__torch__.medgen." + name), unit_, /*shouldMangle=*/true);
+  }
+
+  void add(Module& to, const char* name, std::vector<std::int64_t> shape) const {
+    to.register_parameter(name, torch::zeros(shape, options_), /*is_buffer=*/false);
+  }
+
+  Module embedding(std::int64_t rows) const {
+    Module made = module("Embedding");
+    add(made, "weight", {rows, config_.n_embd});
+    return made;
+  }
+
+  Module layer_norm() const {
+    Module made = module("LayerNorm");
+    add(made, "weight", {config_.n_embd});
+    add(made, "bias", {config_.n_embd});
+    made.define(fill(kLayerNormSource, {{"n", std::to_string(config_.n_embd)},
+                                        {"epsilon", literal(config_.layer_norm_epsilon)}}));
+    return made;
+  }
+
+  Module linear(std::int64_t in, std::int64_t out) const {
+    Module made = module("Linear");
+    add(made, "weight", {in, out});
+    add(made, "bias", {out});
+    made.define(kLinearSource);
+    return made;
+  }
+
+  Module attention(int layer) const {
+    double scale = config_.scale_attn_weights ? 1.0 / std::sqrt(config_.head_size()) : 1.0;
+    if (config_.scale_attn_by_inverse_layer_idx) scale /= layer + 1;
+    Module made = module("Attention");
+    made.register_module("c_attn", linear(config_.n_embd, 3 * std::int64_t{config_.n_embd}));
+    made.register_module("c_proj", linear(config_.n_embd, config_.n_embd));
+    made.define(fill(kAttentionSource, {{"heads", std::to_string(config_.n_head)},
+                                        {"head_size", std::to_string(config_.head_size())},
+                                        {"n", std::to_string(config_.n_embd)},
+                                        {"layer", std::to_string(layer)},
+                                        {"scale", literal(scale)}}));
+    return made;
+  }
+
+  Module feed_forward() const {
+    Module made = module("FeedForward");
+    made.register_module("c_fc", linear(config_.n_embd, config_.n_inner));
+    made.register_module("c_proj", linear(config_.n_inner, config_.n_embd));
+    made.define(fill(kFeedForwardSource,
+                     {{"activation", activation_expression(config_.activation_function)}}));
+    return made;
+  }
+
+  Module block(int layer) const {
+    Module made = module("Block");
+    made.register_module("ln_1", layer_norm());
+    made.register_module("attn", attention(layer));
+    made.register_module("ln_2", layer_norm());
+    made.register_module("mlp", feed_forward());
+    made.define(kBlockSource);
+    return made;
+  }
+
+  Module transformer() const {
+    Module blocks = module("Blocks");
+    std::string calls;
+    for (int layer = 0; layer < config_.n_layer; ++layer) {
+      blocks.register_module(std::to_string(layer), block(layer));
+      calls += "    x = getattr(self.h, \"" + std::to_string(layer) +
+               "\").forward(x, position_ids, mask, cache)\n";
+    }
+    Module made = module("Transformer");
+    made.register_module("wte", embedding(config_.vocab_size));
+    made.register_module("wpe", embedding(config_.n_positions));
+    made.register_module("h", blocks);
+    made.register_module("ln_f", layer_norm());
+    made.define(
+        fill(kTransformerSource, {{"n", std::to_string(config_.n_embd)}, {"layers", calls}}));
+    return made;
+  }
+
+  const ModelConfig& config_;
+  torch::TensorOptions options_;
+  std::shared_ptr<torch::jit::CompilationUnit> unit_;
+};
+
+}  // namespace
+
+Module make_gpt2_module(const ModelConfig& config, StorageType storage) {
+  validate(config);
+  return ModuleMaker(config, storage).model();
+}
+
+at::Tensor find_parameter(const Module& module, const std::string& name) {
+  Module at = module;
+  std::size_t begin = 0;
+  for (std::size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', begin)) {
+    const std::string part = name.substr(begin, dot - begin);
+    if (!at.hasattr(part)) break;
+    at = at.attr(part).toModule();
+    begin = dot + 1;
+  }
+  const std::string leaf = name.substr(begin);
+  if (!at.hasattr(leaf)) {
+    throw Error(ErrorCode::kModel, "the model has no parameter called " + name);
+  }
+  return at.attr(leaf).toTensor();
+}
+
+void save_module(const Module& module, const std::filesystem::path& model_pt) {
+  try {
+    module.save(model_pt.string());
+  } catch (const std::exception& failure) {
+    throw Error(ErrorCode::kRuntime, "cannot write " + model_pt.string() + ": " +
+                                         first_line(failure) + " (is the disk full?)");
+  }
+}
+
+}  // namespace medgen

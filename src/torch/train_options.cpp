@@ -1,0 +1,61 @@
+// What `medgen train` refuses.
+#include "torch/train_options.h"
+
+#include <cmath>
+#include <sstream>
+
+#include "medgen/error.h"
+
+namespace medgen {
+namespace {
+
+template <typename T>
+void require(bool holds, const char* name, const T& value, const char* allowed) {
+  if (holds) return;
+  std::ostringstream message;
+  message << name << " is " << value << "; " << allowed;
+  throw Error(ErrorCode::kUsage, message.str());
+}
+
+void require_rate(const char* name, double value) {
+  require(std::isfinite(value) && value > 0 && value <= 10, name, value, "it must lie in (0, 10]");
+}
+
+}  // namespace
+
+void validate(const TrainOptions& options) {
+  if (options.data.empty()) {
+    throw Error(ErrorCode::kUsage, "no training text; name at least one file with --data");
+  }
+  require(options.tokens >= 1, "tokens", options.tokens, "it must be at least 1");
+  require(options.batch_windows >= 1, "batch-windows", options.batch_windows,
+          "it must be at least 1");
+  require(options.micro_batch_windows >= 1 && options.batch_windows % options.micro_batch_windows == 0,
+          "micro-batch-windows", options.micro_batch_windows, "it must divide batch-windows");
+  require(options.optimizer == "muon" || options.optimizer == "adamw", "optimizer",
+          options.optimizer, "it must be muon or adamw");
+  require_rate("learning-rate", options.learning_rate);
+  require_rate("muon-learning-rate", options.muon_learning_rate);
+  require(options.weight_decay >= 0 && options.weight_decay <= 10, "weight-decay",
+          options.weight_decay, "it must lie in [0, 10]");
+  require(options.warmup_tokens >= 0, "warmup-tokens", options.warmup_tokens,
+          "it must be 0 or more");
+  require(options.constant_fraction >= 0 && options.constant_fraction <= 1, "constant-fraction",
+          options.constant_fraction, "it must lie in [0, 1]");
+  require(std::isfinite(options.max_gradient_norm) && options.max_gradient_norm > 0,
+          "max-gradient-norm", options.max_gradient_norm, "it must be above 0");
+  require(options.log_every_steps >= 1, "log-every", options.log_every_steps,
+          "it must be at least 1");
+  require(options.valid_every_steps >= 1, "valid-every", options.valid_every_steps,
+          "it must be at least 1");
+  require(options.valid_windows >= 1, "valid-windows", options.valid_windows,
+          "it must be at least 1");
+  require(options.checkpoint_every_steps >= 1, "checkpoint-every", options.checkpoint_every_steps,
+          "it must be at least 1");
+  for (const SourceWeight& entry : options.weights) {
+    require(std::isfinite(entry.weight) && entry.weight >= 0 && entry.weight <= 1000,
+            ("weight of " + entry.name).c_str(), entry.weight, "it must lie in [0, 1000]");
+  }
+}
+
+}  // namespace medgen

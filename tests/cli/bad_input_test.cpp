@@ -1,0 +1,190 @@
+// What bad input gets: a clear message on standard error, the right exit status, nothing on
+// standard output and never a word of the prompt. Knows nothing of where the checks are.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "cli/models.h"
+#include "cli/process.h"
+
+namespace medgen::cli_tests {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr const char* kPrompt = "secret ache";
+
+// Runs generate with the tiny model unless `words` name another; expects the status and the
+// message.
+void expect_refusal(int status, const std::vector<std::string>& words,
+                    const std::vector<std::string>& message, const RunOptions& options = {}) {
+  std::vector<std::string> all = {"generate", "--model", tiny_model()};
+  all.insert(all.end(), words.begin(), words.end());
+  const RunResult result = run(all, options);
+  const std::string shown = ::testing::PrintToString(words);
+  EXPECT_EQ(result.status, status) << shown << "\n" << result.err;
+  EXPECT_EQ(result.out, "") << shown;
+  EXPECT_THAT(result.err, HasSubstr("medgen: error: ")) << shown;
+  EXPECT_THAT(result.err, Not(HasSubstr("secret"))) << shown;
+  for (const std::string& part : message) EXPECT_THAT(result.err, HasSubstr(part)) << shown;
+}
+
+TEST(BadInputTest, ParametersOutOfRangeAreWrongUsage) {
+  const std::vector<std::vector<std::string>> cases = {{"--temperature", "-1"},
+                                                       {"--temperature", "nan"},
+                                                       {"--temperature", "inf"},
+                                                       {"--temperature", "1e400"},
+                                                       {"--temperature", ""},
+                                                       {"--top-k", "-1"},
+                                                       {"--top-k", "3abc"},
+                                                       {"--top-p", "0"},
+                                                       {"--top-p", "1.5"},
+                                                       {"--top-p", "nan"},
+                                                       {"-n", "0"},
+                                                       {"-n", "1000000000"},
+                                                       {"-n", "99999999999"},
+                                                       {"--max-length", "0"},
+                                                       {"--max-new-tokens", "-5"},
+                                                       {"--seed", "-1"},
+                                                       {"--seed", "18446744073709551616"},
+                                                       {"--threads", "-2"},
+                                                       {"--device", "tpu"},
+                                                       {"--color", "pink"}};
+  for (const auto& bad : cases) {
+    std::vector<std::string> words = bad;
+    words.emplace_back(kPrompt);
+    const bool shows_value = bad[1] != "inf" && bad[1] != "nan";
+    expect_refusal(2, words, {shows_value ? bad[1] : bad[0].substr(2)});
+  }
+}
+
+TEST(BadInputTest, MistypedAndContradictingOptionsAreWrongUsage) {
+  expect_refusal(2, {"--tempreature", "1", kPrompt}, {"unknown option --tempreature"});
+  expect_refusal(2, {kPrompt, "another secret"}, {"quotes"});
+  expect_refusal(2, {"--seed"}, {"--seed"});
+  expect_refusal(2, {"--greedy", "--temperature", "1", kPrompt}, {"exclude each other"});
+  expect_refusal(2, {"--prompt-file", "/dev/null", kPrompt}, {"exclude each other"});
+  expect_refusal(2, {"--greedy", "-n", "3", kPrompt}, {"greedy"});
+  expect_refusal(2, {"--stop", "", kPrompt}, {"stop"});
+  expect_refusal(2, {"--config", "/nonexistent.ini", kPrompt}, {"/nonexistent.ini"});
+  expect_refusal(2, {kPrompt}, {"MEDGEN_TOP_K is \"few\""},
+                 {.environment = {{"MEDGEN_TOP_K", "few"}}});
+}
+
+TEST(BadInputTest, PromptThatDoesNotFitNamesBothLengths) {
+  const std::string long_prompt =
+      "secret" + std::string(94, 'x');  // no merges: more tokens than 24
+  expect_refusal(2, {long_prompt}, {"24"});
+  expect_refusal(2, {"--max-length", "2", kPrompt}, {"2"});
+}
+
+TEST(BadInputTest, PromptFilesThatAreNoTextAreRefusedAtOnce) {
+  const auto big = scratch() / "zeros";
+  write(big, "");
+  fs::resize_file(big, std::uintmax_t{10} << 30U);  // sparse
+  const auto with_nul = scratch() / "nul.txt";
+  write(with_nul, std::string("secret\0ache", 11));
+  const auto latin = scratch() / "latin1.txt";
+  write(latin, "secret caf\xE9");
+  expect_refusal(2, {"--prompt-file", scratch().string()}, {scratch().string(), "directory"});
+  expect_refusal(2, {"--prompt-file", big.string()}, {"1048576"});
+  expect_refusal(2, {"--prompt-file", "/dev/zero"}, {"1048576"});
+  expect_refusal(2, {"--prompt-file", "/nonexistent"}, {"/nonexistent"});
+  expect_refusal(2, {"--prompt-file", with_nul.string()}, {"byte offset 6"});
+  expect_refusal(2, {"--prompt-file", latin.string()}, {"10"});
+  expect_refusal(2, {"secret\xFF"}, {"6"});
+}
+
+TEST(BadInputTest, StandardInputIsHeldToTheSameLimits) {
+  expect_refusal(2, {}, {"1048576"}, {.input_path = "/dev/zero"});
+  expect_refusal(2, {}, {"10"}, {.input = "secret caf\xE9"});
+  expect_refusal(2, {}, {"standard input"}, {.input_path = "/"});
+}
+
+TEST(BadInputTest, NoTextOnATerminalIsAnErrorAndDoesNotWait) {
+  const RunResult result = run({"--model", tiny_model()}, {.terminal = true});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_THAT(result.err, HasSubstr("no text to continue"));
+}
+
+TEST(BadInputTest, ModelsThatCannotBeUsedAreStatusThree) {
+  const auto garbage = scratch() / "garbage.pt";
+  write(garbage, "this is no archive");
+  const auto empty = scratch() / "empty_folder";
+  fs::create_directories(empty);
+  expect_refusal(3, {"--model", "/nonexistent", kPrompt}, {"/nonexistent"});
+  expect_refusal(3, {"--model", empty.string(), kPrompt}, {empty.string()});
+  expect_refusal(2, {"--model", garbage.string(), kPrompt}, {"--tokenizer"});
+  expect_refusal(
+      3, {"--model", garbage.string(), "--tokenizer", checkpoint_tokenizer().string(), kPrompt},
+      {"garbage.pt"});
+  expect_refusal(3, {"--model", garbage.string(), "--tokenizer", empty.string(), kPrompt},
+                 {empty.string()});
+  expect_refusal(2, {"--tokenizer", checkpoint_tokenizer().string(), kPrompt},
+                 {"tokenizer of its own"});
+}
+
+TEST(BadInputTest, DamagedBundleIsNoticed) {
+  const auto changed = copy_of_tiny_model("changed");
+  std::string bytes = read(changed / "model.pt");
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  write(changed / "model.pt", bytes);
+  expect_refusal(3, {"--model", changed.string(), kPrompt}, {"model.pt"});
+
+  const auto truncated = copy_of_tiny_model("truncated");
+  fs::resize_file(truncated / "model.pt", bytes.size() / 2);
+  expect_refusal(3, {"--model", truncated.string(), kPrompt}, {"model.pt"});
+
+  const auto missing = copy_of_tiny_model("missing");
+  fs::remove(missing / "vocab.json");
+  expect_refusal(3, {"--model", missing.string(), kPrompt}, {"vocab.json"});
+
+  const auto no_manifest = copy_of_tiny_model("no_manifest");
+  write(no_manifest / "manifest.json", "{");
+  expect_refusal(3, {"--model", no_manifest.string(), kPrompt}, {"manifest.json"});
+}
+
+TEST(BadInputTest, IntactCopyOfTheBundleRuns) {
+  const auto copy = copy_of_tiny_model("intact");
+  EXPECT_EQ(run({"--model", copy.string(), kPrompt}).status, 0);
+}
+
+TEST(BadInputTest, TokenizerWithMoreIdsThanTheModelIsRefused) {
+  const fs::path full = fs::path(MEDGEN_FIXTURES) / "gpt2";
+  if (!fs::exists(full)) GTEST_SKIP() << "there is no other tokenizer";
+  expect_refusal(3,
+                 {"--model", (checkpoint("traced") / "model.pt").string(), "--tokenizer",
+                  full.string(), kPrompt},
+                 {"ids"});
+}
+
+TEST(BadInputTest, CudaWithoutCudaIsAClearError) {
+  std::vector<std::string> words = {"generate", "--model", tiny_model(),
+                                    "--device", "cuda",    kPrompt};
+  const RunResult result = run(words);
+  if (result.status == 0) GTEST_SKIP() << "CUDA works here";
+  EXPECT_THAT(result.err, HasSubstr("cuda"));
+  EXPECT_GT(result.status, 0);
+  EXPECT_LT(result.status, 4);
+}
+
+TEST(BadInputTest, ConversionThatFailsLeavesNothingBehind) {
+  const auto source = scratch() / "broken_checkpoint";
+  fs::remove_all(source);
+  fs::copy(checkpoint("gelu_new_odd_head"), source, fs::copy_options::recursive);
+  fs::resize_file(source / "model.safetensors", fs::file_size(source / "model.safetensors") / 2);
+  const auto folder = scratch() / "conversions";
+  fs::create_directories(folder);
+  const RunResult result = run({"convert", source.string(), (folder / "out").string(),
+                                "--tokenizer", checkpoint_tokenizer().string()});
+  EXPECT_EQ(result.status, 3);
+  EXPECT_THAT(result.err, HasSubstr("model.safetensors"));
+  EXPECT_TRUE(fs::is_empty(folder));
+  EXPECT_EQ(run({"convert", "/nonexistent", (folder / "out").string()}).status, 3);
+  EXPECT_EQ(run({"convert", source.string()}).status, 2);
+}
+
+}  // namespace
+}  // namespace medgen::cli_tests

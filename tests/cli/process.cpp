@@ -1,0 +1,182 @@
+// Running the program under test.
+// Knows nothing of what the program prints.
+#include "cli/process.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <pty.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <string_view>
+#include <thread>
+
+extern char** environ;
+
+namespace medgen::cli_tests {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::vector<std::string> child_environment(const std::map<std::string, std::string>& changes) {
+  std::vector<std::string> variables = {"TERM=xterm-256color"};
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view variable(*entry);
+    if (!variable.starts_with("MEDGEN_") && !variable.starts_with("NO_COLOR=") &&
+        !variable.starts_with("TERM=")) {
+      variables.emplace_back(variable);
+    }
+  }
+  for (const auto& [name, value] : changes) variables.push_back(name + "=" + value);
+  return variables;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& strings) {
+  std::vector<char*> result;
+  for (std::string& string : strings) result.push_back(string.data());
+  result.push_back(nullptr);
+  return result;
+}
+
+void make_pipe(int ends[2]) { ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0); }
+
+}  // namespace
+
+Process::Process(const std::vector<std::string>& arguments, const RunOptions& options)
+    : input_(options.input) {
+  int in[2] = {-1, -1};
+  int out[2] = {-1, -1};
+  int err[2] = {-1, -1};
+  make_pipe(err);
+  if (options.terminal) {
+    int controller = -1;
+    int terminal = -1;
+    winsize size{24, 80, 0, 0};
+    EXPECT_EQ(::openpty(&controller, &terminal, nullptr, nullptr, &size), 0);
+    ::fcntl(controller, F_SETFD, FD_CLOEXEC);
+    in[0] = out[1] = terminal;
+    out[0] = controller;
+  } else {
+    make_pipe(in);
+    make_pipe(out);
+  }
+  if (!options.input_path.empty()) in[0] = ::open(options.input_path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int out_file = options.output_path.empty() ? out[1]
+                                                   : ::open(options.output_path.c_str(),
+                                                            O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+  std::vector<std::string> words = {MEDGEN_PROGRAM};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<std::string> variables = child_environment(options.environment);
+  const std::vector<char*> argv = pointers(words);
+  const std::vector<char*> envp = pointers(variables);
+
+  pid_ = ::fork();
+  if (pid_ == 0) {  // only what is safe after fork
+    ::setsid();
+    if (options.terminal) ::ioctl(in[0], TIOCSCTTY, 0);
+    std::signal(SIGINT, SIG_DFL);
+    std::signal(SIGPIPE, SIG_DFL);
+    ::dup2(in[0], 0);
+    ::dup2(out_file, 1);
+    ::dup2(err[1], 2);
+    if (options.terminal) ::close(in[0]);
+    ::execve(MEDGEN_PROGRAM, argv.data(), envp.data());
+    ::_exit(127);
+  }
+  ::close(in[0]);
+  if (!options.terminal) ::close(out[1]);
+  if (out_file != out[1]) ::close(out_file);
+  ::close(err[1]);
+  in_ = in[1];
+  out_ = out[0];
+  err_ = err[0];
+  if (in_ >= 0 && input_.empty()) {
+    ::close(in_);
+    in_ = -1;
+  }
+}
+
+Process::~Process() {
+  if (pid_ > 0) {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  for (const int descriptor : {in_, out_, err_}) {
+    if (descriptor >= 0) ::close(descriptor);
+  }
+}
+
+bool Process::gather(int timeout_ms) {
+  pollfd files[3] = {{out_, POLLIN, 0}, {err_, POLLIN, 0}, {in_, POLLOUT, 0}};
+  if (out_ < 0 && err_ < 0) return false;
+  if (::poll(files, 3, timeout_ms) <= 0) return true;
+  const auto read_some = [](const pollfd& file, int& descriptor, std::string& text) {
+    if (file.revents == 0) return;
+    char buffer[65536];
+    const ssize_t n = ::read(descriptor, buffer, sizeof buffer);
+    if (n > 0) {
+      text.append(buffer, static_cast<std::size_t>(n));
+    } else {  // a terminal that nobody holds open reads as EIO
+      ::close(descriptor);
+      descriptor = -1;
+    }
+  };
+  read_some(files[0], out_, result_.out);
+  read_some(files[1], err_, result_.err);
+  if (files[2].revents != 0) {
+    const ssize_t n = ::write(in_, input_.data(), std::min<std::size_t>(input_.size(), 4096));
+    if (n > 0) input_.erase(0, static_cast<std::size_t>(n));
+    if (n < 0 || input_.empty()) {
+      ::close(in_);
+      in_ = -1;
+    }
+  }
+  return true;
+}
+
+bool Process::wait_for_output(const std::string& text) {
+  const auto end = Clock::now() + std::chrono::seconds(60);
+  while (result_.out.find(text) == std::string::npos) {
+    if (Clock::now() > end || !gather(100)) return false;
+  }
+  return true;
+}
+
+void Process::type(const std::string& keys) {
+  EXPECT_EQ(::write(out_, keys.data(), keys.size()), static_cast<ssize_t>(keys.size()));
+}
+
+void Process::signal(int number) { ::kill(pid_, number); }
+
+void Process::close_output() {
+  ::close(out_);
+  out_ = -1;
+}
+
+RunResult Process::wait() {
+  const auto end = Clock::now() + std::chrono::seconds(120);
+  while (gather(100)) {
+    if (Clock::now() > end) {
+      ADD_FAILURE() << "the program still runs after 120 s";
+      ::kill(pid_, SIGKILL);
+      break;
+    }
+  }
+  int status = 0;
+  ::waitpid(pid_, &status, 0);
+  pid_ = -1;
+  result_.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return result_;
+}
+
+RunResult run(const std::vector<std::string>& arguments, const RunOptions& options) {
+  std::signal(SIGPIPE, SIG_IGN);  // the program may not read its input
+  return Process(arguments, options).wait();
+}
+
+}  // namespace medgen::cli_tests

@@ -1,0 +1,54 @@
+// Runs the program as a user would: arguments, environment, pipes or a terminal, signals.
+// Knows nothing of what the program prints.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace medgen::cli_tests {
+
+struct RunOptions {
+  std::string input = {};                               // standard input, when it is no terminal
+  std::string input_path = {};                          // or this file
+  std::map<std::string, std::string> environment = {};  // on top of ours without MEDGEN_*
+  std::string output_path = {};                         // standard output goes there instead
+  bool terminal = false;  // standard input and output are a terminal
+};
+
+struct RunResult {
+  int status = -1;  // exit status, or 128 + signal
+  std::string out;  // from a terminal: with "\r\n" as it sends them
+  std::string err;
+};
+
+// A running program. What it writes is gathered while one of the member functions waits.
+class Process {
+ public:
+  Process(const std::vector<std::string>& arguments, const RunOptions& options);
+  ~Process();  // kills what still runs
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  // Waits until standard output holds `text`; false if the program ended or 60 s passed before.
+  bool wait_for_output(const std::string& text);
+  void type(const std::string& keys);  // on its terminal
+  void signal(int number);
+  void close_output();  // the reader goes away
+  RunResult wait();     // at most 120 s, then it is killed
+
+ private:
+  bool gather(int timeout_ms);  // false when nothing more can come
+
+  pid_t pid_ = -1;
+  int in_ = -1, out_ = -1, err_ = -1;
+  std::string input_;
+  RunResult result_;
+};
+
+RunResult run(const std::vector<std::string>& arguments, const RunOptions& options = {});
+
+}  // namespace medgen::cli_tests

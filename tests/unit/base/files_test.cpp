@@ -1,0 +1,159 @@
+// Reading with limits; writing all or nothing.
+#include "base/files.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "unit/bundle/support.h"
+
+namespace medgen {
+namespace {
+
+namespace fs = std::filesystem;
+using bundle_test::error_of;
+using bundle_test::TempFolder;
+using ::testing::HasSubstr;
+
+TEST(ReadFileTest, ReturnsTheBytesUpToTheLimit) {
+  const TempFolder folder;
+  const std::string content("a\0b\n", 4);
+  write_file(folder / "x", content);
+  EXPECT_EQ(read_file(folder / "x", 4), content);
+  EXPECT_THAT(error_of([&] { read_file(folder / "x", 3); }, ErrorCode::kRuntime),
+              HasSubstr("more than the 3 bytes"));
+}
+
+TEST(ReadFileTest, RefusesFoldersMissingFilesAndEndlessDevices) {
+  const TempFolder folder;
+  EXPECT_THAT(error_of([&] { read_file(folder.path(), 10); }, ErrorCode::kRuntime),
+              HasSubstr("folder"));
+  EXPECT_THAT(
+      error_of([&] { read_file(folder / "none", 10, ErrorCode::kUsage); }, ErrorCode::kUsage),
+      HasSubstr("No such file"));
+  EXPECT_THAT(error_of([] { read_file("/dev/zero", 1'000'000); }, ErrorCode::kRuntime),
+              HasSubstr("/dev/zero"));
+}
+
+TEST(ReadFileTest, RefusesTenGigabytesOfZerosWithoutReadingThem) {
+  const TempFolder folder;
+  write_file(folder / "zeros", "");
+  fs::resize_file(folder / "zeros", 10'000'000'000);  // sparse
+  EXPECT_THAT(error_of([&] { read_file(folder / "zeros", 1 << 20); }, ErrorCode::kRuntime),
+              HasSubstr("more than"));
+}
+
+TEST(MappedFileTest, ShowsTheContentOfRegularFilesOnly) {
+  const TempFolder folder;
+  write_file(folder / "x", "content");
+  write_file(folder / "empty", "");
+  MappedFile mapped(folder / "x");
+  const MappedFile moved(std::move(mapped));
+  EXPECT_EQ(moved.bytes(), "content");
+  EXPECT_EQ(MappedFile(folder / "empty").bytes(), "");
+  EXPECT_THAT(error_of([] { MappedFile("/dev/zero"); }, ErrorCode::kRuntime),
+              HasSubstr("not a regular file"));
+}
+
+TEST(WriteFileTest, NamesAFullDisk) {
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "there is no /dev/full here";
+  const std::string message =
+      error_of([] { write_file("/dev/full", "some bytes"); }, ErrorCode::kRuntime);
+  EXPECT_THAT(message, HasSubstr("/dev/full"));
+  EXPECT_THAT(message, HasSubstr("No space left on device"));
+  EXPECT_TRUE(fs::exists("/dev/full"));
+}
+
+TEST(WriteFileTest, ReplacesAtomicallyAndLeavesNothingBeside) {
+  const TempFolder folder;
+  write_file_atomically(folder / "x", "old");
+  write_file_atomically(folder / "x", "new");
+  EXPECT_EQ(read_file(folder / "x", 100), "new");
+  EXPECT_EQ(folder.entries(), 1);
+}
+
+TEST(WriteFileTest, KeepsTheOldContentWhenTheNewCannotBeWritten) {
+  const TempFolder folder;
+  fs::create_directory(folder / "x");  // rename of a file onto a folder fails
+  error_of([&] { write_file_atomically(folder / "x", "new"); }, ErrorCode::kRuntime);
+  EXPECT_TRUE(fs::is_directory(folder / "x"));
+  EXPECT_EQ(folder.entries(), 1);
+}
+
+TEST(CopyFileTest, CopiesBytesAndRefusesFolders) {
+  const TempFolder folder;
+  write_file(folder / "a", std::string(3'000'000, 'x'));
+  copy_file_flushed(folder / "a", folder / "b");
+  EXPECT_EQ(read_file(folder / "b", 4'000'000), std::string(3'000'000, 'x'));
+  error_of([&] { copy_file_flushed(folder.path(), folder / "c", ErrorCode::kModel); });
+  EXPECT_FALSE(fs::exists(folder / "c"));
+}
+
+TEST(StagedDirectoryTest, AppearsOnlyWhenCommitted) {
+  const TempFolder folder;
+  {
+    StagedDirectory staged(folder / "out");
+    write_file(staged.path() / "file", "content");
+    EXPECT_FALSE(fs::exists(folder / "out"));
+    staged.commit();
+  }
+  EXPECT_EQ(read_file(folder / "out/file", 100), "content");
+  EXPECT_EQ(folder.entries(), 1);
+}
+
+TEST(StagedDirectoryTest, LeavesNothingWithoutCommit) {
+  const TempFolder folder;
+  {
+    const StagedDirectory staged(folder / "out");
+    write_file(staged.path() / "file", "content");
+    EXPECT_EQ(folder.entries(), 1);
+  }
+  EXPECT_EQ(folder.entries(), 0);
+}
+
+TEST(StagedDirectoryTest, RefusesWhatExistsUnlessToldToReplace) {
+  const TempFolder folder;
+  fs::create_directories(folder / "out/");
+  write_file(folder / "out/old", "old");
+  EXPECT_THAT(error_of([&] { StagedDirectory(folder / "out"); }, ErrorCode::kUsage),
+              HasSubstr("exists already"));
+  EXPECT_EQ(folder.entries(), 1);
+  StagedDirectory staged(folder / "out/", StagedDirectory::Existing::kReplace);
+  write_file(staged.path() / "new", "new");
+  EXPECT_TRUE(fs::exists(folder / "out/old"));
+  staged.commit();
+  EXPECT_TRUE(fs::exists(folder / "out/new"));
+  EXPECT_FALSE(fs::exists(folder / "out/old"));
+  EXPECT_EQ(folder.entries(), 1);
+}
+
+TEST(StagedDirectoryTest, AcceptsAnEmptyFolderAndRefusesAFile) {
+  const TempFolder folder;
+  fs::create_directory(folder / "empty");
+  StagedDirectory staged(folder / "empty");
+  write_file(staged.path() / "new", "new");
+  staged.commit();
+  EXPECT_TRUE(fs::exists(folder / "empty/new"));
+  write_file(folder / "file", "content");
+  for (const auto existing :
+       {StagedDirectory::Existing::kRefuse, StagedDirectory::Existing::kReplace}) {
+    EXPECT_THAT(error_of([&] { StagedDirectory(folder / "file", existing); }, ErrorCode::kUsage),
+                HasSubstr("not a folder"));
+  }
+}
+
+TEST(StagedDirectoryTest, ReplacesTheFolderBehindALink) {
+  const TempFolder folder;
+  fs::create_directory(folder / "real");
+  write_file(folder / "real/old", "old");
+  fs::create_directory_symlink(folder / "real", folder / "link");
+  StagedDirectory staged(folder / "link", StagedDirectory::Existing::kReplace);
+  write_file(staged.path() / "new", "new");
+  staged.commit();
+  EXPECT_TRUE(fs::is_symlink(folder / "link"));
+  EXPECT_TRUE(fs::exists(folder / "real/new"));
+}
+
+}  // namespace
+}  // namespace medgen

@@ -1,0 +1,285 @@
+// A bundle written, read back, and damaged in every way that open() has to notice.
+#include "medgen/bundle.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/sha256.h"
+#include "bundle/manifest.h"
+#include "unit/bundle/support.h"
+
+namespace medgen {
+namespace {
+
+namespace fs = std::filesystem;
+using bundle_test::error_of;
+using bundle_test::fixture;
+using bundle_test::TempFolder;
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+ModelConfig small_config() {
+  ModelConfig config;
+  config.vocab_size = 300;
+  config.n_positions = 24;
+  config.n_embd = 16;
+  config.n_layer = 2;
+  config.n_head = 2;
+  config.n_inner = 64;
+  return config;
+}
+
+void fill(BundleWriter& writer) {
+  writer.add_config(small_config());
+  writer.add_tokenizer(fixture("tokenizer"));
+  writer.add_generation_config(R"({"temperature": 0.5, "max_length": 99, "unknown": [1]})");
+  writer.add_model_card("# A card\n");
+  write_file(writer.model_pt(), "pretend weights");
+}
+
+class BundleTest : public ::testing::Test {
+ protected:
+  BundleTest() {
+    BundleWriter writer(bundle());
+    fill(writer);
+    writer.commit("small", "fp32");
+  }
+  fs::path bundle() const { return folder_ / "bundle"; }
+
+  std::string refusal() const {
+    return error_of([&] { Bundle::open(bundle()); });
+  }
+
+  // Changes the manifest; the checksums of the other files stay right.
+  void edit_manifest(const std::function<void(json&)>& edit) const {
+    json manifest = json::parse(read_file(bundle() / "manifest.json", 1 << 20));
+    edit(manifest);
+    write_file(bundle() / "manifest.json", manifest.dump());
+  }
+
+  // Writes a file and tells the manifest, as somebody who means it would.
+  void replace_file(const std::string& name, const std::string& content) const {
+    write_file(bundle() / name, content);
+    edit_manifest([&](json& manifest) {
+      for (json& file : manifest["files"]) {
+        if (file["name"] != name) continue;
+        file["sha256"] = sha256(content);
+        file["size"] = content.size();
+      }
+    });
+  }
+
+  TempFolder folder_;
+};
+
+TEST_F(BundleTest, ReadsBackWhatWasWritten) {
+  const Bundle opened = Bundle::open(bundle());
+  EXPECT_EQ(opened.name(), "small");
+  EXPECT_EQ(opened.directory(), bundle());
+  EXPECT_EQ(opened.config().n_embd, 16);
+  EXPECT_EQ(opened.manifest().dtype, "fp32");
+  EXPECT_EQ(opened.manifest().tokenizer_kind, "gpt2-bpe");
+  EXPECT_EQ(opened.manifest().parameter_count, small_config().parameter_count());
+  EXPECT_EQ(opened.tokenizer().vocab_size(), 277);
+  EXPECT_EQ(opened.generation_defaults().temperature, 0.5F);
+  EXPECT_EQ(opened.generation_defaults().max_length, 99);
+  EXPECT_FALSE(opened.generation_defaults().top_k.has_value());
+  EXPECT_EQ(opened.model_card(), "# A card\n");
+  EXPECT_EQ(opened.sha256(), sha256("pretend weights"));
+  EXPECT_EQ(opened.model_pt(), bundle() / "model.pt");
+  EXPECT_EQ(folder_.entries(), 1);
+}
+
+TEST_F(BundleTest, NoticesAFlippedBitInAnyFile) {
+  const Manifest manifest = Bundle::open(bundle()).manifest();
+  for (const BundleFile& file : manifest.files) {
+    const std::string whole = read_file(bundle() / file.name, 1 << 20);
+    std::string damaged = whole;
+    damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 1);
+    write_file(bundle() / file.name, damaged);
+    EXPECT_THAT(refusal(), AllOf(HasSubstr(file.name), HasSubstr(file.sha256)));
+    write_file(bundle() / file.name, whole);
+  }
+  Bundle::open(bundle());
+}
+
+TEST_F(BundleTest, NoticesATruncatedOrMissingFile) {
+  write_file(bundle() / "model.pt", "pretend");
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("model.pt"), HasSubstr("7 bytes"), HasSubstr("15")));
+  fs::remove(bundle() / "model.pt");
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("model.pt"), HasSubstr("missing")));
+  fs::create_directory(bundle() / "model.pt");
+  EXPECT_THAT(refusal(), HasSubstr("model.pt"));
+}
+
+TEST_F(BundleTest, RefusesNamesThatLeaveTheFolder) {
+  for (const char* name : {"../secret", "/etc/passwd", "..", "", "a/b"}) {
+    edit_manifest([&](json& manifest) {
+      manifest["files"].push_back({{"name", name}, {"sha256", std::string(64, '0')}, {"size", 1}});
+    });
+    EXPECT_THAT(refusal(), HasSubstr("plain file name")) << name;
+    edit_manifest([](json& manifest) { manifest["files"].erase(manifest["files"].size() - 1); });
+  }
+}
+
+TEST_F(BundleTest, RefusesManifestsItCannotTrust) {
+  const auto refusal_after = [&](const std::function<void(json&)>& edit) {
+    const std::string whole = read_file(bundle() / "manifest.json", 1 << 20);
+    edit_manifest(edit);
+    const std::string message = refusal();
+    write_file(bundle() / "manifest.json", whole);
+    return message;
+  };
+  EXPECT_THAT(refusal_after([](json& m) { m["format_version"] = 2; }),
+              AllOf(HasSubstr("format_version is 2"), HasSubstr("update medgen")));
+  EXPECT_THAT(refusal_after([](json& m) { m.erase("format_version"); }), HasSubstr("missing"));
+  EXPECT_THAT(refusal_after([](json& m) { m["dtype"] = "int8"; }), HasSubstr("dtype"));
+  EXPECT_THAT(refusal_after([](json& m) { m["parameter_count"] = 7; }),
+              HasSubstr("parameter_count is 7"));
+  EXPECT_THAT(refusal_after([](json& m) { m["tokenizer_kind"] = "sentencepiece"; }),
+              HasSubstr("tokenizer_kind"));
+  EXPECT_THAT(refusal_after([](json& m) { m["files"] = 3; }), HasSubstr("files"));
+  EXPECT_THAT(refusal_after([](json& m) { m["files"].push_back(m["files"][0]); }),
+              HasSubstr("listed twice"));
+  EXPECT_THAT(refusal_after([](json& m) { m["files"][0]["size"] = -1; }), HasSubstr("size"));
+  EXPECT_THAT(refusal_after([](json& m) { m["files"][0]["sha256"] = "XY"; }),
+              HasSubstr("64 lower-case"));
+  for (const char* name : {"model.pt", "config.json", "generation_config.json", "MODEL_CARD.md"}) {
+    EXPECT_THAT(refusal_after([&](json& m) {
+                  json kept = json::array();
+                  for (const json& file : m["files"]) {
+                    if (file["name"] != name) kept.push_back(file);
+                  }
+                  m["files"] = kept;
+                }),
+                HasSubstr(name));
+  }
+  Bundle::open(bundle());  // each edit was taken back: what was refused was the edit
+  write_file(bundle() / "manifest.json", "{\"format_version\": 1");
+  EXPECT_THAT(refusal(), HasSubstr("manifest.json is not valid JSON"));
+}
+
+TEST_F(BundleTest, RefusesATokenizerFileThatTheManifestDoesNotList) {
+  edit_manifest([](json& manifest) {
+    json kept = json::array();
+    for (const json& file : manifest["files"]) {
+      if (file["name"] != "vocab.json") kept.push_back(file);
+    }
+    manifest["files"] = kept;
+  });
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("vocab.json"), HasSubstr("not listed")));
+}
+
+TEST_F(BundleTest, RefusesATokenizerWithMoreIdsThanTheModel) {
+  ModelConfig config = small_config();
+  config.vocab_size = 276;
+  BundleWriter writer(folder_ / "narrow");
+  writer.add_config(config);
+  EXPECT_THAT(error_of([&] { writer.add_tokenizer(fixture("tokenizer")); }),
+              AllOf(HasSubstr("277"), HasSubstr("276")));
+  // The same in a bundle that somebody put together by hand.
+  json narrow = json::parse(read_file(bundle() / "config.json", 1 << 20));
+  narrow["vocab_size"] = 276;
+  replace_file("config.json", narrow.dump());
+  edit_manifest([&](json& manifest) { manifest["parameter_count"] = config.parameter_count(); });
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("277"), HasSubstr("276")));
+}
+
+TEST_F(BundleTest, NamesABadGenerationSetting) {
+  const auto refusal_of = [&](const std::string& text) {
+    replace_file("generation_config.json", text);
+    return refusal();
+  };
+  EXPECT_THAT(refusal_of(R"({"temperature": -1})"),
+              AllOf(HasSubstr("generation_config.json"), HasSubstr("temperature is -1"),
+                    HasSubstr("0 or more")));
+  EXPECT_THAT(refusal_of(R"({"temperature": 1e39})"), HasSubstr("temperature"));
+  EXPECT_THAT(refusal_of(R"({"top_p": 0})"), HasSubstr("top_p is 0"));
+  EXPECT_THAT(refusal_of(R"({"top_p": 1.5})"), HasSubstr("top_p is 1.5"));
+  EXPECT_THAT(refusal_of(R"({"top_k": 1.5})"), HasSubstr("top_k is 1.5"));
+  EXPECT_THAT(refusal_of(R"({"max_length": 0})"), HasSubstr("max_length is 0"));
+  EXPECT_THAT(refusal_of(R"({"max_new_tokens": 5000000000})"), HasSubstr("max_new_tokens"));
+  EXPECT_THAT(refusal_of(R"({"num_return_sequences": 5000})"), HasSubstr("1 .. 4096"));
+  EXPECT_THAT(refusal_of(R"({"do_sample": 1})"), HasSubstr("do_sample is 1"));
+  EXPECT_THAT(refusal_of("nonsense"), HasSubstr("not valid JSON"));
+}
+
+TEST(GenerationDefaultsTest, ReadsEverySettingAndIgnoresOthers) {
+  const GenerationDefaults all = parse_generation_defaults(
+      R"({"temperature": 0, "top_k": 0, "top_p": 1, "max_length": 1, "max_new_tokens": 2,
+          "num_return_sequences": 4096, "do_sample": false, "transformers_version": "4"})",
+      "x");
+  EXPECT_EQ(all.temperature, 0.0F);
+  EXPECT_EQ(all.top_k, 0);
+  EXPECT_EQ(all.top_p, 1.0F);
+  EXPECT_EQ(all.max_length, 1);
+  EXPECT_EQ(all.max_new_tokens, 2);
+  EXPECT_EQ(all.num_return_sequences, 4096);
+  EXPECT_EQ(all.do_sample, false);
+  EXPECT_FALSE(parse_generation_defaults(R"({"top_p": null})", "x").top_p.has_value());
+}
+
+TEST(BundleOpenTest, SaysWhatAFolderIsThatIsNoBundle) {
+  const TempFolder folder;
+  EXPECT_THAT(error_of([&] { Bundle::open(folder / "none"); }), HasSubstr("no model at"));
+  EXPECT_THAT(error_of([&] { Bundle::open(folder.path()); }), HasSubstr("manifest.json"));
+  EXPECT_THAT(error_of([&] { Bundle::open(fixture("relu_no_prefix")); }),
+              HasSubstr("medgen convert"));
+  write_file(folder / "file", "x");
+  EXPECT_THAT(error_of([&] { Bundle::open(folder / "file"); }), HasSubstr("not a folder"));
+}
+
+TEST(BundleWriterTest, LeavesNothingWithoutCommit) {
+  const TempFolder folder;
+  {
+    BundleWriter writer(folder / "out");
+    fill(writer);
+    EXPECT_EQ(folder.entries(), 1);
+  }
+  EXPECT_EQ(folder.entries(), 0);
+}
+
+TEST(BundleWriterTest, RefusesToCommitAnIncompleteBundle) {
+  const TempFolder folder;
+  {
+    BundleWriter writer(folder / "out");
+    writer.add_config(small_config());
+    writer.add_tokenizer(fixture("tokenizer"));
+    EXPECT_THAT(error_of([&] { writer.commit("x", "fp32"); }), HasSubstr("model.pt"));
+  }
+  EXPECT_EQ(folder.entries(), 0);
+}
+
+TEST(BundleWriterTest, ReplacesBundlesOnly) {
+  const TempFolder folder;
+  for (const char* name : {"first", "second"}) {
+    BundleWriter writer(folder / "out", true);
+    fill(writer);
+    writer.commit(name, "fp16");
+  }
+  EXPECT_EQ(Bundle::open(folder / "out").name(), "second");
+  EXPECT_THAT(error_of([&] { BundleWriter(folder / "out"); }, ErrorCode::kUsage),
+              HasSubstr("exists already"));
+  fs::create_directory(folder / "photos");
+  write_file(folder / "photos/1.jpg", "x");
+  EXPECT_THAT(error_of([&] { BundleWriter(folder / "photos", true); }, ErrorCode::kUsage),
+              HasSubstr("not a bundle"));
+  EXPECT_TRUE(fs::exists(folder / "photos/1.jpg"));
+}
+
+TEST(BundleWriterTest, GivesATokenizerFileTheNameThatIsLookedFor) {
+  const TempFolder folder;
+  const TempFolder elsewhere;
+  BundleWriter writer(folder / "out");
+  writer.add_config(small_config());
+  fs::copy(fixture("tokenizer"), elsewhere.path());
+  writer.add_tokenizer(elsewhere / "vocab.json");
+  EXPECT_TRUE(fs::exists(writer.staging() / "vocab.json"));
+  EXPECT_TRUE(fs::exists(writer.staging() / "merges.txt"));
+}
+
+}  // namespace
+}  // namespace medgen

@@ -1,0 +1,126 @@
+// What the tests of this folder share: a scratch folder, errors as values, handmade safetensors
+// files and a torch room without torch.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/files.h"
+#include "medgen/error.h"
+#include "torch/torch_room.h"
+
+namespace medgen::bundle_test {
+
+namespace fs = std::filesystem;
+
+inline fs::path fixture(const std::string& name) {
+  return fs::path(MEDGEN_FIXTURES) / "checkpoints" / name;
+}
+
+class TempFolder {
+ public:
+  TempFolder() {
+    std::string name = (fs::path(::testing::TempDir()) / "medgen-test-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make " + name);
+    path_ = name;
+  }
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+  ~TempFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  const fs::path& path() const { return path_; }
+  fs::path operator/(const std::string& name) const { return path_ / name; }
+  int entries() const {
+    return static_cast<int>(std::distance(fs::directory_iterator(path_), fs::directory_iterator()));
+  }
+
+ private:
+  fs::path path_;
+};
+
+// The message of the Error that `action` throws; a failure if it throws none or another code.
+template <typename Action>
+std::string error_of(Action action, ErrorCode code = ErrorCode::kModel) {
+  try {
+    action();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), code) << error.what();
+    return error.what();
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return "";
+}
+
+struct StoredTensor {
+  std::string name;
+  std::string dtype;
+  std::vector<std::int64_t> shape;
+  std::string bytes;
+};
+
+inline std::string float_bytes(const std::vector<float>& values) {
+  std::string bytes(values.size() * sizeof(float), '\0');
+  std::memcpy(bytes.data(), values.data(), bytes.size());
+  return bytes;
+}
+
+inline std::string with_header(const std::string& header, const std::string& data) {
+  const std::uint64_t size = header.size();
+  std::string file(sizeof size, '\0');
+  std::memcpy(file.data(), &size, sizeof size);
+  return file + header + data;
+}
+
+inline std::string safetensors_bytes(const std::vector<StoredTensor>& tensors) {
+  std::string header = "{\"__metadata__\":{\"format\":\"pt\"}";
+  std::string data;
+  for (const StoredTensor& tensor : tensors) {
+    std::string shape;
+    for (const auto size : tensor.shape) {
+      if (!shape.empty()) shape += ',';
+      shape += std::to_string(size);
+    }
+    header += ",\"" + tensor.name + "\":{\"dtype\":\"" + tensor.dtype + "\",\"shape\":[" + shape +
+              "],\"data_offsets\":[" + std::to_string(data.size()) + "," +
+              std::to_string(data.size() + tensor.bytes.size()) + "]}";
+    data += tensor.bytes;
+  }
+  return with_header(header + "}", data);
+}
+
+// Reads every parameter, as the real one does, and writes a file that only the checksums look at.
+class FakeTorchRoom : public TorchRoom {
+ public:
+  std::string libtorch_version() const override { return "none"; }
+
+  std::unique_ptr<Backend> open_backend(const fs::path&, const ModelConfig&,
+                                        const TorchBackendOptions&) override {
+    throw Error(ErrorCode::kRuntime, "the fake torch room runs no model");
+  }
+
+  void export_model(const ModelConfig& config, StorageType, const TensorReader& reader,
+                    const fs::path& model_pt) override {
+    write_file(model_pt, "half a ");
+    for (const ParameterSpec& spec : parameter_specs(config)) {
+      exported[spec.name] = reader(spec.name, spec.shape);
+    }
+    write_file(model_pt, "a whole model");
+  }
+
+  Archive open_archive(const fs::path&) override { return archive; }
+
+  void train(const TrainOptions&, TrainObserver&) override {}
+
+  std::map<std::string, std::vector<float>> exported;
+  Archive archive;
+};
+
+}  // namespace medgen::bundle_test

@@ -1,0 +1,100 @@
+// Prompts: their limits, what is refused, and how much of a long one is kept; and reading lines.
+// Knows nothing of models.
+#include "cli/prompt.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "cli/line_reader.h"
+#include "medgen/error.h"
+
+namespace medgen::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+int descriptor_with(const std::string& content) {
+  std::FILE* file = std::tmpfile();
+  const int descriptor = ::dup(::fileno(file));
+  std::fclose(file);
+  EXPECT_EQ(::write(descriptor, content.data(), content.size()),
+            static_cast<ssize_t>(content.size()));
+  ::lseek(descriptor, 0, SEEK_SET);
+  return descriptor;
+}
+
+std::string text_refusal(std::string_view text) {
+  try {
+    require_text(text, "the prompt");
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(PromptTest, EndlessInputStopsAtTheLimit) {
+  const int zeros = ::open("/dev/zero", O_RDONLY);
+  ASSERT_GE(zeros, 0);
+  try {
+    read_descriptor(zeros, 1000, "standard input");
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("1000 bytes"));
+  }
+  ::close(zeros);
+}
+
+TEST(PromptTest, InputOfExactlyTheLimitIsRead) {
+  const int file = descriptor_with(std::string(1000, 'a'));
+  EXPECT_EQ(read_descriptor(file, 1000, "it").size(), 1000U);
+  ::lseek(file, 0, SEEK_SET);
+  EXPECT_THROW(read_descriptor(file, 999, "it"), Error);
+  ::close(file);
+}
+
+TEST(PromptTest, NulAndBrokenUtf8AreRefusedWithTheirOffset) {
+  EXPECT_EQ(text_refusal("caf\xC3\xA9"), "");
+  EXPECT_THAT(text_refusal(std::string_view("ab\0c", 4)), HasSubstr("byte offset 2"));
+  EXPECT_THAT(text_refusal("abc\xFF"), HasSubstr("3"));
+  EXPECT_THAT(text_refusal("secret\xFF"), ::testing::Not(HasSubstr("secret")));
+}
+
+TEST(PromptTest, LongPromptKeepsItsEndAndRoomForTheContinuation) {
+  StoppingParams stopping;
+  stopping.max_length = 150;
+  EXPECT_EQ(kept_prompt_tokens(149, 256, stopping), 149);
+  EXPECT_EQ(kept_prompt_tokens(150, 256, stopping), 75);
+  EXPECT_EQ(kept_prompt_tokens(1000, 100, stopping), 50);
+  EXPECT_EQ(kept_prompt_tokens(2, 1, stopping), 1);
+  stopping.max_new_tokens = 20;
+  EXPECT_EQ(kept_prompt_tokens(256, 256, stopping), 256);
+  EXPECT_EQ(kept_prompt_tokens(257, 256, stopping), 236);
+  stopping.max_new_tokens = 5000;
+  EXPECT_EQ(kept_prompt_tokens(257, 256, stopping), 128);
+}
+
+TEST(LineReaderTest, GivesLinesWithTheirNumbers) {
+  const int file = descriptor_with("one\n\n" + std::string(200'000, 'x') + "\nlast");
+  LineReader lines(file, 1 << 20);
+  EXPECT_EQ(lines.next(), "one");
+  EXPECT_EQ(lines.next(), "");
+  EXPECT_EQ(lines.next(), std::string(200'000, 'x'));
+  EXPECT_EQ(lines.number(), 3U);
+  EXPECT_EQ(lines.next(), "last");
+  EXPECT_EQ(lines.next(), std::nullopt);
+  ::close(file);
+}
+
+TEST(LineReaderTest, LineWithoutEndIsRefused) {
+  const int zeros = ::open("/dev/zero", O_RDONLY);
+  LineReader lines(zeros, 100'000);
+  EXPECT_THROW(lines.next(), Error);
+  ::close(zeros);
+}
+
+}  // namespace
+}  // namespace medgen::cli

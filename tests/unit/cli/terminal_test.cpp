@@ -1,0 +1,28 @@
+// What may reach a terminal.
+// Knows nothing of what is printed.
+#include "cli/terminal.h"
+
+#include <gtest/gtest.h>
+
+namespace medgen::cli {
+namespace {
+
+TEST(TerminalTest, ControlCharactersAreSpelledOut) {
+  EXPECT_EQ(visible("\x1b[31mred"), "^[[31mred");
+  EXPECT_EQ(visible("a\rb\x7f"), "a^Mb^?");
+  EXPECT_EQ(visible(std::string_view("\0", 1)), "^@");
+  EXPECT_EQ(visible("\xC2\x9B"
+                    "31m"),
+            "<U+009B>31m");
+  EXPECT_EQ(visible("\xE2\x80\xAEtxt"), "<U+202E>txt");
+}
+
+TEST(TerminalTest, OrdinaryTextPassesAsItIs) {
+  const std::string text =
+      "Fever\tand\ncough, 38 \xC2\xB0"
+      "C \xE2\x80\x94 caf\xC3\xA9 \xF0\x9F\x98\x80";
+  EXPECT_EQ(visible(text), text);
+}
+
+}  // namespace
+}  // namespace medgen::cli

@@ -1,0 +1,187 @@
+// Holds the #includes of the source to the graph of rooms: dependencies point one way, libtorch
+// stays in src/torch, and the public headers need no library.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace medgen {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+const std::filesystem::path kRoot = MEDGEN_SOURCE_DIR;
+
+// Which rooms a room's files may include, besides their own. A name with a slash is a single
+// header.
+const std::map<std::string, std::set<std::string>> kAllowed = {
+    {"base", {}},
+    {"text", {"base"}},
+    {"bundle", {"base", "text", "torch/torch_room.h"}},
+    {"engine", {"base", "text"}},
+    {"torch", {"base", "text", "bundle", "corpus"}},
+    {"corpus", {"base", "text"}},
+    {"safety", {"base"}},
+    {"wiring", {"base", "torch/torch_room.h"}},
+    {"cli",
+     {"base", "text", "bundle", "engine", "corpus", "safety", "wiring", "torch/torch_room.h",
+      "torch/train_options.h"}},
+};
+
+// Each include from its opening bracket or quote on: `<vector`, `"base/random.h`.
+std::vector<std::string> includes_of(const std::string& source) {
+  std::vector<std::string> includes;
+  std::istringstream lines(source);
+  for (std::string line; std::getline(lines, line);) {
+    std::erase_if(line, [](char c) { return c == ' ' || c == '\t'; });
+    if (!line.starts_with("#include")) continue;
+    const std::string spelling = line.substr(std::string("#include").size());
+    includes.push_back(spelling.substr(0, spelling.find_first_of(">\"", 1)));
+  }
+  return includes;
+}
+
+// Libtorch's own headers, also in quotes; src/torch has neither a script.h nor a torch.h of its
+// own.
+bool is_libtorch(const std::string& include) {
+  if (include.starts_with("<torch/")) return true;
+  for (const char* start :
+       {"torch/script.h", "torch/torch.h", "torch/csrc/", "ATen/", "c10/", "caffe2/"}) {
+    if (include.substr(1).starts_with(start)) return true;
+  }
+  return false;
+}
+
+// What is wrong with the includes of a file of src/`room`; each with its spelling. A file of src
+// itself has the room "".
+std::vector<std::string> faults_in_room(const std::string& room, const std::string& source) {
+  std::vector<std::string> faults;
+  for (const std::string& include : includes_of(source)) {
+    const std::string header = include.substr(1);
+    if (is_libtorch(include)) {
+      if (room != "torch") faults.push_back(include);
+      continue;
+    }
+    const auto slash = header.find('/');
+    const std::string other = header.substr(0, slash);
+    if (include.front() != '"' || header.starts_with("medgen/")) continue;
+    if (slash == std::string::npos || !kAllowed.contains(other)) {
+      faults.push_back(include);  // ours are included by room
+    } else if (!room.empty() && other != room && !kAllowed.at(room).contains(other) &&
+               !kAllowed.at(room).contains(header)) {
+      faults.push_back(include);
+    }
+  }
+  return faults;
+}
+
+// Public headers include each other and the standard library, nothing else.
+std::vector<std::string> faults_in_public_header(const std::string& source) {
+  std::vector<std::string> faults;
+  for (const std::string& include : includes_of(source)) {
+    const bool own = include.starts_with("\"medgen/");
+    const bool standard =
+        include.starts_with("<") && include.find_first_of("/.") == std::string::npos;
+    if (!own && !standard) faults.push_back(include);
+  }
+  return faults;
+}
+
+std::string read(const std::filesystem::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+std::vector<std::filesystem::path> sources_under(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    const auto extension = entry.path().extension();
+    if (extension == ".h" || extension == ".cpp") files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+TEST(RoomDependenciesTest, IncludesFollowTheGraph) {
+  const std::filesystem::path src = kRoot / "src";
+  std::set<std::string> rooms;
+  for (const auto& file : sources_under(src)) {
+    const auto relative = file.lexically_relative(src);
+    const std::string room = relative.has_parent_path() ? relative.begin()->string() : "";
+    ASSERT_TRUE(room.empty() || kAllowed.contains(room)) << "no rule for the room " << room;
+    rooms.insert(room);
+    EXPECT_THAT(faults_in_room(room, read(file)), IsEmpty()) << relative;
+  }
+  EXPECT_TRUE(rooms.contains("engine") && rooms.contains("base")) << "nothing was looked at";
+}
+
+TEST(RoomDependenciesTest, PublicHeadersNeedNoLibrary) {
+  const auto headers = sources_under(kRoot / "include");
+  EXPECT_FALSE(headers.empty());
+  for (const auto& header : headers) {
+    EXPECT_THAT(faults_in_public_header(read(header)), IsEmpty()) << header.filename();
+  }
+}
+
+TEST(RoomDependenciesTest, TheGraphHasNoCycle) {
+  // Each round takes away the rooms that depend on none of those left.
+  auto left = kAllowed;
+  for (std::size_t round = 0; round < kAllowed.size(); ++round) {
+    std::erase_if(left, [&](const auto& entry) {
+      return std::none_of(entry.second.begin(), entry.second.end(),
+                          [&](const std::string& other) { return left.contains(other); });
+    });
+  }
+  EXPECT_TRUE(left.empty()) << left.begin()->first;
+}
+
+// Companions: made-up bad includes are caught.
+TEST(RoomDependenciesTest, CatchesAnIncludeAgainstTheGraph) {
+  EXPECT_THAT(faults_in_room("base", "// x\n#include <vector>\n#include \"text/utf8.h\"\n"),
+              ElementsAre("\"text/utf8.h"));
+  EXPECT_THAT(faults_in_room("engine", "#include \"cli/options.h\"\n"),
+              ElementsAre("\"cli/options.h"));
+  EXPECT_THAT(faults_in_room("engine", "  #  include \"torch/torch_room.h\""),
+              ElementsAre("\"torch/torch_room.h"));
+  EXPECT_THAT(faults_in_room("bundle", "#include \"torch/torch_backend.h\"\n"),
+              ElementsAre("\"torch/torch_backend.h"));
+  EXPECT_THAT(faults_in_room("engine", "#include \"sampler.h\"\n"), ElementsAre("\"sampler.h"));
+  EXPECT_THAT(faults_in_room("engine",
+                             "#include \"engine/sampler.h\"\n#include \"base/random.h\"\n"
+                             "#include \"medgen/error.h\"\n"),
+              IsEmpty());
+}
+
+TEST(RoomDependenciesTest, CatchesLibtorchOutsideItsRoom) {
+  EXPECT_THAT(faults_in_room("cli", "#include \"torch/script.h\""),
+              ElementsAre("\"torch/script.h"));
+  for (const char* header : {"torch/script.h", "torch/torch.h", "torch/csrc/jit/api/module.h",
+                             "ATen/ATen.h", "c10/core/Device.h", "caffe2/serialize/inline.h"}) {
+    const std::string line = std::string("#include <") + header + ">\n";
+    EXPECT_THAT(faults_in_room("cli", line), ElementsAre(HasSubstr(header)));
+    EXPECT_THAT(faults_in_room("", line), ElementsAre(HasSubstr(header)));
+    EXPECT_THAT(faults_in_room("torch", line), IsEmpty());
+  }
+}
+
+TEST(RoomDependenciesTest, CatchesALibraryInAPublicHeader) {
+  for (const char* include : {"<nlohmann/json.hpp>", "<torch/script.h>", "<spdlog/spdlog.h>",
+                              "\"base/random.h\"", "<pcre2.h>"}) {
+    EXPECT_EQ(faults_in_public_header(std::string("#include ") + include).size(), 1U) << include;
+  }
+  EXPECT_THAT(faults_in_public_header("#include <vector>\n#include \"medgen/error.h\"\n"),
+              IsEmpty());
+}
+
+}  // namespace
+}  // namespace medgen
