@@ -15,7 +15,8 @@ namespace medgen {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name = (std::filesystem::path(::testing::TempDir()) / "medgen-test-XXXXXX").string();
+    std::string name =
+        (std::filesystem::path(::testing::TempDir()) / "medgen-test-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make " + name);
     path_ = name;
   }

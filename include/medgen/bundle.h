@@ -64,7 +64,7 @@ class Bundle {
   // The token that goes before every prompt, if tokenizer_config.json says `"add_bos_token": true`:
   // config().bos_token_id.
   std::optional<TokenId> prompt_prefix() const { return prompt_prefix_; }
-  std::string model_card() const;     // text from outside: may hold control characters
+  std::string model_card() const;  // text from outside: may hold control characters
 
  private:
   Bundle() = default;

@@ -13,14 +13,14 @@ struct ModelConfig {
   int n_positions = 0;  // context length
   int n_embd = 0;
   int n_layer = 0;
-  int n_head = 0;    // divides n_embd
-  int n_inner = 0;   // width of the feed-forward; 4 * n_embd unless the config says otherwise
+  int n_head = 0;   // divides n_embd
+  int n_inner = 0;  // width of the feed-forward; 4 * n_embd unless the config says otherwise
   std::string activation_function = "gelu_new";
   double layer_norm_epsilon = 1e-5;
-  bool scale_attn_weights = true;                    // divide scores by sqrt(head size)
-  bool scale_attn_by_inverse_layer_idx = false;      // and by (layer index + 1)
-  bool reorder_and_upcast_attn = false;              // scale before the product; same in exact arithmetic
-  bool tie_word_embeddings = true;                   // lm_head.weight is wte.weight
+  bool scale_attn_weights = true;                // divide scores by sqrt(head size)
+  bool scale_attn_by_inverse_layer_idx = false;  // and by (layer index + 1)
+  bool reorder_and_upcast_attn = false;  // scale before the product; same in exact arithmetic
+  bool tie_word_embeddings = true;       // lm_head.weight is wte.weight
   std::optional<int> bos_token_id;
   std::optional<int> eos_token_id;
 

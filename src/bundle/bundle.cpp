@@ -63,13 +63,17 @@ void verify_file(const fs::path& directory, const BundleFile& file) {
   }
 }
 
+bool lists(const Manifest& manifest, const std::string& name) {
+  return std::any_of(manifest.files.begin(), manifest.files.end(),
+                     [&](const BundleFile& file) { return file.name == name; });
+}
+
 // A tokenizer file that the manifest does not vouch for must not be what the model's text depends
 // on.
 void require_listed(const fs::path& directory, const Manifest& manifest) {
   for (const fs::path& path : tokenizer_files(directory)) {
     const std::string name = path.filename().string();
-    if (std::none_of(manifest.files.begin(), manifest.files.end(),
-                     [&](const BundleFile& file) { return file.name == name; })) {
+    if (!lists(manifest, name)) {
       fail(path.string() +
            " would be read as the tokenizer but is not listed in manifest.json; remove "
            "it" +
@@ -128,7 +132,7 @@ Bundle Bundle::open(const fs::path& directory) {
          "config.json) only " + std::to_string(bundle.config_.vocab_size) +
          "; convert the model again with the tokenizer it was trained with");
   }
-  if (is_file(directory / "tokenizer_config.json")) {
+  if (lists(bundle.manifest_, "tokenizer_config.json")) {
     bundle.prompt_prefix_ = read_prompt_prefix(directory / "tokenizer_config.json", bundle.config_);
   }
   return bundle;

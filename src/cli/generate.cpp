@@ -73,11 +73,12 @@ void print_notice(const GenerateArguments& arguments) {
   }
 }
 
-// Writes the continuations; true if Ctrl-C cut them short.
+// Writes the notice and the continuations; true if Ctrl-C cut them short.
 bool write_continuations(const GenerateArguments& arguments, const Model& model,
                          const std::string& prompt, const Request& request, Backend& backend) {
-  Output output(STDOUT_FILENO);
   const InterruptScope interrupt;
+  print_notice(arguments);
+  Output output(STDOUT_FILENO);
   GenerateOptions options;
   options.interrupted = &interrupt.flag();
   if (arguments.json) {
@@ -112,7 +113,6 @@ int generate_command(const Arguments& words) {
         model.model_pt.string() + " OUT --tokenizer DIR makes a faster model of it");
   }
   fit_prompt(request, arguments.truncate_prompt, backend->info().n_positions, messages);
-  print_notice(arguments);
   return write_continuations(arguments, model, prompt, request, *backend) ? kExitInterrupted
                                                                           : kExitFine;
 }

@@ -89,8 +89,7 @@ int train_tokenizer_command(const Arguments& words) {
   std::vector<std::string> lines;
   std::uint64_t bytes = 0;
   sample_lines(data_files(a.corpus), source_weights(a.corpus),
-               a.sample_bytes.value_or(kSampleBytes), a.seed.value_or(1),
-               [&](std::string&& text) {
+               a.sample_bytes.value_or(kSampleBytes), a.seed.value_or(1), [&](std::string&& text) {
                  bytes += text.size();
                  lines.push_back(std::move(text));
                });

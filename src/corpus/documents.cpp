@@ -24,7 +24,8 @@ constexpr std::size_t kMaxLineBytes = std::size_t{64} << 20;
 // Hands out the bytes of a file in blocks, decompressed if its name ends in .zst.
 class BlockReader {
  public:
-  explicit BlockReader(const std::filesystem::path& path) : path_(path), compressed_(path.extension() == ".zst") {
+  explicit BlockReader(const std::filesystem::path& path)
+      : path_(path), compressed_(path.extension() == ".zst") {
     if (std::filesystem::is_directory(path)) fail(path, "it is a folder; name a .jsonl file");
     file_.open(path, std::ios::binary);
     if (!file_) fail(path, std::strerror(errno));

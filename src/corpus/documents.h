@@ -1,5 +1,5 @@
-// Reading training and evaluation text: JSON Lines, plain or zstd-compressed, as a stream of documents.
-// Knows nothing of tokens or models.
+// Reading training and evaluation text: JSON Lines, plain or zstd-compressed, as a stream of
+// documents. Knows nothing of tokens or models.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,10 @@ struct Document {
   std::string text;    // valid UTF-8
 };
 
-// Calls `visit` with every document of a `.jsonl` or `.jsonl.zst` file, in order, holding one line at a
-// time. A record is {"text": ...} or {"question": ..., "answer": ...}; the latter becomes
-// "Question: ...\nAnswer: ...". Returns the number of lines passed over because they hold neither, are
-// not JSON or not valid UTF-8. Throws Error(kRuntime) if the file cannot be read.
+// Calls `visit` with every document of a `.jsonl` or `.jsonl.zst` file, in order, holding one line
+// at a time. A record is {"text": ...} or {"question": ..., "answer": ...}; the latter becomes
+// "Question: ...\nAnswer: ...". Returns the number of lines passed over because they hold neither,
+// are not JSON or not valid UTF-8. Throws Error(kRuntime) if the file cannot be read.
 std::uint64_t read_documents(const std::filesystem::path& path,
                              const std::function<void(Document&&)>& visit);
 

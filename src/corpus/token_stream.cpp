@@ -36,9 +36,9 @@ TokenStream::TokenStream(std::vector<Document> documents, const std::vector<Sour
     total += weights_.back();
   }
   if (!(total >= 1)) {
-    throw Error(ErrorCode::kUsage, "there is no text to train on: " +
-                                       std::to_string(documents_.size()) +
-                                       " documents, total weight " + std::to_string(total));
+    throw Error(ErrorCode::kUsage,
+                "there is no text to train on: " + std::to_string(documents_.size()) +
+                    " documents, total weight " + std::to_string(total));
   }
   position_.next_document.assign(options_.rows, 0);
   position_.tokens_waiting.resize(options_.rows);
@@ -100,7 +100,8 @@ double TokenStream::epochs_begun() const {
   double epochs = 0;
   for (const auto& order : epochs_) {
     const std::uint64_t used = std::min<std::uint64_t>(begun, order.size());
-    epochs += static_cast<double>(used) / static_cast<double>(std::max<std::size_t>(order.size(), 1));
+    epochs +=
+        static_cast<double>(used) / static_cast<double>(std::max<std::size_t>(order.size(), 1));
     begun -= used;
   }
   return epochs;
@@ -116,8 +117,8 @@ void TokenStream::restore(Position position) {
   position_ = std::move(position);
 }
 
-EvaluationText evaluation_windows(const std::vector<Document>& documents, const Tokenizer& tokenizer,
-                                  int window) {
+EvaluationText evaluation_windows(const std::vector<Document>& documents,
+                                  const Tokenizer& tokenizer, int window) {
   EvaluationText text;
   std::vector<TokenId> stream;
   const TokenId eos = require_eos(tokenizer);

@@ -1,5 +1,5 @@
-// Turns weighted documents into batches of training windows. The order depends on the seed alone, so a
-// run that stops and goes on sees what an uninterrupted one would have seen.
+// Turns weighted documents into batches of training windows. The order depends on the seed alone,
+// so a run that stops and goes on sees what an uninterrupted one would have seen.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +33,8 @@ class TokenStream {
   TokenStream(std::vector<Document> documents, const std::vector<SourceWeight>& weights,
               const Tokenizer& tokenizer, const TokenStreamOptions& options);
 
-  // The next batch, [rows, window + 1]: a window's inputs are its first `window` tokens, its targets the
-  // last; neighbouring windows of a row share one token.
+  // The next batch, [rows, window + 1]: a window's inputs are its first `window` tokens, its
+  // targets the last; neighbouring windows of a row share one token.
   std::vector<TokenId> next_batch();
 
   double epochs_begun() const;
@@ -55,13 +55,15 @@ class TokenStream {
   std::vector<std::vector<std::uint32_t>> epochs_;  // document order of each epoch begun
 };
 
-// All of `documents` as windows for evaluation, in order, EOS before each document; the last is shorter.
+// All of `documents` as windows for evaluation, in order, EOS before each document; the last is
+// shorter.
 struct EvaluationText {
-  std::vector<std::vector<TokenId>> windows;  // each at most window + 1 tokens, sharing one with the next
-  std::uint64_t bytes = 0;                    // UTF-8 bytes of the documents
-  std::uint64_t tokens = 0;                   // tokens predicted
+  std::vector<std::vector<TokenId>>
+      windows;               // each at most window + 1 tokens, sharing one with the next
+  std::uint64_t bytes = 0;   // UTF-8 bytes of the documents
+  std::uint64_t tokens = 0;  // tokens predicted
 };
-EvaluationText evaluation_windows(const std::vector<Document>& documents, const Tokenizer& tokenizer,
-                                  int window);
+EvaluationText evaluation_windows(const std::vector<Document>& documents,
+                                  const Tokenizer& tokenizer, int window);
 
 }  // namespace medgen

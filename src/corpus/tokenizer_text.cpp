@@ -21,8 +21,8 @@ void for_each_line(const Document& document, const std::function<void(std::strin
 }  // namespace
 
 void sample_lines(const std::vector<std::filesystem::path>& files,
-                  const std::vector<SourceWeight>& weights, std::uint64_t max_bytes, std::uint64_t seed,
-                  const std::function<void(std::string&&)>& visit) {
+                  const std::vector<SourceWeight>& weights, std::uint64_t max_bytes,
+                  std::uint64_t seed, const std::function<void(std::string&&)>& visit) {
   double weighted_bytes = 0;
   for (const auto& file : files) {
     read_documents(file, [&](Document&& document) {

@@ -38,15 +38,17 @@ std::string first_line(const std::exception& error) {
 }
 
 void scan_archive(const std::filesystem::path& model_pt) {
-  // Code is stored as Python-like text: torch.save(x, "file"), torch.from_file(...), ops.name.space(...).
+  // Code is stored as Python-like text: torch.save(x, "file"), torch.from_file(...),
+  // ops.name.space(...).
   static const std::regex forbidden(
       R"(\b(torch|ops\.aten)\.(save|from_file)\b|\bdef __setstate__\b|\bops\.(?!aten\.|prim\.)\w+)");
   try {
     caffe2::serialize::PyTorchStreamReader reader(model_pt.string());
     if (!reader.hasRecord("data.pkl") || !reader.hasRecord("constants.pkl")) {
-      refuse(model_pt, "it is not a TorchScript archive (no code in it). A file written by Python's "
-                       "torch.save is not one; write it with torch.jit.save, or convert the "
-                       "checkpoint's safetensors with `medgen convert`.");
+      refuse(model_pt,
+             "it is not a TorchScript archive (no code in it). A file written by Python's "
+             "torch.save is not one; write it with torch.jit.save, or convert the "
+             "checkpoint's safetensors with `medgen convert`.");
     }
     for (const std::string& name : reader.getAllRecords()) {
       if (!ends_with(name, ".py")) continue;
@@ -61,16 +63,17 @@ void scan_archive(const std::filesystem::path& model_pt) {
   } catch (const Error&) {
     throw;
   } catch (const std::exception&) {
-    refuse(model_pt, "it is not a whole TorchScript archive; it may be truncated or something else. "
-                     "Copy or convert it again.");
+    refuse(model_pt,
+           "it is not a whole TorchScript archive; it may be truncated or something else. "
+           "Copy or convert it again.");
   }
 }
 
 torch::jit::Module load_archive(const std::filesystem::path& model_pt) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(model_pt, error)) {
-    refuse(model_pt, std::filesystem::exists(model_pt, error) ? "it is not a file"
-                                                              : "there is no such file");
+    refuse(model_pt,
+           std::filesystem::exists(model_pt, error) ? "it is not a file" : "there is no such file");
   }
   scan_archive(model_pt);
   try {
@@ -80,9 +83,10 @@ torch::jit::Module load_archive(const std::filesystem::path& model_pt) {
   } catch (const std::exception& failure) {
     const std::string name = unknown_operator(failure.what());
     if (!name.empty()) {
-      refuse(model_pt, "this libtorch (" TORCH_VERSION ") has no operator " + name +
-                           ". Build medgen against a newer libtorch (CMAKE_PREFIX_PATH), or export the model "
-                           "with an older one, or convert its checkpoint with `medgen convert`.");
+      refuse(model_pt,
+             "this libtorch (" TORCH_VERSION ") has no operator " + name +
+                 ". Build medgen against a newer libtorch (CMAKE_PREFIX_PATH), or export the model "
+                 "with an older one, or convert its checkpoint with `medgen convert`.");
     }
     refuse(model_pt, "libtorch " TORCH_VERSION " could not load it: " + first_line(failure));
   }

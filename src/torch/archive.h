@@ -1,4 +1,5 @@
-// Opening a TorchScript file from disk: looked at before it is loaded, and with errors that say what helps.
+// Opening a TorchScript file from disk: looked at before it is loaded, and with errors that say
+// what helps.
 #pragma once
 
 #include <torch/script.h>
@@ -13,8 +14,8 @@ namespace medgen {
 // files, or runs on loading.
 void scan_archive(const std::filesystem::path& model_pt);
 
-// scan_archive(), then torch::jit::load. Throws Error(kModel): truncated, garbage, or with operators that
-// this libtorch does not know, which are named.
+// scan_archive(), then torch::jit::load. Throws Error(kModel): truncated, garbage, or with
+// operators that this libtorch does not know, which are named.
 torch::jit::Module load_archive(const std::filesystem::path& model_pt);
 
 // libtorch's messages carry stack traces of its own; this is their first line.

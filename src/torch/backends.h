@@ -10,17 +10,18 @@
 
 namespace medgen {
 
-// `module` is what make_gpt2_module() defines: a key/value cache per slot, sequences decoded together.
-// Warmed up on return.
+// `module` is what make_gpt2_module() defines: a key/value cache per slot, sequences decoded
+// together. Warmed up on return.
 std::unique_ptr<Backend> make_bundle_backend(torch::jit::Module module, const ModelConfig& config,
                                              const TorchBackendOptions& options);
 
-// `module` is from elsewhere and has forward(input_ids) -> logits, no cache: every step runs whole sequences.
+// `module` is from elsewhere and has forward(input_ids) -> logits, no cache: every step runs whole
+// sequences.
 std::unique_ptr<Backend> make_uncached_backend(torch::jit::Module module, const ModelConfig& config,
                                                const TorchBackendOptions& options);
 
-// What a module's forward() can be called with. Throws Error(kModel) that names the signature if it is
-// neither kind.
+// What a module's forward() can be called with. Throws Error(kModel) that names the signature if it
+// is neither kind.
 enum class ModuleKind { kBundle, kUncached };
 ModuleKind module_kind(const torch::jit::Module& module, const std::filesystem::path& model_pt);
 

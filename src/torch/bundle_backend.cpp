@@ -1,10 +1,9 @@
 // Runs a bundle's TorchScript with a key/value cache per slot.
-#include "torch/backends.h"
-
 #include <algorithm>
 
 #include "medgen/error.h"
 #include "torch/archive.h"
+#include "torch/backends.h"
 #include "torch/slots.h"
 
 namespace medgen {
@@ -101,8 +100,7 @@ class BundleBackend : public Backend {
       }
     }
     const at::Tensor cache = cache_.narrow(2, groups.front().slot, batch);
-    const at::Tensor hidden =
-        hidden_({input.to(device_), positions.to(device_), cache}).toTensor();
+    const at::Tensor hidden = hidden_({input.to(device_), positions.to(device_), cache}).toTensor();
     if (wanted.empty()) return;
     const at::Tensor picked =
         hidden.index_select(0, torch::tensor(wanted, torch::kInt64).to(device_));
@@ -120,9 +118,9 @@ class BundleBackend : public Backend {
     capacity = (capacity + kCacheGrain - 1) / kCacheGrain * kCacheGrain;
     capacity = std::min<std::int64_t>(capacity, config_.n_positions);
     // [n_layer, key or value, slot, head, position, head_size]
-    at::Tensor larger = torch::zeros({config_.n_layer, 2, info_.max_slots, config_.n_head, capacity,
-                                      config_.head_size()},
-                                     torch::TensorOptions(device_));
+    at::Tensor larger = torch::zeros(
+        {config_.n_layer, 2, info_.max_slots, config_.n_head, capacity, config_.head_size()},
+        torch::TensorOptions(device_));
     if (old > 0) larger.narrow(4, 0, old).copy_(cache_);
     cache_ = larger;
   }

@@ -65,7 +65,8 @@ std::optional<Checkpoint> WorkFolder::load() const {
   const std::string bytes = read_file(file, kMaxCheckpointBytes);
   Checkpoint checkpoint;
   try {
-    const auto entries = torch::pickle_load(std::vector<char>(bytes.begin(), bytes.end())).toGenericDict();
+    const auto entries =
+        torch::pickle_load(std::vector<char>(bytes.begin(), bytes.end())).toGenericDict();
     for (const auto& entry : entries) {
       checkpoint.tensors.insert_or_assign(entry.key().toStringRef(), entry.value().toTensor());
     }
@@ -76,8 +77,8 @@ std::optional<Checkpoint> WorkFolder::load() const {
       checkpoint.position.tokens_waiting.emplace_back(waiting.begin(), waiting.end());
     }
   } catch (const std::exception&) {
-    throw Error(ErrorCode::kRuntime, "the checkpoint " + file.string() +
-                                         " is damaged; remove it to start the run anew");
+    throw Error(ErrorCode::kRuntime,
+                "the checkpoint " + file.string() + " is damaged; remove it to start the run anew");
   }
   return checkpoint;
 }
@@ -102,8 +103,8 @@ void WorkFolder::append_metrics(const std::string& line) const {
   out << line << '\n';
   out.flush();
   if (!out) {
-    throw Error(ErrorCode::kRuntime, "cannot write " + (path_ / "metrics.jsonl").string() + ": " +
-                                         std::strerror(errno));
+    throw Error(ErrorCode::kRuntime,
+                "cannot write " + (path_ / "metrics.jsonl").string() + ": " + std::strerror(errno));
   }
 }
 
@@ -117,11 +118,12 @@ void WorkFolder::log(const TrainProgress& progress) const {
 }
 
 void WorkFolder::log(const ValidationResult& result) const {
-  append_metrics(nlohmann::ordered_json{{"step", result.step},
-                                        {"valid_loss", result.loss},
-                                        {"valid_bits_per_byte", result.bits_per_byte},
-                                        {"whole", result.whole}}
-                     .dump());
+  append_metrics(nlohmann::ordered_json{
+      {"step", result.step},
+      {"valid_loss", result.loss},
+      {"valid_bits_per_byte", result.bits_per_byte},
+      {"whole",
+       result.whole}}.dump());
 }
 
 }  // namespace medgen

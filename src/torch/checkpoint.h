@@ -1,5 +1,5 @@
-// A training run's folder: checkpoint.pt (written aside and renamed), metrics.jsonl, and a lock so that
-// two runs cannot share it.
+// A training run's folder: checkpoint.pt (written aside and renamed), metrics.jsonl, and a lock so
+// that two runs cannot share it.
 #pragma once
 
 #include <torch/torch.h>
@@ -19,7 +19,8 @@ struct Checkpoint {
   TokenStream::Position position;
   std::unordered_map<std::string, at::Tensor> tensors;
 
-  // Throws Error(kUsage) if it is missing or of another shape: the run was started with other settings.
+  // Throws Error(kUsage) if it is missing or of another shape: the run was started with other
+  // settings.
   at::Tensor tensor(const std::string& name, at::IntArrayRef shape) const;
 };
 

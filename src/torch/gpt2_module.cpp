@@ -15,7 +15,8 @@ namespace {
 
 using torch::jit::Module;
 
-// Parameters may be stored in half precision; arithmetic is float32. `.float()` costs nothing on float32.
+// Parameters may be stored in half precision; arithmetic is float32. `.float()` costs nothing on
+// float32.
 constexpr const char* kLayerNormSource = R"(
 def forward(self, x: Tensor) -> Tensor:
     return torch.layer_norm(x, [{n}], self.weight.float(), self.bias.float(), {epsilon})
@@ -87,7 +88,8 @@ def forward(self, input_ids: Tensor, position_ids: Tensor, cache: Optional[Tenso
 )";
 
 std::string activation_expression(const std::string& name) {
-  // Named as in Hugging Face's ACT2FN. "gelu_new", "gelu_fast" and "gelu_pytorch_tanh" are one formula.
+  // Named as in Hugging Face's ACT2FN. "gelu_new", "gelu_fast" and "gelu_pytorch_tanh" are one
+  // formula.
   static const std::map<std::string, std::string> expressions = {
       {"gelu_new", "torch.gelu(h, approximate='tanh')"},
       {"gelu_fast", "torch.gelu(h, approximate='tanh')"},

@@ -1,11 +1,13 @@
 // GPT-2 as a TorchScript module: the one definition that is exported, run and trained.
 //
-//   forward(input_ids [batch, time] int64, position_ids [batch, time] int64, cache: Optional[Tensor])
+//   forward(input_ids [batch, time] int64, position_ids [batch, time] int64, cache:
+//   Optional[Tensor])
 //     -> (logits [batch, time, vocab_size] float32, cache)
 //
 // Without a cache the rows see each other causally by position. With one, keys and values of
-// these rows are written into it in place at their positions, and every row attends to the positions up to
-// its own. A cache is float32 zeros of [n_layer, 2, batch, n_head, capacity, head_size].
+// these rows are written into it in place at their positions, and every row attends to the
+// positions up to its own. A cache is float32 zeros of [n_layer, 2, batch, n_head, capacity,
+// head_size].
 #pragma once
 
 #include <torch/script.h>
@@ -21,8 +23,8 @@ namespace medgen {
 // The module with its parameters allocated but not set. Their names are parameter_specs()'s.
 torch::jit::Module make_gpt2_module(const ModelConfig& config, StorageType storage);
 
-// The parameter called `name` ("transformer.h.0.attn.c_attn.weight"). Throws Error(kModel) if there is
-// none.
+// The parameter called `name` ("transformer.h.0.attn.c_attn.weight"). Throws Error(kModel) if there
+// is none.
 at::Tensor find_parameter(const torch::jit::Module& module, const std::string& name);
 
 // Writes the archive. Throws Error(kRuntime) if it cannot be written whole.

@@ -1,8 +1,9 @@
 // AdamW and Muon over a model's parameters, with decoupled weight decay on matrices only.
 //
-// AdamW: Loshchilov and Hutter 2019, "Decoupled weight decay regularization", algorithm 2; betas 0.9 and
-// 0.95. Muon: Jordan and others 2024, "Muon: an optimizer for hidden layers in neural networks":
-// Nesterov momentum 0.95, orthogonalised by five Newton-Schulz steps, scaled by sqrt(max(1, out / in)).
+// AdamW: Loshchilov and Hutter 2019, "Decoupled weight decay regularization", algorithm 2; betas
+// 0.9 and 0.95. Muon: Jordan and others 2024, "Muon: an optimizer for hidden layers in neural
+// networks": Nesterov momentum 0.95, orthogonalised by five Newton-Schulz steps, scaled by
+// sqrt(max(1, out / in)).
 #pragma once
 
 #include <torch/torch.h>

@@ -32,9 +32,9 @@ void require_shapes(const torch::jit::Module& module, const ModelConfig& config)
   for (const ParameterSpec& spec : parameter_specs(config)) {
     const at::Tensor tensor = find_parameter(module, spec.name);
     if (tensor.sizes() != at::IntArrayRef(spec.shape)) {
-      throw Error(ErrorCode::kModel,
-                  "the parameter " + spec.name + " of the model does not have the shape that its "
-                                                 "config.json implies; they do not belong together");
+      throw Error(ErrorCode::kModel, "the parameter " + spec.name +
+                                         " of the model does not have the shape that its "
+                                         "config.json implies; they do not belong together");
     }
   }
 }

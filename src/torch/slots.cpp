@@ -48,7 +48,8 @@ std::vector<Slots::Group> Slots::advance(std::span<const Row> rows, const Backen
     const int expected = length(row.slot);
     if (row.position != expected || row.position >= info.n_positions) {
       broken("position " + std::to_string(row.position) + " in slot " + std::to_string(row.slot) +
-             ", which holds " + std::to_string(expected) + " of " + std::to_string(info.n_positions));
+             ", which holds " + std::to_string(expected) + " of " +
+             std::to_string(info.n_positions));
     }
     if (row.token < 0 || row.token >= info.vocab_size) {
       broken("token " + std::to_string(row.token) + " of a vocabulary of " +

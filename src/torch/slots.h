@@ -23,8 +23,8 @@ class Slots {
     std::size_t begin;
     std::size_t count;
   };
-  // Splits a step's rows, checks them against the contract of Backend::step and extends the lengths.
-  // Throws Error(kRuntime) if they break it: a fault of the caller.
+  // Splits a step's rows, checks them against the contract of Backend::step and extends the
+  // lengths. Throws Error(kRuntime) if they break it: a fault of the caller.
   std::vector<Group> advance(std::span<const Row> rows, const BackendInfo& info);
 
  private:

@@ -1,5 +1,5 @@
-// What the rest of medgen may ask of libtorch, in types of our own. The implementation lives in a module
-// that wiring/torch_module.h loads on demand. This header includes nothing of libtorch.
+// What the rest of medgen may ask of libtorch, in types of our own. The implementation lives in a
+// module that wiring/torch_module.h loads on demand. This header includes nothing of libtorch.
 #pragma once
 
 #include <cstdint>
@@ -21,10 +21,11 @@ struct TorchBackendOptions {
   std::string device = "cpu";  // "cpu" or "cuda"
 };
 
-// Supplies parameters by their name in the bundle ("transformer.h.0.attn.c_attn.weight"), as float32 in
-// row-major order of the expected shape, one at a time so that no more than one need be in memory.
-using TensorReader =
-    std::function<std::vector<float>(const std::string& name, const std::vector<std::int64_t>& shape)>;
+// Supplies parameters by their name in the bundle ("transformer.h.0.attn.c_attn.weight"), as
+// float32 in row-major order of the expected shape, one at a time so that no more than one need be
+// in memory.
+using TensorReader = std::function<std::vector<float>(const std::string& name,
+                                                      const std::vector<std::int64_t>& shape)>;
 
 struct TrainOptions;
 class TrainObserver;
@@ -35,19 +36,19 @@ class TorchRoom {
 
   virtual std::string libtorch_version() const = 0;
 
-  // A bundle's model.pt, or a traced or scripted GPT-2 from elsewhere (forward(input_ids) -> logits). For
-  // the latter `config` may hold only what is known. Scans the archive before loading it.
-  // Throws Error(kModel).
+  // A bundle's model.pt, or a traced or scripted GPT-2 from elsewhere (forward(input_ids) ->
+  // logits). For the latter `config` may hold only what is known. Scans the archive before loading
+  // it. Throws Error(kModel).
   virtual std::unique_ptr<Backend> open_backend(const std::filesystem::path& model_pt,
                                                 const ModelConfig& config,
                                                 const TorchBackendOptions& options) = 0;
 
   // Writes model.pt for `config` with the parameters that `reader` gives, stored as `storage`.
-  virtual void export_model(const ModelConfig& config, StorageType storage, const TensorReader& reader,
-                            const std::filesystem::path& model_pt) = 0;
+  virtual void export_model(const ModelConfig& config, StorageType storage,
+                            const TensorReader& reader, const std::filesystem::path& model_pt) = 0;
 
-  // Every parameter and buffer of a TorchScript file, for converting a foreign archive. Names are as
-  // found in it. `read` keeps the archive in memory.
+  // Every parameter and buffer of a TorchScript file, for converting a foreign archive. Names are
+  // as found in it. `read` keeps the archive in memory.
   struct Archive {
     std::vector<ParameterSpec> tensors;
     std::function<std::vector<float>(const std::string& name)> read;

@@ -30,8 +30,9 @@ void validate(const TrainOptions& options) {
   require(options.tokens >= 1, "tokens", options.tokens, "it must be at least 1");
   require(options.batch_windows >= 1, "batch-windows", options.batch_windows,
           "it must be at least 1");
-  require(options.micro_batch_windows >= 1 && options.batch_windows % options.micro_batch_windows == 0,
-          "micro-batch-windows", options.micro_batch_windows, "it must divide batch-windows");
+  require(
+      options.micro_batch_windows >= 1 && options.batch_windows % options.micro_batch_windows == 0,
+      "micro-batch-windows", options.micro_batch_windows, "it must divide batch-windows");
   require(options.optimizer == "muon" || options.optimizer == "adamw", "optimizer",
           options.optimizer, "it must be muon or adamw");
   require_rate("learning-rate", options.learning_rate);

@@ -15,12 +15,12 @@ namespace medgen {
 struct TrainOptions {
   std::vector<std::filesystem::path> data;  // .jsonl or .jsonl.zst, at least one
   std::vector<SourceWeight> weights;        // by source or by file; 1 where nothing is said
-  std::filesystem::path valid;              // held-out .jsonl; may be empty: then no validation loss
-  std::filesystem::path tokenizer;          // a folder or file that load_tokenizer() opens
-  std::filesystem::path work_dir;           // checkpoint and metrics.jsonl; created if missing
-  std::filesystem::path output;             // the bundle to write at the end; must not exist
-  std::filesystem::path model_card;         // copied into the bundle; may be empty
-  std::string name = "medgen-model";        // the bundle's name
+  std::filesystem::path valid;        // held-out .jsonl; may be empty: then no validation loss
+  std::filesystem::path tokenizer;    // a folder or file that load_tokenizer() opens
+  std::filesystem::path work_dir;     // checkpoint and metrics.jsonl; created if missing
+  std::filesystem::path output;       // the bundle to write at the end; must not exist
+  std::filesystem::path model_card;   // copied into the bundle; may be empty
+  std::string name = "medgen-model";  // the bundle's name
   StorageType storage = StorageType::kFloat16;
 
   int n_layer = 6;
@@ -31,19 +31,21 @@ struct TrainOptions {
   std::int64_t tokens = 10'000'000;  // length of the run
   int batch_windows = 16;            // windows a step
   int micro_batch_windows = 16;      // windows computed at once; divides batch_windows
-  std::string optimizer = "muon";    // "muon": the blocks' matrices by Muon, the rest by AdamW; or "adamw"
-  double learning_rate = 0.002;      // AdamW's
+  std::string optimizer =
+      "muon";  // "muon": the blocks' matrices by Muon, the rest by AdamW; or "adamw"
+  double learning_rate = 0.002;  // AdamW's
   double muon_learning_rate = 0.02;
-  double weight_decay = 0.01;         // decoupled, on matrices only
-  double warmup_tokens = 400'000;     // rate rises linearly over these
-  double constant_fraction = 0.3;     // of the run at the full rate, then a linear fall to zero
+  double weight_decay = 0.01;      // decoupled, on matrices only
+  double warmup_tokens = 400'000;  // rate rises linearly over these
+  double constant_fraction = 0.3;  // of the run at the full rate, then a linear fall to zero
   double max_gradient_norm = 1.0;
   std::uint64_t seed = 1;
   int threads = 0;  // 0: the cores this process may use
 
   std::int64_t log_every_steps = 20;
   std::int64_t valid_every_steps = 250;
-  std::int64_t valid_windows = 96;  // of the held-out text, spread over it; the last measure takes all
+  std::int64_t valid_windows =
+      96;  // of the held-out text, spread over it; the last measure takes all
   std::int64_t checkpoint_every_steps = 100;
 };
 
@@ -53,7 +55,7 @@ void validate(const TrainOptions& options);
 struct TrainProgress {
   std::int64_t step = 0;
   std::int64_t steps = 0;
-  double loss = 0;               // mean NLL per token, nats, over the steps since the last report
+  double loss = 0;  // mean NLL per token, nats, over the steps since the last report
   double learning_rate_factor = 0;
   double tokens_per_second = 0;
   double seconds_left = 0;

@@ -34,13 +34,16 @@ ModelConfig model_config(const TrainOptions& options, const Tokenizer& tokenizer
   return config;
 }
 
-// GPT-2's: normal with deviation 0.02, less for what is added to the residual stream; norms at identity.
+// GPT-2's: normal with deviation 0.02, less for what is added to the residual stream; norms at
+// identity.
 void initialise(const std::vector<NamedParameter>& parameters, int n_layer, std::uint64_t seed) {
   const torch::NoGradGuard no_grad;
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   for (const NamedParameter& parameter : parameters) {
     at::Tensor tensor = parameter.tensor;
-    const auto named = [&](const char* part) { return parameter.name.find(part) != std::string::npos; };
+    const auto named = [&](const char* part) {
+      return parameter.name.find(part) != std::string::npos;
+    };
     if (tensor.dim() == 2) {
       const double deviation = named("c_proj.") ? 0.02 / std::sqrt(2.0 * n_layer) : 0.02;
       tensor.normal_(0, deviation, generator);
@@ -83,8 +86,9 @@ class Trainer {
         module_(make_gpt2_module(config_, StorageType::kFloat32)),
         parameters_(named_parameters(module_, config_)),
         output_(find_parameter(module_, "transformer.wte.weight")),
-        stream_(read_all(options.data), options.weights, *tokenizer_,
-                {.rows = options.batch_windows, .window = options.n_positions, .seed = options.seed}),
+        stream_(
+            read_all(options.data), options.weights, *tokenizer_,
+            {.rows = options.batch_windows, .window = options.n_positions, .seed = options.seed}),
         steps_((options.tokens + tokens_per_step() - 1) / tokens_per_step()) {
     initialise(parameters_, config_.n_layer, options_.seed);
     for (const NamedParameter& parameter : parameters_) parameter.tensor.set_requires_grad(true);
@@ -179,7 +183,8 @@ class Trainer {
     const double loss = nll / static_cast<double>(tokens);
     const double tokens_per_byte =
         static_cast<double>(held_out_.tokens) / static_cast<double>(held_out_.bytes);
-    return {.step = step, .loss = loss, .bits_per_byte = loss / kLn2 * tokens_per_byte, .whole = whole};
+    return {
+        .step = step, .loss = loss, .bits_per_byte = loss / kLn2 * tokens_per_byte, .whole = whole};
   }
 
   void validate_sample(WorkFolder& folder, std::int64_t step) {
@@ -194,14 +199,16 @@ class Trainer {
     observer_.on_validation(result);
   }
 
-  void report(WorkFolder& folder, std::int64_t done, double loss, std::int64_t steps, double seconds) {
+  void report(WorkFolder& folder, std::int64_t done, double loss, std::int64_t steps,
+              double seconds) {
     TrainProgress progress;
     progress.step = done;
     progress.steps = steps_;
     progress.loss = loss;
     progress.learning_rate_factor = rate_factor(options_, done - 1);
     progress.tokens_per_second = static_cast<double>(steps * tokens_per_step()) / seconds;
-    progress.seconds_left = static_cast<double>(steps_ - done) * seconds / static_cast<double>(steps);
+    progress.seconds_left =
+        static_cast<double>(steps_ - done) * seconds / static_cast<double>(steps);
     progress.epochs = stream_.epochs_begun();
     folder.log(progress);
     observer_.on_progress(progress);
@@ -229,7 +236,8 @@ class Trainer {
   }
 
   void visit_tensors(const std::function<void(const std::string&, at::Tensor&)>& visit) {
-    for (NamedParameter& parameter : parameters_) visit("parameter." + parameter.name, parameter.tensor);
+    for (NamedParameter& parameter : parameters_)
+      visit("parameter." + parameter.name, parameter.tensor);
     optimizer_->visit_state(visit);
   }
 

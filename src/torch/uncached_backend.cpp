@@ -78,7 +78,8 @@ class UncachedBackend : public Backend {
       const at::Tensor logits = run(tokens);
       for (const Row& row : part) {
         if (!row.want_logits) continue;
-        const float* data = logits.data_ptr<float>() + std::int64_t{row.position} * info_.vocab_size;
+        const float* data =
+            logits.data_ptr<float>() + std::int64_t{row.position} * info_.vocab_size;
         logits_buffer_.insert(logits_buffer_.end(), data, data + info_.vocab_size);
       }
     }
@@ -105,10 +106,11 @@ class UncachedBackend : public Backend {
     if (logits.dim() != 3 || logits.size(0) != 1 || logits.size(1) != length) {
       std::ostringstream shape;
       shape << logits.sizes();
-      throw Error(ErrorCode::kModel, "the model returned a tensor of shape " + shape.str() + " for " +
-                                         std::to_string(length) +
-                                         " tokens; logits are [1, tokens, vocabulary]. Was it exported "
-                                         "without its language-model head?");
+      throw Error(ErrorCode::kModel,
+                  "the model returned a tensor of shape " + shape.str() + " for " +
+                      std::to_string(length) +
+                      " tokens; logits are [1, tokens, vocabulary]. Was it exported "
+                      "without its language-model head?");
     }
     return logits.to(at::kCPU, at::kFloat).contiguous();
   }
@@ -134,16 +136,17 @@ ModuleKind module_kind(const torch::jit::Module& module, const std::filesystem::
   }
   const bool one_tensor =
       arguments.size() >= 2 && arguments[1].type()->isSubtypeOf(*c10::TensorType::get()) &&
-      std::all_of(arguments.begin() + 2, arguments.end(),
-                  [](const c10::Argument& argument) { return argument.default_value().has_value(); });
+      std::all_of(arguments.begin() + 2, arguments.end(), [](const c10::Argument& argument) {
+        return argument.default_value().has_value();
+      });
   if (one_tensor) return ModuleKind::kUncached;
   std::ostringstream signature;
   signature << method->function().getSchema();
-  throw Error(ErrorCode::kModel, "the model " + model_pt.string() + " has the signature " +
-                                     signature.str() +
-                                     ", which medgen cannot call; it calls forward(input_ids) -> logits. "
-                                     "Convert the model with `medgen convert`, or trace it again with "
-                                     "torchscript=True and use_cache=False.");
+  throw Error(ErrorCode::kModel,
+              "the model " + model_pt.string() + " has the signature " + signature.str() +
+                  ", which medgen cannot call; it calls forward(input_ids) -> logits. "
+                  "Convert the model with `medgen convert`, or trace it again with "
+                  "torchscript=True and use_cache=False.");
 }
 
 std::unique_ptr<Backend> make_uncached_backend(torch::jit::Module module, const ModelConfig& config,

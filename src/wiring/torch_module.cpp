@@ -9,8 +9,9 @@ namespace medgen {
 TorchRoom& torch_room() {
   using Entry = TorchRoom* (*)();
   static TorchRoom* const room = [] {
-    // libgomp's threads would otherwise spin between operations, on the cores that OpenBLAS's threads
-    // of the same process want. Read once, when the library is loaded; the user's own setting wins.
+    // libgomp's threads would otherwise spin between operations, on the cores that OpenBLAS's
+    // threads of the same process want. Read once, when the library is loaded; the user's own
+    // setting wins.
     setenv("OMP_WAIT_POLICY", "PASSIVE", /*overwrite=*/0);
     return reinterpret_cast<Entry>(load_module("libmedgen_torch.so", "medgen_torch_room"))();
   }();

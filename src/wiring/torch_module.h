@@ -1,13 +1,13 @@
-// The one place that knows where the torch room's module lies. Loading it costs about 0.4 s, so only
-// commands that run or write a TorchScript model ask for it.
+// The one place that knows where the torch room's module lies. Loading it costs about 0.4 s, so
+// only commands that run or write a TorchScript model ask for it.
 #pragma once
 
 #include "torch/torch_room.h"
 
 namespace medgen {
 
-// Loads libmedgen_torch.so on the first call: from beside the running program (a build folder) or from
-// the installed library folder. Throws Error(kRuntime) that says what was tried. Thread-safe.
+// Loads libmedgen_torch.so on the first call: from beside the running program (a build folder) or
+// from the installed library folder. Throws Error(kRuntime) that says what was tried. Thread-safe.
 TorchRoom& torch_room();
 
 }  // namespace medgen

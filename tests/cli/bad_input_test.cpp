@@ -88,7 +88,7 @@ TEST(BadInputTest, PromptFilesThatAreNoTextAreRefusedAtOnce) {
   write(with_nul, std::string("secret\0ache", 11));
   const auto latin = scratch() / "latin1.txt";
   write(latin, "secret caf\xE9");
-  expect_refusal(2, {"--prompt-file", scratch().string()}, {scratch().string(), "directory"});
+  expect_refusal(2, {"--prompt-file", scratch().string()}, {scratch().string(), "folder"});
   expect_refusal(2, {"--prompt-file", big.string()}, {"1048576"});
   expect_refusal(2, {"--prompt-file", "/dev/zero"}, {"1048576"});
   expect_refusal(2, {"--prompt-file", "/nonexistent"}, {"/nonexistent"});

@@ -9,11 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <string_view>
-#include <thread>
 
 extern char** environ;
 
@@ -22,17 +21,17 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-std::vector<std::string> child_environment(const std::map<std::string, std::string>& changes) {
-  std::vector<std::string> variables = {"TERM=xterm-256color"};
+std::vector<std::string> child_environment(std::map<std::string, std::string> variables) {
+  variables.emplace("TERM", "xterm-256color");
   for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view variable(*entry);
-    if (!variable.starts_with("MEDGEN_") && !variable.starts_with("NO_COLOR=") &&
-        !variable.starts_with("TERM=")) {
-      variables.emplace_back(variable);
-    }
+    const std::string variable(*entry);
+    const std::string name = variable.substr(0, variable.find('='));
+    if (name.starts_with("MEDGEN_") || name == "NO_COLOR") continue;
+    variables.emplace(name, variable.substr(std::min(variable.size(), name.size() + 1)));
   }
-  for (const auto& [name, value] : changes) variables.push_back(name + "=" + value);
-  return variables;
+  std::vector<std::string> entries;
+  for (const auto& [name, value] : variables) entries.push_back(name + "=" + value);
+  return entries;
 }
 
 std::vector<char*> pointers(std::vector<std::string>& strings) {
@@ -139,13 +138,17 @@ bool Process::gather(int timeout_ms) {
   return true;
 }
 
-bool Process::wait_for_output(const std::string& text) {
+bool Process::wait_for(const std::string& gathered, const std::string& text) {
   const auto end = Clock::now() + std::chrono::seconds(60);
-  while (result_.out.find(text) == std::string::npos) {
+  while (gathered.find(text) == std::string::npos) {
     if (Clock::now() > end || !gather(100)) return false;
   }
   return true;
 }
+
+bool Process::wait_for_output(const std::string& text) { return wait_for(result_.out, text); }
+
+bool Process::wait_for_error(const std::string& text) { return wait_for(result_.err, text); }
 
 void Process::type(const std::string& keys) {
   EXPECT_EQ(::write(out_, keys.data(), keys.size()), static_cast<ssize_t>(keys.size()));

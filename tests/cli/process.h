@@ -16,7 +16,7 @@ struct RunOptions {
   std::string input_path = {};                          // or this file
   std::map<std::string, std::string> environment = {};  // on top of ours without MEDGEN_*
   std::string output_path = {};                         // standard output goes there instead
-  bool terminal = false;  // standard input and output are a terminal
+  bool terminal = false;                                // standard input and output are a terminal
 };
 
 struct RunResult {
@@ -35,12 +35,14 @@ class Process {
 
   // Waits until standard output holds `text`; false if the program ended or 60 s passed before.
   bool wait_for_output(const std::string& text);
-  void type(const std::string& keys);  // on its terminal
+  bool wait_for_error(const std::string& text);  // the same for standard error
+  void type(const std::string& keys);            // on its terminal
   void signal(int number);
   void close_output();  // the reader goes away
   RunResult wait();     // at most 120 s, then it is killed
 
  private:
+  bool wait_for(const std::string& gathered, const std::string& text);
   bool gather(int timeout_ms);  // false when nothing more can come
 
   pid_t pid_ = -1;

@@ -22,7 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 using bundle_test::error_of;
 using bundle_test::fixture;
-using bundle_test::TempFolder;
 using nlohmann::json;
 using ::testing::HasSubstr;
 
@@ -129,7 +128,7 @@ void expect_parity_in_every_way(Backend& backend, const json& expected) {
 class CheckpointParityTest : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(CheckpointParityTest, GivesTheLogitsOfTransformers) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const Bundle bundle = convert(fixture(GetParam()), folder / "out");
   expect_parity_in_every_way(*open(bundle), expected_of(fixture(GetParam())));
 }
@@ -142,7 +141,7 @@ INSTANTIATE_TEST_SUITE_P(Fixtures, CheckpointParityTest,
                          [](const auto& instance) { return std::string(instance.param); });
 
 TEST(CheckpointParityCompanionTest, SeesAnyPerturbedTensor) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const fs::path original = fixture("gelu_new_odd_head");
   const json expected = expected_of(original);
   const std::string whole = read_file(original / "model.safetensors", 10U << 20U);
@@ -175,7 +174,7 @@ TEST(CheckpointParityCompanionTest, SeesAnyPerturbedTensor) {
 }
 
 TEST(CheckpointParityCompanionTest, SeesAWrongSetting) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const auto difference_with = [&](const char* name, const char* key, const json& value) {
     fs::remove_all(folder / "checkpoint");
     fs::copy(fixture(name), folder / "checkpoint");
@@ -198,7 +197,7 @@ TEST(CheckpointParityCompanionTest, SeesAWrongSetting) {
 }
 
 TEST(HalfPrecisionParityTest, KeepsValuesThatFp16CanHold) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   ConvertOptions options;
   options.storage = StorageType::kFloat16;
   const Bundle half = convert(fixture("tanh_f16"), folder / "half", options);
@@ -219,7 +218,7 @@ TEST_P(ArchiveParityTest, RunsAsItIs) {
 }
 
 TEST_P(ArchiveParityTest, ConvertsToTheSameLogits) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   ConvertOptions options;
   options.tokenizer = fixture("tokenizer");
   convert_archive(fixture(GetParam()) / "model.pt", folder / "out", options, torch_room());
@@ -229,7 +228,7 @@ TEST_P(ArchiveParityTest, ConvertsToTheSameLogits) {
 }
 
 TEST_P(ArchiveParityTest, RefusesTheConfigOfAnotherModel) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   fs::copy(fixture(GetParam()), folder / "archive");
   json config = json::parse(read_file(folder / "archive/config.json", 1U << 20U));
   config["n_head"] = 5;
@@ -252,7 +251,7 @@ TEST(Gpt2SmallParityTest, GivesTheLogitsOfTransformers) {
     GTEST_SKIP() << "MEDGEN_GPT2_SMALL_FIXTURE is not set: make one with "
                     "scripts/make_checkpoint_fixtures.py --small";
   }
-  const TempFolder out;
+  const TemporaryFolder out;
   const Bundle bundle = convert(folder, out / "out");
   expect_parity_in_every_way(*open(bundle), expected_of(folder));
 }
@@ -293,7 +292,7 @@ std::string python_with_torch() {
 TEST(PlainPythonTest, RunsTheBundlesModelToTheSameLogits) {
   const std::string python = python_with_torch();
   if (python.empty()) GTEST_SKIP() << "no Python with torch is installed";
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_file(folder / "run.py", kPlainPython);
   const auto difference = [&](const std::string& bundle, const fs::path& expected) {
     const std::string command = python + " '" + (folder / "run.py").string() + "' '" +

@@ -133,7 +133,8 @@ TEST_F(TrainTest, MicroBatchesOnlyRound) {
 TEST_F(TrainTest, HeldOutLossIsThatOfTheBundle) {
   const Recorder recorder = run();
   const Bundle bundle = Bundle::open(options_.output);
-  const auto backend = torch_room().open_backend(bundle.model_pt(), bundle.config(), {.max_slots = 1, .threads = 1, .device = "cpu"});
+  const auto backend = torch_room().open_backend(bundle.model_pt(), bundle.config(),
+                                                 {.max_slots = 1, .threads = 1, .device = "cpu"});
   std::vector<Document> documents;
   read_documents(options_.valid, [&](Document&& d) { documents.push_back(std::move(d)); });
   const EvaluationText text = evaluation_windows(documents, bundle.tokenizer(), 32);
@@ -155,7 +156,8 @@ TEST_F(TrainTest, HeldOutLossIsThatOfTheBundle) {
     backend->release_slot(slot);
   }
   EXPECT_NEAR(recorder.validation.loss, nll / static_cast<double>(text.tokens), 1e-4);
-  EXPECT_NEAR(recorder.validation.bits_per_byte, nll / std::log(2.0) / static_cast<double>(text.bytes), 1e-4);
+  EXPECT_NEAR(recorder.validation.bits_per_byte,
+              nll / std::log(2.0) / static_cast<double>(text.bytes), 1e-4);
   EXPECT_TRUE(recorder.validation.whole);
 }
 
@@ -181,6 +183,7 @@ TEST_F(TrainTest, RefusesWhatCannotWork) {
     options_ = saved;
     EXPECT_FALSE(std::filesystem::exists(options_.output));
   };
+  refused("exists", [&] { options_.output = folder_.path(); });
   refused("n_head", [&] { options_.n_head = 3; });
   refused("no training text", [&] { options_.data.clear(); });
   refused("learning-rate", [&] { options_.learning_rate = std::nan(""); });

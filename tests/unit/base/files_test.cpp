@@ -13,11 +13,10 @@ namespace {
 
 namespace fs = std::filesystem;
 using bundle_test::error_of;
-using bundle_test::TempFolder;
 using ::testing::HasSubstr;
 
 TEST(ReadFileTest, ReturnsTheBytesUpToTheLimit) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const std::string content("a\0b\n", 4);
   write_file(folder / "x", content);
   EXPECT_EQ(read_file(folder / "x", 4), content);
@@ -26,7 +25,7 @@ TEST(ReadFileTest, ReturnsTheBytesUpToTheLimit) {
 }
 
 TEST(ReadFileTest, RefusesFoldersMissingFilesAndEndlessDevices) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   EXPECT_THAT(error_of([&] { read_file(folder.path(), 10); }, ErrorCode::kRuntime),
               HasSubstr("folder"));
   EXPECT_THAT(
@@ -37,7 +36,7 @@ TEST(ReadFileTest, RefusesFoldersMissingFilesAndEndlessDevices) {
 }
 
 TEST(ReadFileTest, RefusesTenGigabytesOfZerosWithoutReadingThem) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_file(folder / "zeros", "");
   fs::resize_file(folder / "zeros", 10'000'000'000);  // sparse
   EXPECT_THAT(error_of([&] { read_file(folder / "zeros", 1 << 20); }, ErrorCode::kRuntime),
@@ -45,7 +44,7 @@ TEST(ReadFileTest, RefusesTenGigabytesOfZerosWithoutReadingThem) {
 }
 
 TEST(MappedFileTest, ShowsTheContentOfRegularFilesOnly) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_file(folder / "x", "content");
   write_file(folder / "empty", "");
   MappedFile mapped(folder / "x");
@@ -66,7 +65,7 @@ TEST(WriteFileTest, NamesAFullDisk) {
 }
 
 TEST(WriteFileTest, ReplacesAtomicallyAndLeavesNothingBeside) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_file_atomically(folder / "x", "old");
   write_file_atomically(folder / "x", "new");
   EXPECT_EQ(read_file(folder / "x", 100), "new");
@@ -74,7 +73,7 @@ TEST(WriteFileTest, ReplacesAtomicallyAndLeavesNothingBeside) {
 }
 
 TEST(WriteFileTest, KeepsTheOldContentWhenTheNewCannotBeWritten) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   fs::create_directory(folder / "x");  // rename of a file onto a folder fails
   error_of([&] { write_file_atomically(folder / "x", "new"); }, ErrorCode::kRuntime);
   EXPECT_TRUE(fs::is_directory(folder / "x"));
@@ -82,7 +81,7 @@ TEST(WriteFileTest, KeepsTheOldContentWhenTheNewCannotBeWritten) {
 }
 
 TEST(CopyFileTest, CopiesBytesAndRefusesFolders) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_file(folder / "a", std::string(3'000'000, 'x'));
   copy_file_flushed(folder / "a", folder / "b");
   EXPECT_EQ(read_file(folder / "b", 4'000'000), std::string(3'000'000, 'x'));
@@ -91,7 +90,7 @@ TEST(CopyFileTest, CopiesBytesAndRefusesFolders) {
 }
 
 TEST(StagedDirectoryTest, AppearsOnlyWhenCommitted) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   {
     StagedDirectory staged(folder / "out");
     write_file(staged.path() / "file", "content");
@@ -103,7 +102,7 @@ TEST(StagedDirectoryTest, AppearsOnlyWhenCommitted) {
 }
 
 TEST(StagedDirectoryTest, LeavesNothingWithoutCommit) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   {
     const StagedDirectory staged(folder / "out");
     write_file(staged.path() / "file", "content");
@@ -113,7 +112,7 @@ TEST(StagedDirectoryTest, LeavesNothingWithoutCommit) {
 }
 
 TEST(StagedDirectoryTest, RefusesWhatExistsUnlessToldToReplace) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   fs::create_directories(folder / "out/");
   write_file(folder / "out/old", "old");
   EXPECT_THAT(error_of([&] { StagedDirectory(folder / "out"); }, ErrorCode::kUsage),
@@ -129,7 +128,7 @@ TEST(StagedDirectoryTest, RefusesWhatExistsUnlessToldToReplace) {
 }
 
 TEST(StagedDirectoryTest, AcceptsAnEmptyFolderAndRefusesAFile) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   fs::create_directory(folder / "empty");
   StagedDirectory staged(folder / "empty");
   write_file(staged.path() / "new", "new");
@@ -144,7 +143,7 @@ TEST(StagedDirectoryTest, AcceptsAnEmptyFolderAndRefusesAFile) {
 }
 
 TEST(StagedDirectoryTest, ReplacesTheFolderBehindALink) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   fs::create_directory(folder / "real");
   write_file(folder / "real/old", "old");
   fs::create_directory_symlink(folder / "real", folder / "link");

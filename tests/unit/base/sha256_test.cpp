@@ -19,7 +19,7 @@ TEST(Sha256Test, GivesKnownAnswers) {
 }
 
 TEST(Sha256Test, HashesFilesAndNoticesAChange) {
-  const bundle_test::TempFolder folder;
+  const TemporaryFolder folder;
   write_file(folder / "a", "abc");
   EXPECT_EQ(sha256_of_file(folder / "a"), kOfAbc);
   write_file(folder / "a", "abd");

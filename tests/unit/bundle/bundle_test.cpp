@@ -16,7 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 using bundle_test::error_of;
 using bundle_test::fixture;
-using bundle_test::TempFolder;
 using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
@@ -72,7 +71,7 @@ class BundleTest : public ::testing::Test {
     });
   }
 
-  TempFolder folder_;
+  TemporaryFolder folder_;
 };
 
 TEST_F(BundleTest, ReadsBackWhatWasWritten) {
@@ -91,6 +90,28 @@ TEST_F(BundleTest, ReadsBackWhatWasWritten) {
   EXPECT_EQ(opened.sha256(), sha256("pretend weights"));
   EXPECT_EQ(opened.model_pt(), bundle() / "model.pt");
   EXPECT_EQ(folder_.entries(), 1);
+}
+
+TEST_F(BundleTest, TellsWhatGoesBeforeAPrompt) {
+  EXPECT_EQ(Bundle::open(bundle()).prompt_prefix(), std::nullopt);
+  const auto with = [&](const char* name, const char* settings, std::optional<TokenId> bos) {
+    BundleWriter writer(folder_ / name);
+    fill(writer);
+    ModelConfig config = small_config();
+    config.bos_token_id = bos;
+    writer.add_config(config);
+    write_file(writer.staging() / "tokenizer_config.json", settings);
+    writer.commit(name, "fp32");
+    return folder_ / name;
+  };
+  EXPECT_EQ(Bundle::open(with("yes", R"({"add_bos_token": true})", 7)).prompt_prefix(), 7);
+  EXPECT_EQ(Bundle::open(with("no", R"({"add_bos_token": false})", 7)).prompt_prefix(),
+            std::nullopt);
+  EXPECT_THAT(error_of([&] { Bundle::open(with("word", R"({"add_bos_token": "yes"})", 7)); }),
+              HasSubstr("add_bos_token"));
+  EXPECT_THAT(
+      error_of([&] { Bundle::open(with("none", R"({"add_bos_token": true})", std::nullopt)); }),
+      HasSubstr("bos_token_id"));
 }
 
 TEST_F(BundleTest, NoticesAFlippedBitInAnyFile) {
@@ -223,7 +244,7 @@ TEST(GenerationDefaultsTest, ReadsEverySettingAndIgnoresOthers) {
 }
 
 TEST(BundleOpenTest, SaysWhatAFolderIsThatIsNoBundle) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   EXPECT_THAT(error_of([&] { Bundle::open(folder / "none"); }), HasSubstr("no model at"));
   EXPECT_THAT(error_of([&] { Bundle::open(folder.path()); }), HasSubstr("manifest.json"));
   EXPECT_THAT(error_of([&] { Bundle::open(fixture("relu_no_prefix")); }),
@@ -233,7 +254,7 @@ TEST(BundleOpenTest, SaysWhatAFolderIsThatIsNoBundle) {
 }
 
 TEST(BundleWriterTest, LeavesNothingWithoutCommit) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   {
     BundleWriter writer(folder / "out");
     fill(writer);
@@ -243,7 +264,7 @@ TEST(BundleWriterTest, LeavesNothingWithoutCommit) {
 }
 
 TEST(BundleWriterTest, RefusesToCommitAnIncompleteBundle) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   {
     BundleWriter writer(folder / "out");
     writer.add_config(small_config());
@@ -254,7 +275,7 @@ TEST(BundleWriterTest, RefusesToCommitAnIncompleteBundle) {
 }
 
 TEST(BundleWriterTest, ReplacesBundlesOnly) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   for (const char* name : {"first", "second"}) {
     BundleWriter writer(folder / "out", true);
     fill(writer);
@@ -271,8 +292,8 @@ TEST(BundleWriterTest, ReplacesBundlesOnly) {
 }
 
 TEST(BundleWriterTest, GivesATokenizerFileTheNameThatIsLookedFor) {
-  const TempFolder folder;
-  const TempFolder elsewhere;
+  const TemporaryFolder folder;
+  const TemporaryFolder elsewhere;
   BundleWriter writer(folder / "out");
   writer.add_config(small_config());
   fs::copy(fixture("tokenizer"), elsewhere.path());

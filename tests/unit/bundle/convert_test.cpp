@@ -21,7 +21,6 @@ using bundle_test::fixture;
 using bundle_test::float_bytes;
 using bundle_test::safetensors_bytes;
 using bundle_test::StoredTensor;
-using bundle_test::TempFolder;
 using bundle_test::fs::path;
 using nlohmann::json;
 using ::testing::AllOf;
@@ -79,7 +78,7 @@ class ConvertTest : public ::testing::Test {
     return message;
   }
 
-  TempFolder folder_;
+  TemporaryFolder folder_;
   json config_;
   std::vector<StoredTensor> tensors_;
   StoredTensor head_;

@@ -16,7 +16,6 @@ using bundle_test::error_of;
 using bundle_test::float_bytes;
 using bundle_test::safetensors_bytes;
 using bundle_test::StoredTensor;
-using bundle_test::TempFolder;
 using bundle_test::with_header;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
@@ -32,13 +31,13 @@ std::string bytes_of(std::initializer_list<std::uint16_t> words) {
 }
 
 std::string refusal(const std::string& content) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_file(folder / "model.safetensors", content);
   return error_of([&] { Safetensors::open(folder / "model.safetensors"); });
 }
 
 TEST(SafetensorsTest, ReadsTheThreeFloatTypes) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_file(folder / "m.safetensors",
              safetensors_bytes({
                  {"bytes", "U8", {1}, "x"},  // so that what follows is not aligned
@@ -57,7 +56,7 @@ TEST(SafetensorsTest, ReadsTheThreeFloatTypes) {
 }
 
 TEST(SafetensorsTest, NamesATensorOfAnotherType) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_file(folder / "m.safetensors",
              safetensors_bytes({{"wide", "F64", {1}, std::string(8, '\0')}}));
   const Safetensors file = Safetensors::open(folder / "m.safetensors");
@@ -68,7 +67,7 @@ TEST(SafetensorsTest, NamesATensorOfAnotherType) {
 }
 
 TEST(SafetensorsTest, NamesATensorWithNanOrInfinity) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_file(folder / "m.safetensors",
              safetensors_bytes({{"bad", "F32", {2}, float_bytes({0, std::nanf("")})},
                                 {"large", "F16", {1}, bytes_of({0x7C00})},
@@ -119,7 +118,7 @@ TEST(SafetensorsTest, RefusesDamagedHeaders) {
 }
 
 TEST(SafetensorsTest, JoinsShards) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_file(folder / "1.safetensors", safetensors_bytes({{"a", "F32", {1}, float_bytes({1})}}));
   write_file(folder / "2.safetensors", safetensors_bytes({{"b", "F32", {1}, float_bytes({2})}}));
   const auto index = folder / "model.safetensors.index.json";

@@ -1,9 +1,8 @@
-// What the tests of this folder share: a scratch folder, errors as values, handmade safetensors
+// What the tests of this folder share: errors as values, handmade safetensors
 // files and a torch room without torch.
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <cstring>
 #include <filesystem>
@@ -13,6 +12,7 @@
 
 #include "base/files.h"
 #include "medgen/error.h"
+#include "temporary_folder.h"
 #include "torch/torch_room.h"
 
 namespace medgen::bundle_test {
@@ -22,29 +22,6 @@ namespace fs = std::filesystem;
 inline fs::path fixture(const std::string& name) {
   return fs::path(MEDGEN_FIXTURES) / "checkpoints" / name;
 }
-
-class TempFolder {
- public:
-  TempFolder() {
-    std::string name = (fs::path(::testing::TempDir()) / "medgen-test-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make " + name);
-    path_ = name;
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  ~TempFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-  int entries() const {
-    return static_cast<int>(std::distance(fs::directory_iterator(path_), fs::directory_iterator()));
-  }
-
- private:
-  fs::path path_;
-};
 
 // The message of the Error that `action` throws; a failure if it throws none or another code.
 template <typename Action>

@@ -39,7 +39,8 @@ class DocumentsTest : public ::testing::Test {
 };
 
 TEST_F(DocumentsTest, ReadsTextAndQuestionsInOrder) {
-  const auto documents = read(write("train-nhs.jsonl", R"({"source": "NHS", "text": "A cold.\nIt passes."}
+  const auto documents =
+      read(write("train-nhs.jsonl", R"({"source": "NHS", "text": "A cold.\nIt passes."}
 {"question": "What is a cold?", "answer": "An infection."})"));
   ASSERT_EQ(documents.size(), 2U);
   EXPECT_EQ(documents[0].text, "A cold.\nIt passes.");
@@ -61,7 +62,8 @@ TEST_F(DocumentsTest, CompressedFilesReadTheSame) {
 }
 
 TEST_F(DocumentsTest, CountsLinesItPassesOver) {
-  const auto documents = read(write("a.jsonl", "{\"text\": \"kept\"}\nnot json\n{\"title\": 1}\n\n{\"text\": \"\xff\"}\n"));
+  const auto documents = read(
+      write("a.jsonl", "{\"text\": \"kept\"}\nnot json\n{\"title\": 1}\n\n{\"text\": \"\xff\"}\n"));
   ASSERT_EQ(documents.size(), 1U);
   EXPECT_EQ(skipped_, 3U);
 }
@@ -103,7 +105,8 @@ TEST_F(DocumentsTest, TokenizerTextIsASampleInProportionToTheWeights) {
     return lines;
   };
   const auto even = sample({}, 1);
-  EXPECT_NEAR(static_cast<double>(even.size()), 1905, 150);  // 20,000 of 84,000 bytes of 8,000 lines
+  EXPECT_NEAR(static_cast<double>(even.size()), 1905,
+              150);  // 20,000 of 84,000 bytes of 8,000 lines
   EXPECT_EQ(even.size(), sample({}, 1).size());
   EXPECT_NE(even.size(), sample({}, 2).size());
   EXPECT_EQ(sample({{"often", 0}, {"seldom", 0}}, 1).size(), 0U);

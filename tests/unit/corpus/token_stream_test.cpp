@@ -17,7 +17,8 @@ using ::testing::ElementsAre;
 std::vector<Document> documents(int count, const std::string& source = "") {
   std::vector<Document> made;
   for (int i = 0; i < count; ++i) {
-    made.push_back({.source = source, .group = "g", .text = std::string(3, static_cast<char>('a' + i))});
+    made.push_back(
+        {.source = source, .group = "g", .text = std::string(3, static_cast<char>('a' + i))});
   }
   return made;
 }

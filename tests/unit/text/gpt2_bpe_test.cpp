@@ -21,7 +21,6 @@ using text_test::count_differences;
 using text_test::error_of;
 using text_test::gpt2_fixture;
 using text_test::reference_texts;
-using text_test::TempFolder;
 using Ids = std::vector<TokenId>;
 
 constexpr TokenId kEndOfText = 50256;

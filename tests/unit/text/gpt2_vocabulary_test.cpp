@@ -21,7 +21,6 @@ using text_test::count_differences;
 using text_test::error_of;
 using text_test::gpt2_fixture;
 using text_test::reference_texts;
-using text_test::TempFolder;
 
 json good_json() { return json::parse(content_of(gpt2_fixture() / "json" / "tokenizer.json")); }
 
@@ -49,7 +48,7 @@ class Gpt2VocabularyTest : public ::testing::Test {
   }
   std::unique_ptr<Tokenizer> load() { return load_tokenizer(folder_.path()); }
 
-  TempFolder folder_;
+  TemporaryFolder folder_;
 };
 
 TEST_F(Gpt2VocabularyTest, BadMergesNameFileAndLine) {

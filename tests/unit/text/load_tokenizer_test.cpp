@@ -13,7 +13,6 @@ using text_test::content_of;
 using text_test::error_of;
 using text_test::gpt2_fixture;
 using text_test::small_sentencepiece_model;
-using text_test::TempFolder;
 using text_test::fs::path;
 
 class LoadTokenizerTest : public ::testing::Test {
@@ -34,7 +33,7 @@ class LoadTokenizerTest : public ::testing::Test {
     }
   }
 
-  TempFolder folder_;
+  TemporaryFolder folder_;
 };
 
 TEST_F(LoadTokenizerTest, FolderMayHoldAnyKind) {

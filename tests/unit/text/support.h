@@ -1,9 +1,8 @@
-// What the tests of this folder share: a scratch folder, errors as values, fixtures, random text,
+// What the tests of this folder share: errors as values, fixtures, random text,
 // and a small SentencePiece model.
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -16,6 +15,7 @@
 #include "base/files.h"
 #include "medgen/error.h"
 #include "medgen/tokenizer.h"
+#include "temporary_folder.h"
 #include "text/utf8.h"
 
 namespace medgen::text_test {
@@ -23,29 +23,6 @@ namespace medgen::text_test {
 namespace fs = std::filesystem;
 
 inline fs::path gpt2_fixture() { return fs::path(MEDGEN_FIXTURES) / "gpt2"; }
-
-class TempFolder {
- public:
-  TempFolder() {
-    std::string name = (fs::path(::testing::TempDir()) / "medgen-text-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make " + name);
-    path_ = name;
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  ~TempFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-  fs::path write(const std::string& name, const std::string& content) const {
-    write_file(path_ / name, content);
-    return path_ / name;
-  }
-
- private:
-  fs::path path_;
-};
 
 inline std::string content_of(const fs::path& path) { return read_file(path, 64 << 20); }
 
