@@ -21,7 +21,7 @@ struct Model {
   GenerationDefaults defaults;  // empty for a foreign model
   std::shared_ptr<const Tokenizer> tokenizer;
   std::optional<TokenId> prompt_prefix;  // see Bundle::prompt_prefix()
-  bool foreign = false;  // a TorchScript file that is no bundle
+  bool foreign = false;                  // a TorchScript file that is no bundle
 };
 
 // A bundle, or a .pt file with the tokenizer that belongs to it; without `path` the default model.
