@@ -1,5 +1,5 @@
 // A model on disk: a folder with model.pt (TorchScript), config.json, generation_config.json, the
-// tokenizer's files, MODEL_CARD.md and manifest.json, which holds the checksums of the others.
+// tokenizer's files, MODEL_CARD.md, perhaps templates.json, and manifest.json, which holds the checksums of the others.
 // Nothing here runs a model or needs libtorch.
 #pragma once
 
@@ -9,9 +9,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "medgen/model_config.h"
+#include "medgen/templates.h"
 #include "medgen/tokenizer.h"
 
 namespace medgen {
@@ -29,6 +31,10 @@ struct Manifest {
   std::string tokenizer_kind;  // Tokenizer::kind()
   std::string dtype;           // how model.pt stores parameters: "fp32" or "fp16"
   std::int64_t parameter_count = 0;
+  // The fastest precision of the native engine whose perplexity on the probe text is within 0.5 % of
+  // fp32's, and those perplexities; empty where nobody has measured.
+  std::string auto_precision;
+  std::vector<std::pair<std::string, double>> probe_perplexity;
   std::vector<BundleFile> files;  // every file of the bundle but the manifest, by name
 };
 
@@ -52,6 +58,11 @@ class Bundle {
   // Error(kModel) naming the file, what was expected, what was found and the remedy.
   static Bundle open(const std::filesystem::path& directory);
 
+  // The same but for the checksum of model.pt, for callers that may not need to read it. They call
+  // verify_model() before they do.
+  static Bundle open_without_model(const std::filesystem::path& directory);
+  void verify_model() const;  // throws Error(kModel)
+
   const std::filesystem::path& directory() const { return directory_; }
   const std::string& name() const { return manifest_.name; }
   const Manifest& manifest() const { return manifest_; }
@@ -64,10 +75,15 @@ class Bundle {
   // The token that goes before every prompt, if tokenizer_config.json says `"add_bos_token": true`:
   // config().bos_token_id.
   std::optional<TokenId> prompt_prefix() const { return prompt_prefix_; }
+  // The text on which precisions are compared: probe.txt, or empty for medgen's own.
+  const std::string& probe_text() const { return probe_text_; }
   std::string model_card() const;  // text from outside: may hold control characters
+  // The forms of templates.json by task; empty if the bundle has no such file.
+  const Templates& templates() const { return templates_; }
 
  private:
   Bundle() = default;
+  static Bundle read(const std::filesystem::path& directory, bool with_model);
 
   std::filesystem::path directory_;
   Manifest manifest_;
@@ -75,6 +91,8 @@ class Bundle {
   GenerationDefaults generation_defaults_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::optional<TokenId> prompt_prefix_;
+  Templates templates_;
+  std::string probe_text_;
 };
 
 // Makes a bundle beside its final place, and moves it there when it is complete. Destroyed before
@@ -97,6 +115,11 @@ class BundleWriter {
   // A Hugging Face generation_config.json; "" for one without settings. Throws Error(kModel).
   void add_generation_config(std::string_view json);
   void add_model_card(std::string_view markdown);
+  // The text of a templates.json, which a bundle may do without. Throws Error(kModel).
+  void add_templates(std::string_view json);
+
+  // The text of probe.txt, which a bundle may do without.
+  void add_probe_text(std::string_view text);
 
   // Computes the checksums, writes the manifest and renames. `dtype` as in Manifest.
   void commit(const std::string& name, const std::string& dtype);
@@ -105,5 +128,9 @@ class BundleWriter {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// Writes what was measured into the manifest of the bundle in `directory`. See Manifest.
+void record_precision(const std::filesystem::path& directory, const std::string& auto_precision,
+                      const std::vector<std::pair<std::string, double>>& probe_perplexity);
 
 }  // namespace medgen

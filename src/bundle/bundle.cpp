@@ -46,7 +46,7 @@ void require_bundle(const fs::path& directory) {
        "\"medgen train\" wrote");
 }
 
-void verify_file(const fs::path& directory, const BundleFile& file) {
+void verify_size(const fs::path& directory, const BundleFile& file) {
   const fs::path path = directory / file.name;
   if (!is_file(path)) {
     fail(path.string() + " is missing, though manifest.json lists it" + kGetAgain);
@@ -56,6 +56,10 @@ void verify_file(const fs::path& directory, const BundleFile& file) {
     fail(path.string() + " has " + std::to_string(size) + " bytes; manifest.json expects " +
          std::to_string(file.size) + kGetAgain);
   }
+}
+
+void verify_checksum(const fs::path& directory, const BundleFile& file) {
+  const fs::path path = directory / file.name;
   const std::string found = sha256_of_file(path, ErrorCode::kModel);
   if (found != file.sha256) {
     fail(path.string() + " has SHA-256 " + found + "; manifest.json expects " + file.sha256 +
@@ -99,7 +103,11 @@ std::optional<TokenId> read_prompt_prefix(const fs::path& tokenizer_config,
 
 }  // namespace
 
-Bundle Bundle::open(const fs::path& directory) {
+Bundle Bundle::open(const fs::path& directory) { return read(directory, true); }
+
+Bundle Bundle::open_without_model(const fs::path& directory) { return read(directory, false); }
+
+Bundle Bundle::read(const fs::path& directory, bool with_model) {
   require_bundle(directory);
   const auto text = [&](const char* name) {
     return read_file(directory / name, kMaxTextBytes, ErrorCode::kModel);
@@ -109,7 +117,10 @@ Bundle Bundle::open(const fs::path& directory) {
   Bundle bundle;
   bundle.directory_ = directory;
   bundle.manifest_ = parse_manifest(text("manifest.json"), path_of("manifest.json"));
-  for (const BundleFile& file : bundle.manifest_.files) verify_file(directory, file);
+  for (const BundleFile& file : bundle.manifest_.files) {
+    verify_size(directory, file);
+    if (with_model || file.name != "model.pt") verify_checksum(directory, file);
+  }
   bundle.config_ = parse_config(text("config.json"), path_of("config.json"));
   bundle.generation_defaults_ =
       parse_generation_defaults(text("generation_config.json"), path_of("generation_config.json"));
@@ -135,14 +146,21 @@ Bundle Bundle::open(const fs::path& directory) {
   if (lists(bundle.manifest_, "tokenizer_config.json")) {
     bundle.prompt_prefix_ = read_prompt_prefix(directory / "tokenizer_config.json", bundle.config_);
   }
+  if (lists(bundle.manifest_, "templates.json")) {
+    bundle.templates_ = parse_templates(text("templates.json"), path_of("templates.json"));
+  }
+  if (lists(bundle.manifest_, "probe.txt")) bundle.probe_text_ = text("probe.txt");
   return bundle;
 }
 
-const std::string& Bundle::sha256() const {
-  return std::find_if(manifest_.files.begin(), manifest_.files.end(),
-                      [](const BundleFile& file) { return file.name == "model.pt"; })
-      ->sha256;
+static const BundleFile& model_file(const Manifest& manifest) {
+  return *std::find_if(manifest.files.begin(), manifest.files.end(),
+                       [](const BundleFile& file) { return file.name == "model.pt"; });
 }
+
+const std::string& Bundle::sha256() const { return model_file(manifest_).sha256; }
+
+void Bundle::verify_model() const { verify_checksum(directory_, model_file(manifest_)); }
 
 std::string Bundle::model_card() const {
   return read_file(directory_ / "MODEL_CARD.md", kMaxTextBytes, ErrorCode::kModel);

@@ -18,6 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::uint64_t kMaxManifestBytes = 16U << 20U;
+
 // --replace must not be able to remove a folder that somebody keeps other things in.
 StagedDirectory::Existing existing_rule(const fs::path& directory, bool replace) {
   if (!replace) return StagedDirectory::Existing::kRefuse;
@@ -101,6 +103,15 @@ void BundleWriter::add_model_card(std::string_view markdown) {
   write_file(staging() / "MODEL_CARD.md", markdown);
 }
 
+void BundleWriter::add_templates(std::string_view json) {
+  parse_templates(json, "templates.json");
+  write_file(staging() / "templates.json", json);
+}
+
+void BundleWriter::add_probe_text(std::string_view text) {
+  write_file(staging() / "probe.txt", text);
+}
+
 void BundleWriter::commit(const std::string& name, const std::string& dtype) {
   Manifest manifest;
   manifest.format_version = kBundleFormatVersion;
@@ -115,10 +126,25 @@ void BundleWriter::commit(const std::string& name, const std::string& dtype) {
   }
   std::sort(manifest.files.begin(), manifest.files.end(),
             [](const BundleFile& a, const BundleFile& b) { return a.name < b.name; });
+  if (fs::exists(staging() / "templates.json")) {  // perhaps copied from elsewhere
+    parse_templates(read_file(staging() / "templates.json", std::uint64_t{1} << 20U,
+                              ErrorCode::kModel),
+                    "templates.json");
+  }
   const std::string text = manifest_to_json(manifest);
   parse_manifest(text, "the new manifest.json");  // a part that was not added is noticed here
   write_file(staging() / "manifest.json", text);
   state_->folder.commit();
+}
+
+void record_precision(const fs::path& directory, const std::string& auto_precision,
+                      const std::vector<std::pair<std::string, double>>& probe_perplexity) {
+  const fs::path path = directory / "manifest.json";
+  Manifest manifest =
+      parse_manifest(read_file(path, kMaxManifestBytes, ErrorCode::kModel), path.string());
+  manifest.auto_precision = auto_precision;
+  manifest.probe_perplexity = probe_perplexity;
+  write_file_atomically(path, manifest_to_json(manifest));
 }
 
 }  // namespace medgen

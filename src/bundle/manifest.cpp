@@ -65,6 +65,24 @@ BundleFile parse_file(const json& object, const std::string& source) {
   return file;
 }
 
+// {"precision": {"auto": "int8", "probe_perplexity": {"fp32": 12.5, ...}}}, which may be absent.
+void read_precision(const json& object, const std::string& source, Manifest& manifest) {
+  const auto entry = object.find("precision");
+  if (entry == object.end()) return;
+  if (!entry->is_object()) bad_value(source, "precision", *entry, "an object");
+  const std::string name = string_member(*entry, "auto", source);
+  if (name != "fp32" && name != "bf16" && name != "int8") {
+    bad_value(source, "precision: auto", name, "\"fp32\", \"bf16\" or \"int8\"");
+  }
+  manifest.auto_precision = name;
+  const json& measured = member(*entry, "probe_perplexity", source);
+  if (!measured.is_object() || measured.size() > 10) bad_value(source, "probe_perplexity", measured, "an object");
+  for (const auto& [precision, perplexity] : measured.items()) {
+    if (!perplexity.is_number()) bad_value(source, "probe_perplexity", perplexity, "numbers");
+    manifest.probe_perplexity.emplace_back(precision, perplexity.get<double>());
+  }
+}
+
 // A setting of generation_config.json; absent or null leaves it unset.
 template <typename Number>
 std::optional<Number> setting(const json& object, const char* key, const std::string& source,
@@ -104,6 +122,7 @@ Manifest parse_manifest(std::string_view text, const std::string& source) {
     bad_value(source, "dtype", manifest.dtype, "\"fp32\" or \"fp16\"");
   }
   manifest.parameter_count = count_member(object, "parameter_count", source);
+  read_precision(object, source, manifest);
   const json& files = member(object, "files", source);
   if (!files.is_array() || files.size() > 1000) {
     bad_value(source, "files", files, "a list of at most 1000 objects");
@@ -129,15 +148,20 @@ std::string manifest_to_json(const Manifest& manifest) {
   for (const BundleFile& file : manifest.files) {
     files.push_back({{"name", file.name}, {"sha256", file.sha256}, {"size", file.size}});
   }
-  const nlohmann::ordered_json object = {
+  nlohmann::ordered_json object = {
       {"format_version", manifest.format_version},
       {"name", manifest.name},
       {"tool_version", manifest.tool_version},
       {"tokenizer_kind", manifest.tokenizer_kind},
       {"dtype", manifest.dtype},
       {"parameter_count", manifest.parameter_count},
-      {"files", files},
   };
+  if (!manifest.auto_precision.empty()) {
+    nlohmann::ordered_json measured = nlohmann::ordered_json::object();
+    for (const auto& [name, perplexity] : manifest.probe_perplexity) measured[name] = perplexity;
+    object["precision"] = {{"auto", manifest.auto_precision}, {"probe_perplexity", measured}};
+  }
+  object["files"] = files;
   return object.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 

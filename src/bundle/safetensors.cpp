@@ -10,6 +10,7 @@
 #include <limits>
 #include <set>
 
+#include "bundle/half.h"
 #include "bundle/json_text.h"
 #include "bundle/manifest.h"
 
@@ -137,18 +138,6 @@ std::vector<Entry> parse_file(std::string_view bytes, const std::string& file) {
   }
   check_layout(entries, data.size(), file);
   return entries;
-}
-
-float half_to_float(std::uint16_t half) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000U) << 16U;
-  const std::uint32_t exponent = (half >> 10U) & 0x1FU;
-  const std::uint32_t fraction = half & 0x3FFU;
-  if (exponent == 0) {  // zero or subnormal: fraction * 2^-24
-    const float magnitude = static_cast<float>(fraction) * 0x1p-24F;
-    return sign != 0 ? -magnitude : magnitude;
-  }
-  const std::uint32_t wide = exponent == 31 ? 255 : exponent + 112;
-  return std::bit_cast<float>(sign | (wide << 23U) | (fraction << 13U));
 }
 
 template <typename Stored, typename Convert>

@@ -271,6 +271,11 @@ void CommandLine::texts(const std::string& names, const std::string& metavar,
              [&target](const std::string&, const Impl::Values& values) { target = values; });
 }
 
+void CommandLine::values(const std::string& names, const std::string& metavar, Take take,
+                         const std::string& help) {
+  impl_->add(names, metavar, help, std::move(take));
+}
+
 void CommandLine::choice(const std::string& names, const std::vector<std::string>& allowed,
                          std::optional<std::string>& target, const std::string& help) {
   impl_->add(names, "WORD", help,
@@ -308,6 +313,17 @@ void CommandLine::positional(const std::string& name, std::optional<std::string>
        take_last(target, [](std::string_view, const std::string& value) { return value; }),
        false,
        {}});
+}
+
+void CommandLine::positionals(const std::string& name,
+                              std::optional<std::vector<std::string>>& target, bool required,
+                              const std::string& help) {
+  CLI::Option* option = impl_->app.add_option(
+      name, [](const CLI::results_t&) { return true; }, wrap(help, kHelpWidth - kHelpColumn));
+  option->type_name("")->expected(1, 1 << 20)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  if (required) option->required();
+  const auto take = [&target](const std::string&, const Impl::Values& values) { target = values; };
+  impl_->settings.push_back({option, name, true, false, take, false, {}});
 }
 
 void CommandLine::exclude(const std::string& first, const std::string& second) {

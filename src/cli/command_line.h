@@ -38,12 +38,20 @@ class CommandLine {
   void texts(const std::string& names, const std::string& metavar,
              std::optional<std::vector<std::string>>& target, const std::string& help);
   void flag(const std::string& names, bool& target, const std::string& help);
+  // For values of any other kind: `take` gets the option as the user knows it, and all its values.
+  using Take = std::function<void(const std::string& what, const std::vector<std::string>& values)>;
+  void values(const std::string& names, const std::string& metavar, Take take,
+              const std::string& help);
   void choice(const std::string& names, const std::vector<std::string>& allowed,
               std::optional<std::string>& target, const std::string& help);
 
   // Positionals come from the command line alone.
   void positional(const std::string& name, std::optional<std::string>& target, bool required,
                   const std::string& help);
+
+  // Any number of them; no other positional may follow.
+  void positionals(const std::string& name, std::optional<std::vector<std::string>>& target,
+                   bool required, const std::string& help);
 
   // Setting one of the two leaves the other unset from a source of lower rank; both from one source
   // are an error. Long names; a positional by its name.

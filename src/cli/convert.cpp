@@ -9,6 +9,7 @@
 
 #include "cli/command_line.h"
 #include "cli/commands.h"
+#include "cli/model.h"
 #include "cli/output.h"
 #include "cli/run.h"
 #include "cli/signals.h"
@@ -84,6 +85,7 @@ int convert_command(const Arguments& words) {
     return kExitInterrupted;
   }
   if (animated) Messages::raw("\r\x1b[K");
+  settle_precision(output, messages);
   messages.note("wrote " + output.string());
   return kExitFine;
 }

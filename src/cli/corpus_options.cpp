@@ -9,10 +9,18 @@
 namespace medgen::cli {
 
 void declare(CommandLine& line, CorpusArguments& arguments) {
-  line.texts("--data", "FILE", arguments.data,
-             "Corpus, .jsonl or .jsonl.zst, with {\"text\": ...} or {\"question\": ..., "
-             "\"answer\": ...} on "
-             "each line; may be given several times. Needed.");
+  declare_data(line, arguments,
+               "Corpus: .jsonl with {\"text\": ...} or {\"question\": ..., \"answer\": ...} on "
+               "each line, .csv or .txt, also with .zst or .gz; may be given several times. "
+               "Needed.");
+  declare_weights(line, arguments);
+}
+
+void declare_data(CommandLine& line, CorpusArguments& arguments, const std::string& help) {
+  line.texts("--data", "FILE", arguments.data, help);
+}
+
+void declare_weights(CommandLine& line, CorpusArguments& arguments) {
   line.texts("--weight", "NAME=X", arguments.weights,
              "How often a source counts, by the \"source\" of its records or its file's name "
              "without endings; "
@@ -21,7 +29,7 @@ void declare(CommandLine& line, CorpusArguments& arguments) {
 
 void require_data(const CorpusArguments& arguments) {
   if (data_files(arguments).empty()) {
-    throw Error(ErrorCode::kUsage, "no corpus: give --data FILE, a .jsonl or .jsonl.zst");
+    throw Error(ErrorCode::kUsage, "no corpus: give --data FILE");
   }
 }
 
@@ -30,23 +38,34 @@ std::vector<std::filesystem::path> data_files(const CorpusArguments& arguments) 
   return {arguments.data->begin(), arguments.data->end()};
 }
 
-std::vector<SourceWeight> source_weights(const CorpusArguments& arguments) {
+std::vector<SourceWeight> source_weights(const CorpusArguments& arguments,
+                                         const std::string& option) {
   std::vector<SourceWeight> weights;
   for (const std::string& text : arguments.weights.value_or(std::vector<std::string>{})) {
     const std::size_t equals = text.rfind('=');
     if (equals == std::string::npos || equals == 0) {
       throw Error(ErrorCode::kUsage,
-                  "--weight is \"" + text + "\": give NAME=NUMBER, such as nhs=3");
+                  option + " is \"" + text + "\": give NAME=NUMBER, such as nhs=3");
     }
     SourceWeight weight{text.substr(0, equals), 0};
-    weight.weight = parse_double("--weight " + weight.name, text.substr(equals + 1));
+    weight.weight = parse_double(option + " " + weight.name, text.substr(equals + 1));
     if (!std::isfinite(weight.weight) || weight.weight < 0) {
       throw Error(ErrorCode::kUsage,
-                  "--weight is \"" + text + "\": the number must be finite and 0 or more");
+                  option + " is \"" + text + "\": the number must be finite and 0 or more");
     }
     weights.push_back(weight);
   }
   return weights;
+}
+
+std::string with_line_breaks(const std::string& text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool escaped = text.compare(i, 2, "\\n") == 0;
+    out += escaped ? '\n' : text[i];
+    i += escaped ? 1 : 0;
+  }
+  return out;
 }
 
 }  // namespace medgen::cli

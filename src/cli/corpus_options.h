@@ -1,4 +1,4 @@
-// The options that say what to learn from, shared by the two training commands.
+// The options that say what to learn from, shared by the commands that read a corpus.
 // Must not know what is done with the corpus.
 #pragma once
 
@@ -18,6 +18,9 @@ struct CorpusArguments {
 };
 
 void declare(CommandLine& line, CorpusArguments& arguments);
+// The parts of it: --data with a help text of its own, and --weight.
+void declare_data(CommandLine& line, CorpusArguments& arguments, const std::string& help);
+void declare_weights(CommandLine& line, CorpusArguments& arguments);
 
 // Throws Error(kUsage) if no data was named.
 void require_data(const CorpusArguments& arguments);
@@ -25,6 +28,11 @@ void require_data(const CorpusArguments& arguments);
 std::vector<std::filesystem::path> data_files(const CorpusArguments& arguments);
 
 // Throws Error(kUsage) for what is not NAME=NUMBER with a finite number >= 0.
-std::vector<SourceWeight> source_weights(const CorpusArguments& arguments);
+// `option` is how messages call where they were given.
+std::vector<SourceWeight> source_weights(const CorpusArguments& arguments,
+                                         const std::string& option = "--weight");
+
+// The text with each backslash and n made a line break, which a shell makes hard to type.
+std::string with_line_breaks(const std::string& text);
 
 }  // namespace medgen::cli

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "base/random.h"
@@ -18,10 +19,14 @@
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "cli/text_writer.h"
+#include "engine/settings.h"
 #include "safety/notice.h"
 
 namespace medgen::cli {
 namespace {
+
+// More sequences at once gain little and take memory for their caches.
+constexpr int kMaxSlots = 64;
 
 GenerateArguments parse(const Arguments& words) {
   GenerateArguments arguments;
@@ -46,12 +51,13 @@ void fit_prompt(Request& request, bool truncate, int n_positions, const Messages
 
 Request make_request(const GenerateArguments& arguments, const Model& model,
                      const std::string& prompt, const Messages& messages) {
-  const GenerateSettings settings = resolve(arguments, model.defaults);
+  DecodingSettings settings = resolve(arguments, model.defaults);
+  resolve_texts(settings.sampling, *model.tokenizer);
   Request request;
   request.num_return_sequences = settings.num_return_sequences;
   request.sampling = settings.sampling;
   request.stopping = settings.stopping;
-  if (!arguments.seed) {
+  if (!arguments.decoding.given.contains("seed")) {
     request.sampling.seed = system_seed();
     const std::string seed = std::to_string(request.sampling.seed);
     if (request.sampling.temperature > 0)
@@ -65,31 +71,34 @@ Request make_request(const GenerateArguments& arguments, const Model& model,
   return request;
 }
 
-void print_notice(const GenerateArguments& arguments) {
+void print_notice(const GenerateArguments& arguments, const std::string& task_notice) {
   if (!arguments.quiet) {
     Messages::plain(notice());
   } else if (!arguments.json) {
     Messages::plain(short_notice());
   }
+  if (!task_notice.empty() && !(arguments.quiet && arguments.json)) Messages::plain(task_notice);
 }
 
 // Writes the notice and the continuations; true if Ctrl-C cut them short.
 bool write_continuations(const GenerateArguments& arguments, const Model& model,
-                         const std::string& prompt, const Request& request, Backend& backend) {
+                         const std::string& prompt, const Request& request, Backend& backend,
+                         const std::string& task_notice) {
   const InterruptScope interrupt;
-  print_notice(arguments);
+  print_notice(arguments, task_notice);
   Output output(STDOUT_FILENO);
   GenerateOptions options;
   options.interrupted = &interrupt.flag();
   if (arguments.json) {
-    JsonWriter writer(output, prompt, {model.name, model.sha256, backend.info(), request});
+    JsonWriter writer(output, prompt, {model.name, model.sha256, backend.info(), request,
+                                       model.tokenizer.get()});
     generate(backend, *model.tokenizer, {request}, writer, options);
     writer.finish();
   } else {
     const bool terminal = is_terminal(STDOUT_FILENO);
     const bool color = use_color(color_choice(arguments), STDOUT_FILENO);
     TextWriter writer(output, prompt, request.num_return_sequences,
-                      {color, color || terminal, terminal});
+                      {color, color || terminal, terminal, model.tokenizer.get()});
     generate(backend, *model.tokenizer, {request}, writer, options);
   }
   return interrupt.interrupted();
@@ -101,11 +110,21 @@ int generate_command(const Arguments& words) {
   const GenerateArguments arguments = parse(words);
   const Messages messages(arguments.quiet);
   resolve(arguments, {});  // what the user typed is refused before anything is read or loaded
-  const std::string prompt = read_prompt(arguments.text, arguments.prompt_file);
+  std::string prompt = read_prompt(arguments.text, arguments.prompt_file);
   const Model model = open_model(arguments.model, arguments.tokenizer);
+  const std::optional<TaskTemplate> task = task_template(arguments.task, model.templates);
+  if (task) prompt = fill(*task, prompt);
   Request request = make_request(arguments, model, prompt, messages);
+  if (task) {
+    std::vector<std::string>& stop = request.stopping.stop;
+    stop.insert(stop.end(), task->stop.begin(), task->stop.end());
+  }
+  BackendOptions options = resolve(arguments.backend);
+  // Guidance takes two, beam search one for each beam.
+  options.max_slots =
+      std::clamp(std::max(request.num_return_sequences, request.sampling.num_beams), 2, kMaxSlots);
   const auto backend =
-      open_backend(model, arguments.device.value_or("cpu"), arguments.threads.value_or(0));
+      open_backend(model, options, [&](const std::string& text) { messages.note(text); });
   if (model.foreign) {
     messages.note(
         "this TorchScript file keeps no cache, so the whole context is computed at every step; "
@@ -113,8 +132,9 @@ int generate_command(const Arguments& words) {
         model.model_pt.string() + " OUT --tokenizer DIR makes a faster model of it");
   }
   fit_prompt(request, arguments.truncate_prompt, backend->info().n_positions, messages);
-  return write_continuations(arguments, model, prompt, request, *backend) ? kExitInterrupted
-                                                                          : kExitFine;
+  return write_continuations(arguments, model, prompt, request, *backend, task ? task->notice : "")
+             ? kExitInterrupted
+             : kExitFine;
 }
 
 }  // namespace medgen::cli

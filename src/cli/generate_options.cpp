@@ -2,7 +2,6 @@
 // No side effects here, and no knowledge of models or terminals.
 #include "cli/generate_options.h"
 
-#include "cli/number_text.h"
 #include "medgen/error.h"
 
 namespace medgen::cli {
@@ -28,49 +27,8 @@ void declare_input(CommandLine& line, GenerateArguments& a) {
   line.text("--tokenizer", "DIR", a.tokenizer, "Tokenizer for a --model that is a .pt file.");
 }
 
-void declare_sampling(CommandLine& line, GenerateArguments& a) {
-  const SamplingParams sampling;
-  const StoppingParams stopping;
-  const std::string from_model = " A model's generation_config.json may set another default.";
-  line.number("--max-length", a.max_length,
-              "Most tokens of text and continuation together; 1 or more. Default: " +
-                  std::to_string(stopping.max_length) + "." + from_model);
-  line.number("--max-new-tokens", a.max_new_tokens,
-              "Most tokens of the continuation, instead of --max-length; 1 or more.");
-  line.exclude("--max-length", "--max-new-tokens");
-  line.number(
-      "--temperature", a.temperature,
-      "0 or more: below 1 likelier words, above 1 more surprising ones, 0 as --greedy. Default: " +
-          number_text(sampling.temperature) + ".");
-  line.number("--top-k", a.top_k,
-              "Draw from the K likeliest tokens; 0 or more, 0 is off. Default: " +
-                  std::to_string(sampling.top_k) + ".");
-  line.number(
-      "--top-p", a.top_p,
-      "Draw from the fewest tokens whose probability reaches P; above 0, at most 1, 1 is off. "
-      "Default: " +
-          number_text(sampling.top_p) + ".");
-  line.flag("--greedy", a.greedy,
-            "Always take the likeliest token. Gives one continuation: -n above 1 is refused.");
-  line.exclude("--greedy", "--temperature");
-  line.number("-n,--num-return-sequences", a.num_return_sequences,
-              "How many continuations; 1 to " + std::to_string(kMaxNumReturnSequences) +
-                  ". Default: " + std::to_string(kDefaultNumReturnSequences) +
-                  ", or 1 when greedy.");
-  line.number("--seed", a.seed,
-              "The same seed gives the same continuations; 0 to 18446744073709551615. Default: "
-              "drawn by the "
-              "system and reported.");
-  line.texts(
-      "--stop", "TEXT", a.stop,
-      "End a continuation before TEXT; may be given several times (the variable holds one).");
-}
-
 void declare_running(CommandLine& line, GenerateArguments& a) {
-  line.choice("--device", {"cpu", "cuda"}, a.device,
-              "Where to compute: cpu or cuda. Default: cpu.");
-  line.number("--threads", a.threads,
-              "Threads to compute with; 0 to 1024, 0 is one for each core. Default: 0.");
+  declare(line, a.backend);
   line.flag("--json", a.json, "Print one line of JSON: prompt, completions, provenance, notice.");
   line.flag("--quiet", a.quiet,
             "Print nothing on standard error but errors and, unless --json, a one-line notice.");
@@ -87,7 +45,8 @@ void declare_running(CommandLine& line, GenerateArguments& a) {
 
 void declare(CommandLine& line, GenerateArguments& arguments) {
   declare_input(line, arguments);
-  declare_sampling(line, arguments);
+  declare(line, arguments.task);
+  declare(line, arguments.decoding);
   declare_running(line, arguments);
 }
 
@@ -96,44 +55,9 @@ ColorChoice color_choice(const GenerateArguments& arguments) {
   return arguments.color == "always" ? ColorChoice::kAlways : ColorChoice::kAuto;
 }
 
-GenerateSettings resolve(const GenerateArguments& a, const GenerationDefaults& defaults) {
-  GenerateSettings s;
-  const bool greedy_model = !defaults.do_sample.value_or(true);
-  const float model_temperature =
-      greedy_model ? 0.0F : defaults.temperature.value_or(s.sampling.temperature);
-  s.sampling.temperature = a.greedy ? 0.0F : a.temperature.value_or(model_temperature);
-  s.sampling.top_k = a.top_k.value_or(defaults.top_k.value_or(s.sampling.top_k));
-  s.sampling.top_p = a.top_p.value_or(defaults.top_p.value_or(s.sampling.top_p));
-  s.sampling.seed = a.seed.value_or(0);
-
-  s.stopping.max_length =
-      a.max_length.value_or(defaults.max_length.value_or(s.stopping.max_length));
-  s.stopping.max_new_tokens = a.max_new_tokens;
-  if (!a.max_new_tokens && !a.max_length) s.stopping.max_new_tokens = defaults.max_new_tokens;
-  s.stopping.stop = a.stop.value_or(std::vector<std::string>{});
-  validate(s.sampling);
-  validate(s.stopping);
-
-  const bool greedy = s.sampling.temperature == 0;
-  s.num_return_sequences = a.num_return_sequences.value_or(
-      greedy ? 1 : defaults.num_return_sequences.value_or(s.num_return_sequences));
-  if (s.num_return_sequences < 1 || s.num_return_sequences > kMaxNumReturnSequences) {
-    throw Error(ErrorCode::kUsage,
-                "num-return-sequences is " + std::to_string(s.num_return_sequences) +
-                    "; it must be from 1 to " + std::to_string(kMaxNumReturnSequences) +
-                    ": run medgen several times with other seeds for more");
-  }
-  if (greedy && s.num_return_sequences > 1) {
-    throw Error(ErrorCode::kUsage,
-                "num-return-sequences is " + std::to_string(s.num_return_sequences) +
-                    " with greedy decoding, which would give the same text each time: "
-                    "use 1, or a temperature above 0");
-  }
-  if (a.threads && (*a.threads < 0 || *a.threads > 1024)) {
-    throw Error(ErrorCode::kUsage, "threads is " + std::to_string(*a.threads) +
-                                       "; it must be from 0 to 1024: 0 takes one for each core");
-  }
-  return s;
+DecodingSettings resolve(const GenerateArguments& a, const GenerationDefaults& defaults) {
+  resolve(a.backend);
+  return resolve(a.decoding, defaults);
 }
 
 }  // namespace medgen::cli

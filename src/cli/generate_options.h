@@ -2,12 +2,13 @@
 // are known. No side effects here, and no knowledge of models or terminals.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
+#include "cli/backend_options.h"
 #include "cli/command_line.h"
+#include "cli/decoding_options.h"
+#include "cli/task.h"
 #include "cli/terminal.h"
 #include "medgen/bundle.h"
 #include "medgen/params.h"
@@ -16,25 +17,17 @@ namespace medgen::cli {
 
 // Unset means: neither the command line nor the environment nor the configuration file says.
 struct GenerateArguments {
-  std::optional<std::string> text, prompt_file, model, tokenizer, device, color;
-  std::optional<float> temperature, top_p;
-  std::optional<int> top_k, max_length, max_new_tokens, num_return_sequences, threads;
-  std::optional<std::uint64_t> seed;
-  std::optional<std::vector<std::string>> stop;
-  bool greedy = false, truncate_prompt = false, json = false, quiet = false, no_color = false;
+  std::optional<std::string> text, prompt_file, model, tokenizer, color;
+  BackendArguments backend;
+  DecodingArguments decoding;
+  TaskArguments task;
+  bool truncate_prompt = false, json = false, quiet = false, no_color = false;
 };
 
 void declare(CommandLine& line, GenerateArguments& arguments);
 
-struct GenerateSettings {
-  SamplingParams sampling;  // seed 0 unless the user gave one
-  StoppingParams stopping;
-  int num_return_sequences = kDefaultNumReturnSequences;
-};
-
-// The user's word first, then the model's generation_config.json, then the defaults of params.h.
-// Throws Error(kUsage) for what is out of range or contradicts itself.
-GenerateSettings resolve(const GenerateArguments& arguments, const GenerationDefaults& defaults);
+// See resolve() in decoding_options.h; the other options are checked besides.
+DecodingSettings resolve(const GenerateArguments& arguments, const GenerationDefaults& defaults);
 
 ColorChoice color_choice(const GenerateArguments& arguments);
 

@@ -41,6 +41,31 @@ Json defaults_json(const GenerationDefaults& defaults) {
   return json;
 }
 
+Json templates_json(const Templates& templates) {
+  Json json = Json::object();
+  for (const auto& [name, task] : templates) {
+    json[name] = Json{{"prefix", task.prefix},
+                      {"suffix", task.suffix},
+                      {"stop", task.stop},
+                      {"notice", task.notice}};
+  }
+  return json;
+}
+
+std::string templates_text(const Templates& templates) {
+  std::string text;
+  for (const std::string& name : task_names()) {
+    const auto found = templates.find(name);
+    if (found == templates.end()) continue;
+    const TaskTemplate& task = found->second;
+    text += "  " + name + std::string(12 - name.size(), ' ') +
+            Json(task.prefix + "TEXT" + task.suffix)
+                .dump(-1, ' ', false, Json::error_handler_t::replace) +
+            "\n              " + task.notice + "\n";
+  }
+  return text;
+}
+
 Json to_json(const Bundle& bundle) {
   const ModelConfig& config = bundle.config();
   Json json;
@@ -59,6 +84,7 @@ Json to_json(const Bundle& bundle) {
   json["tokenizer"] =
       Json{{"kind", bundle.manifest().tokenizer_kind}, {"size", bundle.tokenizer().vocab_size()}};
   json["generation"] = defaults_json(bundle.generation_defaults());
+  json["templates"] = templates_json(bundle.templates());
   json["made_by"] = "medgen " + bundle.manifest().tool_version;
   json["sha256"] = bundle.sha256();
   json["files"] = Json::array();
@@ -89,6 +115,9 @@ std::string to_text(const Bundle& bundle) {
       << "files, all checked (SHA-256, bytes, name)\n";
   for (const BundleFile& file : bundle.manifest().files) {
     out << "  " << file.sha256 << "  " << file.size << "  " << file.name << "\n";
+  }
+  if (!bundle.templates().empty()) {
+    out << "\ntasks, their forms and notices\n" << templates_text(bundle.templates());
   }
   out << "\ncard\n";
   std::istringstream card(first_lines(bundle.model_card(), kCardLines));

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "cli/number_text.h"
+#include "engine/settings.h"
 #include "safety/notice.h"
 
 namespace medgen::cli {
@@ -15,26 +15,41 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json sampling_json(const Request& request) {
-  Json json;
-  json["temperature"] = as_written(request.sampling.temperature);
-  json["top_k"] = request.sampling.top_k;
-  json["top_p"] = as_written(request.sampling.top_p);
-  json["num_return_sequences"] = request.num_return_sequences;
-  if (request.stopping.max_new_tokens) {
-    json["max_new_tokens"] = *request.stopping.max_new_tokens;
-  } else {
-    json["max_length"] = request.stopping.max_length;
-  }
-  json["stop"] = request.stopping.stop;
+  return settings_json({request.sampling, request.stopping, request.num_return_sequences});
+}
+
+Json alternative_json(const TokenAlternative& token, const Tokenizer& tokenizer) {
+  Json json{{"id", token.token},
+            {"text", tokenizer.decode(std::vector<TokenId>{token.token})},
+            {"logprob", token.logprob}};
+  json["processed_logprob"] = token.processed_logprob ? Json(*token.processed_logprob) : Json();
   return json;
 }
 
-Json completion_json(const Completion& completion) {
-  return Json{{"index", completion.index},
-              {"text", completion.text},
-              {"finish_reason", to_string(completion.finish_reason)},
-              {"num_tokens", completion.num_tokens},
-              {"logprob", completion.logprob}};
+Json logprobs_json(const TokenLogprobs& token, const Tokenizer& tokenizer) {
+  Json json = alternative_json(token.chosen, tokenizer);
+  json["entropy"] = token.entropy;
+  json["top"] = Json::array();
+  for (const TokenAlternative& other : token.alternatives) {
+    json["top"].push_back(alternative_json(other, tokenizer));
+  }
+  return json;
+}
+
+Json completion_json(const Completion& completion, const Tokenizer* tokenizer) {
+  Json json{{"index", completion.index},
+            {"text", completion.text},
+            {"finish_reason", to_string(completion.finish_reason)},
+            {"num_tokens", completion.num_tokens},
+            {"logprob", completion.logprob}};
+  if (completion.beam_score) json["beam_score"] = *completion.beam_score;
+  if (tokenizer != nullptr && !completion.logprobs.empty()) {
+    json["logprobs"] = Json::array();
+    for (const TokenLogprobs& token : completion.logprobs) {
+      json["logprobs"].push_back(logprobs_json(token, *tokenizer));
+    }
+  }
+  return json;
 }
 
 Json provenance_json(const Provenance& provenance) {
@@ -63,7 +78,7 @@ void JsonWriter::finish() {
   json["prompt"] = prompt_;
   json["completions"] = Json::array();
   for (const Completion& completion : completions_) {
-    json["completions"].push_back(completion_json(completion));
+    json["completions"].push_back(completion_json(completion, provenance_.tokenizer));
   }
   json["provenance"] = provenance_json(provenance_);
   json["generated"] = true;

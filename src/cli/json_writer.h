@@ -18,6 +18,7 @@ struct Provenance {
   std::string model_sha256;
   BackendInfo backend;
   Request request;
+  const Tokenizer* tokenizer = nullptr;  // for the texts of single tokens, where these are asked for
 };
 
 // Gathers completions; finish() prints them in order of index.

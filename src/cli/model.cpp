@@ -2,12 +2,14 @@
 // Must not know what is done with it.
 #include "cli/model.h"
 
+#include <cstdio>
 #include <system_error>
 #include <vector>
 
 #include "base/sha256.h"
 #include "bundle/config.h"
 #include "medgen/error.h"
+#include "wiring/faithfulness.h"
 #include "wiring/torch_module.h"
 
 namespace medgen::cli {
@@ -19,15 +21,21 @@ namespace {
 }
 
 Model open_bundle(const fs::path& directory) {
-  const Bundle bundle = Bundle::open(directory);
-  return {bundle.name(),
-          bundle.sha256(),
-          bundle.model_pt(),
-          bundle.config(),
-          bundle.generation_defaults(),
-          bundle.shared_tokenizer(),
-          bundle.prompt_prefix(),
-          false};
+  const Bundle bundle = Bundle::open_without_model(directory);
+  Model model;
+  model.name = bundle.name();
+  model.sha256 = bundle.sha256();
+  model.model_pt = bundle.model_pt();
+  model.folder = directory;
+  model.auto_precision = bundle.manifest().auto_precision;
+  model.probe_text = bundle.probe_text();
+  model.config = bundle.config();
+  model.defaults = bundle.generation_defaults();
+  model.tokenizer = bundle.shared_tokenizer();
+  model.prompt_prefix = bundle.prompt_prefix();
+  model.templates = bundle.templates();
+  model.verify = [bundle] { bundle.verify_model(); };
+  return model;
 }
 
 Model open_foreign(const fs::path& file, const std::optional<std::string>& tokenizer) {
@@ -90,13 +98,18 @@ static int context_of_archive(const fs::path& file) {
   model_error(file.string() + " does not tell its context length: put its config.json beside it");
 }
 
-std::unique_ptr<Backend> open_backend(const Model& model, const std::string& device, int threads) {
-  TorchBackendOptions options;
-  options.device = device;
-  options.threads = threads;
-  ModelConfig config = model.config;
-  if (config.n_positions == 0) config.n_positions = context_of_archive(model.model_pt);
-  auto backend = torch_room().open_backend(model.model_pt, config, options);
+ModelSource source_of(const Model& model) {
+  return {model.model_pt, model.folder, model.sha256, model.config, model.auto_precision,
+          model.probe_text, model.tokenizer, model.verify};
+}
+
+std::unique_ptr<Backend> open_backend(const Model& model, const BackendOptions& options,
+                                      const Note& note) {
+  ModelSource source = source_of(model);
+  if (source.config.n_positions == 0) {
+    source.config.n_positions = context_of_archive(model.model_pt);
+  }
+  auto backend = open_backend(source, options, note);
   const int ids = model.tokenizer->vocab_size();
   const int rows = backend->info().vocab_size;
   if (ids > rows) {
@@ -105,6 +118,32 @@ std::unique_ptr<Backend> open_backend(const Model& model, const std::string& dev
                 ": give the tokenizer that the model was trained with");
   }
   return backend;
+}
+
+std::unique_ptr<Backend> open_backend(const Model& model, const std::string& device, int threads) {
+  BackendOptions options;
+  options.device = device;
+  options.threads = threads;
+  return open_backend(model, options);
+}
+
+void settle_precision(const fs::path& directory, const Messages& messages) {
+  const ModelSource source = source_of(open_bundle(directory));
+  const std::string obstacle = native::unsupported_reason(source.config);
+  if (!obstacle.empty()) {
+    messages.note("the TorchScript back end will run this model: " + obstacle);
+    return;
+  }
+  const PrecisionReport report = measure_precisions(source, {});
+  record_precision(directory, report.auto_precision, report.perplexity);
+  std::string line = "the native engine will run it in ";
+  line += report.auto_precision + " (perplexity of the probe text:";
+  for (const auto& [name, perplexity] : report.perplexity) {
+    char number[64];
+    std::snprintf(number, sizeof number, " %s %.4g", name.c_str(), perplexity);
+    line += number;
+  }
+  messages.note(line + ")");
 }
 
 }  // namespace medgen::cli

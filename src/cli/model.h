@@ -3,13 +3,16 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "cli/output.h"
 #include "medgen/backend.h"
 #include "medgen/bundle.h"
 #include "medgen/tokenizer.h"
+#include "wiring/open_backend.h"
 
 namespace medgen::cli {
 
@@ -17,11 +20,16 @@ struct Model {
   std::string name;
   std::string sha256;  // of model_pt
   std::filesystem::path model_pt;
+  std::filesystem::path folder;  // of the bundle; empty for a foreign model
+  std::string auto_precision;    // what the bundle's manifest says; may be empty
+  std::string probe_text;        // the bundle's own; may be empty
   ModelConfig config;           // for a foreign model only what its config.json says
   GenerationDefaults defaults;  // empty for a foreign model
   std::shared_ptr<const Tokenizer> tokenizer;
   std::optional<TokenId> prompt_prefix;  // see Bundle::prompt_prefix()
+  std::function<void()> verify;          // of model_pt's checksum, before it is read
   bool foreign = false;                  // a TorchScript file that is no bundle
+  Templates templates;                   // see Bundle::templates()
 };
 
 // A bundle, or a .pt file with the tokenizer that belongs to it; without `path` the default model.
@@ -34,8 +42,16 @@ Model open_model(const std::optional<std::string>& path,
 // program that runs from its build folder. Throws Error(kModel) that says where it was looked for.
 std::filesystem::path default_model();
 
-// Loads libtorch and the model. Throws Error(kModel) if the tokenizer has ids that the model has
-// not.
+ModelSource source_of(const Model& model);
+
+// Opens the back end that the options ask for. Throws Error(kModel) if the tokenizer has ids that the
+// model has not.
+std::unique_ptr<Backend> open_backend(const Model& model, const BackendOptions& options,
+                                      const Note& note = {});
 std::unique_ptr<Backend> open_backend(const Model& model, const std::string& device, int threads);
+
+// Finds the fastest faithful precision of the bundle in `directory`, writes it into its manifest and says so;
+// leaves that precision's packed weights beside it.
+void settle_precision(const std::filesystem::path& directory, const Messages& messages);
 
 }  // namespace medgen::cli

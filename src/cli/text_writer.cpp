@@ -2,6 +2,10 @@
 // Must not know how text is made.
 #include "cli/text_writer.h"
 
+#include <array>
+#include <cmath>
+#include <cstdio>
+
 #include "cli/terminal.h"
 
 namespace medgen::cli {
@@ -39,6 +43,39 @@ void TextWriter::continue_block(std::string_view piece) {
   if (style_.stream) output_.flush();
 }
 
+// A line of the tokens, from green (sure) to red (surprising), or with percentages where there is
+// no colour; then the alternatives of each.
+void TextWriter::write_logprobs(const std::vector<TokenLogprobs>& tokens) {
+  if (style_.tokenizer == nullptr || tokens.empty()) return;
+  constexpr std::array<const char*, 4> kColours = {"\x1b[32m", "\x1b[36m", "\x1b[33m", "\x1b[31m"};
+  constexpr std::array<double, 3> kBounds = {0.5, 0.1, 0.01};  // probability
+  const auto text_of = [&](TokenId id) {
+    return visible(style_.tokenizer->decode(std::vector<TokenId>{id}));
+  };
+  const auto percent = [](double logprob) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.3g%%", 100 * std::exp(logprob));
+    return std::string(text);
+  };
+  for (const TokenLogprobs& token : tokens) {
+    const double p = std::exp(token.chosen.logprob);
+    std::size_t colour = 0;
+    while (colour < kBounds.size() && p < kBounds[colour]) ++colour;
+    const std::string text = text_of(token.chosen.token);
+    std::string line = "  ";
+    line += style_.color ? kColours[colour] + text + std::string(kPlain) : text;
+    line += " " + percent(token.chosen.logprob) + ", entropy ";
+    char entropy[32];
+    std::snprintf(entropy, sizeof entropy, "%.3g", token.entropy);
+    line += entropy;
+    for (std::size_t i = 0; i < token.alternatives.size(); ++i) {
+      const TokenAlternative& other = token.alternatives[i];
+      line += (i == 0 ? ":  " : "  ") + text_of(other.token) + " " + percent(other.logprob);
+    }
+    output_.write(line + "\n");
+  }
+}
+
 void TextWriter::on_text(std::uint64_t, int index, std::string_view piece) {
   const auto place = static_cast<std::size_t>(index);
   if (place == current_) {
@@ -50,12 +87,14 @@ void TextWriter::on_text(std::uint64_t, int index, std::string_view piece) {
 
 void TextWriter::on_finish(std::uint64_t, const Completion& completion) {
   sequences_[static_cast<std::size_t>(completion.index)].finished = true;
+  sequences_[static_cast<std::size_t>(completion.index)].logprobs = completion.logprobs;
   while (current_ < sequences_.size()) {
     Sequence& sequence = sequences_[current_];
     continue_block(sequence.waiting);
     sequence.waiting.clear();
     if (!sequence.finished) break;
     output_.write("\n");
+    write_logprobs(sequence.logprobs);
     block_open_ = false;
     ++current_;
   }

@@ -15,6 +15,7 @@ struct TextStyle {
   bool color = false;     // dim prompt, bold continuation
   bool sanitise = false;  // spell out what could steer a terminal
   bool stream = false;    // hand on every piece at once
+  const Tokenizer* tokenizer = nullptr;  // set: show each token's probability where there are any
 };
 
 class TextWriter : public GenerationObserver {
@@ -27,11 +28,13 @@ class TextWriter : public GenerationObserver {
  private:
   struct Sequence {
     std::string waiting;  // made, but not its turn yet
+    std::vector<TokenLogprobs> logprobs;
     bool finished = false;
   };
 
   void open_block();
   void continue_block(std::string_view piece);
+  void write_logprobs(const std::vector<TokenLogprobs>& tokens);
 
   Output& output_;
   std::string prompt_;

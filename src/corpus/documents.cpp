@@ -1,146 +1,326 @@
-// Reading training and evaluation text. One line is held at a time, so a file of any size will do.
+// Reading training and evaluation text. One record is held at a time, so a file of any size will
+// do.
 #include "corpus/documents.h"
 
-#include <zstd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <memory>
+#include <map>
 #include <nlohmann/json.hpp>
-#include <optional>
 
+#include "corpus/byte_reader.h"
+#include "corpus/csv.h"
 #include "medgen/error.h"
+#include "text/utf8.h"
 
 namespace medgen {
 namespace {
 
-constexpr std::size_t kMaxLineBytes = std::size_t{64} << 20;
+using FieldOf = std::function<const std::string*(const std::string&)>;
 
-[[noreturn]] void fail(const std::filesystem::path& path, const std::string& why) {
-  throw Error(ErrorCode::kRuntime, "cannot read " + path.string() + ": " + why);
-}
+constexpr std::string_view kQuestionTemplate = "Question: {question}\nAnswer: {answer}";
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-// Hands out the bytes of a file in blocks, decompressed if its name ends in .zst.
-class BlockReader {
- public:
-  explicit BlockReader(const std::filesystem::path& path)
-      : path_(path), compressed_(path.extension() == ".zst") {
-    if (std::filesystem::is_directory(path)) fail(path, "it is a folder; name a .jsonl file");
-    file_.open(path, std::ios::binary);
-    if (!file_) fail(path, std::strerror(errno));
-    input_.resize(compressed_ ? ZSTD_DStreamInSize() : std::size_t{1} << 16);
-    if (compressed_) {
-      stream_.reset(ZSTD_createDStream());
-      output_.resize(ZSTD_DStreamOutSize());
-    }
-  }
-
-  // Empty at the end of the file.
-  std::string_view next() {
-    if (!compressed_) return read_raw();
-    while (true) {
-      if (pending_.pos == pending_.size) {
-        const std::string_view raw = read_raw();
-        if (raw.empty()) {
-          if (frame_left_ != 0) fail(path_, "the zstd data ends early; is the file whole?");
-          return {};
-        }
-        pending_ = {raw.data(), raw.size(), 0};
-      }
-      ZSTD_outBuffer out{output_.data(), output_.size(), 0};
-      frame_left_ = ZSTD_decompressStream(stream_.get(), &out, &pending_);
-      if (ZSTD_isError(frame_left_) != 0U) {
-        fail(path_, std::string("zstd: ") + ZSTD_getErrorName(frame_left_));
-      }
-      if (out.pos > 0) return {output_.data(), out.pos};
-    }
-  }
-
- private:
-  std::string_view read_raw() {
-    file_.read(input_.data(), static_cast<std::streamsize>(input_.size()));
-    if (file_.bad()) fail(path_, std::strerror(errno));
-    return {input_.data(), static_cast<std::size_t>(file_.gcount())};
-  }
-
-  struct FreeStream {
-    void operator()(ZSTD_DStream* stream) const { ZSTD_freeDStream(stream); }
-  };
-  std::filesystem::path path_;
-  bool compressed_;
-  std::ifstream file_;
-  std::vector<char> input_;
-  std::vector<char> output_;
-  std::unique_ptr<ZSTD_DStream, FreeStream> stream_;
-  ZSTD_inBuffer pending_{nullptr, 0, 0};
-  std::size_t frame_left_ = 0;
-};
-
-std::optional<Document> parse(const std::string& line) {
-  const auto record = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-  if (!record.is_object()) return std::nullopt;
-  const auto text_of = [&](const char* key) -> std::optional<std::string> {
-    const auto it = record.find(key);
-    if (it == record.end() || !it->is_string()) return std::nullopt;
-    return it->get<std::string>();
-  };
-  Document document;
-  document.source = text_of("source").value_or("");
-  if (auto text = text_of("text")) {
-    document.text = std::move(*text);
-  } else {
-    const auto question = text_of("question");
-    const auto answer = text_of("answer");
-    if (!question || !answer) return std::nullopt;
-    document.text = "Question: " + *question + "\nAnswer: " + *answer;
-  }
-  return document;
-}
-
+// What of the name comes before the first dot.
 std::string group_of(const std::filesystem::path& path) {
   const std::string name = path.filename().string();
   return name.substr(0, name.find('.'));
 }
 
-}  // namespace
+std::string ending_of(const std::filesystem::path& path) {
+  const std::string ending = path.extension().string();
+  return ending == ".zst" || ending == ".gz" ? path.stem().extension().string() : ending;
+}
 
-std::uint64_t read_documents(const std::filesystem::path& path,
-                             const std::function<void(Document&&)>& visit) {
-  BlockReader reader(path);
-  const std::string group = group_of(path);
-  std::uint64_t skipped = 0;
-  std::string line;
-  const auto take_line = [&] {
-    if (line.find_first_not_of(" \t\r") != std::string::npos) {
-      if (auto document = parse(line)) {
-        document->group = group;
-        visit(std::move(*document));
-      } else {
-        ++skipped;
+// Takes a file's records apart; one derived reader for each format.
+class Reader {
+ public:
+  Reader(const std::filesystem::path& path, const std::function<void(Document&&)>& visit,
+         const ReadOptions& options)
+      : options_(options), path_(path), visit_(visit), group_(group_of(path)) {}
+  virtual ~Reader() = default;
+
+  std::uint64_t run() {
+    ByteReader bytes(path_);
+    bool first = true;
+    for (std::string_view block = bytes.next(); !block.empty(); block = bytes.next()) {
+      if (std::exchange(first, false) && block.starts_with(kByteOrderMark)) {
+        block.remove_prefix(kByteOrderMark.size());
       }
+      push(block);
     }
-    line.clear();
-  };
-  for (std::string_view block = reader.next(); !block.empty(); block = reader.next()) {
+    finish();
+    return skipped_;
+  }
+
+ protected:
+  virtual void push(std::string_view block) = 0;
+  virtual void finish() = 0;
+
+  void bad(std::uint64_t line, const std::string& why, bool too_long = false) {
+    ++skipped_;
+    if (options_.on_bad) return options_.on_bad({line, why, too_long});
+    if (too_long) {
+      throw Error(ErrorCode::kRuntime, path_.string() + ":" + std::to_string(line) + ": " + why +
+                                           "; shorten it or take it out");
+    }
+  }
+
+  void too_long(std::uint64_t line) {
+    bad(line, "it is longer than " + std::to_string(options_.max_record_bytes) + " bytes", true);
+  }
+
+  void take(std::uint64_t line, const FieldOf& field) {
+    Document document;
+    document.group = group_;
+    if (!compose(field, document.text)) {
+      return bad(line, "it has no text: neither " + fields_looked_for());
+    }
+    const auto copy = [&](const char* name, std::string& target) {
+      if (const std::string* value = field(name)) target = *value;
+    };
+    copy("source", document.source);
+    copy("id", document.id);
+    copy("title", document.title);
+    visit_(std::move(document));
+  }
+
+  void take_text(std::string&& text) {
+    visit_({.source = "", .group = group_, .text = std::move(text)});
+  }
+
+  const ReadOptions& options_;
+
+ private:
+  bool compose(const FieldOf& field, std::string& text) const {
+    static const FieldTemplate question(kQuestionTemplate);
+    const bool own = !options_.record_template.empty();
+    if (own && options_.record_template.fill(field, text)) return true;
+    if (const std::string* whole = field(options_.text_field)) {
+      text = *whole;
+      return true;
+    }
+    return !own && question.fill(field, text);
+  }
+
+  std::string fields_looked_for() const {
+    std::string text = "a field \"" + options_.text_field + "\" nor ";
+    return text + (options_.record_template.empty() ? "\"question\" and \"answer\""
+                                                    : "all fields of the template");
+  }
+
+  const std::filesystem::path& path_;
+  const std::function<void(Document&&)>& visit_;
+  std::string group_;
+  std::uint64_t skipped_ = 0;
+};
+
+// Whole lines, none longer than the limit.
+class LinesReader : public Reader {
+ public:
+  using Reader::Reader;
+
+ protected:
+  virtual void take_line(std::uint64_t number, std::string& line) = 0;
+
+  void push(std::string_view block) override {
     while (!block.empty()) {
-      const std::size_t end = block.find('\n');
-      line.append(block.substr(0, end));
-      if (line.size() > kMaxLineBytes) fail(path, "a line is longer than 64 MiB");
-      if (end == std::string_view::npos) break;
-      take_line();
+      const std::size_t end = std::min(block.find('\n'), block.size());
+      if (!skipping_) line_.append(block.substr(0, end));
+      if (line_.size() > options_.max_record_bytes) {
+        line_.clear();
+        line_.shrink_to_fit();
+        skipping_ = true;
+      }
+      if (end == block.size()) return;
+      end_line();
       block.remove_prefix(end + 1);
     }
   }
-  take_line();
-  return skipped;
+  void finish() override {
+    if (!line_.empty() || skipping_) end_line();
+  }
+
+ private:
+  void end_line() {
+    ++number_;
+    if (line_.ends_with('\r')) line_.pop_back();
+    if (skipping_) {
+      too_long(number_);
+    } else {
+      take_line(number_, line_);
+    }
+    line_.clear();
+    skipping_ = false;
+  }
+
+  std::string line_;
+  std::uint64_t number_ = 0;
+  bool skipping_ = false;
+};
+
+bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r") == line.npos; }
+
+class JsonLinesReader : public LinesReader {
+ public:
+  using LinesReader::LinesReader;
+
+ protected:
+  void take_line(std::uint64_t number, std::string& line) override {
+    if (is_blank(line)) return;
+    const auto record = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!record.is_object()) {
+      return bad(number, find_invalid_utf8(line) ? "it is not valid UTF-8"
+                         : record.is_discarded() ? "it is not JSON"
+                                                 : "it is JSON but not an object");
+    }
+    take(number, [&](const std::string& name) -> const std::string* {
+      const auto entry = record.find(name);
+      return entry == record.end() ? nullptr : entry->get_ptr<const std::string*>();
+    });
+  }
+};
+
+class PlainTextReader : public LinesReader {
+ public:
+  using LinesReader::LinesReader;
+
+ protected:
+  void take_line(std::uint64_t number, std::string& line) override {
+    if (is_blank(line)) return end_document();
+    if (begin_ == 0) begin_ = number;
+    if (skipping_) return;
+    if (!text_.empty()) text_ += '\n';
+    text_ += line;
+    if (text_.size() <= options_.max_record_bytes) return;
+    skipping_ = true;
+    text_.clear();
+    text_.shrink_to_fit();
+  }
+  void finish() override {
+    LinesReader::finish();
+    end_document();
+  }
+
+ private:
+  void end_document() {
+    if (skipping_) {
+      too_long(begin_);
+    } else if (find_invalid_utf8(text_)) {
+      bad(begin_, "it is not valid UTF-8");
+    } else if (!text_.empty()) {
+      take_text(std::move(text_));
+    }
+    text_.clear();
+    skipping_ = false;
+    begin_ = 0;
+  }
+
+  std::string text_;
+  std::uint64_t begin_ = 0;
+  bool skipping_ = false;
+};
+
+class CsvReader : public Reader {
+ public:
+  CsvReader(const std::filesystem::path& path, const std::function<void(Document&&)>& visit,
+            const ReadOptions& options)
+      : Reader(path, visit, options),
+        parser_(options.max_record_bytes,
+                [this](CsvParser::Record&& record) { take_record(std::move(record)); }) {}
+
+ protected:
+  void push(std::string_view block) override { parser_.push(block); }
+  void finish() override { parser_.finish(); }
+
+ private:
+  void take_record(CsvParser::Record&& record) {
+    if (!record.error.empty()) return bad(record.line, record.error, record.too_long);
+    for (const std::string& field : record.fields) {
+      if (find_invalid_utf8(field)) return bad(record.line, "it is not valid UTF-8");
+    }
+    if (names_.empty()) {
+      for (std::size_t i = 0; i < record.fields.size(); ++i) names_.emplace(record.fields[i], i);
+      columns_ = record.fields.size();
+      return;
+    }
+    if (record.fields.size() != columns_) {
+      return bad(record.line, "it has " + std::to_string(record.fields.size()) +
+                                  " fields; the first record has " + std::to_string(columns_));
+    }
+    take(record.line, [&](const std::string& name) -> const std::string* {
+      const auto entry = names_.find(name);
+      // An empty field is how CSV says that there is none.
+      if (entry == names_.end() || record.fields[entry->second].empty()) return nullptr;
+      return &record.fields[entry->second];
+    });
+  }
+
+  std::map<std::string, std::size_t> names_;
+  std::size_t columns_ = 0;
+  CsvParser parser_;
+};
+
+}  // namespace
+
+FieldTemplate::FieldTemplate(std::string_view text) {
+  const auto refuse = [&](const char* why) {
+    throw Error(ErrorCode::kUsage, "the template is \"" + std::string(text) + "\": " + why +
+                                       "; write fields as {name}, a brace itself twice");
+  };
+  Part literal;
+  bool has_field = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool doubled = i + 1 < text.size() && text[i + 1] == c;
+    if ((c == '{' || c == '}') && doubled) {
+      literal.text += c;
+      ++i;
+    } else if (c == '}') {
+      refuse("a brace is closed that was not opened");
+    } else if (c == '{') {
+      const std::size_t end = text.find('}', i);
+      if (end == text.npos || end == i + 1) refuse("a brace is not closed, or has no name in it");
+      if (!literal.text.empty()) parts_.push_back(std::exchange(literal, {}));
+      parts_.push_back({true, std::string(text.substr(i + 1, end - i - 1))});
+      has_field = true;
+      i = end;
+    } else {
+      literal.text += c;
+    }
+  }
+  if (!literal.text.empty()) parts_.push_back(std::move(literal));
+  if (!has_field) refuse("it names no field");
 }
 
-double weight_of(const Document& document, const std::vector<SourceWeight>& weights) {
+bool FieldTemplate::fill(const FieldOf& field, std::string& out) const {
+  std::string filled;
+  for (const Part& part : parts_) {
+    const std::string* text = part.is_field ? field(part.text) : &part.text;
+    if (text == nullptr) return false;
+    filled += *text;
+  }
+  out = std::move(filled);
+  return true;
+}
+
+std::uint64_t read_documents(const std::filesystem::path& path,
+                             const std::function<void(Document&&)>& visit,
+                             const ReadOptions& options) {
+  const std::string ending = ending_of(path);
+  if (ending == ".csv") return CsvReader(path, visit, options).run();
+  if (ending == ".txt") return PlainTextReader(path, visit, options).run();
+  return JsonLinesReader(path, visit, options).run();
+}
+
+bool has_known_ending(const std::filesystem::path& path) {
+  const std::string ending = ending_of(path);
+  return ending == ".jsonl" || ending == ".csv" || ending == ".txt";
+}
+
+double weight_of(const Document& document, const std::vector<SourceWeight>& weights,
+                 double otherwise) {
   for (const SourceWeight& entry : weights) {
     if (entry.name == document.source || entry.name == document.group) return entry.weight;
   }
-  return 1.0;
+  return otherwise;
 }
 
 }  // namespace medgen

@@ -1,33 +1,86 @@
-// Reading training and evaluation text: JSON Lines, plain or zstd-compressed, as a stream of
-// documents. Knows nothing of tokens or models.
+// Reading training and evaluation text as a stream of documents: JSON Lines, CSV and plain text,
+// also compressed. Knows nothing of tokens or models.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace medgen {
 
 struct Document {
-  std::string source;  // the record's "source" field, or empty
-  std::string group;   // the file's name without folder and endings: "train-nhs"
-  std::string text;    // valid UTF-8
+  std::string source;      // the record's "source" field, or empty
+  std::string group;       // the file's name without folder and endings: "train-nhs"
+  std::string text;        // valid UTF-8
+  std::string id = {};     // the record's "id" field, or empty
+  std::string title = {};  // the record's "title" field, or empty
 };
 
-// Calls `visit` with every document of a `.jsonl` or `.jsonl.zst` file, in order, holding one line
-// at a time. A record is {"text": ...} or {"question": ..., "answer": ...}; the latter becomes
-// "Question: ...\nAnswer: ...". Returns the number of lines passed over because they hold neither,
-// are not JSON or not valid UTF-8. Throws Error(kRuntime) if the file cannot be read.
-std::uint64_t read_documents(const std::filesystem::path& path,
-                             const std::function<void(Document&&)>& visit);
+// A record that was passed over.
+struct BadRecord {
+  std::uint64_t line = 0;  // where it begins, from 1
+  std::string why;         // never quotes the record
+  bool too_long = false;
+};
 
-// How often each document counts, by its source or by its file's group; 1 where nothing is said.
+// Text with the names of fields in it: "Question: {question}\nAnswer: {answer}". A literal brace is
+// written twice.
+class FieldTemplate {
+ public:
+  FieldTemplate() = default;
+  // Throws Error(kUsage) for a brace that is not closed and for a template without a field.
+  explicit FieldTemplate(std::string_view text);
+
+  bool empty() const { return parts_.empty(); }
+  // False if `field` has no text for one of the names; `field` returns nullptr then.
+  bool fill(const std::function<const std::string*(const std::string&)>& field,
+            std::string& out) const;
+
+ private:
+  struct Part {
+    bool is_field = false;
+    std::string text;
+  };
+  std::vector<Part> parts_;
+};
+
+struct ReadOptions {
+  std::string text_field = "text";  // the field that holds a record's text
+
+  // What a record becomes that has all of its fields, before its text field is looked at. When
+  // empty, a record without a text field becomes "Question: {question}\nAnswer: {answer}".
+  FieldTemplate record_template;
+
+  // A longer record is passed over without being held in memory.
+  std::uint64_t max_record_bytes = std::uint64_t{64} << 20U;
+
+  // Hears of every record that is passed over. Without it a record that is too long is an
+  // Error(kRuntime) instead.
+  std::function<void(const BadRecord&)> on_bad;
+};
+
+// Calls `visit` with every document of a file, in order, holding one record at a time. A name that
+// ends in .csv is CSV (the first record names the fields), .txt is plain text (documents are parted
+// by blank lines), any other JSON Lines; each also with .zst or .gz after it. Returns the number of
+// records passed over: not JSON, without the fields, not valid UTF-8, against the rules of CSV.
+// Throws Error(kRuntime) if the file cannot be read.
+std::uint64_t read_documents(const std::filesystem::path& path,
+                             const std::function<void(Document&&)>& visit,
+                             const ReadOptions& options = {});
+
+// Whether the name ends in .jsonl, .csv or .txt, perhaps with .zst or .gz after it.
+bool has_known_ending(const std::filesystem::path& path);
+
+// How often each document counts, by its source or by its file's group; `otherwise` where nothing
+// is said.
 struct SourceWeight {
   std::string name;
   double weight = 1.0;  // finite, >= 0
 };
-double weight_of(const Document& document, const std::vector<SourceWeight>& weights);
+double weight_of(const Document& document, const std::vector<SourceWeight>& weights,
+                 double otherwise = 1.0);
 
 }  // namespace medgen

@@ -22,22 +22,50 @@ TokenId require_eos(const Tokenizer& tokenizer) {
   return *eos;
 }
 
+// Documents as text, tokenized each time they are asked for.
+class TextDocuments : public TokenDocuments {
+ public:
+  TextDocuments(std::vector<Document> documents, const std::vector<SourceWeight>& weights,
+                const Tokenizer& tokenizer)
+      : documents_(std::move(documents)), tokenizer_(tokenizer), eos_(require_eos(tokenizer)) {
+    for (const Document& document : documents_) weights_.push_back(weight_of(document, weights));
+  }
+
+  std::size_t size() const override { return documents_.size(); }
+  double weight(std::size_t document) const override { return weights_[document]; }
+  TokenId eos() const override { return eos_; }
+  void append(std::size_t document, std::vector<TokenId>& ids) const override {
+    const auto found = tokenizer_.encode(documents_[document].text);
+    ids.insert(ids.end(), found.begin(), found.end());
+  }
+  std::uint64_t bytes() const override {
+    std::uint64_t sum = 0;
+    for (const Document& document : documents_) sum += document.text.size();
+    return sum;
+  }
+
+ private:
+  std::vector<Document> documents_;
+  std::vector<double> weights_;
+  const Tokenizer& tokenizer_;
+  TokenId eos_;
+};
+
 }  // namespace
 
 TokenStream::TokenStream(std::vector<Document> documents, const std::vector<SourceWeight>& weights,
                          const Tokenizer& tokenizer, const TokenStreamOptions& options)
-    : documents_(std::move(documents)),
-      tokenizer_(tokenizer),
-      options_(options),
-      eos_(require_eos(tokenizer)) {
+    : TokenStream(std::make_shared<TextDocuments>(std::move(documents), weights, tokenizer),
+                  options) {}
+
+TokenStream::TokenStream(std::shared_ptr<const TokenDocuments> documents,
+                         const TokenStreamOptions& options)
+    : documents_(std::move(documents)), options_(options) {
   double total = 0;
-  for (const Document& document : documents_) {
-    weights_.push_back(weight_of(document, weights));
-    total += weights_.back();
-  }
+  for (std::size_t i = 0; i < documents_->size(); ++i) total += documents_->weight(i);
   if (!(total >= 1)) {
     throw Error(ErrorCode::kUsage,
-                "there is no text to train on: " + std::to_string(documents_.size()) +
+                "there is no text to train on: " + std::to_string(documents_->size()) +
                     " documents, total weight " + std::to_string(total));
   }
   position_.next_document.assign(options_.rows, 0);
@@ -48,9 +76,9 @@ const std::vector<std::uint32_t>& TokenStream::epoch_order(std::uint64_t epoch) 
   while (epochs_.size() <= epoch) {
     const std::uint64_t number = epochs_.size();
     std::vector<std::uint32_t> copies;
-    for (std::uint32_t i = 0; i < documents_.size(); ++i) {
+    for (std::uint32_t i = 0; i < documents_->size(); ++i) {
       const RandomKey key{.seed = options_.seed, .request = number, .sample = kCopies};
-      const double wanted = weights_[i] + uniform(key, i);
+      const double wanted = documents_->weight(i) + uniform(key, i);
       copies.insert(copies.end(), static_cast<std::size_t>(std::floor(wanted)), i);
     }
     const RandomKey key{.seed = options_.seed, .request = number, .sample = kOrder};
@@ -74,11 +102,10 @@ std::uint32_t TokenStream::document_at(std::uint64_t row, std::uint64_t ordinal)
 }
 
 void TokenStream::append_document(std::size_t row) {
-  const Document& document = documents_[document_at(row, position_.next_document[row]++)];
+  const std::uint32_t document = document_at(row, position_.next_document[row]++);
   auto& waiting = position_.tokens_waiting[row];
-  waiting.push_back(eos_);
-  const auto ids = tokenizer_.encode(document.text);
-  waiting.insert(waiting.end(), ids.begin(), ids.end());
+  waiting.push_back(documents_->eos());
+  documents_->append(document, waiting);
 }
 
 std::vector<TokenId> TokenStream::next_batch() {
@@ -117,24 +144,26 @@ void TokenStream::restore(Position position) {
   position_ = std::move(position);
 }
 
-EvaluationText evaluation_windows(const std::vector<Document>& documents,
-                                  const Tokenizer& tokenizer, int window) {
+EvaluationText evaluation_windows(const TokenDocuments& documents, int window) {
   EvaluationText text;
   std::vector<TokenId> stream;
-  const TokenId eos = require_eos(tokenizer);
-  for (const Document& document : documents) {
-    stream.push_back(eos);
-    const auto ids = tokenizer.encode(document.text);
-    stream.insert(stream.end(), ids.begin(), ids.end());
-    text.bytes += document.text.size();
+  for (std::size_t i = 0; i < documents.size(); ++i) {
+    stream.push_back(documents.eos());
+    documents.append(i, stream);
   }
-  stream.push_back(eos);
+  stream.push_back(documents.eos());
+  text.bytes = documents.bytes();
   for (std::size_t begin = 0; begin + 1 < stream.size(); begin += window) {
     const std::size_t end = std::min(begin + window + 1, stream.size());
     text.windows.emplace_back(stream.begin() + begin, stream.begin() + end);
     text.tokens += end - begin - 1;
   }
   return text;
+}
+
+EvaluationText evaluation_windows(const std::vector<Document>& documents,
+                                  const Tokenizer& tokenizer, int window) {
+  return evaluation_windows(TextDocuments(documents, {}, tokenizer), window);
 }
 
 }  // namespace medgen

@@ -4,12 +4,11 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
-#include <span>
-#include <string>
+#include <memory>
 #include <vector>
 
 #include "corpus/documents.h"
+#include "corpus/token_documents.h"
 #include "medgen/tokenizer.h"
 
 namespace medgen {
@@ -30,6 +29,9 @@ class TokenStream {
     std::vector<std::vector<TokenId>> tokens_waiting;  // per row: tokens read but not yet given out
   };
 
+  // Throws Error(kUsage) if the weights of all documents add up to less than 1.
+  TokenStream(std::shared_ptr<const TokenDocuments> documents, const TokenStreamOptions& options);
+  // Text that is tokenized when its turn comes; `tokenizer` must outlive the stream.
   TokenStream(std::vector<Document> documents, const std::vector<SourceWeight>& weights,
               const Tokenizer& tokenizer, const TokenStreamOptions& options);
 
@@ -46,11 +48,8 @@ class TokenStream {
   std::uint32_t document_at(std::uint64_t row, std::uint64_t ordinal);
   void append_document(std::size_t row);
 
-  std::vector<Document> documents_;
-  std::vector<double> weights_;
-  const Tokenizer& tokenizer_;
+  std::shared_ptr<const TokenDocuments> documents_;
   TokenStreamOptions options_;
-  TokenId eos_;
   Position position_;
   std::vector<std::vector<std::uint32_t>> epochs_;  // document order of each epoch begun
 };
@@ -63,6 +62,7 @@ struct EvaluationText {
   std::uint64_t bytes = 0;   // UTF-8 bytes of the documents
   std::uint64_t tokens = 0;  // tokens predicted
 };
+EvaluationText evaluation_windows(const TokenDocuments& documents, int window);
 EvaluationText evaluation_windows(const std::vector<Document>& documents,
                                   const Tokenizer& tokenizer, int window);
 

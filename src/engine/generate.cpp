@@ -5,7 +5,9 @@
 #include <sstream>
 
 #include "engine/scheduler.h"
+#include "engine/search.h"
 #include "engine/sequence.h"
+#include "engine/settings.h"
 #include "medgen/error.h"
 
 namespace medgen {
@@ -29,9 +31,37 @@ void check_tokenizer(const BackendInfo& model, const Tokenizer& tokenizer) {
   }
 }
 
-// `name` begins a message: "the prompt", or "prompt 3 of 10".
-void check_request(const Request& request, const std::string& name, const BackendInfo& model,
-                   const Tokenizer& tokenizer) {
+void check(const BackendInfo& model, const Tokenizer& tokenizer, const GenerateOptions& options) {
+  check_tokenizer(model, tokenizer);
+  if (options.prefill_chunk < 1) {
+    refuse(ErrorCode::kUsage, "the prefill chunk is ", options.prefill_chunk,
+           " rows; it must be at least 1, 256 is usual");
+  }
+  if (options.max_slots < 0) {
+    refuse(ErrorCode::kUsage, "slots is ", options.max_slots,
+           "; it must be at least 0: 0 takes all that the model has");
+  }
+}
+
+// Requests that are all there already, and were checked.
+class ListSource : public RequestSource {
+ public:
+  explicit ListSource(const std::vector<Request>& requests) : requests_(requests) {}
+  Next next(Request& request, bool) override {
+    if (next_ == requests_.size()) return Next::kEnd;
+    request = requests_[next_++];
+    return Next::kRequest;
+  }
+
+ private:
+  const std::vector<Request>& requests_;
+  std::size_t next_ = 0;
+};
+
+}  // namespace
+
+void validate(const Request& request, const std::string& name, const BackendInfo& model,
+              const Tokenizer& tokenizer) {
   validate(request.sampling);
   validate(request.stopping);
   const int n = request.num_return_sequences;
@@ -40,6 +70,8 @@ void check_request(const Request& request, const std::string& name, const Backen
            kMaxNumReturnSequences);
   }
   const std::size_t length = request.prompt.size();
+  check_token_ids(request.sampling, request.stopping, tokenizer.vocab_size());
+  check_search(request, model);
   if (length == 0) {
     refuse(ErrorCode::kUsage, name,
            " has no tokens; it needs at least one, BOS or EOS for instance");
@@ -61,8 +93,6 @@ void check_request(const Request& request, const std::string& name, const Backen
   }
 }
 
-}  // namespace
-
 std::string_view to_string(FinishReason reason) {
   switch (reason) {
     case FinishReason::kEos:
@@ -75,24 +105,31 @@ std::string_view to_string(FinishReason reason) {
       return "context";
     case FinishReason::kInterrupted:
       return "interrupted";
+    case FinishReason::kTime:
+      return "time";
+    case FinishReason::kLoop:
+      return "loop";
   }
   return "unknown";
 }
 
 void generate(Backend& backend, const Tokenizer& tokenizer, const std::vector<Request>& requests,
               GenerationObserver& observer, const GenerateOptions& options) {
-  check_tokenizer(backend.info(), tokenizer);
-  if (options.prefill_chunk < 1) {
-    refuse(ErrorCode::kUsage, "the prefill chunk is ", options.prefill_chunk,
-           " rows; it must be at least 1, 256 is usual");
-  }
+  check(backend.info(), tokenizer, options);
   for (std::size_t i = 0; i < requests.size(); ++i) {
     std::ostringstream name;
     name << "prompt " << i + 1 << " of " << requests.size();
-    check_request(requests[i], requests.size() == 1 ? "the prompt" : name.str(), backend.info(),
-                  tokenizer);
+    validate(requests[i], requests.size() == 1 ? "the prompt" : name.str(), backend.info(),
+             tokenizer);
   }
-  Scheduler(backend, tokenizer, requests, observer, options).run();
+  ListSource source(requests);
+  Scheduler(backend, tokenizer, source, observer, options).run();
+}
+
+void generate(Backend& backend, const Tokenizer& tokenizer, RequestSource& source,
+              GenerationObserver& observer, const GenerateOptions& options) {
+  check(backend.info(), tokenizer, options);
+  Scheduler(backend, tokenizer, source, observer, options).run();
 }
 
 }  // namespace medgen

@@ -1,49 +1,62 @@
-// Temperature, top-k, top-p and the draw; see sampler.h for the rules. Loops over the whole
-// vocabulary are written in lanes so that they vectorise while their order of summation stays
-// fixed.
+// From the steps to a token; see sampler.h.
 #include "engine/sampler.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstddef>
-#include <functional>
 #include <limits>
+#include <numeric>
 
-#include "engine/fixed_exp.h"
+#include "engine/filters.h"
+#include "engine/fixed_math.h"
+#include "engine/row_loops.h"
 #include "medgen/error.h"
 
 namespace medgen {
 namespace {
 
-constexpr std::size_t kLanes = 64;
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr double kGone = -std::numeric_limits<double>::infinity();
 
-// a - b for fixed_exp().
-float below(float a, float b) {
-  const float difference = a - b;
-  return difference < kFixedExpLowest ? kFixedExpLowest : difference;
+bool greedy(const SamplingParams& params) { return params.temperature == 0; }
+
+// 1 / temperature as the draw uses it, finite: 0 times it must stay 0.
+float draw_scale(double temperature) {
+  constexpr double kMax = std::numeric_limits<float>::max();
+  return static_cast<float>(std::min(1 / temperature, kMax));
 }
 
+std::size_t argmax(std::span<const double> scores) {
+  return static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
+}
+
+void require_something(std::span<const double> scores) {
+  const double highest = *std::max_element(scores.begin(), scores.end());
+  if (highest > kGone && highest <= std::numeric_limits<double>::max()) return;
+  throw Error(ErrorCode::kRuntime,
+              "the settings leave no token that could be drawn: tokens that are suppressed, banned or "
+              "forced, or their biases, rule out every one; loosen one of them");
+}
+
+// How many of the highest tokens are enough for the steps from `first` on, where that is clear
+// without looking at the others; 0 where it is not.
+std::size_t enough(std::span<const Step* const> steps, const SamplingParams& params) {
+  for (const Step* step : steps) {
+    if (step->name == "temperature" && params.dynatemp_range == 0) continue;
+    if (step->name == "top_k") return static_cast<std::size_t>(params.top_k);
+    if (step->name == "top_h") return filters::kTopHTokens;
+    break;
+  }
+  return 0;
+}
+
+}  // namespace
+
 // The highest logit. Throws if no distribution can be made of the row.
-float checked_maximum(std::span<const float> logits) {
-  std::array<float, kLanes> best;
-  best.fill(-kInfinity);
-  std::array<int, kLanes> broken{};
-  std::size_t i = 0;
-  for (; i + kLanes <= logits.size(); i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      const float x = logits[i + lane];
-      best[lane] = x > best[lane] ? x : best[lane];
-      broken[lane] |= x != x ? 1 : 0;
-    }
-  }
-  for (; i < logits.size(); ++i) {
-    best[0] = logits[i] > best[0] ? logits[i] : best[0];
-    broken[0] |= std::isnan(logits[i]) ? 1 : 0;
-  }
-  const float highest = *std::max_element(best.begin(), best.end());
-  if (std::find(broken.begin(), broken.end(), 1) != broken.end() || !std::isfinite(highest)) {
+float Sampler::measure(std::span<const float> logits) {
+  maxima_.resize((logits.size() + kRowBlock - 1) / kRowBlock);
+  const bool broken = row_loops().block_maxima(logits.data(), logits.size(), maxima_.data());
+  const float highest = maxima_.empty() ? -std::numeric_limits<float>::infinity()
+                                        : *std::max_element(maxima_.begin(), maxima_.end());
+  if (broken || !std::isfinite(highest)) {
     throw Error(
         ErrorCode::kRuntime,
         "the model gives NaN or infinite logits, of which no token can be chosen; its weights "
@@ -53,132 +66,245 @@ float checked_maximum(std::span<const float> logits) {
   return highest;
 }
 
-// log(sum(e^logit)).
-double log_sum_exp(std::span<const float> logits, float highest) {
-  std::array<double, kLanes> sums{};
-  std::array<float, kLanes> block;
-  for (std::size_t i = 0; i < logits.size(); i += kLanes) {
-    block.fill(kFixedExpLowest);
-    const std::size_t n = std::min(kLanes, logits.size() - i);
-    for (std::size_t lane = 0; lane < n; ++lane) block[lane] = below(logits[i + lane], highest);
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      sums[lane] += static_cast<double>(fixed_exp(block[lane]));
+// The k-th highest logit, after measure(). Blocks whose maxima are not among the k highest maxima
+// cannot hold one of the k highest.
+float Sampler::top_threshold(std::span<const float> logits, std::size_t k) {
+  constexpr float kLowest = -std::numeric_limits<float>::max();  // -inf cannot be drawn
+  if (k >= logits.size()) return kLowest;
+  const auto kth = [&](std::size_t n) {
+    const auto place = reservoir_.begin() + static_cast<std::ptrdiff_t>(n - 1);
+    std::nth_element(reservoir_.begin(), place, reservoir_.end(), std::greater<>());
+    return *place;
+  };
+  float bound = -std::numeric_limits<float>::infinity();
+  if (k < maxima_.size()) {
+    reservoir_ = maxima_;
+    bound = kth(k);
+  }
+  reservoir_.clear();
+  for (std::size_t block = 0; block < maxima_.size(); ++block) {
+    if (maxima_[block] < bound) continue;
+    const std::size_t end = std::min(logits.size(), (block + 1) * kRowBlock);
+    for (std::size_t i = block * kRowBlock; i < end; ++i) {
+      if (logits[i] >= bound) reservoir_.push_back(logits[i]);
     }
   }
-  double total = 0;
-  for (const double sum : sums) total += sum;
-  return highest + std::log(total);
+  return std::max(kLowest, kth(k));
 }
 
-}  // namespace
+std::span<double> Sampler::processed_scores(std::span<const float> logits, bool log_softmax,
+                                            const SamplingParams& params,
+                                            const DecodingContext& context) {
+  const float highest = measure(logits);
+  scores_.assign(logits.begin(), logits.end());
+  if (log_softmax) {
+    candidates_.assign(std::span<const double>(scores_));
+    log_total_ = static_cast<double>(highest) + candidates_.log_total();
+    for (double& score : scores_) score -= log_total_;
+  }
+  for (const Step* step : ordered_steps(params)) {
+    if (step->process != nullptr) step->process(params, context, scores_);
+  }
+  require_something(scores_);
+  return scores_;
+}
 
-Draw Sampler::sample(std::span<const float> logits, const SamplingParams& params, double coin) {
-  const float highest = checked_maximum(logits);
-  const double normalizer = log_sum_exp(logits, highest);
-  const auto draw = [&](TokenId id, double processed) {
-    return Draw{id, static_cast<double>(logits[static_cast<std::size_t>(id)]) - normalizer,
-                processed};
-  };
-  if (params.temperature == 0) {
-    const auto first = std::find(logits.begin(), logits.end(), highest);
-    return draw(static_cast<TokenId>(first - logits.begin()), 0);
+// Runs the steps, whose result is in candidates_.
+void Sampler::reduce(std::span<const float> logits, const SamplingParams& params,
+                     const DecodingContext& context) {
+  const std::vector<const Step*> steps = ordered_steps(params);
+  auto step = steps.begin();
+  if (step == steps.end() || (*step)->process == nullptr) {
+    const std::size_t k = enough(steps, params);
+    if (k > 0) {
+      candidates_.assign(logits, top_threshold(logits, k), maxima_);
+    } else {
+      candidates_.assign(logits);
+    }
+  } else {
+    scores_.assign(logits.begin(), logits.end());
+    for (; step != steps.end() && (*step)->process != nullptr; ++step) {
+      (*step)->process(params, context, scores_);
+    }
+    require_something(scores_);
+    candidates_.assign(std::span<const double>(scores_));
+    const std::size_t k = enough({step, steps.end()}, params);
+    if (k > 0 && k < candidates_.size()) {
+      candidates_.keep_from(candidates_.kth_highest_logit(k));
+    }
   }
-  collect(logits, highest, params);
-  const double target = coin * total_;
-  const Candidate* chosen = &candidates_.back();
-  double cumulative = 0;
-  for (const Candidate& candidate : candidates_) {
-    if (candidate.weight == 0) continue;
-    chosen = &candidate;
-    cumulative += candidate.weight;
-    if (cumulative > target) break;
+  for (; step != steps.end(); ++step) apply(**step, params, context);
+}
+
+// One step after the first filter.
+void Sampler::apply(const Step& step, const SamplingParams& params,
+                    const DecodingContext& context) {
+  if (step.filter != nullptr) {
+    step.filter(params, context, candidates_);
+  } else if (step.name != "renormalize_logits") {  // which changes no distribution
+    std::fill(scores_.begin(), scores_.end(), kGone);
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+      scores_[static_cast<std::size_t>(candidates_.id(i))] = candidates_.score(i);
+    }
+    step.process(params, context, scores_);
+    require_something(scores_);
+    candidates_.assign(std::span<const double>(scores_));
   }
-  return draw(chosen->id, static_cast<double>(chosen->score) - highest_score_ - std::log(total_));
+}
+
+Draw Sampler::sample(std::span<const float> logits, const SamplingParams& params,
+                     const DecodingContext& context, double coin) {
+  const float highest = measure(logits);
+  Draw draw;
+  double raw_sum = 0;
+  if (greedy(params)) {
+    draw.token = static_cast<TokenId>(argmax(processed_scores(logits, false, params, context)));
+    candidates_.assign(std::span<const double>(scores_));
+    const TokenId token = draw.token;
+    std::vector<std::uint8_t>& marks = candidates_.marks();
+    marks.resize(candidates_.size());
+    for (std::size_t i = 0; i < marks.size(); ++i) marks[i] = candidates_.id(i) == token ? 1 : 0;
+    candidates_.keep(marks);
+    raw_sum = row_loops().exp_sum(logits.data(), logits.size(), highest);
+  } else {
+    const std::vector<const Step*> steps = ordered_steps(params);
+    const bool plain = std::all_of(steps.begin(), steps.end(), [&](const Step* step) {
+      return step->name == "temperature" || step->name == "renormalize_logits";
+    });
+    if (plain && params.dynatemp_range == 0 && !params.logprobs) {
+      draw = draw_dense(logits, highest, params.temperature, coin, raw_sum);
+    } else {
+      raw_sum = row_loops().exp_sum(logits.data(), logits.size(), highest);
+      scores_.resize(logits.size());
+      reduce(logits, params, context);
+      draw = draw_candidates(coin);
+    }
+  }
+  const double log_total = static_cast<double>(highest) + fixed_log64(raw_sum);
+  draw.logprob = static_cast<double>(logits[static_cast<std::size_t>(draw.token)]) - log_total;
+  if (params.logprobs) add_alternatives(draw, logits, log_total, *params.logprobs);
+  return draw;
+}
+
+// Where every token may be drawn there is no need to gather them.
+Draw Sampler::draw_dense(std::span<const float> logits, float highest, double temperature,
+                         double coin, double& raw_sum) {
+  const float scale = draw_scale(temperature);
+  sums_.resize(maxima_.size());
+  raw_sum = row_loops().draw_sums(logits.data(), logits.size(), highest, scale, sums_.data());
+  const double total = std::accumulate(sums_.begin(), sums_.end(), 0.0);
+  const double target = coin * total;
+  double below = 0;
+  std::size_t block = 0;
+  while (block + 1 < sums_.size() && below + sums_[block] <= target) below += sums_[block++];
+  std::size_t chosen = 0;
+  for (std::size_t i = block * kRowBlock; i < logits.size(); ++i) {
+    const double weight = draw_weight(logits[i], highest, scale);
+    if (weight == 0) continue;
+    chosen = i;
+    below += weight;
+    if (below > target) break;
+  }
+  const double x = (static_cast<double>(logits[chosen]) - static_cast<double>(highest)) / temperature;
+  return {static_cast<TokenId>(chosen), 0, x - fixed_log64(total)};
+}
+
+Draw Sampler::draw_candidates(double coin) {
+  const float scale = draw_scale(candidates_.temperature());
+  const auto highest = static_cast<float>(candidates_.highest_logit());
+  sums_.resize(candidates_.size());
+  double total = 0;
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    sums_[i] = draw_weight(static_cast<float>(candidates_.logit(i)), highest, scale);
+    total += sums_[i];
+  }
+  const double target = coin * total;
+  double below = 0;
+  std::size_t chosen = candidates_.best();
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    if (sums_[i] == 0) continue;
+    chosen = i;
+    below += sums_[i];
+    if (below > target) break;
+  }
+  return {candidates_.id(chosen), 0, candidates_.log_probability(chosen)};
+}
+
+void Sampler::add_alternatives(Draw& draw, std::span<const float> logits, double log_total, int k) {
+  Candidates raw;
+  raw.assign(logits);
+  draw.entropy = raw.entropy();
+  const std::size_t n = std::min(static_cast<std::size_t>(k), logits.size());
+  std::vector<TokenId> ids(logits.size());
+  std::iota(ids.begin(), ids.end(), 0);
+  const auto logit = [&](TokenId id) { return logits[static_cast<std::size_t>(id)]; };
+  std::partial_sort(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(n), ids.end(),
+                    [&](TokenId a, TokenId b) {
+                      return logit(a) != logit(b) ? logit(a) > logit(b) : a < b;
+                    });
+  for (std::size_t i = 0; i < n; ++i) {
+    if (std::isinf(logit(ids[i]))) break;
+    TokenAlternative alternative{ids[i], static_cast<double>(logit(ids[i])) - log_total};
+    for (std::size_t j = 0; j < candidates_.size(); ++j) {
+      if (candidates_.id(j) == ids[i]) {
+        alternative.processed_logprob = candidates_.log_probability(j);
+      }
+    }
+    draw.alternatives.push_back(alternative);
+  }
 }
 
 std::vector<float> Sampler::processed_probabilities(std::span<const float> logits,
-                                                    const SamplingParams& params) {
+                                                    const SamplingParams& params,
+                                                    const DecodingContext& context) {
+  measure(logits);
   std::vector<float> probabilities(logits.size(), 0.0F);
-  if (params.temperature == 0) {
-    probabilities[static_cast<std::size_t>(sample(logits, params, 0).token)] = 1;
+  if (greedy(params)) {
+    probabilities[argmax(processed_scores(logits, false, params, context))] = 1;
     return probabilities;
   }
-  collect(logits, checked_maximum(logits), params);
-  for (const Candidate& candidate : candidates_) {
-    probabilities[static_cast<std::size_t>(candidate.id)] =
-        static_cast<float>(candidate.weight / total_);
+  scores_.resize(logits.size());
+  reduce(logits, params, context);
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    probabilities[static_cast<std::size_t>(candidates_.id(i))] =
+        static_cast<float>(candidates_.probability(i));
   }
   return probabilities;
 }
 
-// Fills candidates_ with what may be drawn.
-void Sampler::collect(std::span<const float> logits, float highest, const SamplingParams& params) {
-  // A tiny temperature would push every score over float's range; then only differences count.
-  const float offset = std::isfinite(highest / params.temperature) ? 0.0F : highest;
-  highest_score_ = (highest - offset) / params.temperature;
-  scores_.resize(logits.size());
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    scores_[i] = (logits[i] - offset) / params.temperature;
-  }
-  float lowest = -std::numeric_limits<float>::max();  // leaves out -inf, which cannot be drawn
-  const auto k = static_cast<std::size_t>(params.top_k);
-  if (k > 0 && k < scores_.size()) lowest = std::max(lowest, kth_highest(k));
-  candidates_.clear();
-  for (std::size_t i = 0; i < scores_.size(); ++i) {
-    if (scores_[i] >= lowest) candidates_.push_back({static_cast<TokenId>(i), scores_[i], 0});
-  }
-  weigh();
-  if (params.top_p < 1) keep_top_p(static_cast<double>(params.top_p));
-}
-
-// The k-th highest of scores_, in linear time: scores that beat the k-th highest so far are
-// gathered, and whenever twice k of them are there, the lower half is thrown away.
-float Sampler::kth_highest(std::size_t k) {
-  const std::size_t capacity = std::max<std::size_t>(2 * k, 256);
-  const auto shrink = [&] {
-    const auto kth = reservoir_.begin() + static_cast<std::ptrdiff_t>(k - 1);
-    std::nth_element(reservoir_.begin(), kth, reservoir_.end(), std::greater<>());
-    reservoir_.resize(k);
-    return reservoir_[k - 1];
+Candidates& Sampler::distribution(std::span<const float> logits, const SamplingParams& params,
+                                  const DecodingContext& context, const StepReport& report) {
+  measure(logits);
+  scores_.assign(logits.begin(), logits.end());
+  candidates_.assign(std::span<const double>(scores_));
+  std::vector<double> before(logits.size());
+  const auto taken = [&](std::string_view name, const auto& step) {
+    std::fill(before.begin(), before.end(), 0.0);
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+      before[static_cast<std::size_t>(candidates_.id(i))] = candidates_.probability(i);
+    }
+    const std::size_t count = candidates_.size();
+    step();
+    double mass = 0;
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+      mass += before[static_cast<std::size_t>(candidates_.id(i))];
+    }
+    if (candidates_.size() == count) mass = 1;  // not what rounding makes of it
+    if (report) report(name, candidates_.size(), mass, candidates_);
   };
-  reservoir_.assign(scores_.begin(), scores_.begin() + static_cast<std::ptrdiff_t>(k));
-  float kth = shrink();
-  for (std::size_t i = k; i < scores_.size(); ++i) {
-    if (scores_[i] <= kth) continue;
-    reservoir_.push_back(scores_[i]);
-    if (reservoir_.size() == capacity) kth = shrink();
+  for (const Step* step : ordered_steps(params)) {
+    if (step->filter != nullptr && greedy(params)) continue;
+    taken(step->name, [&] { apply(*step, params, context); });
   }
-  return shrink();
-}
-
-void Sampler::weigh() {
-  for (Candidate& candidate : candidates_) {
-    const float exponent = below(candidate.score, highest_score_);
-    candidate.weight = exponent > kFixedExpLowest ? static_cast<double>(fixed_exp(exponent)) : 0.0;
+  if (greedy(params)) {
+    taken("greedy", [&] {
+      const std::size_t best = candidates_.best();
+      std::vector<std::uint8_t> marks(candidates_.size(), 0);
+      marks[best] = 1;
+      candidates_.keep(marks);
+    });
   }
-  total_ = 0;
-  for (const Candidate& candidate : candidates_) total_ += candidate.weight;
-}
-
-void Sampler::keep_top_p(double top_p) {
-  // All tokens lighter than (1 - p) / n of the mass weigh less than 1 - p together, so none of them
-  // can be needed; that leaves little to sort. The half is room for rounding.
-  const double light = 0.5 * (1 - top_p) * total_ / static_cast<double>(candidates_.size());
-  ranked_.clear();
-  for (const Candidate& candidate : candidates_) {
-    if (candidate.weight >= light) ranked_.push_back(candidate);
-  }
-  const auto before = [](const Candidate& a, const Candidate& b) {
-    return a.score != b.score ? a.score > b.score : a.id < b.id;
-  };
-  std::sort(ranked_.begin(), ranked_.end(), before);
-  std::size_t kept = 0;
-  for (double mass = 0; kept < ranked_.size() && (kept == 0 || mass < top_p * total_); ++kept) {
-    mass += ranked_[kept].weight;
-  }
-  const Candidate last = ranked_[kept - 1];
-  std::erase_if(candidates_, [&](const Candidate& candidate) { return before(last, candidate); });
-  weigh();
+  return candidates_;
 }
 
 }  // namespace medgen

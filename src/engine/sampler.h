@@ -1,21 +1,20 @@
-// Chooses the next token from a row of logits. Pure: logits, parameters and a coin in [0, 1) go in,
-// a token and its log-probabilities come out. Must not know of models, slots or texts.
+// Chooses the next token from a row of logits. Pure: logits, parameters, context and coins in [0, 1)
+// go in, a token and its log-probabilities come out. Must not know of models, slots or texts.
 //
-// Order and edge rules are those of Hugging Face's `generate`:
-//   temperature  score = logit / temperature, in float32
-//   top_k        scores below the k-th highest go; ties with it stay
-//   top_p        softmax over what is left; from the most likely down, tokens stay while the mass
-//   before
-//                them is below top_p, so the one that crosses stays; among equals the lowest id is
-//                first
-// Probabilities are float32, their sums double, in an order that does not depend on how a set was
-// selected.
+// What may be drawn is decided in double by the steps (steps.h), which are the definition. The draw
+// walks the tokens left in order of id and depends on nothing but these, their logits as processed
+// and the temperature: settings that keep the same tokens draw the same one with the same coin.
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
+#include <string_view>
 #include <vector>
 
+#include "engine/candidates.h"
+#include "engine/steps.h"
+#include "medgen/generate.h"
 #include "medgen/params.h"
 #include "medgen/tokenizer.h"
 
@@ -25,37 +24,60 @@ struct Draw {
   TokenId token = 0;
   double logprob = 0;            // of the model: log-softmax of the logits as they came
   double processed_logprob = 0;  // of the distribution that was drawn from; 0 when greedy
+  // Only with SamplingParams::logprobs:
+  double entropy = 0;  // of the model's distribution, nats
+  std::vector<TokenAlternative> alternatives = {};  // the likeliest by the model, best first
 };
 
 // Keeps its buffers between calls; one per thread.
 class Sampler {
  public:
-  // logits: [vocab], -inf allowed. `params` must have passed validate(). Throws Error(kRuntime) if
-  // a logit is NaN or +inf or all are -inf.
-  Draw sample(std::span<const float> logits, const SamplingParams& params, double coin);
+  // logits: [vocab], -inf allowed. `params` must have passed validate() and check_token_ids(). Throws
+  // Error(kRuntime) if a logit is NaN or +inf or all are -inf, and where the processors leave
+  // nothing to draw.
+  Draw sample(std::span<const float> logits, const SamplingParams& params,
+              const DecodingContext& context, double coin);
+  Draw sample(std::span<const float> logits, const SamplingParams& params, double coin) {
+    return sample(logits, params, {}, coin);
+  }
 
   // [vocab]: the probabilities that sample() draws from.
   std::vector<float> processed_probabilities(std::span<const float> logits,
-                                             const SamplingParams& params);
+                                             const SamplingParams& params,
+                                             const DecodingContext& context = {});
+
+  // All steps in turn, each reported as it has been taken: `kept` tokens are left, which had `mass`
+  // of the probability before it. Greedy decoding ends with a step "greedy". What is left stays
+  // valid until the next call.
+  using StepReport =
+      std::function<void(std::string_view name, std::size_t kept, double mass, Candidates&)>;
+  Candidates& distribution(std::span<const float> logits, const SamplingParams& params,
+                           const DecodingContext& context, const StepReport& report = {});
+
+  // [vocab]: scores after the processors alone; -inf is gone. For beam search, which has
+  // log-probabilities processed. Valid until the next call.
+  std::span<double> processed_scores(std::span<const float> logits, bool log_softmax,
+                                     const SamplingParams& params, const DecodingContext& context);
+  // What processed_scores() took from the logits to make log-probabilities of them.
+  double log_total() const { return log_total_; }
 
  private:
-  struct Candidate {
-    TokenId id = 0;
-    float score = 0;
-    double weight = 0;  // e^(score - highest score); 0 below e^-87
-  };
+  float measure(std::span<const float> logits);
+  void reduce(std::span<const float> logits, const SamplingParams& params,
+              const DecodingContext& context);
+  void apply(const Step& step, const SamplingParams& params, const DecodingContext& context);
+  float top_threshold(std::span<const float> logits, std::size_t k);
+  Draw draw_dense(std::span<const float> logits, float highest, double temperature, double coin,
+                  double& raw_sum);
+  Draw draw_candidates(double coin);
+  void add_alternatives(Draw& draw, std::span<const float> logits, double log_total, int k);
 
-  void collect(std::span<const float> logits, float highest, const SamplingParams& params);
-  float kth_highest(std::size_t k);
-  void weigh();
-  void keep_top_p(double top_p);
-
-  std::vector<float> scores_;          // [vocab]
-  std::vector<float> reservoir_;       // the highest scores so far
-  std::vector<Candidate> candidates_;  // what may be drawn, in order of id
-  std::vector<Candidate> ranked_;      // the part of it that top-p has to sort
-  float highest_score_ = 0;
-  double total_ = 0;  // sum of the candidates' weights, in order of id
+  std::vector<float> maxima_;     // of blocks of logits
+  std::vector<float> reservoir_;  // scratch
+  std::vector<double> sums_;      // of draw weights, by block
+  std::vector<double> scores_;    // [vocab]
+  Candidates candidates_;
+  double log_total_ = 0;
 };
 
 }  // namespace medgen

@@ -3,18 +3,33 @@
 #include "engine/scheduler.h"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
+#include "engine/search.h"
 #include "medgen/error.h"
 
 namespace medgen {
 
-Scheduler::Scheduler(Backend& backend, const Tokenizer& tokenizer,
-                     const std::vector<Request>& requests, GenerationObserver& observer,
-                     const GenerateOptions& options)
+void Scheduler::Prompt::on_text(std::uint64_t request_id, int index, std::string_view piece) {
+  observer.on_text(request_id, index, piece);
+}
+
+void Scheduler::Prompt::on_finish(std::uint64_t request_id, const Completion& completion) {
+  observer.on_finish(request_id, completion);
+  if (cut_short) return;
+  completions.push_back(completion);
+  if (static_cast<int>(completions.size()) < request.num_return_sequences) return;
+  std::sort(completions.begin(), completions.end(),
+            [](const Completion& a, const Completion& b) { return a.index < b.index; });
+  observer.on_request_finish(request, std::move(completions));
+}
+
+Scheduler::Scheduler(Backend& backend, const Tokenizer& tokenizer, RequestSource& source,
+                     GenerationObserver& observer, const GenerateOptions& options)
     : backend_(backend),
       tokenizer_(tokenizer),
-      requests_(requests),
+      source_(source),
       observer_(observer),
       options_(options) {}
 
@@ -29,9 +44,17 @@ Scheduler::~Scheduler() {
 void Scheduler::run() {
   while (!interrupted()) {
     fill_free_slots();
-    if (running_.empty() && prefilling_.empty()) return;
-    step();
+    if (!running_.empty() || !prefilling_.empty()) {
+      step();
+    } else if (alone_) {
+      run_alone();
+    } else if (source_ended_) {
+      return;
+    } else {
+      take_request(/*wait=*/true);
+    }
   }
+  for (const Running& running : running_) running.prompt->cut_short = true;
   for (const Running& running : running_) running.sequence->interrupt();
 }
 
@@ -39,24 +62,64 @@ bool Scheduler::interrupted() const {
   return options_.interrupted != nullptr && options_.interrupted->load(std::memory_order_relaxed);
 }
 
-// Samples of prompts that are prefilled come first: they cost nothing to start.
+// Those that nothing has a claim on: samples of prompts that are being prefilled will want theirs
+// with the next step or the one after.
+int Scheduler::free_slots() const {
+  int free = backend_.info().max_slots;
+  if (options_.max_slots > 0) free = std::min(free, options_.max_slots);
+  free -= static_cast<int>(slots_.size());
+  for (const PromptPointer& prompt : prefilling_) {
+    if (free <= 0) break;
+    free -= prompt->request.num_return_sequences - 1;
+  }
+  return free;
+}
+
 void Scheduler::fill_free_slots() {
-  while (static_cast<int>(slots_.size()) < backend_.info().max_slots) {
+  while (free_slots() > 0) {
     while (!waiting_.empty() && !waiting_.front()->waits()) waiting_.pop_front();
     if (!waiting_.empty()) {
-      const std::shared_ptr<Prompt> prompt = waiting_.front();
+      const PromptPointer prompt = waiting_.front();
       const int from = slot_that_begins_with(*prompt);
       const int slot = acquire_slot();
       backend_.share_cache(from, slot, prompt->size());
       start_sample(prompt, slot);
-    } else if (next_request_ < requests_.size()) {
-      auto prompt = std::make_shared<Prompt>();
-      prompt->request = &requests_[next_request_++];
-      prompt->slot = acquire_slot();
-      prefilling_.push_back(std::move(prompt));
-    } else {
+    } else if (alone_ || !take_request(/*wait=*/false)) {
       return;
     }
+  }
+}
+
+// Takes the next request into prefill; false if there is none now.
+bool Scheduler::take_request(bool wait) {
+  if (source_ended_) return false;
+  auto prompt = std::make_shared<Prompt>(observer_);
+  const RequestSource::Next next = source_.next(prompt->request, wait);
+  source_ended_ = next == RequestSource::Next::kEnd;
+  if (next != RequestSource::Next::kRequest) return false;
+  try {
+    validate(prompt->request, "the prompt", backend_.info(), tokenizer_);
+  } catch (const Error& error) {
+    observer_.on_request_failure(prompt->request, error);
+    return true;
+  }
+  if (needs_search(prompt->request)) {
+    alone_ = std::move(prompt);  // once the others are done
+    return true;
+  }
+  prompt->slot = acquire_slot();
+  prefilling_.push_back(std::move(prompt));
+  return true;
+}
+
+// Beams and guidance move whole caches about, in a loop of their own.
+void Scheduler::run_alone() {
+  const PromptPointer prompt = std::exchange(alone_, nullptr);
+  const auto stop = [&] { return prompt->cut_short = interrupted(); };
+  try {
+    search(backend_, tokenizer_, prompt->request, *prompt, stop);
+  } catch (const Error& error) {
+    observer_.on_request_failure(prompt->request, error);
   }
 }
 
@@ -80,11 +143,11 @@ void Scheduler::add_decode_rows() {
 
 void Scheduler::add_prefill_rows() {
   int budget = options_.prefill_chunk;
-  for (const std::shared_ptr<Prompt>& prompt : prefilling_) {
+  for (const PromptPointer& prompt : prefilling_) {
     for (; budget > 0 && prompt->prefilled < prompt->size(); --budget, ++prompt->prefilled) {
       rows_.push_back(
           {.slot = prompt->slot,
-           .token = prompt->request->prompt[static_cast<std::size_t>(prompt->prefilled)],
+           .token = prompt->request.prompt[static_cast<std::size_t>(prompt->prefilled)],
            .position = prompt->prefilled,
            .want_logits = prompt->prefilled + 1 == prompt->size()});
     }
@@ -96,33 +159,64 @@ std::vector<Draw> Scheduler::read_logits(std::span<const float> logits) {
   const auto width = static_cast<std::size_t>(backend_.info().vocab_size);
   // A model may be wider than its tokenizer; what has no text is never drawn.
   const auto vocab = std::min(width, static_cast<std::size_t>(tokenizer_.vocab_size()));
-  std::size_t row = 0;
-  const auto next_row = [&] { return logits.subspan(width * row++, width).first(vocab); };
-  std::vector<Draw> draws;
-  for (const Running& running : running_) draws.push_back(draw(next_row(), *running.sequence));
-  for (const std::shared_ptr<Prompt>& prompt : prefilling_) {
+  std::size_t row = running_.size();
+  const auto row_at = [&](std::size_t i) { return logits.subspan(width * i, width).first(vocab); };
+  std::vector<Draw> draws(running_.size());
+  std::vector<std::exception_ptr> failures(running_.size());
+  samplers_.resize(std::max(samplers_.size(), running_.size()));
+  backend_.parallel(static_cast<int>(running_.size()), [&](int i) {
+    const auto at = static_cast<std::size_t>(i);
+    try {
+      draws[at] = running_[at].sequence->draw(samplers_[at], row_at(at));
+    } catch (...) {
+      failures[at] = std::current_exception();
+    }
+  });
+  for (std::size_t i = 0; i < failures.size(); ++i) {
+    if (!failures[i]) continue;
+    try {
+      std::rethrow_exception(failures[i]);
+    } catch (const Error& error) {
+      fail(*running_[i].prompt, error);
+    }
+  }
+  for (const PromptPointer& prompt : prefilling_) {
     if (prompt->prefilled < prompt->size()) break;
-    const auto last = next_row();
+    const auto last = row_at(row++);
     prompt->logits.assign(last.begin(), last.end());
   }
   return draws;
 }
 
-Draw Scheduler::draw(std::span<const float> logits, const Sequence& sequence) {
-  return sampler_.sample(logits, sequence.request().sampling, sequence.coin());
+// Reported once, however many of its sequences cannot go on.
+void Scheduler::fail(Prompt& prompt, const Error& error) {
+  if (prompt.failed) return;
+  prompt.failed = true;
+  observer_.on_request_failure(prompt.request, error);
+}
+
+// The first token of a sample. Where none can be drawn, the prompt has failed and the draw means nothing.
+Draw Scheduler::draw_first(const Sequence& sequence, Prompt& prompt) {
+  if (prompt.failed) return {};
+  try {
+    samplers_.resize(std::max<std::size_t>(samplers_.size(), 1));
+    return sequence.draw(samplers_.front(), prompt.logits);
+  } catch (const Error& error) {
+    fail(prompt, error);
+    return {};
+  }
 }
 
 void Scheduler::advance_running(const std::vector<Draw>& draws) {
   std::vector<Running> before = std::exchange(running_, {});
   for (std::size_t i = 0; i < before.size(); ++i) {
     Running& running = before[i];
-    if (running.sequence->advance(draws[i])) {
-      running_.push_back(std::move(running));
-    } else if (running.prompt->waits()) {
-      backend_.truncate_cache(running.slot, running.prompt->size());
-      start_sample(running.prompt, running.slot);
-    } else {
+    if (running.prompt->failed) {
       release_slot(running.slot);
+    } else if (running.sequence->advance(draws[i])) {
+      running_.push_back(std::move(running));
+    } else {
+      hand_on(running.prompt, running.slot);
     }
   }
 }
@@ -139,18 +233,26 @@ void Scheduler::start_prefilled() {
 
 // Starts the next sample in a slot that holds exactly the prompt. One that ends with its first
 // token leaves the slot as it was, for the one after it.
-void Scheduler::start_sample(const std::shared_ptr<Prompt>& prompt, int slot) {
+void Scheduler::start_sample(const PromptPointer& prompt, int slot) {
   while (prompt->waits()) {
-    auto sequence = std::make_unique<Sequence>(*prompt->request, prompt->started++, tokenizer_,
-                                               backend_.info().n_positions, observer_);
-    const Draw first = draw(prompt->logits, *sequence);
+    auto sequence = std::make_unique<Sequence>(prompt->request, prompt->started++, tokenizer_,
+                                               backend_.info().n_positions, *prompt);
+    const Draw first = draw_first(*sequence, *prompt);
     if (!prompt->waits()) prompt->logits = {};
+    if (prompt->failed) break;
     if (sequence->advance(first)) {
       running_.push_back({prompt, slot, std::move(sequence)});
       return;
     }
   }
   release_slot(slot);
+}
+
+// What becomes of the slot of a sample that has ended.
+void Scheduler::hand_on(const PromptPointer& prompt, int slot) {
+  if (!prompt->waits()) return release_slot(slot);
+  backend_.truncate_cache(slot, prompt->size());
+  start_sample(prompt, slot);
 }
 
 // There is one while samples wait, since a finished sample hands its slot to the next.

@@ -1,10 +1,12 @@
-// Continuous batching: keeps every slot of a backend busy with the sequences of a list of requests.
-// Knows a model only through Backend, and never lets a result depend on which slot a sequence got.
+// Continuous batching: keeps every slot of a backend busy with sequences, and asks a source for the
+// next request only when one of its samples could start. Knows a model only through Backend, and
+// never lets a result depend on which slot a sequence got.
 //
 // A prompt is prefilled once, in chunks that run beside the decoding of other sequences. Its
 // samples share that cache: any running one can serve as the source, since it begins with the
 // prompt; and a finished one's slot is cut back to the prompt for the next. So nothing is ever
-// prefilled twice, not even with a single slot.
+// prefilled twice, not even with a single slot. Samples of a prompt that has begun take slots
+// before new prompts do, so that requests finish soon and in order.
 #pragma once
 
 #include <deque>
@@ -13,14 +15,15 @@
 
 #include "engine/sampler.h"
 #include "engine/sequence.h"
+#include "medgen/error.h"
 #include "medgen/generate.h"
 
 namespace medgen {
 
 class Scheduler {
  public:
-  // Everything passed in outlives the scheduler. The requests must have been checked.
-  Scheduler(Backend& backend, const Tokenizer& tokenizer, const std::vector<Request>& requests,
+  // Everything passed in outlives the scheduler.
+  Scheduler(Backend& backend, const Tokenizer& tokenizer, RequestSource& source,
             GenerationObserver& observer, const GenerateOptions& options);
   ~Scheduler();  // releases the slots that an exception left taken
   Scheduler(const Scheduler&) = delete;
@@ -29,47 +32,64 @@ class Scheduler {
   void run();
 
  private:
-  // A request whose prompt is being prefilled or whose samples have not all started.
-  struct Prompt {
-    const Request* request = nullptr;
+  // A request from its first row of prefill to the end of its last sample. It listens to its own
+  // sequences, to know when all of them are there.
+  struct Prompt : GenerationObserver {
+    explicit Prompt(GenerationObserver& next) : observer(next) {}
+    void on_text(std::uint64_t request_id, int index, std::string_view piece) override;
+    void on_finish(std::uint64_t request_id, const Completion& completion) override;
+
+    int size() const { return static_cast<int>(request.prompt.size()); }
+    bool waits() const { return !failed && started < request.num_return_sequences; }
+
+    GenerationObserver& observer;
+    Request request;
     int slot = 0;       // while it is prefilled
     int prefilled = 0;  // tokens
     int started = 0;    // samples
+    bool failed = false;
+    bool cut_short = false;  // interrupted
     std::vector<float>
         logits;  // [vocab], after its last token; kept until all samples have started
-    int size() const { return static_cast<int>(request->prompt.size()); }
-    bool waits() const { return started < request->num_return_sequences; }
+    std::vector<Completion> completions;
   };
+  using PromptPointer = std::shared_ptr<Prompt>;
   struct Running {
-    std::shared_ptr<Prompt> prompt;
+    PromptPointer prompt;
     int slot = 0;
     std::unique_ptr<Sequence> sequence;
   };
 
   bool interrupted() const;
+  int free_slots() const;
   void fill_free_slots();
+  bool take_request(bool wait);
+  void run_alone();
   void step();
   void add_decode_rows();
   void add_prefill_rows();
   std::vector<Draw> read_logits(std::span<const float> logits);
-  Draw draw(std::span<const float> logits, const Sequence& sequence);
+  Draw draw_first(const Sequence& sequence, Prompt& prompt);
+  void fail(Prompt& prompt, const Error& error);
   void advance_running(const std::vector<Draw>& draws);
   void start_prefilled();
-  void start_sample(const std::shared_ptr<Prompt>& prompt, int slot);
+  void start_sample(const PromptPointer& prompt, int slot);
+  void hand_on(const PromptPointer& prompt, int slot);
   int slot_that_begins_with(const Prompt& prompt) const;
   int acquire_slot();
   void release_slot(int slot);
 
   Backend& backend_;
   const Tokenizer& tokenizer_;
-  const std::vector<Request>& requests_;
+  RequestSource& source_;
   GenerationObserver& observer_;
   const GenerateOptions& options_;
-  Sampler sampler_;
+  std::vector<Sampler> samplers_;  // one for each row, since rows are drawn side by side
 
-  std::size_t next_request_ = 0;
-  std::vector<std::shared_ptr<Prompt>> prefilling_;  // in order of request
-  std::deque<std::shared_ptr<Prompt>> waiting_;      // prefilled, with samples that wait for a slot
+  bool source_ended_ = false;
+  PromptPointer alone_;                    // needs all slots; nothing else begins before it
+  std::vector<PromptPointer> prefilling_;  // in order of request
+  std::deque<PromptPointer> waiting_;      // prefilled, with samples that wait for a slot
   std::vector<Running> running_;
   std::vector<int> slots_;  // taken
   std::vector<Row> rows_;   // of the current step

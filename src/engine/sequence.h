@@ -1,11 +1,16 @@
-// One sequence that is being generated: its tokens' text, its log-probability and when it ends.
-// Knows nothing of slots' owners, batches or how a token was chosen.
+// One sequence that is being generated: its tokens and their text, its log-probability, the coins it
+// draws with and when it ends. Knows nothing of slots' owners or batches.
 #pragma once
 
+#include <chrono>
+#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "engine/sampler.h"
 #include "medgen/generate.h"
+#include "text/sentence_end.h"
 #include "text/stop_strings.h"
 #include "text/utf8.h"
 
@@ -17,40 +22,57 @@ class Sequence {
   Sequence(const Request& request, int index, const Tokenizer& tokenizer, int n_positions,
            GenerationObserver& observer);
 
-  // The coin for the next token.
-  double coin() const;
+  // Draws the next token from its logits, [vocab], with the coin of this place: one for each token,
+  // whatever the settings. `unconditional`: logits for guidance. Throws as Sampler::sample().
+  Draw draw(Sampler& sampler, std::span<const float> logits,
+            std::span<const float> unconditional = {}) const;
+
+  // What the steps see.
+  DecodingContext context() const;
 
   // Takes the next token. True while the sequence goes on; false when it has ended and been
-  // reported. Where several reasons hold at once the first of EOS, stop string, length, context is
-  // given.
+  // reported. Where several reasons hold at once the first of EOS, stop string, length, context,
+  // time, loop is given.
   bool advance(const Draw& draw);
 
-  // Ends it as it stands, as kInterrupted.
-  void interrupt();
+  // Ends it as it stands, as kInterrupted or for another reason from outside.
+  void interrupt(FinishReason reason = FinishReason::kInterrupted);
+
+  void set_beam_score(double score) { completion_.beam_score = score; }
 
   // What to feed next, and where.
-  TokenId last_token() const { return last_token_; }
+  TokenId last_token() const { return completion_.tokens.back(); }
   int last_position() const;
 
   const Request& request() const { return *request_; }
 
  private:
+  std::optional<FinishReason> reason_to_end() const;
   void emit(const std::string& piece);
   void finish(FinishReason reason);
 
   const Request* request_;
   const Tokenizer* tokenizer_;
   GenerationObserver* observer_;
+  std::vector<TokenId> eos_;
   int max_new_tokens_;
   int n_positions_;
-  TokenId last_token_ = 0;
+  double mirostat_mu_;  // bits
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   Completion completion_;
   Utf8Stream utf8_;
   StopMatcher stop_;
+  SentenceCutter sentences_;
 };
 
 // How many tokens `request` may still generate, by max_new_tokens or max_length; the context is not
 // looked at.
 int new_token_limit(const Request& request);
+
+// The ids that end a text of this request, for settings about the end too.
+std::vector<TokenId> eos_ids(const Request& request, const Tokenizer& tokenizer);
+
+// Whether the last tokens are one phrase at least three times over, at least 12 tokens together.
+bool ends_in_loop(std::span<const TokenId> tokens);
 
 }  // namespace medgen

@@ -8,7 +8,8 @@
 
 namespace medgen {
 
-StopMatcher::StopMatcher(const std::vector<std::string>& stop_strings) {
+StopMatcher::StopMatcher(const std::vector<std::string>& stop_strings, bool include)
+    : include_(include) {
   for (const std::string& text : stop_strings) {
     if (text.empty()) {
       throw Error(ErrorCode::kUsage,
@@ -41,7 +42,7 @@ std::string StopMatcher::push(std::string_view piece) {
     }
     if (match > 0) {
       matched_ = true;
-      held_.resize(held_.size() - match);
+      if (!include_) held_.resize(held_.size() - match);
       return std::move(held_);
     }
   }

@@ -15,7 +15,8 @@ namespace medgen {
 class StopMatcher {
  public:
   // Throws Error(kUsage) for a stop string that is empty or not UTF-8. No stop strings is fine.
-  explicit StopMatcher(const std::vector<std::string>& stop_strings);
+  // include: the stop string itself belongs to the text.
+  explicit StopMatcher(const std::vector<std::string>& stop_strings, bool include = false);
 
   // Takes the next piece, whole characters as Utf8Stream gives them, and returns the text that is
   // now safe to show: whole characters, at most one byte less than the longest stop string is held
@@ -39,6 +40,7 @@ class StopMatcher {
 
   std::vector<Pattern> patterns_;
   std::string held_;
+  bool include_ = false;
   bool matched_ = false;
 };
 

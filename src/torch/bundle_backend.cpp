@@ -49,8 +49,12 @@ class BundleBackend : public Backend {
   std::span<const float> step(std::span<const Row> rows) override {
     const c10::InferenceMode no_gradients;
     const std::vector<Slots::Group> groups = slots_.advance(rows, info_);
-    const auto wanted = static_cast<std::size_t>(
-        std::count_if(rows.begin(), rows.end(), [](const Row& row) { return row.want_logits; }));
+    std::size_t wanted = 0;
+    result_rows_.resize(rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      result_rows_[i] = wanted;
+      if (rows[i].want_logits) ++wanted;
+    }
     logits_buffer_.resize(wanted * info_.vocab_size);
     try {
       run(rows, groups);
@@ -94,9 +98,7 @@ class BundleBackend : public Backend {
         positions.data_ptr<std::int64_t>()[at] = rows[i].position;
         if (!rows[i].want_logits) continue;
         wanted.push_back(at);
-        into.push_back(static_cast<std::size_t>(
-            std::count_if(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(i),
-                          [](const Row& row) { return row.want_logits; })));
+        into.push_back(result_rows_[i]);
       }
     }
     const at::Tensor cache = cache_.narrow(2, groups.front().slot, batch);
@@ -147,6 +149,7 @@ class BundleBackend : public Backend {
   torch::jit::Method logits_;
   BackendInfo info_;
   at::Tensor cache_;
+  std::vector<std::size_t> result_rows_;  // of the step's rows: its logits' row, if it wants them
   std::vector<float> logits_buffer_;
 };
 

@@ -12,10 +12,12 @@
 
 #include "base/files.h"
 #include "medgen/error.h"
+#include "torch/loss_chart.h"
 
 namespace medgen {
 namespace {
 
+constexpr const char* kMetrics = "metrics.jsonl";
 constexpr std::uint64_t kMaxCheckpointBytes = std::uint64_t{16} << 30;
 
 // The position is kept as integer tensors beside the rest.
@@ -26,6 +28,27 @@ at::Tensor pack(const std::vector<std::uint64_t>& values) {
 std::vector<std::uint64_t> unpack(const at::Tensor& tensor) {
   const auto* data = tensor.data_ptr<std::int64_t>();
   return {data, data + tensor.numel()};
+}
+
+void pack_position(c10::Dict<std::string, at::Tensor>& entries, const std::string& prefix,
+                   const TokenStream::Position& position) {
+  entries.insert(prefix + "next_document", pack(position.next_document));
+  for (std::size_t row = 0; row < position.tokens_waiting.size(); ++row) {
+    const auto& waiting = position.tokens_waiting[row];
+    entries.insert(prefix + "tokens_waiting." + std::to_string(row),
+                   pack({waiting.begin(), waiting.end()}));
+  }
+}
+
+TokenStream::Position unpack_position(const std::unordered_map<std::string, at::Tensor>& tensors,
+                                      const std::string& prefix) {
+  TokenStream::Position position;
+  position.next_document = unpack(tensors.at(prefix + "next_document"));
+  for (std::size_t row = 0; row < position.next_document.size(); ++row) {
+    const auto waiting = unpack(tensors.at(prefix + "tokens_waiting." + std::to_string(row)));
+    position.tokens_waiting.emplace_back(waiting.begin(), waiting.end());
+  }
+  return position;
 }
 
 }  // namespace
@@ -55,12 +78,24 @@ WorkFolder::WorkFolder(const std::filesystem::path& path) : path_(path) {
     throw Error(ErrorCode::kUsage, "another training run works in " + path.string() +
                                        "; give this one a --work-dir of its own");
   }
+  remove_half_written();
+}
+
+// What a run that was killed while it wrote left aside; with the lock held nobody writes it.
+void WorkFolder::remove_half_written() const {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(path_, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(".") && name.find(".new-") != std::string::npos) {
+      std::filesystem::remove(entry.path(), ignored);
+    }
+  }
 }
 
 WorkFolder::~WorkFolder() { close(lock_); }
 
-std::optional<Checkpoint> WorkFolder::load() const {
-  const std::filesystem::path file = path_ / "checkpoint.pt";
+std::optional<Checkpoint> WorkFolder::load(const char* name) const {
+  const std::filesystem::path file = path_ / name;
   if (!std::filesystem::exists(file)) return std::nullopt;
   const std::string bytes = read_file(file, kMaxCheckpointBytes);
   Checkpoint checkpoint;
@@ -70,11 +105,19 @@ std::optional<Checkpoint> WorkFolder::load() const {
     for (const auto& entry : entries) {
       checkpoint.tensors.insert_or_assign(entry.key().toStringRef(), entry.value().toTensor());
     }
-    checkpoint.step = checkpoint.tensors.at("step").item<std::int64_t>();
-    checkpoint.position.next_document = unpack(checkpoint.tensors.at("next_document"));
-    for (std::size_t row = 0; row < checkpoint.position.next_document.size(); ++row) {
-      const auto waiting = unpack(checkpoint.tensors.at("tokens_waiting." + std::to_string(row)));
-      checkpoint.position.tokens_waiting.emplace_back(waiting.begin(), waiting.end());
+    const auto& tensors = checkpoint.tensors;
+    checkpoint.step = tensors.at("step").item<std::int64_t>();
+    checkpoint.position = unpack_position(tensors, "");
+    if (tensors.contains("anneal.next_document")) {
+      checkpoint.anneal = unpack_position(tensors, "anneal.");
+    }
+    if (tensors.contains("record")) {
+      const at::Tensor& text = tensors.at("record");
+      checkpoint.record.assign(static_cast<const char*>(text.data_ptr()),
+                               static_cast<std::size_t>(text.numel()));
+      checkpoint.best_loss = tensors.at("best_loss").item<double>();
+      checkpoint.best_step = tensors.at("best_step").item<std::int64_t>();
+      checkpoint.measures_since_best = tensors.at("measures_since_best").item<std::int64_t>();
     }
   } catch (const std::exception&) {
     throw Error(ErrorCode::kRuntime,
@@ -83,28 +126,67 @@ std::optional<Checkpoint> WorkFolder::load() const {
   return checkpoint;
 }
 
-std::filesystem::path WorkFolder::save(const Checkpoint& checkpoint) const {
+std::filesystem::path WorkFolder::save(const Checkpoint& checkpoint, const char* name) const {
   c10::Dict<std::string, at::Tensor> entries;
-  for (const auto& [name, tensor] : checkpoint.tensors) entries.insert(name, tensor);
+  for (const auto& [key, tensor] : checkpoint.tensors) entries.insert(key, tensor);
   entries.insert("step", torch::tensor(checkpoint.step, torch::kInt64));
-  entries.insert("next_document", pack(checkpoint.position.next_document));
-  for (std::size_t row = 0; row < checkpoint.position.tokens_waiting.size(); ++row) {
-    const auto& waiting = checkpoint.position.tokens_waiting[row];
-    entries.insert("tokens_waiting." + std::to_string(row), pack({waiting.begin(), waiting.end()}));
-  }
+  pack_position(entries, "", checkpoint.position);
+  if (checkpoint.anneal) pack_position(entries, "anneal.", *checkpoint.anneal);
+  at::Tensor text = at::empty({static_cast<std::int64_t>(checkpoint.record.size())}, at::kByte);
+  std::memcpy(text.data_ptr(), checkpoint.record.data(), checkpoint.record.size());
+  entries.insert("record", text);
+  entries.insert("best_loss", torch::tensor(checkpoint.best_loss, torch::kFloat64));
+  entries.insert("best_step", torch::tensor(checkpoint.best_step, torch::kInt64));
+  entries.insert("measures_since_best",
+                 torch::tensor(checkpoint.measures_since_best, torch::kInt64));
   const std::vector<char> bytes = torch::pickle_save(entries);
-  const std::filesystem::path file = path_ / "checkpoint.pt";
-  write_file_atomically(file, {bytes.data(), bytes.size()});
+  const std::filesystem::path file = path_ / name;
+  const bool had_one = std::filesystem::exists(file);
+  try {
+    write_file_atomically(file, {bytes.data(), bytes.size()});
+  } catch (const Error& error) {
+    std::string message = error.what();
+    if (had_one) message += "; " + file.string() + " is still the one saved before";
+    throw Error(error.code(), message);
+  }
   return file;
 }
 
+void WorkFolder::write_record(const std::string& training_json) const {
+  write_file_atomically(path_ / "training.json", training_json);
+}
+
+std::vector<std::string> WorkFolder::metrics_lines() const {
+  std::ifstream in(path_ / kMetrics);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+void WorkFolder::forget_metrics_after(std::int64_t step) const {
+  std::string kept;
+  bool forgot = false;
+  for (const std::string& line : metrics_lines()) {
+    // A line that a killed run left half written is no JSON.
+    const auto entry = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    const bool keep = entry.is_object() && entry.value("step", step + 1) <= step;
+    if (keep) kept += line + "\n";
+    forgot = forgot || !keep;
+  }
+  if (forgot) write_file_atomically(path_ / kMetrics, kept);
+}
+
+void WorkFolder::draw() const {
+  write_file_atomically(path_ / "loss.svg", loss_chart(metrics_lines()));
+}
+
 void WorkFolder::append_metrics(const std::string& line) const {
-  std::ofstream out(path_ / "metrics.jsonl", std::ios::app);
+  std::ofstream out(path_ / kMetrics, std::ios::app);
   out << line << '\n';
   out.flush();
   if (!out) {
     throw Error(ErrorCode::kRuntime,
-                "cannot write " + (path_ / "metrics.jsonl").string() + ": " + std::strerror(errno));
+                "cannot write " + (path_ / kMetrics).string() + ": " + std::strerror(errno));
   }
 }
 
@@ -112,9 +194,15 @@ void WorkFolder::log(const TrainProgress& progress) const {
   append_metrics(nlohmann::ordered_json{{"step", progress.step},
                                         {"loss", progress.loss},
                                         {"rate_factor", progress.learning_rate_factor},
+                                        {"gradient_norm", progress.gradient_norm},
                                         {"tokens_per_second", progress.tokens_per_second},
-                                        {"epochs", progress.epochs}}
+                                        {"epochs", progress.epochs},
+                                        {"anneal", progress.anneal}}
                      .dump());
+}
+
+void WorkFolder::log_change(std::int64_t after_step, const std::string& change) const {
+  append_metrics(nlohmann::ordered_json{{"step", after_step}, {"changed", change}}.dump());
 }
 
 void WorkFolder::log(const ValidationResult& result) const {

@@ -1,5 +1,5 @@
-// A training run's folder: checkpoint.pt (written aside and renamed), metrics.jsonl, and a lock so
-// that two runs cannot share it.
+// A training run's folder: checkpoint.pt and best.pt (written aside and renamed), metrics.jsonl
+// with its picture loss.svg, training.json, and a lock so that two runs cannot share it.
 #pragma once
 
 #include <torch/torch.h>
@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "corpus/token_stream.h"
 #include "torch/train_options.h"
@@ -16,7 +17,12 @@ namespace medgen {
 
 struct Checkpoint {
   std::int64_t step = 0;
-  TokenStream::Position position;
+  TokenStream::Position position;               // in the main data
+  std::optional<TokenStream::Position> anneal;  // in the anneal data
+  std::string record;                           // TrainingRecord::text(); empty in older ones
+  double best_loss = 0;                         // of early stopping
+  std::int64_t best_step = 0;                   // 0: nothing measured yet
+  std::int64_t measures_since_best = 0;
   std::unordered_map<std::string, at::Tensor> tensors;
 
   // Throws Error(kUsage) if it is missing or of another shape: the run was started with other
@@ -32,13 +38,25 @@ class WorkFolder {
   WorkFolder(const WorkFolder&) = delete;
   WorkFolder& operator=(const WorkFolder&) = delete;
 
-  std::optional<Checkpoint> load() const;
-  std::filesystem::path save(const Checkpoint& checkpoint) const;  // returns where
+  static constexpr const char* kCheckpoint = "checkpoint.pt";
+  static constexpr const char* kBest = "best.pt";  // parameters only, for early stopping
+
+  // `name` is one of the two. A save that fails leaves the file as it was.
+  std::optional<Checkpoint> load(const char* name) const;
+  std::filesystem::path save(const Checkpoint& checkpoint, const char* name) const;
+
+  void write_record(const std::string& training_json) const;
   void log(const TrainProgress& progress) const;
   void log(const ValidationResult& result) const;
+  void log_change(std::int64_t after_step, const std::string& change) const;
+  // What a run that was killed had logged after its last checkpoint will be logged again.
+  void forget_metrics_after(std::int64_t step) const;
+  void draw() const;  // loss.svg of metrics.jsonl
 
  private:
+  void remove_half_written() const;
   void append_metrics(const std::string& line) const;
+  std::vector<std::string> metrics_lines() const;
 
   std::filesystem::path path_;
   int lock_ = -1;

@@ -2,6 +2,8 @@
 // choices of the configuration are written into it as literals, one class per layer.
 #include "torch/gpt2_module.h"
 
+#include <torch/torch.h>
+
 #include <cmath>
 #include <map>
 #include <sstream>
@@ -151,7 +153,7 @@ class ModuleMaker {
   }
 
   void add(Module& to, const char* name, std::vector<std::int64_t> shape) const {
-    to.register_parameter(name, torch::zeros(shape, options_), /*is_buffer=*/false);
+    to.register_parameter(name, torch::empty(shape, options_), /*is_buffer=*/false);
   }
 
   Module embedding(std::int64_t rows) const {
@@ -254,6 +256,34 @@ at::Tensor find_parameter(const Module& module, const std::string& name) {
     throw Error(ErrorCode::kModel, "the model has no parameter called " + name);
   }
   return at.attr(leaf).toTensor();
+}
+
+void require_shapes(const torch::jit::Module& module, const ModelConfig& config) {
+  for (const ParameterSpec& spec : parameter_specs(config)) {
+    const at::Tensor tensor = find_parameter(module, spec.name);
+    if (tensor.sizes() != at::IntArrayRef(spec.shape)) {
+      throw Error(ErrorCode::kModel, "the parameter " + spec.name +
+                                         " of the model does not have the shape that its "
+                                         "config.json implies; they do not belong together");
+    }
+  }
+}
+
+void copy_parameters(const Module& from, const ModelConfig& config, const Module& to) {
+  const torch::NoGradGuard no_gradients;
+  require_shapes(from, config);
+  for (const ParameterSpec& spec : parameter_specs(config)) {
+    find_parameter(to, spec.name).copy_(find_parameter(from, spec.name));
+  }
+}
+
+void read_parameters(const TensorReader& reader, const ModelConfig& config, const Module& to) {
+  const torch::NoGradGuard no_gradients;
+  for (const ParameterSpec& spec : parameter_specs(config)) {
+    std::vector<float> values = reader(spec.name, spec.shape);
+    find_parameter(to, spec.name)
+        .copy_(torch::from_blob(values.data(), spec.shape, torch::kFloat32));
+  }
 }
 
 void save_module(const Module& module, const std::filesystem::path& model_pt) {

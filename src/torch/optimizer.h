@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "torch/training_model.h"
+
 namespace medgen {
 
 struct OptimizerOptions {
@@ -19,18 +21,17 @@ struct OptimizerOptions {
   double learning_rate = 0.002;
   double muon_learning_rate = 0.02;
   double weight_decay = 0.01;
+  bool bf16 = false;  // Muon's products
+  int threads = 1;    // that Muon's matrices are divided among
 };
 
-struct NamedParameter {
-  std::string name;  // as in parameter_specs()
-  at::Tensor tensor;
-};
-
-// The nearest semi-orthogonal matrix to `matrix`, roughly: singular values end near 1.
-at::Tensor newton_schulz(const at::Tensor& matrix);
+// The nearest semi-orthogonal matrix to `matrix`, roughly: singular values end near 1. With `bf16`
+// the products are computed in bfloat16.
+at::Tensor newton_schulz(const at::Tensor& matrix, bool bf16);
 
 class Optimizer {
  public:
+  // Parameters that require no gradient are left as they are.
   Optimizer(const std::vector<NamedParameter>& parameters, const OptimizerOptions& options);
 
   // Applies the gradients with rates times `factor`.
@@ -38,7 +39,6 @@ class Optimizer {
 
   // Scales the gradients so that their joint norm is at most `limit`; returns the norm before.
   double clip_gradients(double limit);
-  void zero_gradients();
 
   // Visits every tensor of the state by name, for a checkpoint; `restore_steps` belongs to a load.
   void visit_state(const std::function<void(const std::string&, at::Tensor&)>& visit);
@@ -53,7 +53,8 @@ class Optimizer {
     at::Tensor first;   // momentum
     at::Tensor second;  // AdamW's squared gradients; undefined for Muon
   };
-  void muon_step(Slot& slot, double rate) const;
+  void muon_steps(double rate);
+  void muon_update(Slot& slot, int part, double rate) const;
   void adamw_step(Slot& slot, double rate) const;
 
   OptimizerOptions options_;

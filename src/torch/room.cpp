@@ -5,39 +5,18 @@
 #include <map>
 
 #include "bundle/config.h"
+#include "bundle/torchscript_weights.h"
 #include "medgen/error.h"
 #include "torch/archive.h"
 #include "torch/backends.h"
 #include "torch/gpt2_module.h"
+#include "torch/gradient_check.h"
 #include "torch/runtime.h"
 #include "torch/torch_room.h"
 #include "torch/trainer.h"
 
 namespace medgen {
 namespace {
-
-void require_device(const std::string& device) {
-  if (device == "cpu") return;
-  if (device != "cuda") {
-    throw Error(ErrorCode::kUsage, "device is '" + device + "'; it must be cpu or cuda");
-  }
-  if (!torch::cuda::is_available()) {
-    throw Error(ErrorCode::kUsage, "device cuda is not available: this libtorch (" TORCH_VERSION
-                                   ") was built without it, or there is no GPU. Use --device cpu.");
-  }
-}
-
-// A bundle's file must fit its config.json, parameter by parameter.
-void require_shapes(const torch::jit::Module& module, const ModelConfig& config) {
-  for (const ParameterSpec& spec : parameter_specs(config)) {
-    const at::Tensor tensor = find_parameter(module, spec.name);
-    if (tensor.sizes() != at::IntArrayRef(spec.shape)) {
-      throw Error(ErrorCode::kModel, "the parameter " + spec.name +
-                                         " of the model does not have the shape that its "
-                                         "config.json implies; they do not belong together");
-    }
-  }
-}
 
 class LibtorchRoom : public TorchRoom {
  public:
@@ -58,14 +37,10 @@ class LibtorchRoom : public TorchRoom {
 
   void export_model(const ModelConfig& config, StorageType storage, const TensorReader& reader,
                     const std::filesystem::path& model_pt) override {
-    const torch::NoGradGuard no_gradients;
-    const torch::jit::Module module = make_gpt2_module(config, storage);
-    for (const ParameterSpec& spec : parameter_specs(config)) {
-      std::vector<float> values = reader(spec.name, spec.shape);
-      find_parameter(module, spec.name)
-          .copy_(torch::from_blob(values.data(), spec.shape, torch::kFloat32));
-    }
-    save_module(module, model_pt);
+    // The parameters of a new module are memory that nothing has touched, so an archive of it costs none,
+    // whatever the model's size; then the values are written into it one tensor at a time.
+    save_module(make_gpt2_module(config, storage), model_pt);
+    fill_archive(model_pt, config, storage, reader);
   }
 
   Archive open_archive(const std::filesystem::path& model_pt) override {
@@ -88,6 +63,12 @@ class LibtorchRoom : public TorchRoom {
       return std::vector<float>(data, data + values.numel());
     };
     return archive;
+  }
+
+  LossAndGradients loss_and_gradients(const ModelConfig& config, const TensorReader& parameters,
+                                      const std::vector<std::vector<TokenId>>& windows,
+                                      const GradientOptions& options) override {
+    return medgen::loss_and_gradients(config, parameters, windows, options);
   }
 
   void train(const TrainOptions& options, TrainObserver& observer) override {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "bundle/config.h"
 #include "medgen/backend.h"
 #include "medgen/model_config.h"
+#include "medgen/tokenizer.h"
 
 namespace medgen {
 
@@ -29,6 +31,19 @@ using TensorReader = std::function<std::vector<float>(const std::string& name,
 
 struct TrainOptions;
 class TrainObserver;
+
+// How loss_and_gradients() computes.
+struct GradientOptions {
+  bool plain = false;  // by the bundle's TorchScript and libtorch's own derivatives
+  int threads = 1;
+  double dropout = 0;
+  bool bf16 = false;
+};
+
+struct LossAndGradients {
+  double loss = 0;                                      // mean NLL per token, nats
+  std::map<std::string, std::vector<float>> gradients;  // by parameter name
+};
 
 class TorchRoom {
  public:
@@ -54,6 +69,13 @@ class TorchRoom {
     std::function<std::vector<float>(const std::string& name)> read;
   };
   virtual Archive open_archive(const std::filesystem::path& model_pt) = 0;
+
+  // The loss of one batch and its gradients as a training step computes them. `windows` are of one
+  // length, at least 2. For checking derivatives; not fast.
+  virtual LossAndGradients loss_and_gradients(const ModelConfig& config,
+                                              const TensorReader& parameters,
+                                              const std::vector<std::vector<TokenId>>& windows,
+                                              const GradientOptions& options) = 0;
 
   // See torch/train_options.h.
   virtual void train(const TrainOptions& options, TrainObserver& observer) = 0;

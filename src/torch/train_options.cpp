@@ -43,20 +43,53 @@ void validate(const TrainOptions& options) {
           "it must be 0 or more");
   require(options.constant_fraction >= 0 && options.constant_fraction <= 1, "constant-fraction",
           options.constant_fraction, "it must lie in [0, 1]");
+  require(options.schedule == "constant-linear" || options.schedule == "cosine", "schedule",
+          options.schedule, "it must be constant-linear or cosine");
+  require(options.dropout >= 0 && options.dropout < 1, "dropout", options.dropout,
+          "it must lie in [0, 1)");
+  require(options.precision == "auto" || options.precision == "fp32" || options.precision == "bf16",
+          "precision", options.precision, "it must be auto, fp32 or bf16");
+  require(options.threads >= 0 && options.threads <= 1024, "threads", options.threads,
+          "it must lie in [0, 1024]");
+  require(options.window >= 0, "window", options.window, "it must be 0 or more");
+  require(options.early_stop_patience >= 0, "early-stop-patience", options.early_stop_patience,
+          "it must be 0 or more");
+  if (!options.anneal_data.empty() && options.schedule == "cosine") {
+    throw Error(ErrorCode::kUsage,
+                "--anneal-data is used while the rate falls, which under --schedule cosine is the "
+                "whole run; use --schedule constant-linear");
+  }
+  if (options.anneal_data.empty() && !options.anneal_weights.empty()) {
+    throw Error(ErrorCode::kUsage, "--anneal-weight needs --anneal-data");
+  }
+  if (!options.from.empty() && !options.config.empty()) {
+    throw Error(ErrorCode::kUsage,
+                "--from brings a configuration along, so --config cannot be given with it");
+  }
   require(std::isfinite(options.max_gradient_norm) && options.max_gradient_norm > 0,
           "max-gradient-norm", options.max_gradient_norm, "it must be above 0");
-  require(options.log_every_steps >= 1, "log-every", options.log_every_steps,
+  require(options.log_every_steps >= 1, "log-every-steps", options.log_every_steps,
           "it must be at least 1");
-  require(options.valid_every_steps >= 1, "valid-every", options.valid_every_steps,
+  require(options.valid_every_steps >= 1, "valid-every-steps", options.valid_every_steps,
           "it must be at least 1");
   require(options.valid_windows >= 1, "valid-windows", options.valid_windows,
           "it must be at least 1");
-  require(options.checkpoint_every_steps >= 1, "checkpoint-every", options.checkpoint_every_steps,
-          "it must be at least 1");
-  for (const SourceWeight& entry : options.weights) {
-    require(std::isfinite(entry.weight) && entry.weight >= 0 && entry.weight <= 1000,
-            ("weight of " + entry.name).c_str(), entry.weight, "it must lie in [0, 1000]");
+  require(options.checkpoint_every_steps >= 1, "checkpoint-every-steps",
+          options.checkpoint_every_steps, "it must be at least 1");
+  for (const auto* weights : {&options.weights, &options.anneal_weights}) {
+    for (const SourceWeight& entry : *weights) {
+      require(std::isfinite(entry.weight) && entry.weight >= 0 && entry.weight <= 1000,
+              ("weight of " + entry.name).c_str(), entry.weight, "it must lie in [0, 1000]");
+    }
   }
+}
+
+Schedule schedule_of(const TrainOptions& options, int window) {
+  return {.cosine = options.schedule == "cosine",
+          .tokens = static_cast<double>(options.tokens),
+          .warmup_tokens = options.warmup_tokens,
+          .constant_fraction = options.constant_fraction,
+          .tokens_per_step = static_cast<double>(options.batch_windows) * window};
 }
 
 }  // namespace medgen

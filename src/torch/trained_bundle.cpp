@@ -7,27 +7,45 @@
 namespace medgen {
 namespace {
 
-constexpr std::uint64_t kMaxCardBytes = std::uint64_t{1} << 20;
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kMaxTextBytes = std::uint64_t{1} << 20;
+
+std::string card(const TrainOptions& options, const TrainingData& data) {
+  if (!options.model_card.empty()) return read_file(options.model_card, kMaxTextBytes);
+  const std::string title = "# " + options.name;
+  if (!data.from) return title + "\n\nNo card was given when this was trained.\n";
+  return title + "\n\nTrained further from \"" + data.from->name() + "\" (model.pt " +
+         data.from->sha256() + "); no card was given then. The card of that model:\n\n" +
+         data.from->model_card();
+}
 
 }  // namespace
 
-void write_trained_bundle(const TrainOptions& options, const ModelConfig& config,
-                          const torch::jit::Module& module) {
+void write_trained_bundle(const TrainOptions& options, const TrainingData& data,
+                          const torch::jit::Module& module, const std::string& training_json) {
   const torch::NoGradGuard no_gradients;
   const bool half = options.storage == StorageType::kFloat16;
-  const torch::jit::Module stored = make_gpt2_module(config, options.storage);
-  for (const ParameterSpec& spec : parameter_specs(config)) {
-    find_parameter(stored, spec.name).copy_(find_parameter(module, spec.name));
-  }
+  const torch::jit::Module stored = make_gpt2_module(data.config, options.storage);
+  copy_parameters(module, data.config, stored);
   BundleWriter writer(options.output);
-  writer.add_config(config);
-  writer.add_tokenizer(options.tokenizer);
-  // A document begins after the end of another, and so does a prompt.
-  write_file(writer.staging() / "tokenizer_config.json", "{\n  \"add_bos_token\": true\n}\n");
-  writer.add_generation_config("");
-  writer.add_model_card(options.model_card.empty()
-                            ? "# " + options.name + "\n\nNo card was given when this was trained.\n"
-                            : read_file(options.model_card, kMaxCardBytes));
+  writer.add_config(data.config);
+  writer.add_tokenizer(data.tokenizer);
+  std::string generation;
+  fs::path templates = options.templates;
+  if (data.from) {
+    const fs::path& from = data.from->directory();
+    generation = read_file(from / "generation_config.json", kMaxTextBytes);
+    if (templates.empty() && fs::exists(from / "templates.json"))
+      templates = from / "templates.json";
+  } else {
+    // A document begins after the end of another, and so does a prompt.
+    write_file(writer.staging() / "tokenizer_config.json", "{\n  \"add_bos_token\": true\n}\n");
+  }
+  writer.add_generation_config(generation);
+  if (!templates.empty()) writer.add_templates(read_file(templates, kMaxTextBytes));
+  write_file(writer.staging() / "training.json", training_json);
+  writer.add_model_card(card(options, data));
   save_module(stored, writer.model_pt());
   writer.commit(options.name, half ? "fp16" : "fp32");
 }

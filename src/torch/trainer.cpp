@@ -1,7 +1,6 @@
 // Trains a GPT-2 from text.
 #include "torch/trainer.h"
 
-#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
 #include <chrono>
@@ -10,29 +9,18 @@
 #include "bundle/config.h"
 #include "corpus/token_stream.h"
 #include "medgen/error.h"
+#include "torch/archive.h"
 #include "torch/checkpoint.h"
 #include "torch/gpt2_module.h"
 #include "torch/optimizer.h"
 #include "torch/runtime.h"
+#include "torch/training_record.h"
+#include "torch/training_step.h"
 
 namespace medgen {
 namespace {
 
 constexpr double kLn2 = 0.69314718055994530942;
-
-ModelConfig model_config(const TrainOptions& options, const Tokenizer& tokenizer) {
-  ModelConfig config;
-  config.vocab_size = tokenizer.vocab_size();
-  config.n_positions = options.n_positions;
-  config.n_embd = options.n_embd;
-  config.n_layer = options.n_layer;
-  config.n_head = options.n_head;
-  config.n_inner = 4 * options.n_embd;
-  config.eos_token_id = tokenizer.eos_id();
-  config.bos_token_id = tokenizer.eos_id();  // a document begins after the end of another
-  validate(config);
-  return config;
-}
 
 // GPT-2's: normal with deviation 0.02, less for what is added to the residual stream; norms at
 // identity.
@@ -55,148 +43,218 @@ void initialise(const std::vector<NamedParameter>& parameters, int n_layer, std:
   }
 }
 
-std::vector<NamedParameter> named_parameters(const torch::jit::Module& module,
-                                             const ModelConfig& config) {
-  std::vector<NamedParameter> parameters;
-  for (const ParameterSpec& spec : parameter_specs(config)) {
-    parameters.push_back({spec.name, find_parameter(module, spec.name)});
-  }
-  return parameters;
-}
-
-std::vector<Document> read_all(const std::vector<std::filesystem::path>& files) {
-  std::vector<Document> documents;
-  for (const auto& file : files) {
-    read_documents(file, [&](Document&& document) { documents.push_back(std::move(document)); });
-  }
-  return documents;
-}
-
 at::Tensor to_tensor(const std::vector<TokenId>& ids, std::int64_t rows) {
   return torch::tensor(ids, torch::kInt64).view({rows, -1});
 }
 
+// The module that is trained, in float32 on its device, with its first parameters.
+torch::jit::Module first_module(const TrainOptions& options, const TrainingData& data) {
+  torch::jit::Module module = make_gpt2_module(data.config, StorageType::kFloat32);
+  if (data.from) {
+    copy_parameters(load_archive(data.from->model_pt()), data.config, module);
+  } else {
+    initialise(named_parameters(module, data.config), data.config.n_layer, options.seed);
+  }
+  module.to(at::Device(options.device));
+  return module;
+}
+
 class Trainer {
  public:
-  Trainer(const TrainOptions& options, TrainObserver& observer)
+  Trainer(const TrainOptions& options, TrainObserver& observer, int threads, bool bf16)
       : options_(options),
         observer_(observer),
-        tokenizer_(load_tokenizer(options.tokenizer)),
-        config_(model_config(options, *tokenizer_)),
-        module_(make_gpt2_module(config_, StorageType::kFloat32)),
-        parameters_(named_parameters(module_, config_)),
-        output_(find_parameter(module_, "transformer.wte.weight")),
-        stream_(
-            read_all(options.data), options.weights, *tokenizer_,
-            {.rows = options.batch_windows, .window = options.n_positions, .seed = options.seed}),
+        bf16_(bf16),
+        data_(open_training_data(options)),
+        schedule_(schedule_of(options, data_.window)),
+        module_(first_module(options, data_)),
+        parameters_(trainable(named_parameters(module_, data_.config), data_.config, options)),
+        step_(data_.config, parameters_, threads),
+        optimizer_(parameters_, {.muon = options.optimizer == "muon",
+                                 .learning_rate = options.learning_rate,
+                                 .muon_learning_rate = options.muon_learning_rate,
+                                 .weight_decay = options.weight_decay,
+                                 .bf16 = bf16,
+                                 .threads = threads}),
+        main_(data_.main.documents, stream_options()),
+        record_(options, data_,
+                {{"threads", threads},
+                 {"device", options.device},
+                 {"precision", bf16 ? "bf16" : "fp32"},
+                 {"libtorch", TORCH_VERSION}}),
         steps_((options.tokens + tokens_per_step() - 1) / tokens_per_step()) {
-    initialise(parameters_, config_.n_layer, options_.seed);
-    for (const NamedParameter& parameter : parameters_) parameter.tensor.set_requires_grad(true);
-    optimizer_ = std::make_unique<Optimizer>(
-        parameters_, OptimizerOptions{.muon = options_.optimizer == "muon",
-                                      .learning_rate = options_.learning_rate,
-                                      .muon_learning_rate = options_.muon_learning_rate,
-                                      .weight_decay = options_.weight_decay});
-    positions_ = torch::arange(config_.n_positions).unsqueeze(0);
-    if (!options_.valid.empty()) {
-      held_out_ = evaluation_windows(read_all({options_.valid}), *tokenizer_, config_.n_positions);
-    }
+    if (data_.anneal) anneal_.emplace(data_.anneal->documents, stream_options());
+    for (const auto& window : data_.held_out.windows) held_out_.push_back(to_tensor(window, 1));
   }
 
   void run() {
     WorkFolder folder(options_.work_dir);
     resume(folder);
-    const std::int64_t first = optimizer_->steps();
-    observer_.on_start(config_.parameter_count(), steps_, first);
+    folder.write_record(record_.text());
+    observer_.on_start(data_.config.parameter_count(), steps_, optimizer_.steps());
+    if (!train_steps(folder)) return;  // interrupted
+    finish(folder);
+  }
+
+ private:
+  static std::vector<NamedParameter> trainable(std::vector<NamedParameter> parameters,
+                                               const ModelConfig& config,
+                                               const TrainOptions& options) {
+    set_trainable(parameters, config, options.freeze);
+    return parameters;
+  }
+
+  TokenStreamOptions stream_options() const {
+    return {.rows = options_.batch_windows, .window = data_.window, .seed = options_.seed};
+  }
+
+  std::int64_t tokens_per_step() const {
+    return std::int64_t{options_.batch_windows} * data_.window;
+  }
+
+  // False if the observer asked to stop.
+  bool train_steps(WorkFolder& folder) {
     auto since = std::chrono::steady_clock::now();
     double loss_sum = 0;
     std::int64_t loss_steps = 0;
-    for (std::int64_t step = first; step < steps_; ++step) {
-      if (observer_.interrupted()) return save(folder);
-      loss_sum += train_step(step);
+    for (std::int64_t step = optimizer_.steps(); step < steps_ && !stopped_early();) {
+      if (observer_.interrupted()) {
+        save(folder);
+        return false;
+      }
+      loss_sum += train_step(step++);
       ++loss_steps;
-      const std::int64_t done = step + 1;
-      if (done % options_.log_every_steps == 0 || done == steps_) {
+      if (step % options_.log_every_steps == 0 || step == steps_) {
         const auto now = std::chrono::steady_clock::now();
-        report(folder, done, loss_sum / static_cast<double>(loss_steps), loss_steps,
+        report(folder, step, loss_sum / static_cast<double>(loss_steps), loss_steps,
                std::chrono::duration<double>(now - since).count());
         since = now;
         loss_sum = 0;
         loss_steps = 0;
       }
-      if (done % options_.checkpoint_every_steps == 0 || done == steps_) save(folder);
-      if (done % options_.valid_every_steps == 0 && done != steps_) validate_sample(folder, done);
+      if (step % options_.valid_every_steps == 0 && step != steps_) measure(folder, step);
+      if (step % options_.checkpoint_every_steps == 0 || step == steps_) save(folder);
     }
-    if (held_out_.tokens > 0) publish(folder, evaluate(steps_, 1, true));
-    write_trained_bundle(options_, config_, module_);
-  }
-
- private:
-  std::int64_t tokens_per_step() const {
-    return std::int64_t{options_.batch_windows} * options_.n_positions;
-  }
-
-  at::Tensor hidden_states(const at::Tensor& input) {
-    const at::Tensor positions =
-        positions_.narrow(1, 0, input.size(1)).expand({input.size(0), input.size(1)});
-    return module_.get_method("hidden")({input, positions, c10::IValue()}).toTensor();
+    return true;
   }
 
   double train_step(std::int64_t step) {
-    const at::Tensor batch = to_tensor(stream_.next_batch(), options_.batch_windows);
-    const std::int64_t parts = options_.batch_windows / options_.micro_batch_windows;
-    double loss = 0;
-    for (const at::Tensor& part : batch.chunk(parts, 0)) {
-      const at::Tensor input = part.narrow(1, 0, config_.n_positions).contiguous();
-      const at::Tensor targets = part.narrow(1, 1, config_.n_positions).reshape(-1);
-      const at::Tensor hidden = hidden_states(input);
-      at::Tensor gradient;
-      loss += output_loss(hidden, output_, targets, 1.0 / static_cast<double>(parts), &gradient);
-      hidden.backward(gradient);
-    }
-    loss /= static_cast<double>(parts);
-    if (!std::isfinite(loss)) {
-      throw Error(ErrorCode::kRuntime,
-                  "the loss is not a number at step " + std::to_string(step + 1) +
-                      "; the last good checkpoint is in " + options_.work_dir.string() +
-                      ". Lower --learning-rate or --muon-learning-rate and start again from it.");
-    }
-    optimizer_->clip_gradients(options_.max_gradient_norm);
-    optimizer_->step(rate_factor(options_, step));
-    optimizer_->zero_gradients();
+    const bool anneal = anneal_ && schedule_.falls_at(step);
+    const std::vector<TokenId> ids = (anneal ? *anneal_ : main_).next_batch();
+    // Device generators (dropout on a GPU) depend on the step alone, so that a resumed run agrees.
+    if (options_.dropout > 0) torch::manual_seed(options_.seed + static_cast<std::uint64_t>(step));
+    StepOptions step_options;
+    step_options.chunk_windows = options_.micro_batch_windows;
+    step_options.forward = {.dropout = options_.dropout,
+                            .key = (options_.seed << 32U) ^ static_cast<std::uint64_t>(step),
+                            .bf16 = bf16_};
+    const double loss = step_.gradients(to_tensor(ids, options_.batch_windows), step_options);
+    gradient_norm_ = optimizer_.clip_gradients(options_.max_gradient_norm);
+    if (!std::isfinite(loss) || !std::isfinite(gradient_norm_)) diverged(step + 1);
+    optimizer_.step(schedule_.factor(step));
     return loss;
   }
 
+  [[noreturn]] void diverged(std::int64_t step) const {
+    const std::filesystem::path file = options_.work_dir / WorkFolder::kCheckpoint;
+    throw Error(ErrorCode::kRuntime,
+                "the loss is not a number at step " + std::to_string(step) + "; " +
+                    (saved_step_ > 0 ? "the last good checkpoint, of step " +
+                                           std::to_string(saved_step_) + ", is " + file.string() +
+                                           ". A lower --learning-rate or --muon-learning-rate "
+                                           "needs a --work-dir of its own."
+                                     : "there is no checkpoint yet. Lower --learning-rate or "
+                                       "--muon-learning-rate."));
+  }
+
   // The held-out text, or every `stride`-th window of it.
-  ValidationResult evaluate(std::int64_t step, std::size_t stride, bool whole) {
-    const torch::NoGradGuard no_grad;
-    double nll = 0;
+  ValidationResult evaluate(std::int64_t step, std::size_t stride) const {
+    std::vector<at::Tensor> windows;
     std::int64_t tokens = 0;
-    for (std::size_t i = 0; i < held_out_.windows.size(); i += stride) {
-      const at::Tensor window = to_tensor(held_out_.windows[i], 1);
-      const std::int64_t length = window.size(1) - 1;
-      const at::Tensor hidden = hidden_states(window.narrow(1, 0, length));
-      const at::Tensor targets = window.narrow(1, 1, length).reshape(-1);
-      nll += output_loss(hidden, output_, targets, 1, nullptr) * static_cast<double>(length);
-      tokens += length;
+    for (std::size_t i = 0; i < held_out_.size(); i += stride) {
+      windows.push_back(held_out_[i]);
+      tokens += held_out_[i].size(1) - 1;
     }
-    const double loss = nll / static_cast<double>(tokens);
+    const double loss = step_.nll(windows, bf16_) / static_cast<double>(tokens);
     const double tokens_per_byte =
-        static_cast<double>(held_out_.tokens) / static_cast<double>(held_out_.bytes);
-    return {
-        .step = step, .loss = loss, .bits_per_byte = loss / kLn2 * tokens_per_byte, .whole = whole};
+        static_cast<double>(data_.held_out.tokens) / static_cast<double>(data_.held_out.bytes);
+    return {.step = step,
+            .loss = loss,
+            .bits_per_byte = loss / kLn2 * tokens_per_byte,
+            .whole = stride == 1};
   }
 
-  void validate_sample(WorkFolder& folder, std::int64_t step) {
-    if (held_out_.tokens == 0) return;
-    const auto windows = static_cast<std::int64_t>(held_out_.windows.size());
+  void measure(WorkFolder& folder, std::int64_t step) {
+    if (held_out_.empty()) return;
+    const auto windows = static_cast<std::int64_t>(held_out_.size());
     const std::int64_t stride = std::max<std::int64_t>(1, windows / options_.valid_windows);
-    publish(folder, evaluate(step, static_cast<std::size_t>(stride), stride == 1));
-  }
-
-  void publish(WorkFolder& folder, const ValidationResult& result) {
+    const ValidationResult result = evaluate(step, static_cast<std::size_t>(stride));
     folder.log(result);
     observer_.on_validation(result);
+    if (options_.early_stop_patience == 0) return;
+    if (best_step_ == 0 || result.loss < best_loss_) {
+      best_step_ = step;
+      best_loss_ = result.loss;
+      measures_since_best_ = 0;
+      Checkpoint best;
+      best.step = step;
+      for (const NamedParameter& parameter : parameters_) {
+        best.tensors.insert_or_assign(parameter.name, parameter.tensor.detach().to(at::kCPU));
+      }
+      folder.save(best, WorkFolder::kBest);
+    } else {
+      ++measures_since_best_;
+    }
+  }
+
+  bool stopped_early() const {
+    return options_.early_stop_patience > 0 && measures_since_best_ >= options_.early_stop_patience;
+  }
+
+  void finish(WorkFolder& folder) {
+    const std::int64_t step = optimizer_.steps();
+    if (stopped_early()) {
+      save(folder);
+      observer_.on_note("stopped after step " + std::to_string(step) + ": " +
+                        std::to_string(measures_since_best_) +
+                        " measurements without a better held-out loss than that of step " +
+                        std::to_string(best_step_));
+    } else if (options_.early_stop_patience > 0) {
+      measure(folder, step);
+    }
+    std::int64_t used = step;
+    if (options_.early_stop_patience > 0 && best_step_ != step) {
+      used = best_step_;
+      restore_best(folder);
+      observer_.on_note("the model is that of step " + std::to_string(best_step_) +
+                        ", whose held-out loss was the best");
+    }
+    nlohmann::ordered_json result = {
+        {"steps", step}, {"tokens", step * tokens_per_step()}, {"model_of_step", used}};
+    if (!held_out_.empty()) {
+      const ValidationResult whole = evaluate(used, 1);
+      folder.log(whole);
+      observer_.on_validation(whole);
+      result["held_out_loss"] = whole.loss;
+      result["held_out_bits_per_byte"] = whole.bits_per_byte;
+    }
+    record_.set_result(std::move(result));
+    folder.write_record(record_.text());
+    folder.draw();
+    write_trained_bundle(options_, data_, module_, record_.text());
+  }
+
+  void restore_best(const WorkFolder& folder) {
+    const torch::NoGradGuard no_grad;
+    const auto best = folder.load(WorkFolder::kBest);
+    if (!best || best->step != best_step_) {
+      throw Error(ErrorCode::kRuntime, (options_.work_dir / WorkFolder::kBest).string() +
+                                           " is not that of step " + std::to_string(best_step_) +
+                                           "; it was removed or changed");
+    }
+    for (NamedParameter& parameter : parameters_) {
+      parameter.tensor.copy_(best->tensor(parameter.name, parameter.tensor.sizes()));
+    }
   }
 
   void report(WorkFolder& folder, std::int64_t done, double loss, std::int64_t steps,
@@ -205,105 +263,101 @@ class Trainer {
     progress.step = done;
     progress.steps = steps_;
     progress.loss = loss;
-    progress.learning_rate_factor = rate_factor(options_, done - 1);
+    progress.learning_rate_factor = schedule_.factor(done - 1);
+    progress.gradient_norm = gradient_norm_;
     progress.tokens_per_second = static_cast<double>(steps * tokens_per_step()) / seconds;
     progress.seconds_left =
         static_cast<double>(steps_ - done) * seconds / static_cast<double>(steps);
-    progress.epochs = stream_.epochs_begun();
+    progress.anneal = anneal_ && schedule_.falls_at(done - 1);
+    progress.epochs = (progress.anneal ? *anneal_ : main_).epochs_begun();
     folder.log(progress);
     observer_.on_progress(progress);
   }
 
   void resume(WorkFolder& folder) {
-    auto checkpoint = folder.load();
+    auto checkpoint = folder.load(WorkFolder::kCheckpoint);
     if (!checkpoint) return;
+    const std::int64_t step = checkpoint->step;
+    const std::vector<std::string> notes = record_.go_on(checkpoint->record, step);
     visit_tensors([&](const std::string& name, at::Tensor& tensor) {
       const torch::NoGradGuard no_grad;
       tensor.copy_(checkpoint->tensor(name, tensor.sizes()));
     });
-    optimizer_->restore_steps(checkpoint->step);
-    stream_.restore(std::move(checkpoint->position));
+    optimizer_.restore_steps(step);
+    if (!record_.main_data_changed()) main_.restore(std::move(checkpoint->position));
+    if (anneal_ && checkpoint->anneal && !record_.anneal_data_changed()) {
+      anneal_->restore(std::move(*checkpoint->anneal));
+    }
+    best_loss_ = checkpoint->best_loss;
+    best_step_ = checkpoint->best_step;
+    measures_since_best_ = checkpoint->measures_since_best;
+    saved_step_ = step;
+    folder.forget_metrics_after(step);
+    for (const std::string& note : notes) {
+      folder.log_change(step, note);
+      observer_.on_note(note);
+    }
   }
 
   void save(WorkFolder& folder) {
+    for (const NamedParameter& parameter : parameters_) {  // never over a good checkpoint
+      if (!std::isfinite(parameter.tensor.detach().norm().item<double>())) {
+        diverged(optimizer_.steps());
+      }
+    }
     Checkpoint checkpoint;
-    checkpoint.step = optimizer_->steps();
-    checkpoint.position = stream_.position();
+    checkpoint.step = optimizer_.steps();
+    checkpoint.position = main_.position();
+    if (anneal_) checkpoint.anneal = anneal_->position();
+    checkpoint.record = record_.text();
+    checkpoint.best_loss = best_loss_;
+    checkpoint.best_step = best_step_;
+    checkpoint.measures_since_best = measures_since_best_;
     visit_tensors([&](const std::string& name, at::Tensor& tensor) {
-      checkpoint.tensors.insert_or_assign(name, tensor.detach());
+      checkpoint.tensors.insert_or_assign(name, tensor.detach().to(at::kCPU));
     });
-    observer_.on_checkpoint(checkpoint.step, folder.save(checkpoint));
+    const std::filesystem::path file = folder.save(checkpoint, WorkFolder::kCheckpoint);
+    saved_step_ = checkpoint.step;
+    folder.draw();
+    observer_.on_checkpoint(checkpoint.step, file);
   }
 
   void visit_tensors(const std::function<void(const std::string&, at::Tensor&)>& visit) {
     for (NamedParameter& parameter : parameters_)
       visit("parameter." + parameter.name, parameter.tensor);
-    optimizer_->visit_state(visit);
+    optimizer_.visit_state(visit);
   }
 
   const TrainOptions& options_;
   TrainObserver& observer_;
-  std::unique_ptr<Tokenizer> tokenizer_;
-  ModelConfig config_;
+  bool bf16_;
+  TrainingData data_;
+  Schedule schedule_;
   torch::jit::Module module_;
   std::vector<NamedParameter> parameters_;
-  at::Tensor output_;
-  TokenStream stream_;
+  TrainingStep step_;
+  Optimizer optimizer_;
+  TokenStream main_;
+  std::optional<TokenStream> anneal_;
+  TrainingRecord record_;
   std::int64_t steps_;
-  std::unique_ptr<Optimizer> optimizer_;
-  at::Tensor positions_;
-  EvaluationText held_out_;
+  std::vector<at::Tensor> held_out_;
+  double gradient_norm_ = 0;
+  std::int64_t saved_step_ = 0;  // of the checkpoint on disk; 0: there is none
+  double best_loss_ = 0;
+  std::int64_t best_step_ = 0;
+  std::int64_t measures_since_best_ = 0;
 };
 
 }  // namespace
 
-double rate_factor(const TrainOptions& options, std::int64_t step) {
-  const double per_step = static_cast<double>(options.batch_windows) * options.n_positions;
-  const double at = (static_cast<double>(step) + 0.5) * per_step;
-  const auto total = static_cast<double>(options.tokens);
-  const double fall_begins = std::max(options.constant_fraction * total, options.warmup_tokens);
-  const double rise = std::min(1.0, at / std::max(options.warmup_tokens, per_step));
-  const double fall = std::min(1.0, (total - at) / std::max(total - fall_begins, per_step));
-  return std::max(0.0, std::min(rise, fall));
-}
-
-double output_loss(const at::Tensor& hidden, const at::Tensor& output, const at::Tensor& targets,
-                   double scale, at::Tensor* hidden_gradient) {
-  const torch::NoGradGuard no_grad;
-  constexpr std::int64_t kBlock = 512;
-  const std::int64_t rows = hidden.size(0);
-  const at::Tensor weight = output.detach();
-  if (hidden_gradient != nullptr) {
-    *hidden_gradient = at::empty_like(hidden, at::MemoryFormat::Contiguous);
-    if (!output.grad().defined()) output.mutable_grad() = at::zeros_like(weight);
-  }
-  double nll = 0;
-  for (std::int64_t begin = 0; begin < rows; begin += kBlock) {
-    const std::int64_t count = std::min(kBlock, rows - begin);
-    const at::Tensor block = hidden.detach().narrow(0, begin, count);
-    const at::Tensor picked = targets.narrow(0, begin, count).unsqueeze(1);
-    at::Tensor scores = block.mm(weight.t());
-    const at::Tensor log_sum = scores.logsumexp(1, /*keepdim=*/true);
-    nll += (log_sum - scores.gather(1, picked)).sum().item<double>();
-    if (hidden_gradient == nullptr) continue;
-    at::Tensor gradient = scores.sub_(log_sum).exp_();  // softmax
-    gradient.scatter_add_(1, picked, at::full({count, 1}, -1.0F));
-    gradient.mul_(scale / static_cast<double>(rows));
-    hidden_gradient->narrow(0, begin, count).copy_(gradient.mm(weight));
-    output.mutable_grad().addmm_(gradient.t(), block);
-  }
-  return nll / static_cast<double>(rows);
-}
-
 void train(const TrainOptions& options, TrainObserver& observer) {
   validate(options);
-  std::error_code ignored;
-  if (std::filesystem::exists(options.output, ignored)) {  // better now than after hours
-    throw Error(ErrorCode::kUsage, "the output folder " + options.output.string() +
-                                       " exists; remove it or name another --output");
-  }
-  prepare_runtime(options.threads);
-  Trainer(options, observer).run();
+  static_cast<void>(BundleWriter(options.output));  // refuses now rather than after hours
+  const bool bf16 = resolve_bf16(options);
+  int threads = prepare_training_runtime(options.threads);
+  if (options.device != "cpu") threads = 1;
+  Trainer(options, observer, threads, bf16).run();
 }
 
 }  // namespace medgen

@@ -1,10 +1,13 @@
-// Trains a GPT-2 from text. The model is the same TorchScript module that a bundle carries.
+// Trains a GPT-2 from text. The parameters are those of the TorchScript module that a bundle
+// carries.
 #pragma once
 
 #include <torch/script.h>
 
 #include "medgen/model_config.h"
 #include "torch/train_options.h"
+#include "torch/training_data.h"
+#include "torch/training_model.h"
 
 namespace medgen {
 
@@ -12,20 +15,22 @@ namespace medgen {
 // there is one. At the end the bundle is written to `output`. Throws Error.
 void train(const TrainOptions& options, TrainObserver& observer);
 
-// The rate as a part of its maximum at a step (0-based): warm-up, constant, linear to zero.
-double rate_factor(const TrainOptions& options, std::int64_t step);
+// The module's parameters in parameter_specs()'s order.
+std::vector<NamedParameter> named_parameters(const torch::jit::Module& module,
+                                             const ModelConfig& config);
 
-// Mean NLL per token of `targets` given `hidden`'s rows through the output embedding, and its
-// gradients. Works through the rows in blocks, so the logits of a batch never exist at once.
-//   hidden [rows, n_embd], output [vocab, n_embd], targets [rows]; `scale` multiplies the
-//   gradients.
-// With `hidden_gradient` null no gradients are computed. Gradients of `output` are added to its
-// grad.
-double output_loss(const at::Tensor& hidden, const at::Tensor& output, const at::Tensor& targets,
-                   double scale, at::Tensor* hidden_gradient);
+// Sets requires_grad of each parameter: false for what `freeze` names ("embeddings", "3", "0-3").
+// Throws Error(kUsage).
+void set_trainable(const std::vector<NamedParameter>& parameters, const ModelConfig& config,
+                   const std::vector<std::string>& freeze);
 
-// Writes `output`: the trained module, its configuration, the tokenizer's files and the card.
-void write_trained_bundle(const TrainOptions& options, const ModelConfig& config,
-                          const torch::jit::Module& module);
+// Whether products are computed in bfloat16: "auto" resolved. Throws Error(kUsage) for a device
+// that is not there.
+bool resolve_bf16(const TrainOptions& options);
+
+// Writes `output`: the trained module, its configuration, the tokenizer's files, the card, the
+// record, and what else the bundle it was made from has.
+void write_trained_bundle(const TrainOptions& options, const TrainingData& data,
+                          const torch::jit::Module& module, const std::string& training_json);
 
 }  // namespace medgen

@@ -13,6 +13,8 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <fstream>
+#include <iterator>
 
 extern char** environ;
 
@@ -159,6 +161,11 @@ void Process::signal(int number) { ::kill(pid_, number); }
 void Process::close_output() {
   ::close(out_);
   out_ = -1;
+}
+
+std::string Process::maps() const {
+  std::ifstream file("/proc/" + std::to_string(pid_) + "/maps");
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 RunResult Process::wait() {

@@ -39,6 +39,7 @@ class Process {
   void type(const std::string& keys);            // on its terminal
   void signal(int number);
   void close_output();  // the reader goes away
+  std::string maps() const;  // what it has mapped, as /proc tells; "" when it has ended
   RunResult wait();     // at most 120 s, then it is killed
 
  private:

@@ -1,85 +1,15 @@
-// Training through the torch room: it learns, it goes on where it stopped, and its product runs.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
+// Training through the torch room: it learns, and its product runs.
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
-#include "base/files.h"
 #include "corpus/token_stream.h"
-#include "medgen/bundle.h"
-#include "medgen/error.h"
-#include "temporary_folder.h"
-#include "torch/train_options.h"
-#include "wiring/torch_module.h"
+#include "parity/train_support.h"
 
 namespace medgen {
 namespace {
 
 using ::testing::HasSubstr;
-
-// A page of text whose every line can be told from its beginning.
-std::string page() {
-  std::string text;
-  for (int i = 0; i < 12; ++i) {
-    const std::string letter(1, static_cast<char>('a' + i));
-    text += "{\"text\": \"" + letter + " fever and a cough for " + letter + letter +
-            " days, then rest and " + letter + " glass of water helped.\"}\n";
-  }
-  return text;
-}
-
-class Recorder : public TrainObserver {
- public:
-  void on_start(std::int64_t, std::int64_t, std::int64_t first) override { first_step = first; }
-  void on_progress(const TrainProgress& progress) override {
-    losses.push_back(progress.loss);
-    last_step = progress.step;
-  }
-  void on_validation(const ValidationResult& result) override { validation = result; }
-  void on_checkpoint(std::int64_t, const std::filesystem::path&) override {}
-  bool interrupted() override { return stop_after >= 0 && last_step >= stop_after; }
-
-  std::int64_t stop_after = -1;
-  std::int64_t first_step = -1;
-  std::int64_t last_step = 0;
-  std::vector<double> losses;
-  ValidationResult validation;
-};
-
-class TrainTest : public ::testing::Test {
- protected:
-  TrainTest() {
-    // The fixture's tokenizer: bytes and a few merges.
-    options_.tokenizer = std::filesystem::path(MEDGEN_FIXTURES) / "checkpoints" / "tokenizer";
-    options_.data = {folder_.write("page.jsonl", page())};
-    options_.valid = options_.data.front();
-    options_.work_dir = folder_ / "work";
-    options_.output = folder_ / "out";
-    options_.storage = StorageType::kFloat32;
-    options_.n_layer = 2;
-    options_.n_head = 2;
-    options_.n_embd = 32;
-    options_.n_positions = 32;
-    options_.batch_windows = 8;
-    options_.micro_batch_windows = 8;
-    options_.warmup_tokens = 2000;
-    options_.threads = 1;
-    options_.log_every_steps = 1;
-    set_steps(30);
-  }
-
-  void set_steps(std::int64_t steps) { options_.tokens = steps * 8 * 32; }
-
-  Recorder run() {
-    Recorder recorder;
-    torch_room().train(options_, recorder);
-    return recorder;
-  }
-
-  TemporaryFolder folder_;
-  TrainOptions options_;
-};
 
 TEST_F(TrainTest, LearnsAPageByHeartWithEitherOptimizer) {
   set_steps(400);
@@ -88,45 +18,138 @@ TEST_F(TrainTest, LearnsAPageByHeartWithEitherOptimizer) {
   EXPECT_LT(muon.losses.back(), 0.15);
   options_.optimizer = "adamw";
   options_.learning_rate = 0.01;
-  options_.work_dir = folder_ / "work2";
-  options_.output = folder_ / "out2";
+  start_anew("adamw");
   const Recorder adamw = run();
   EXPECT_LT(adamw.losses.back(), 0.3);
 }
 
-TEST_F(TrainTest, ResumedEqualsUninterrupted) {
-  const Recorder whole = run();
-  options_.work_dir = folder_ / "stopped";
-  options_.output = folder_ / "out2";
-  Recorder first;
-  first.stop_after = 11;
-  torch_room().train(options_, first);
-  EXPECT_EQ(first.last_step, 11);
-  EXPECT_FALSE(std::filesystem::exists(options_.output));
-  const Recorder second = run();
-  EXPECT_EQ(second.first_step, 11);
-  std::vector<double> joined = first.losses;
-  joined.insert(joined.end(), second.losses.begin(), second.losses.end());
-  EXPECT_EQ(joined, whole.losses);
-  EXPECT_EQ(Bundle::open(options_.output).sha256(), Bundle::open(folder_ / "out").sha256());
+// Companion: it is learning that brings the loss down.
+TEST_F(TrainTest, LearnsNothingAtAVanishingRate) {
+  options_.learning_rate = 1e-12;
+  options_.muon_learning_rate = 1e-12;
+  EXPECT_GT(run().losses.back(), 5.0);
 }
 
 TEST_F(TrainTest, SeedsMatter) {
   const Recorder one = run();
   options_.seed = 2;
-  options_.work_dir = folder_ / "work2";
-  options_.output = folder_ / "out2";
+  start_anew("second");
   EXPECT_NE(run().losses, one.losses);
 }
 
-TEST_F(TrainTest, MicroBatchesOnlyRound) {
+TEST_F(TrainTest, MicroBatchesAndThreadsOnlyRound) {
+  options_.dropout = 0.1;  // whose mask must not depend on them either
   const Recorder one = run();
+  const auto expect_close = [&](const char* name) {
+    start_anew(name);
+    const Recorder other = run();
+    EXPECT_NEAR(other.losses[0], one.losses[0], 1e-5) << name;
+    EXPECT_NEAR(other.losses[1], one.losses[1], 1e-3) << name;
+  };
   options_.micro_batch_windows = 2;
-  options_.work_dir = folder_ / "work2";
-  options_.output = folder_ / "out2";
-  const Recorder parts = run();
-  EXPECT_NEAR(parts.losses[0], one.losses[0], 1e-5);
-  EXPECT_NEAR(parts.losses[1], one.losses[1], 1e-3);
+  expect_close("parts");
+  options_.threads = 3;
+  expect_close("threads");
+}
+
+TEST_F(TrainTest, DropoutIsUsedInTrainingAndNotInMeasuring) {
+  options_.learning_rate = 1e-12;
+  options_.muon_learning_rate = 1e-12;
+  set_steps(2);
+  const Recorder without = run();
+  options_.dropout = 0.5;
+  start_anew("dropout");
+  const Recorder with = run();
+  EXPECT_GT(std::fabs(with.losses[0] - without.losses[0]), 1e-4);
+  EXPECT_NEAR(with.validation.loss, without.validation.loss, 1e-6);
+}
+
+TEST_F(TrainTest, LearnsInBfloat16Too) {
+  set_steps(60);
+  options_.learning_rate = 0.005;
+  const Recorder single = run();
+  options_.precision = "bf16";
+  start_anew("bf16");
+  const Recorder half = run();
+  EXPECT_NE(half.losses, single.losses);
+  EXPECT_NEAR(half.losses.front(), single.losses.front(), 0.01);
+  EXPECT_NEAR(half.losses.back(), single.losses.back(), 0.15);
+  const auto record = nlohmann::json::parse(read_file(options_.output / "training.json", 1 << 20));
+  EXPECT_EQ(record.at("machine").at("precision"), "bf16");
+}
+
+TEST_F(TrainTest, FollowsTheCosine) {
+  options_.schedule = "cosine";
+  run();
+  const std::string metrics = read_file(options_.work_dir / "metrics.jsonl", 1 << 20);
+  std::istringstream lines(metrics);
+  std::string line;
+  for (int step = 1; step <= 20; ++step) std::getline(lines, line);
+  const double at = 19.5 * 8 * 32;
+  const double expected = 0.5 * (1 + std::cos(M_PI * (at - 2000) / (30 * 8 * 32 - 2000)));
+  EXPECT_NEAR(nlohmann::json::parse(line).at("rate_factor").get<double>(), expected, 1e-12);
+}
+
+TEST_F(TrainTest, TakesTheShapeOfAConfigFile) {
+  options_.config = folder_.write("config.json", R"({"vocab_size": 320, "n_positions": 16,
+      "n_embd": 24, "n_layer": 1, "n_head": 3, "n_inner": 40, "activation_function": "relu"})");
+  run();
+  const ModelConfig config = Bundle::open(options_.output).config();
+  EXPECT_EQ(config.vocab_size, 320);
+  EXPECT_EQ(config.n_inner, 40);
+  EXPECT_EQ(config.activation_function, "relu");
+}
+
+TEST_F(TrainTest, RecordsEverySettingInWorkFolderAndBundle) {
+  options_.dropout = 0.25;
+  run();
+  const std::string text = read_file(options_.output / "training.json", 1 << 20);
+  EXPECT_EQ(text, read_file(options_.work_dir / "training.json", 1 << 20));
+  const auto record = nlohmann::json::parse(text);
+  EXPECT_EQ(record.at("settings").at("dropout"), 0.25);
+  EXPECT_EQ(record.at("settings").at("seed"), 1);
+  EXPECT_EQ(record.at("data").at("documents"), 12);
+  EXPECT_EQ(record.at("result").at("steps"), 30);
+  EXPECT_EQ(text.find(folder_.path().string()), std::string::npos) << "names no folder";
+  const std::vector<BundleFile> files = Bundle::open(options_.output).manifest().files;
+  EXPECT_TRUE(std::any_of(files.begin(), files.end(),
+                          [](const BundleFile& file) { return file.name == "training.json"; }));
+}
+
+TEST_F(TrainTest, UsesTheAnnealDataWhileTheRateFalls) {
+  options_.constant_fraction = 0.5;
+  const Recorder plain = run();
+  EXPECT_EQ(plain.anneal_reports, 0);
+  options_.anneal_data = {
+      folder_.write("other.jsonl", "{\"text\": \"zzzz qqqq xxxx vvvv jjjj kkkk wwww yyyy\"}\n")};
+  start_anew("anneal");
+  const Recorder anneal = run();
+  EXPECT_EQ(anneal.anneal_reports, 15);
+  for (std::size_t step = 0; step < 15; ++step) {
+    EXPECT_EQ(anneal.losses[step], plain.losses[step]) << step;
+  }
+  EXPECT_GT(anneal.losses[15], plain.losses[15] + 0.5);  // text that was never seen
+}
+
+TEST_F(TrainTest, StopsEarlyAndKeepsTheBestModel) {
+  options_.valid = folder_.write("valid.jsonl", "{\"text\": \"Zwei Tage Ruhe, quickly!\"}\n");
+  options_.early_stop_patience = 3;
+  options_.valid_every_steps = 5;
+  set_steps(400);
+  const Recorder recorder = run();
+  EXPECT_LT(recorder.last_step, 300);
+  EXPECT_THAT(recorder.notes, HasSubstr("without a better held-out loss"));
+  double best = 1e9;
+  std::istringstream metrics(read_file(options_.work_dir / "metrics.jsonl", 1 << 20));
+  for (std::string line; std::getline(metrics, line);) {
+    best = std::min(best, nlohmann::json::parse(line).value("valid_loss", 1e9));
+  }
+  EXPECT_NEAR(recorder.validation.loss, best, 1e-6);  // the last measure is of the bundle's model
+  options_.early_stop_patience = 0;
+  start_anew("to-the-end");
+  const Recorder whole = run();
+  EXPECT_EQ(whole.last_step, 400);
+  EXPECT_GT(whole.validation.loss, best + 0.01);
 }
 
 // The held-out loss that training reports, computed again from the bundle through Backend.
@@ -188,42 +211,48 @@ TEST_F(TrainTest, RefusesWhatCannotWork) {
   refused("no training text", [&] { options_.data.clear(); });
   refused("learning-rate", [&] { options_.learning_rate = std::nan(""); });
   refused("micro-batch-windows", [&] { options_.micro_batch_windows = 3; });
+  refused("window is 64", [&] { options_.window = 64; });
+  refused("names no source", [&] { options_.weights = {{"nowhere", 2}}; });
+  refused("dropout", [&] { options_.dropout = 1; });
+  refused("precision", [&] { options_.precision = "fp8"; });
+  refused("cuda", [&] { options_.device = "cuda"; });
+  refused("schedule", [&] { options_.schedule = "linear"; });
+  refused("freeze", [&] { options_.freeze = {"0-2"}; });
+  refused("freeze", [&] { options_.freeze = {"everything"}; });
+  refused("no tokenizer", [&] { options_.tokenizer.clear(); });
+  refused("needs --anneal-data", [&] { options_.anneal_weights = {{"page", 2}}; });
+  refused("--early-stop-patience needs held-out text", [&] {
+    options_.early_stop_patience = 2;
+    options_.valid.clear();
+  });
   refused("optimizer", [&] { options_.optimizer = "sgd"; });
   refused("no text to train on", [&] { options_.data = {folder_.write("empty.jsonl", "")}; });
-  refused("the loss is not a number", [&] {
-    options_.learning_rate = 10;
-    options_.muon_learning_rate = 10;
-    options_.warmup_tokens = 0;
-    options_.weight_decay = 10;
-    options_.work_dir = folder_ / "diverges";
-    set_steps(300);
-  });
 }
 
-TEST_F(TrainTest, RefusesACheckpointOfOtherSettings) {
-  Recorder first;
-  first.stop_after = 3;
-  torch_room().train(options_, first);
-  options_.n_embd = 16;
-  try {
-    run();
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("other settings"));
-  }
+TEST_F(TrainTest, ALossThatIsNoNumberStopsAndLeavesTheLastGoodCheckpoint) {
+  options_.learning_rate = 10;
+  options_.muon_learning_rate = 10;
+  options_.warmup_tokens = 0;
+  options_.weight_decay = 10;  // each step makes the parameters a hundred times larger
+  options_.checkpoint_every_steps = 1;
+  set_steps(300);
+  const std::string error = refusal();
+  EXPECT_THAT(error, HasSubstr("the loss is not a number at step "));
+  EXPECT_THAT(error, HasSubstr("the last good checkpoint, of step "));
+  EXPECT_FALSE(std::filesystem::exists(options_.output));
+  // The checkpoint holds numbers: the run goes on from it, and comes to the same end.
+  Recorder again;
+  EXPECT_THROW(torch_room().train(options_, again), Error);
+  EXPECT_GT(again.first_step, 0);
+  EXPECT_THAT(error, HasSubstr("of step " + std::to_string(again.first_step) + ","));
 }
 
-TEST_F(TrainTest, ADamagedCheckpointIsSaidToBe) {
-  Recorder first;
-  first.stop_after = 3;
-  torch_room().train(options_, first);
-  std::filesystem::resize_file(options_.work_dir / "checkpoint.pt", 1000);
-  try {
-    run();
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("damaged"));
-  }
+TEST_F(TrainTest, RemovesWhatAKilledRunLeftHalfWritten) {
+  std::filesystem::create_directories(options_.work_dir);
+  const std::filesystem::path half = options_.work_dir / ".checkpoint.pt.new-123";
+  write_file(half, "half a checkpoint");
+  run();
+  EXPECT_FALSE(std::filesystem::exists(half));
 }
 
 }  // namespace

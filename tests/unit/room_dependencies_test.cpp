@@ -28,13 +28,17 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
     {"text", {"base"}},
     {"bundle", {"base", "text", "torch/torch_room.h"}},
     {"engine", {"base", "text"}},
-    {"torch", {"base", "text", "bundle", "corpus"}},
+    {"torch", {"base", "text", "bundle", "corpus", "research/line_chart.h"}},
     {"corpus", {"base", "text"}},
+    {"kernels", {}},
+    {"native", {"base", "kernels", "bundle"}},
+    {"batch", {"base", "text", "engine", "corpus/byte_reader.h"}},
+    {"research", {"base", "text", "engine", "corpus", "batch"}},
     {"safety", {"base"}},
-    {"wiring", {"base", "torch/torch_room.h"}},
+    {"wiring", {"base", "bundle", "kernels", "native", "torch/torch_room.h"}},
     {"cli",
-     {"base", "text", "bundle", "engine", "corpus", "safety", "wiring", "torch/torch_room.h",
-      "torch/train_options.h"}},
+     {"base", "text", "bundle", "native", "engine", "corpus", "batch", "research", "safety", "wiring",
+      "torch/torch_room.h", "torch/train_options.h"}},
 };
 
 // Each include from its opening bracket or quote on: `<vector`, `"base/random.h`.

@@ -94,6 +94,12 @@ class FakeTorchRoom : public TorchRoom {
 
   Archive open_archive(const fs::path&) override { return archive; }
 
+  LossAndGradients loss_and_gradients(const ModelConfig&, const TensorReader&,
+                                      const std::vector<std::vector<TokenId>>&,
+                                      const GradientOptions&) override {
+    return {};
+  }
+
   void train(const TrainOptions&, TrainObserver&) override {}
 
   std::map<std::string, std::vector<float>> exported;

@@ -11,7 +11,7 @@ namespace medgen::cli {
 namespace {
 
 TEST(GenerateOptionsTest, DefaultsAreThoseOfParams) {
-  const GenerateSettings settings = resolve({}, {});
+  const DecodingSettings settings = resolve(GenerateArguments{}, {});
   EXPECT_EQ(settings.sampling.temperature, SamplingParams{}.temperature);
   EXPECT_EQ(settings.sampling.top_k, SamplingParams{}.top_k);
   EXPECT_EQ(settings.stopping.max_length, StoppingParams{}.max_length);
@@ -24,9 +24,9 @@ TEST(GenerateOptionsTest, ModelSetsDefaultsAndTheUserWins) {
   model.top_k = 10;
   model.num_return_sequences = 5;
   GenerateArguments arguments;
-  arguments.top_k = 0;
-  const GenerateSettings settings = resolve(arguments, model);
-  EXPECT_EQ(settings.sampling.temperature, 0.9F);
+  arguments.decoding.given["top_k"] = 0;
+  const DecodingSettings settings = resolve(arguments, model);
+  EXPECT_EQ(settings.sampling.temperature, 0.9);
   EXPECT_EQ(settings.sampling.top_k, 0);
   EXPECT_EQ(settings.num_return_sequences, 5);
 }
@@ -34,18 +34,18 @@ TEST(GenerateOptionsTest, ModelSetsDefaultsAndTheUserWins) {
 TEST(GenerateOptionsTest, MaxLengthOfTheUserWinsOverMaxNewTokensOfTheModel) {
   GenerationDefaults model;
   model.max_new_tokens = 20;
-  EXPECT_EQ(resolve({}, model).stopping.max_new_tokens, 20);
+  EXPECT_EQ(resolve(GenerateArguments{}, model).stopping.max_new_tokens, 20);
   GenerateArguments arguments;
-  arguments.max_length = 100;
+  arguments.decoding.given["max_length"] = 100;
   EXPECT_FALSE(resolve(arguments, model).stopping.max_new_tokens);
 }
 
 TEST(GenerateOptionsTest, GreedyMeansOneUnlessAskedForMore) {
   GenerateArguments arguments;
-  arguments.greedy = true;
+  arguments.decoding.greedy = true;
   EXPECT_EQ(resolve(arguments, {}).sampling.temperature, 0);
   EXPECT_EQ(resolve(arguments, {}).num_return_sequences, 1);
-  arguments.num_return_sequences = 2;
+  arguments.decoding.given["num_return_sequences"] = 2;
   EXPECT_THROW(resolve(arguments, {}), Error);
 }
 
@@ -53,18 +53,18 @@ TEST(GenerateOptionsTest, ModelThatDoesNotSampleIsGreedyUntilATemperatureIsGiven
   GenerationDefaults model;
   model.do_sample = false;
   model.num_return_sequences = 3;
-  EXPECT_EQ(resolve({}, model).sampling.temperature, 0);
-  EXPECT_EQ(resolve({}, model).num_return_sequences, 1);
+  EXPECT_EQ(resolve(GenerateArguments{}, model).sampling.temperature, 0);
+  EXPECT_EQ(resolve(GenerateArguments{}, model).num_return_sequences, 1);
   GenerateArguments arguments;
-  arguments.temperature = 0.5F;
-  EXPECT_EQ(resolve(arguments, model).sampling.temperature, 0.5F);
+  arguments.decoding.given["temperature"] = 0.5;
+  EXPECT_EQ(resolve(arguments, model).sampling.temperature, 0.5);
   EXPECT_EQ(resolve(arguments, model).num_return_sequences, 3);
 }
 
 TEST(GenerateOptionsTest, RefusesNumbersOfSequencesOutOfRange) {
   for (const int n : {0, -1, kMaxNumReturnSequences + 1, 1'000'000'000}) {
     GenerateArguments arguments;
-    arguments.num_return_sequences = n;
+    arguments.decoding.given["num_return_sequences"] = n;
     try {
       resolve(arguments, {});
       ADD_FAILURE() << n << " was accepted";
@@ -77,9 +77,9 @@ TEST(GenerateOptionsTest, RefusesNumbersOfSequencesOutOfRange) {
 
 TEST(GenerateOptionsTest, RefusesThreadsOutOfRange) {
   GenerateArguments arguments;
-  arguments.threads = -1;
+  arguments.backend.threads = -1;
   EXPECT_THROW(resolve(arguments, {}), Error);
-  arguments.threads = 1;
+  arguments.backend.threads = 1;
   EXPECT_NO_THROW(resolve(arguments, {}));
 }
 

@@ -11,6 +11,8 @@
 
 #include "base/random.h"
 #include "engine/fixed_exp.h"
+#include "engine/fixed_math.h"
+#include "engine/row_loops.h"
 #include "medgen/error.h"
 
 namespace medgen {
@@ -70,7 +72,7 @@ std::vector<double> reference(const std::vector<float>& logits, const SamplingPa
     std::vector<std::size_t> order(p.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::sort(order.begin(), order.end(),
-              [&](std::size_t a, std::size_t b) { return p[a] != p[b] ? p[a] < p[b] : a > b; });
+              [&](std::size_t a, std::size_t b) { return p[a] != p[b] ? p[a] < p[b] : a < b; });
     double cumulative = 0;
     for (std::size_t i = 0; i + 1 < order.size(); ++i) {
       cumulative += p[order[i]];
@@ -130,13 +132,13 @@ TEST(SamplerTest, TheTokenThatCrossesTopPStays) {
 
 TEST(SamplerTest, MassThatReachesTopPExactlyIsEnough) {
   const std::vector<float> equal(4, 0.0F);  // a quarter each, exactly
-  EXPECT_THAT(kept(equal, {.temperature = 1, .top_k = 0, .top_p = 0.5F}), ElementsAre(0, 1));
-  EXPECT_THAT(kept(equal, {.temperature = 1, .top_k = 0, .top_p = 0.50001F}), ElementsAre(0, 1, 2));
+  EXPECT_THAT(kept(equal, {.temperature = 1, .top_k = 0, .top_p = 0.5F}), ElementsAre(2, 3));
+  EXPECT_THAT(kept(equal, {.temperature = 1, .top_k = 0, .top_p = 0.50001F}), ElementsAre(1, 2, 3));
 }
 
 TEST(SamplerTest, TopPKeepsAtLeastOneToken) {
   EXPECT_THAT(kept(std::vector<float>{0, 0, 0}, {.temperature = 1, .top_k = 0, .top_p = 1e-30F}),
-              ElementsAre(0));
+              ElementsAre(2));  // Hugging Face's order of equals: the lowest ids go first
 }
 
 TEST(SamplerTest, TopPWorksOnWhatTopKLeft) {
@@ -233,6 +235,79 @@ TEST(SamplerTest, RefusesNanAndInfinityWhereverTheyAre) {
   }
   EXPECT_THROW(Sampler().sample(std::vector<float>(70, -kInf), kPlain, 0.5), Error);
   EXPECT_THROW(Sampler().sample({}, kPlain, 0.5), Error);
+}
+
+// Settings that keep the same tokens draw the same one with the same coin, whichever way they take.
+TEST(SamplerTest, SameKeptTokensAndCoinGiveTheSameToken) {
+  const std::vector<float> logits = random_logits(300, 5);
+  const auto same = [&](const SamplingParams& a, const SamplingParams& b) {
+    Sampler sampler;
+    for (std::uint32_t i = 0; i < 300; ++i) {
+      const double coin = uniform({.seed = 9}, i);
+      if (sampler.sample(logits, a, coin).token != sampler.sample(logits, b, coin).token) return false;
+    }
+    return true;
+  };
+  const SamplingParams all{.temperature = 0.7, .top_k = 0, .top_p = 1};
+  EXPECT_TRUE(same(all, {.temperature = 0.7, .top_k = 300, .top_p = 1}));
+  EXPECT_TRUE(same(all, {.temperature = 0.7, .top_k = 0, .top_p = 1, .min_p = 1e-30}));
+  EXPECT_TRUE(same(all, {.temperature = 0.7, .top_k = 0, .top_p = 1, .epsilon_cutoff = 1e-30}));
+  EXPECT_TRUE(same({.temperature = 0.7, .top_k = 9, .top_p = 1},
+                   {.temperature = 0.7, .top_k = 9, .top_p = 1, .renormalize_logits = true}));
+  EXPECT_FALSE(same(all, {.temperature = 0.7, .top_k = 5, .top_p = 1}));
+}
+
+TEST(SamplerTest, AlternativesSayWhichCouldBeDrawn) {
+  const Draw draw = Sampler().sample(log_of({0.5F, 0.3F, 0.2F}),
+                                     {.temperature = 1, .top_k = 2, .top_p = 1, .logprobs = 3}, 0.9);
+  ASSERT_EQ(draw.alternatives.size(), 3U);
+  EXPECT_EQ(draw.alternatives[1].token, 1);
+  EXPECT_NEAR(draw.alternatives[1].logprob, std::log(0.3), 1e-6);
+  EXPECT_NEAR(*draw.alternatives[1].processed_logprob, std::log(0.375), 1e-6);
+  EXPECT_FALSE(draw.alternatives[2].processed_logprob);
+  EXPECT_NEAR(draw.entropy, 1.0296530, 1e-6);
+}
+
+TEST(RowLoopsTest, AllInstructionSetsGiveTheSameBits) {
+  const RowLoops& plain = *all_row_loops().front();
+  for (const RowLoops* loops : all_row_loops()) {
+    for (const std::size_t n : {1U, 7U, 8U, 63U, 64U, 65U, 1000U, 50257U}) {
+      std::vector<float> x = random_logits(n, n, 120);
+      x[n / 2] = -kInf;
+      const std::vector<double> wide(x.begin(), x.end());
+      const std::size_t blocks = (n + kRowBlock - 1) / kRowBlock;
+      std::vector<float> maxima(blocks), other_maxima(blocks);
+      EXPECT_FALSE(loops->block_maxima(x.data(), n, maxima.data()));
+      EXPECT_FALSE(plain.block_maxima(x.data(), n, other_maxima.data()));
+      EXPECT_EQ(maxima, other_maxima) << loops->name;
+      std::vector<double> sums(blocks), other_sums(blocks), w(n), other_w(n);
+      EXPECT_EQ(loops->exp_sum(x.data(), n, 120), plain.exp_sum(x.data(), n, 120));
+      EXPECT_EQ(loops->draw_sums(x.data(), n, 120, 1.3F, sums.data()),
+                plain.draw_sums(x.data(), n, 120, 1.3F, other_sums.data()));
+      EXPECT_EQ(sums, other_sums) << loops->name;
+      EXPECT_EQ(loops->weigh(wide.data(), n, 120, 1.3, w.data()),
+                plain.weigh(wide.data(), n, 120, 1.3, other_w.data()));
+      EXPECT_EQ(w, other_w) << loops->name;
+      double drawn = 0;
+      for (const float value : x) drawn += draw_weight(value, 120, 1.3F);
+      EXPECT_EQ(std::accumulate(sums.begin(), sums.end(), 0.0), drawn) << "sums are exact";
+      x[n - 1] = kNan;
+      EXPECT_TRUE(loops->block_maxima(x.data(), n, maxima.data())) << loops->name;
+    }
+  }
+}
+
+TEST(FixedMathTest, IsExactToDoublePrecision) {
+  double worst = 0;
+  for (double x = 0; x > -700; x -= 0.0137) {
+    worst = std::max(worst, std::abs(fixed_exp64(x) / std::exp(x) - 1));
+  }
+  EXPECT_LT(worst, 1e-15);
+  for (double x = 1e-300; x < 1e300; x *= 1.37) {
+    EXPECT_NEAR(fixed_log64(x), std::log(x), 1e-15 * std::max(1.0, std::abs(std::log(x)))) << x;
+  }
+  EXPECT_NEAR(fixed_pow64(0.37, 2.5), std::pow(0.37, 2.5), 1e-15);
+  EXPECT_EQ(fixed_power(1.5, 3), 3.375);
 }
 
 TEST(FixedExpTest, IsExpToSinglePrecision) {

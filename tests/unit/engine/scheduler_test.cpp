@@ -223,7 +223,7 @@ TEST(SchedulerTest, InterruptedSequencesKeepTheirText) {
   std::atomic<bool> interrupted = false;
   backend.before_step = [&] { interrupted = backend.rows_per_step.size() == 3; };
   const Recorder result =
-      run(backend, letters(kVocab), {request(1, {1}, 3, 50), request(2, {1}, 1, 50)},
+      run(backend, letters(kVocab), {request(1, {1}, 1, 50), request(2, {1}, 1, 50), request(3, {1}, 1, 50)},
           {.interrupted = &interrupted});
   ASSERT_EQ(result.completions.size(), 2U) << "only what had begun is reported";
   EXPECT_EQ(result.completion(1, 0).text.size(), 4U);

@@ -1,0 +1,37 @@
+// The forms that a model was trained on, by task: what goes before and after the user's words, so
+// that the continuation stays on the task. A bundle may hold them as templates.json.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace medgen {
+
+struct TaskTemplate {
+  std::string prefix;             // goes before the user's words
+  std::string suffix;             // and after them
+  std::vector<std::string> stop;  // strings that end a continuation
+  std::string notice;             // one line, shown to whoever reads the continuation
+};
+
+// "symptoms", "conditions", "medication", "advice": see task_names().
+using Templates = std::map<std::string, TaskTemplate>;
+
+const std::vector<std::string>& task_names();
+
+// Reads {"format_version": 1, "tasks": {NAME: {"prefix", "suffix", "stop", "notice"}}}. `source` is
+// how messages call the text. Throws Error(kModel) naming the task, the key and what is allowed; a
+// notice that says "diagnosis" or "recommended" is refused.
+Templates parse_templates(std::string_view json, const std::string& source);
+
+// The template of a task. Throws Error(kUsage) naming those there are, if it is not among them.
+const TaskTemplate& find_template(const Templates& templates, const std::string& task);
+
+// Prefix, words and suffix. A last full stop of the words goes where a suffix would stand after it,
+// and blanks around the words go, unless the template adds nothing. Throws Error(kUsage) for words
+// that are empty where the template needs them.
+std::string fill(const TaskTemplate& task, std::string_view words);
+
+}  // namespace medgen

@@ -1,0 +1,76 @@
+// Files one after another.
+#include "batch/input.h"
+
+#include <unistd.h>
+
+#include "base/sha256.h"
+#include "medgen/error.h"
+
+namespace medgen::batch {
+
+bool is_standard_input(const InputOptions& options) {
+  return options.names.size() == 1 && options.names[0] == "-";
+}
+
+Input::Input(const InputOptions& options, const std::atomic<bool>& stop)
+    : options_(options), stop_(stop) {
+  if (options.names.empty()) throw Error(ErrorCode::kUsage, "no input: name a file, or -");
+  for (const std::string& name : options.names) {
+    if (name == "-" && options.names.size() > 1) {
+      throw Error(ErrorCode::kUsage,
+                  "standard input (-) cannot be one of several inputs: give it alone");
+    }
+    if (name == "-" && !options.format) {
+      throw Error(ErrorCode::kUsage,
+                  "standard input does not say how it is written: give --input-format txt, csv, "
+                  "tsv or jsonl");
+    }
+    if (!options.format) format_of_name(name);
+  }
+}
+
+void Input::open_next() {
+  const std::string& name = options_.names[next_input_++];
+  const bool standard = name == "-";
+  const InputFormat format = options_.format ? *options_.format : format_of_name(name);
+  const std::string shown = standard ? "standard input" : name;
+  splitter_.emplace(standard ? descriptor_blocks(STDIN_FILENO, stop_) : file_blocks(name), format,
+                    shown);
+  parser_.emplace(format, options_.columns, shown);
+}
+
+bool Input::next_raw(RawRow& raw) {
+  while (true) {
+    if (splitter_ && splitter_->next(raw)) {
+      if (!parser_->wants_header()) return true;
+      parser_->take_header(raw);
+      continue;
+    }
+    if (splitter_ && parser_->wants_header() && !stop_) {
+      RawRow nothing;
+      parser_->take_header(nothing);  // throws: not even a header
+    }
+    if (next_input_ == options_.names.size()) return false;
+    open_next();
+  }
+}
+
+bool Input::next(BatchRow& row) {
+  RawRow raw;
+  while (next_raw(raw)) {
+    hash_ = sha256(hash_ + raw.text + (raw.too_long ? "\n" : ""));
+    line_ = raw.line;
+    row = parser_->parse(raw, position_++);
+    if (row.id_text && !options_.trust_ids && !ids_.insert(*row.id_text)) {
+      row.error = RowError{"duplicate_id",
+                           "its id was given to an earlier row: ids must differ, since results "
+                           "and random numbers go by them"};
+    }
+    if (row.position % options_.shard.count != options_.shard.index - 1) continue;
+    ++place_;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace medgen::batch

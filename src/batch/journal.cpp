@@ -1,0 +1,231 @@
+// Lines of the journal, written behind what they vouch for.
+#include "batch/journal.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <system_error>
+#include <utility>
+
+#include "base/files.h"
+#include "base/sha256.h"
+#include "batch/write_all.h"
+#include "medgen/error.h"
+
+namespace medgen::batch {
+namespace {
+
+constexpr int kFormatVersion = 1;
+constexpr std::size_t kCheckDigits = 16;
+
+std::string line_of(const Json& json) {
+  const std::string text = json.dump();
+  return sha256(text).substr(0, kCheckDigits) + " " + text + "\n";
+}
+
+// The JSON of a line, discarded if the line is not whole.
+Json parse_line(const std::string& line) {
+  if (line.size() <= kCheckDigits || line[kCheckDigits] != ' ') return Json(Json::value_t::discarded);
+  const std::string text = line.substr(kCheckDigits + 1);
+  if (sha256(text).substr(0, kCheckDigits) != line.substr(0, kCheckDigits)) {
+    return Json(Json::value_t::discarded);
+  }
+  return Json::parse(text, nullptr, /*allow_exceptions=*/false);
+}
+
+Json json_of(const Record& record) {
+  return Json{{"ahead", record.place},
+              {"input_hash", record.input_hash},
+              {"failed", record.failed},
+              {"tokens", record.tokens},
+              {"record", record.bytes}};
+}
+
+Record record_of(const Json& json) {
+  return {json.at("ahead").get<std::uint64_t>(), json.at("input_hash").get<std::string>(),
+          json.at("failed").get<bool>(), json.at("tokens").get<std::uint64_t>(),
+          json.at("record").get<std::string>()};
+}
+
+Json json_of(const Committed& c) {
+  Json json{{"rows", c.rows},
+            {"bytes", c.bytes},
+            {"sha256", c.sha256},
+            {"failed", c.failed},
+            {"tokens", c.tokens},
+            {"last_place", c.last_place},
+            {"last_hash", c.last_hash}};
+  if (!c.places.empty()) json["places"] = c.places;
+  return Json{{c.done ? "done" : "commit", std::move(json)}};
+}
+
+Committed committed_of(const Json& json, bool done) {
+  Committed c;
+  c.rows = json.at("rows").get<std::uint64_t>();
+  c.bytes = json.at("bytes").get<std::uint64_t>();
+  c.sha256 = json.at("sha256").get<std::string>();
+  c.failed = json.at("failed").get<std::uint64_t>();
+  c.tokens = json.at("tokens").get<std::uint64_t>();
+  c.last_place = json.at("last_place").get<std::uint64_t>();
+  c.last_hash = json.at("last_hash").get<std::string>();
+  if (json.contains("places")) c.places = json.at("places").get<std::vector<std::uint64_t>>();
+  c.done = done;
+  return c;
+}
+
+[[noreturn]] void refuse(const std::filesystem::path& path, const std::string& why) {
+  throw Error(ErrorCode::kUsage,
+              path.string() + " is not a journal that this medgen can use: " + why +
+                  "; --restart begins the job anew and overwrites it and the output");
+}
+
+// Takes in one line after the first; false if it is not whole.
+bool take(const Json& json, JournalContent& content, std::vector<Record>& waiting) {
+  try {
+    if (json.contains("ahead")) {
+      waiting.push_back(record_of(json));
+      return true;
+    }
+    const bool done = json.contains("done");
+    content.committed = committed_of(json.at(done ? "done" : "commit"), done);
+  } catch (const nlohmann::json::exception&) {
+    return false;
+  }
+  const Committed& c = content.committed;
+  content.places.insert(content.places.end(), c.places.begin(), c.places.end());
+  for (Record& record : waiting) {
+    const std::uint64_t place = record.place;
+    content.ahead.insert_or_assign(place, std::move(record));
+  }
+  waiting.clear();
+  return true;
+}
+
+}  // namespace
+
+std::filesystem::path journal_path(const std::filesystem::path& output) {
+  std::filesystem::path path = output;
+  path += ".journal";
+  return path;
+}
+
+JournalContent read_journal(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) refuse(path, "it cannot be read");
+  return read_journal(file, path);
+}
+
+JournalContent read_journal(std::istream& file, const std::filesystem::path& path) {
+  JournalContent content;
+  std::string line;
+  if (!std::getline(file, line) || file.eof()) refuse(path, "it has no whole first line");
+  const Json header = parse_line(line);
+  if (!header.is_object() || !header.contains("medgen_batch_journal") || !header.contains("job")) {
+    refuse(path, "its first line is damaged or something else");
+  }
+  if (header["medgen_batch_journal"] != kFormatVersion) refuse(path, "it has another format version");
+  content.job = header["job"];
+  content.extra = header.value("extra", Json());
+  std::vector<Record> waiting;
+  while (std::getline(file, line) && !file.eof()) {
+    const Json json = parse_line(line);
+    if (!json.is_object() || !take(json, content, waiting)) break;
+    // Those whose turn has come are in the output.
+    if (content.places.empty()) {
+      content.ahead.erase(content.ahead.begin(), content.ahead.lower_bound(content.committed.rows));
+    }
+  }
+  return content;
+}
+
+Journal::Journal(std::filesystem::path path, int descriptor, std::uint64_t bytes)
+    : path_(std::move(path)), descriptor_(descriptor), bytes_(bytes) {}
+
+Journal::Journal(Journal&& other) noexcept
+    : path_(std::move(other.path_)),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      bytes_(other.bytes_) {}
+
+Journal& Journal::operator=(Journal&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(descriptor_, other.descriptor_);
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+Journal::~Journal() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+namespace {
+int open_to_append(const std::filesystem::path& path, std::uint64_t keep) {
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (descriptor < 0 || ::ftruncate(descriptor, static_cast<off_t>(keep)) != 0) {
+    const std::string why = std::system_category().message(errno);
+    if (descriptor >= 0) ::close(descriptor);
+    throw Error(ErrorCode::kRuntime, "cannot write " + path.string() + ": " + why);
+  }
+  return descriptor;
+}
+}  // namespace
+
+Journal Journal::create(const std::filesystem::path& path, const Json& job, const Json& extra) {
+  Json header{{"medgen_batch_journal", kFormatVersion}, {"job", job}};
+  if (!extra.is_null()) header["extra"] = extra;
+  const std::string line = line_of(header);
+  write_file_atomically(path, line);
+  return {path, open_to_append(path, line.size()), line.size()};
+}
+
+// Begins a fresh file with what counts, so that a job that is resumed often stays small.
+Journal Journal::resume(const std::filesystem::path& path, const JournalContent& content) {
+  Json header{{"medgen_batch_journal", kFormatVersion}, {"job", content.job}};
+  if (!content.extra.is_null()) header["extra"] = content.extra;
+  std::string text = line_of(header);
+  for (const auto& [place, record] : content.ahead) text += line_of(json_of(record));
+  Committed committed = content.committed;
+  committed.places = content.places;
+  text += line_of(json_of(committed));
+  write_file_atomically(path, text);
+  return {path, open_to_append(path, text.size()), text.size()};
+}
+
+void Journal::commit(const std::vector<const Record*>& ahead, const Committed& committed) {
+  std::string text;
+  for (const Record* record : ahead) text += line_of(json_of(*record));
+  text += line_of(json_of(committed));
+  write_all(descriptor_, text, path_.string());
+  flush_to_disk(descriptor_, path_.string());
+  bytes_ += text.size();
+}
+
+namespace {
+void compare(const std::string& name, const Json& before, const Json& now,
+             std::vector<std::string>& found) {
+  if (before == now) return;
+  if (before.is_object() && now.is_object()) {
+    for (const auto& [key, value] : before.items()) {
+      const std::string inner = name.empty() ? key : name + "." + key;
+      compare(inner, value, now.contains(key) ? now.at(key) : Json(), found);
+    }
+    for (const auto& [key, value] : now.items()) {
+      if (!before.contains(key)) {
+        compare(name.empty() ? key : name + "." + key, Json(), value, found);
+      }
+    }
+    return;
+  }
+  found.push_back(name + " was " + before.dump() + " and is now " + now.dump());
+}
+}  // namespace
+
+std::vector<std::string> differences(const Json& before, const Json& now) {
+  std::vector<std::string> found;
+  compare("", before, now, found);
+  return found;
+}
+
+}  // namespace medgen::batch

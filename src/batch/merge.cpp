@@ -1,0 +1,185 @@
+// Shard I of N holds the rows I - 1, I - 1 + N, ... in order: dealing out one line of each in turn
+// gives back the whole.
+#include "batch/merge.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <map>
+#include <memory>
+
+#include "batch/output_file.h"
+#include "batch/running_hash.h"
+#include "medgen/error.h"
+
+namespace medgen::batch {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kUsage, message); }
+
+struct Part {
+  fs::path path;
+  std::uint64_t index = 0;  // from 1
+  std::uint64_t count = 0;
+  JournalContent content;
+};
+
+std::string shard_name(std::uint64_t index) {
+  std::string name = "shard ";
+  name += std::to_string(index);
+  return name;
+}
+
+std::uint64_t number(std::string_view text) {
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+Part open_part(const fs::path& path) {
+  if (!fs::exists(path)) refuse(path.string() + " does not exist");
+  if (!fs::exists(journal_path(path))) {
+    refuse(path.string() + " has no journal (" + journal_path(path).string() +
+           "), so what it belongs to is not known: keep both files together");
+  }
+  Part part;
+  part.path = path;
+  part.content = read_journal(journal_path(path));
+  const Json& job = part.content.job;
+  const std::string shard = job.is_object() ? job.value("shard", std::string()) : std::string();
+  const std::size_t slash = shard.find('/');
+  if (slash != std::string::npos) {
+    part.index = number(std::string_view(shard).substr(0, slash));
+    part.count = number(std::string_view(shard).substr(slash + 1));
+  }
+  if (part.index < 1 || part.index > part.count) {
+    refuse(path.string() + " does not say which shard it is: its journal is damaged");
+  }
+  if (job.value("format", std::string()) != "jsonl" || job.value("order", std::string()) != "input") {
+    refuse(path.string() + " is not JSON lines in the order of the input, which is what can be "
+           "merged: run the shards without --format and --unordered");
+  }
+  return part;
+}
+
+Json without_shard(Json job) {
+  job.erase("shard");
+  return job;
+}
+
+void require_one_job(const std::vector<Part>& parts) {
+  for (const Part& part : parts) {
+    const auto found = differences(without_shard(parts[0].content.job), without_shard(part.content.job));
+    if (!found.empty()) {
+      refuse(parts[0].path.string() + " and " + part.path.string() + " are not of one job: " + found[0]);
+    }
+    if (part.count != parts[0].count) {
+      refuse(parts[0].path.string() + " is one of " + std::to_string(parts[0].count) + " shards, " +
+             part.path.string() + " one of " + std::to_string(part.count));
+    }
+  }
+}
+
+// In order of their index, each once.
+void require_all(std::vector<Part>& parts) {
+  std::sort(parts.begin(), parts.end(),
+            [](const Part& a, const Part& b) { return a.index < b.index; });
+  std::string missing;
+  std::uint64_t expected = 1;
+  std::uint64_t n_missing = 0;
+  for (const Part& part : parts) {
+    if (part.index < expected) {
+      refuse(shard_name(part.index) + " is there twice: " + (&part - 1)->path.string() +
+             " and " + part.path.string());
+    }
+    for (; expected < part.index; ++expected, ++n_missing) {
+      if (n_missing < 20) missing += ' ' + std::to_string(expected);
+    }
+    ++expected;
+  }
+  for (; expected <= parts[0].count; ++expected, ++n_missing) {
+    if (n_missing < 20) missing += ' ' + std::to_string(expected);
+  }
+  if (n_missing > 0) {
+    refuse(std::to_string(n_missing) + " of " + std::to_string(parts[0].count) +
+           " shards are missing:" + missing + (n_missing > 20 ? " ..." : ""));
+  }
+}
+
+// Complete, and what its journal says.
+void require_whole(const Part& part) {
+  const Committed& c = part.content.committed;
+  const std::string name = shard_name(part.index) + " (" + part.path.string() + ")";
+  if (!c.done) {
+    const std::uint64_t first = c.rows * part.count + part.index;
+    refuse(name + " is not complete: from row " + std::to_string(first) +
+           " of the input on its rows are missing; give its command again");
+  }
+  const int descriptor = ::open(part.path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) refuse(part.path.string() + " cannot be read");
+  const auto hash = hash_of_beginning(descriptor, c.bytes);
+  const off_t size = ::lseek(descriptor, 0, SEEK_END);
+  ::close(descriptor);
+  if (!hash || size != static_cast<off_t>(c.bytes) || hash->hex() != c.sha256) {
+    refuse(name + " is not what its journal says was written: it was changed or cut since; put the "
+           "file back, or run that shard again with --restart");
+  }
+}
+
+}  // namespace
+
+Merged merge(const std::vector<fs::path>& outputs,
+             const std::function<void(std::string_view)>& write) {
+  if (outputs.empty()) refuse("nothing to merge: name the outputs of all shards");
+  std::vector<Part> parts;
+  for (const fs::path& path : outputs) parts.push_back(open_part(path));
+  require_one_job(parts);
+  require_all(parts);
+  for (const Part& part : parts) require_whole(part);
+
+  Merged merged;
+  merged.job = parts[0].content.job;
+  merged.job["shard"] = "1/1";
+  std::uint64_t rows = 0;
+  for (const Part& part : parts) rows += part.content.committed.rows;
+  for (const Part& part : parts) {
+    const std::uint64_t share = (rows + part.count - part.index) / part.count;
+    if (part.content.committed.rows != share) {
+      refuse(part.path.string() + " has " + std::to_string(part.content.committed.rows) +
+             " rows, but its share of the " + std::to_string(rows) + " of all shards is " +
+             std::to_string(share) + ": the shards did not read the same input");
+    }
+  }
+  RunningHash hash;
+  std::vector<std::ifstream> files;
+  for (const Part& part : parts) files.emplace_back(part.path, std::ios::binary);
+  std::string line;
+  for (std::uint64_t row = 0; row < rows; ++row) {
+    const std::size_t from = row % parts.size();
+    if (!std::getline(files[from], line)) {
+      refuse(parts[from].path.string() + " has fewer rows than it should: row " +
+             std::to_string(row + 1) + " of the input is missing");
+    }
+    line += '\n';
+    write(line);
+    hash.add(line);
+    merged.state.bytes += line.size();
+  }
+  for (const Part& part : parts) {
+    merged.state.failed += part.content.committed.failed;
+    merged.state.tokens += part.content.committed.tokens;
+  }
+  merged.state.rows = rows;
+  merged.state.sha256 = hash.hex();
+  merged.state.last_place = rows == 0 ? 0 : rows - 1;
+  if (rows > 0) merged.state.last_hash = parts[(rows - 1) % parts.size()].content.committed.last_hash;
+  merged.state.done = true;
+  return merged;
+}
+
+}  // namespace medgen::batch

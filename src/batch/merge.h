@@ -1,0 +1,26 @@
+// Puts the outputs of a job's shards together again, in the order of the input.
+// Knows nothing of what a record holds.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "batch/journal.h"
+
+namespace medgen::batch {
+
+struct Merged {
+  Json job;  // of the whole
+  Committed state;
+};
+
+// Checks everything before the first byte: that each output has its journal and is as that says, that
+// all are of one job, that each shard is there once and complete. Throws Error(kUsage) that names
+// what is missing, double or different. Outputs must be JSON lines in the order of the input.
+// Memory does not grow with the rows.
+Merged merge(const std::vector<std::filesystem::path>& outputs,
+             const std::function<void(std::string_view)>& write);
+
+}  // namespace medgen::batch

@@ -1,0 +1,113 @@
+// flock() rather than a lock file: the system lets go of it however the process ends.
+#include "batch/output_file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "medgen/error.h"
+
+namespace medgen::batch {
+namespace {
+
+[[noreturn]] void fail(const std::filesystem::path& path, int error) {
+  throw Error(ErrorCode::kRuntime,
+              "cannot write " + path.string() + ": " + std::system_category().message(error));
+}
+
+[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kUsage, message); }
+
+}  // namespace
+
+std::unique_ptr<RunningHash> hash_of_beginning(int descriptor, std::uint64_t bytes) {
+  auto hash = std::make_unique<RunningHash>();
+  std::vector<char> buffer(std::size_t{1} << 20U);
+  for (std::uint64_t at = 0; at < bytes;) {
+    const std::size_t wanted = std::min<std::uint64_t>(buffer.size(), bytes - at);
+    const ssize_t got = ::pread(descriptor, buffer.data(), wanted, static_cast<off_t>(at));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return nullptr;
+    hash->add({buffer.data(), static_cast<std::size_t>(got)});
+    at += static_cast<std::uint64_t>(got);
+  }
+  return hash;
+}
+
+OutputFile::OutputFile(std::filesystem::path path, bool restart) : path_(std::move(path)) {
+  created_ = ::access(path_.c_str(), F_OK) != 0;
+  descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) fail(path_, errno);
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0) fail(path_, errno);
+  if (!S_ISREG(status.st_mode)) {
+    refuse(path_.string() + " is not a regular file: a batch is written to a file, or with -o - to "
+           "standard output");
+  }
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    const int error = errno;
+    created_ = false;  // not ours to remove
+    if (error != EWOULDBLOCK) fail(path_, error);
+    refuse("another medgen is writing " + path_.string() + ": wait for it, or choose another output");
+  }
+  if (restart) return;
+  const bool has_journal = std::filesystem::exists(journal_path(path_));
+  if (has_journal) {
+    found_ = read_journal(journal_path(path_));
+  } else if (status.st_size > 0) {
+    refuse(path_.string() + " exists, and without its journal (" + journal_path(path_).string() +
+           ") it cannot be continued: choose another output, or give --restart to overwrite it");
+  }
+}
+
+OutputFile::~OutputFile() {
+  if (descriptor_ < 0) return;
+  if (created_ && !begun_) ::unlink(path_.c_str());
+  ::close(descriptor_);
+}
+
+void OutputFile::require_same(const Json& job, const std::function<Json(Json)>& view) const {
+  if (!found_) return;
+  const std::vector<std::string> found =
+      view ? differences(view(found_->job), view(job)) : differences(found_->job, job);
+  if (found.empty()) return;
+  std::string message = path_.string() + " belongs to another job:";
+  for (const std::string& difference : found) message += "\n  " + difference;
+  refuse(message + "\ngive the same input, model and settings to continue it, choose another output, "
+                   "or give --restart to begin anew and overwrite it");
+}
+
+RecordWriter OutputFile::begin(const Json& job, const Json& extra, bool in_order) {
+  require_same(job);
+  std::unique_ptr<RunningHash> hash = std::make_unique<RunningHash>();
+  JournalContent start;
+  start.job = job;
+  start.extra = extra;
+  if (found_) {
+    start = *found_;
+    hash = hash_of_beginning(descriptor_, start.committed.bytes);
+    if (!hash || (start.committed.bytes > 0 && hash->hex() != start.committed.sha256)) {
+      refuse(path_.string() + " is not what its journal says was written: it was changed or cut "
+             "since; put the file back, or give --restart to begin anew and overwrite it");
+    }
+  } else if (::ftruncate(descriptor_, 0) != 0) {
+    // Before the journal: without one, an output with something in it is refused.
+    fail(path_, errno);
+  }
+  Journal journal = found_ ? Journal::resume(journal_path(path_), start)
+                           : Journal::create(journal_path(path_), job, extra);
+  begun_ = true;
+  const auto end = static_cast<off_t>(start.committed.bytes);
+  if (::ftruncate(descriptor_, end) != 0 || ::lseek(descriptor_, end, SEEK_SET) != end) {
+    fail(path_, errno);
+  }
+  return RecordWriter(descriptor_, path_.string(), in_order, std::move(journal), std::move(start),
+                      std::move(hash));
+}
+
+}  // namespace medgen::batch

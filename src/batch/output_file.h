@@ -1,0 +1,48 @@
+// An output file with its lock and its journal: what is there already, and whether it may be
+// continued.
+// Knows nothing of rows or models.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "batch/record_writer.h"
+
+namespace medgen::batch {
+
+class OutputFile {
+ public:
+  // Opens and locks; makes an empty file if there is none, which goes again unless begin() is
+  // called. With `restart` whatever is there counts for nothing. Throws Error(kUsage) if another
+  // process has the lock, if there is something that no journal explains, or the reverse;
+  // Error(kRuntime) if the system refuses.
+  OutputFile(std::filesystem::path path, bool restart);
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+  ~OutputFile();
+
+  // What the journal holds, if there is a job to continue.
+  const std::optional<JournalContent>& found() const { return found_; }
+
+  // Throws Error(kUsage) that says what differs, if there is a job to continue and it is not `job`.
+  // `view` picks what of a job counts; unset: all of it.
+  void require_same(const Json& job, const std::function<Json(Json)>& view = {}) const;
+
+  // Cuts off what is not known to be good, and goes on; or begins anew. The writer must not outlive
+  // this object. Throws Error(kUsage) if the output is not what the journal says it was.
+  RecordWriter begin(const Json& job, const Json& extra, bool in_order);
+
+ private:
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+  bool created_ = false;
+  bool begun_ = false;
+  std::optional<JournalContent> found_;
+};
+
+// The hash of the first `bytes` bytes of a descriptor's file; nothing if it is shorter.
+std::unique_ptr<RunningHash> hash_of_beginning(int descriptor, std::uint64_t bytes);
+
+}  // namespace medgen::batch

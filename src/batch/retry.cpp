@@ -1,0 +1,100 @@
+// See the header.
+#include "batch/retry.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "base/sha256.h"
+#include "medgen/error.h"
+
+namespace medgen::batch {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Whether a record that is no error was made for `row`; nothing if it is an error.
+std::optional<bool> is_of(const Json& json, const BatchRow& row) {
+  if (!json.is_object()) return false;
+  const auto error = json.find("error");
+  if (error != json.end() && !error->is_null()) return std::nullopt;
+  if (row.form == RowForm::kOpenAi) return json.value("custom_id", Json()) == row.id;
+  if (json.value("id", Json()) != row.id || json.value("prompt", Json()) != row.prompt) return false;
+  for (const auto& [name, value] : row.extras.items()) {
+    if (json.value(name, Json()) != value) return false;
+  }
+  return true;
+}
+
+std::uint64_t tokens_of(const Json& json) {
+  std::uint64_t tokens = 0;
+  if (json.contains("completions")) {
+    for (const Json& completion : json["completions"]) {
+      tokens += completion.value("num_tokens", std::uint64_t{0});
+    }
+  }
+  return tokens;
+}
+
+void move_file(const fs::path& from, const fs::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) {
+    throw Error(ErrorCode::kRuntime, "cannot write " + to.string() + ": " +
+                                         std::system_category().message(errno));
+  }
+  const fs::path folder = to.has_parent_path() ? to.parent_path() : fs::path(".");
+  if (const int directory = ::open(folder.c_str(), O_RDONLY | O_CLOEXEC); directory >= 0) {
+    ::fsync(directory);
+    ::close(directory);
+  }
+}
+
+}  // namespace
+
+OldOutput::OldOutput(const fs::path& path) : name_(path.string()), file_(path, std::ios::binary) {
+  if (!file_) throw Error(ErrorCode::kRuntime, "cannot read " + name_);
+}
+
+std::optional<Record> OldOutput::record_of(const BatchRow& row) {
+  std::string line;
+  const bool got = static_cast<bool>(std::getline(file_, line));
+  const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  const std::optional<bool> same = got ? is_of(json, row) : false;
+  if (!same) return std::nullopt;
+  if (!*same || row.error) {
+    throw Error(ErrorCode::kUsage, "row " + std::to_string(row.position + 1) +
+                                       " of the input is not what its record in " + name_ +
+                                       " was made of: with --retry-errors only failed rows may be "
+                                       "mended; give --restart to do all again");
+  }
+  Record record;
+  record.tokens = tokens_of(json);
+  record.bytes = line + "\n";
+  return record;
+}
+
+fs::path retry_path(const fs::path& output) {
+  fs::path path = output;
+  path += ".retry";
+  return path;
+}
+
+void replace_by_retry(const fs::path& output) {
+  const fs::path retry = retry_path(output);
+  move_file(journal_path(retry), journal_path(output));
+  move_file(retry, output);
+}
+
+void mend_retry(const fs::path& output) {
+  const fs::path retry = retry_path(output);
+  if (!fs::exists(retry) || fs::exists(journal_path(retry)) || !fs::exists(journal_path(output))) {
+    return;
+  }
+  const JournalContent content = read_journal(journal_path(output));
+  if (content.committed.done && sha256_of_file(retry) == content.committed.sha256) {
+    move_file(retry, output);
+  }
+}
+
+}  // namespace medgen::batch

@@ -1,0 +1,42 @@
+// Doing the failed rows of a complete output again: what it holds of the others is taken over as it
+// is. The new output grows beside the old one and takes its place when it is complete.
+// Knows nothing of models.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "batch/journal.h"
+#include "batch/row.h"
+
+namespace medgen::batch {
+
+// The record that an earlier run gave for a row, if it is to be kept. Called for every row in order.
+using Passed = std::function<std::optional<Record>(const BatchRow& row)>;
+
+// The records of a complete output in the order of the input.
+class OldOutput {
+ public:
+  explicit OldOutput(const std::filesystem::path& path);
+
+  // Throws Error(kUsage) if the row is not the one that the record, which is no error, was made for.
+  std::optional<Record> record_of(const BatchRow& row);
+
+ private:
+  std::string name_;
+  std::ifstream file_;
+};
+
+// OUT.retry
+std::filesystem::path retry_path(const std::filesystem::path& output);
+
+// Puts the new output and its journal in the old ones' place: the journal first. If that is
+// interrupted, mend_retry() does the rest; it does nothing where nothing is to be done.
+void replace_by_retry(const std::filesystem::path& output);
+void mend_retry(const std::filesystem::path& output);
+
+}  // namespace medgen::batch

@@ -1,0 +1,51 @@
+// One row of a batch: what was asked, or what is wrong with it.
+// Knows nothing of files, models or how a result is written.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "medgen/generate.h"
+
+namespace medgen::batch {
+
+using Json = nlohmann::ordered_json;
+
+// Why a row has no result. The message never holds any of the row's text.
+struct RowError {
+  std::string code;  // "invalid_json", "no_prompt", ...; the list is in docs/SCALING.md
+  std::string message;
+};
+
+enum class RowForm {
+  kPlain,   // {"id", "prompt", ...}, a CSV record, a line of text
+  kOpenAi,  // {"custom_id", "method", "url", "body"}
+};
+
+struct BatchRow {
+  std::uint64_t position = 0;  // in the whole input, from 0
+  RowForm form = RowForm::kPlain;
+  Json id;                     // as the row gives it, or its number from 1
+  std::optional<std::string> id_text;  // what makes it the same as another id; none if it has none
+  std::uint64_t key = 0;               // of its random numbers
+  std::string prompt;
+  Json extras = Json::object();    // fields that are carried through
+  Json settings = Json::object();  // fields that override settings
+  std::optional<RowError> error;
+};
+
+// A row that is done with.
+struct FinishedRow {
+  BatchRow row;  // row.error says that it failed
+  Request request;
+  std::vector<Completion> completions;
+};
+
+// The random key of a row with an id: the first 64 bits, big-endian, of SHA-256("medgen row " + id).
+// Rows without one use their number, position + 1.
+std::uint64_t key_of_id(const std::string& id);
+
+}  // namespace medgen::batch

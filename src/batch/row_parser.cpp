@@ -1,0 +1,280 @@
+// JSON is looked at before it is parsed: depth first, since deep nesting costs stack later on.
+#include "batch/row_parser.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/sha256.h"
+#include "batch/csv.h"
+#include "batch/row_settings.h"
+#include "engine/settings.h"
+#include "medgen/error.h"
+#include "text/utf8.h"
+
+namespace medgen::batch {
+namespace {
+
+constexpr int kMaxJsonDepth = 64;
+constexpr std::size_t kMaxIdBytes = 1024;
+
+// What a result uses itself, so that no field of a row may have the name.
+const std::set<std::string, std::less<>> kReserved = {
+    "id", "prompt", "completions", "error", "provenance", "generated", "notice"};
+
+// Thrown while a row is parsed, caught in parse().
+struct Refused {
+  RowError error;
+};
+
+[[noreturn]] void refuse(const char* code, const std::string& message) {
+  throw Refused{{code, message}};
+}
+
+// Of brackets outside strings; text that is no JSON may give anything.
+int json_depth(std::string_view text) {
+  int depth = 0;
+  int deepest = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      deepest = std::max(deepest, ++depth);
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+Json parse_object(const std::string& text) {
+  if (json_depth(text) > kMaxJsonDepth) {
+    refuse("json_too_deep", "its JSON is nested deeper than " + std::to_string(kMaxJsonDepth) +
+                                " levels: give a flatter object");
+  }
+  bool twice = false;
+  std::vector<std::set<std::string>> seen;
+  const auto watch = [&](int, nlohmann::json::parse_event_t event, Json& value) {
+    using Event = nlohmann::json::parse_event_t;
+    if (event == Event::object_start) seen.emplace_back();
+    if (event == Event::object_end && !seen.empty()) seen.pop_back();
+    if (event == Event::key && !seen.empty()) {
+      twice = twice || !seen.back().insert(value.get<std::string>()).second;
+    }
+    return true;
+  };
+  Json object = Json::parse(text, watch, /*allow_exceptions=*/false);
+  if (object.is_discarded()) {
+    refuse("invalid_json", "it is not valid JSON: give one JSON object a line");
+  }
+  if (!object.is_object()) {
+    refuse("not_an_object", std::string("it is a JSON ") + object.type_name() +
+                                ": give an object such as {\"id\": \"a\", \"prompt\": \"...\"}");
+  }
+  if (twice) {
+    refuse("duplicate_field", "a field is given twice: give each once");
+  }
+  return object;
+}
+
+void check_text(std::string_view text) {
+  if (const auto offset = find_invalid_utf8(text)) {
+    refuse("invalid_utf8", "it is not valid UTF-8 at byte " + std::to_string(*offset) +
+                               " of the row: convert the file to UTF-8");
+  }
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    refuse("nul_byte", "it holds a NUL at byte " + std::to_string(nul) +
+                           " of the row: give plain text in UTF-8");
+  }
+}
+
+void take_prompt(std::string prompt, BatchRow& row) {
+  if (prompt.find('\0') != std::string::npos) {
+    refuse("nul_byte", "the prompt holds a NUL character: give plain text");
+  }
+  row.prompt = std::move(prompt);
+  if (row.prompt.empty()) refuse("no_prompt", "the prompt is empty: give at least one character");
+}
+
+void take_id(const Json& id, BatchRow& row) {
+  const bool whole = id.is_number_integer() || id.is_number_unsigned();
+  if (!id.is_string() && !whole) {
+    refuse("bad_id", std::string("the id is a JSON ") + id.type_name() +
+                         ": give a string or a whole number of at most 64 bits");
+  }
+  std::string text = id.is_string() ? id.get<std::string>() : id.dump();
+  if (text.empty() || text.size() > kMaxIdBytes) {
+    refuse("bad_id", "the id is " + std::to_string(text.size()) + " bytes long: give 1 to " +
+                         std::to_string(kMaxIdBytes));
+  }
+  row.id = id;
+  row.key = key_of_id(text);
+  row.id_text = std::move(text);
+}
+
+void check_extra(const std::string& name) {
+  if (kReserved.contains(name)) {
+    refuse("reserved_field", "the field \"" + name + "\" has a name that results use: rename it");
+  }
+}
+
+const Json& required_prompt(const Json& object, const std::string& name) {
+  const auto prompt = object.find(name);
+  if (prompt == object.end() || prompt->is_null()) {
+    refuse("no_prompt", "it has no prompt: give one, or say with --prompt-column where it is");
+  }
+  if (!prompt->is_string()) {
+    refuse("bad_prompt",
+           std::string("the prompt is a JSON ") + prompt->type_name() + ": give a string");
+  }
+  return *prompt;
+}
+
+// {"custom_id", "method", "url", "body"}
+void take_openai(const Json& object, BatchRow& row) {
+  row.form = RowForm::kOpenAi;
+  take_id(object.at("custom_id"), row);
+  const auto text_of = [&](const char* name) {
+    const auto it = object.find(name);
+    return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
+  };
+  if (text_of("method") != "POST" || text_of("url") != "/v1/completions") {
+    refuse("unsupported_request",
+           "it asks for something other than POST /v1/completions, which is all there is");
+  }
+  const auto body = object.find("body");
+  if (body == object.end() || !body->is_object()) {
+    refuse("no_body", "it has no body: give an object with the prompt");
+  }
+  std::string prompt = required_prompt(*body, "prompt").get<std::string>();
+  for (const auto& [name, value] : body->items()) {
+    if (name == "prompt" || name == "model" || name == "user" || value.is_null()) continue;
+    const char* own = openai_setting(name, value);
+    if (own == nullptr) {
+      refuse("unsupported_setting",
+             "the body sets something that this form does not offer here, or to a value that is "
+             "not offered; allowed are model, prompt, max_tokens, n, temperature, top_p, stop, "
+             "seed, user");
+    }
+    if (*own != '\0') row.settings[own] = value;
+  }
+  take_prompt(std::move(prompt), row);
+}
+
+}  // namespace
+
+std::uint64_t key_of_id(const std::string& id) {
+  return std::stoull(sha256("medgen row " + id).substr(0, 16), nullptr, 16);
+}
+
+RowParser::RowParser(InputFormat format, const RowNames& names, std::string input_name)
+    : format_(format),
+      prompt_name_(names.prompt.value_or("prompt")),
+      id_name_(names.id.value_or("id")),
+      id_was_named_(names.id.has_value()),
+      input_name_(std::move(input_name)),
+      wants_header_(format == InputFormat::kCsv || format == InputFormat::kTsv) {}
+
+void RowParser::take_header(const RawRow& row) {
+  const auto fail = [&](const std::string& why) {
+    throw Error(ErrorCode::kUsage, input_name_ + ": its header, the first line, " + why);
+  };
+  if (row.too_long || find_invalid_utf8(row.text) || row.text.find('\0') != std::string::npos ||
+      !split_csv(row.text, format_ == InputFormat::kCsv ? ',' : '\t', columns_)) {
+    fail("cannot be read as column names: it must be UTF-8, with quotes as RFC 4180 has them");
+  }
+  std::set<std::string> names;
+  for (const std::string& column : columns_) {
+    if (!names.insert(column).second) fail("has two columns of one name: rename one of them");
+    const bool own = column == prompt_name_ || column == id_name_;
+    if (!own && kReserved.contains(column)) fail("has a column \"" + column + "\", a name that results use");
+  }
+  if (!names.contains(prompt_name_)) {
+    fail("has no column \"" + prompt_name_ + "\": name the one that holds the prompts with "
+         "--prompt-column");
+  }
+  if (id_was_named_ && !names.contains(id_name_)) {
+    fail("has no column \"" + id_name_ + "\", which --id-column names");
+  }
+  wants_header_ = false;
+}
+
+BatchRow RowParser::parse(const RawRow& raw, std::uint64_t position) const {
+  BatchRow row;
+  row.position = position;
+  row.id = position + 1;
+  row.key = position + 1;
+  try {
+    if (raw.too_long) {
+      refuse("row_too_long", "it is longer than the " + std::to_string(kMaxRowBytes) +
+                                 " bytes that a row may have");
+    }
+    check_text(raw.text);
+    if (format_ == InputFormat::kText) {
+      take_prompt(raw.text, row);
+    } else if (format_ == InputFormat::kJsonl) {
+      parse_json(raw.text, row);
+    } else {
+      parse_csv(raw.text, row);
+    }
+  } catch (const Refused& refused) {
+    row.error = refused.error;
+    row.prompt.clear();
+  }
+  return row;
+}
+
+void RowParser::parse_json(const std::string& text, BatchRow& row) const {
+  const Json object = parse_object(text);
+  if (object.contains("custom_id") &&
+      (object.contains("url") || object.contains("body") || object.contains("method"))) {
+    take_openai(object, row);
+  } else {
+    take_plain(object, row);
+  }
+}
+
+void RowParser::parse_csv(const std::string& text, BatchRow& row) const {
+  std::vector<std::string> fields;
+  if (!split_csv(text, format_ == InputFormat::kCsv ? ',' : '\t', fields)) {
+    refuse("bad_quotes",
+           "its quotes break the rules of CSV (RFC 4180): put a field that holds quotes in "
+           "quotes, and write each inside twice");
+  }
+  if (fields.size() != columns_.size()) {
+    refuse("wrong_columns", "it has " + std::to_string(fields.size()) +
+                                " fields, the header " + std::to_string(columns_.size()));
+  }
+  Json object = Json::object();
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const std::string& name = columns_[i];
+    if (name == prompt_name_ || !(name == id_name_ || is_setting(name))) {
+      object[name] = std::move(fields[i]);
+    } else if (!fields[i].empty()) {  // an empty cell gives no id and no setting
+      object[name] = name == id_name_ ? Json(std::move(fields[i])) : setting_of_text(name, fields[i]);
+    }
+  }
+  take_plain(object, row);
+}
+
+void RowParser::take_plain(const Json& object, BatchRow& row) const {
+  const auto id = object.find(id_name_);
+  if (id != object.end() && !id->is_null()) take_id(*id, row);
+  std::string prompt = required_prompt(object, prompt_name_).get<std::string>();
+  for (const auto& [name, value] : object.items()) {
+    if (name == prompt_name_ || name == id_name_) continue;
+    if (is_setting(name)) {
+      if (!value.is_null()) row.settings[name] = value;
+      continue;
+    }
+    check_extra(name);
+    row.extras[name] = value;
+  }
+  take_prompt(std::move(prompt), row);
+}
+
+}  // namespace medgen::batch

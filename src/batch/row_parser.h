@@ -1,0 +1,47 @@
+// From the text of a row to what it asks for. Everything that is wrong with a row becomes its
+// error; nothing throws and nothing of the row's text gets into a message.
+// Knows nothing of files or models.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "batch/raw_rows.h"
+#include "batch/row.h"
+
+namespace medgen::batch {
+
+struct RowNames {
+  std::optional<std::string> prompt;  // column or field of the prompt; "prompt" unless set
+  std::optional<std::string> id;      // of the id; "id" unless set
+};
+
+// Rows of one input, which for CSV begins with its header.
+class RowParser {
+ public:
+  RowParser(InputFormat format, const RowNames& names, std::string input_name);
+
+  // True for formats whose first row is a header, until it was taken.
+  bool wants_header() const { return wants_header_; }
+  // Throws Error(kUsage) for a header that is broken or lacks a column that was asked for.
+  void take_header(const RawRow& row);
+
+  BatchRow parse(const RawRow& raw, std::uint64_t position) const;
+
+ private:
+  void parse_json(const std::string& text, BatchRow& row) const;
+  void parse_csv(const std::string& text, BatchRow& row) const;
+  void take_plain(const Json& object, BatchRow& row) const;
+
+  InputFormat format_;
+  std::string prompt_name_;
+  std::string id_name_;
+  bool id_was_named_;
+  std::string input_name_;
+  bool wants_header_;
+  std::vector<std::string> columns_;
+};
+
+}  // namespace medgen::batch

@@ -1,0 +1,37 @@
+// See the header. OpenAI's names are those of its "Create completion" request.
+#include "batch/row_settings.h"
+
+#include <algorithm>
+
+#include "engine/settings.h"
+
+namespace medgen::batch {
+
+Json setting_of_text(std::string_view name, const std::string& text) {
+  const auto& infos = setting_infos();
+  const auto info = std::find_if(infos.begin(), infos.end(),
+                                 [&](const SettingInfo& candidate) { return candidate.name == name; });
+  const bool is_text = info != infos.end() &&
+                       (info->kind == SettingKind::kText || info->kind == SettingKind::kWord ||
+                        (info->kind == SettingKind::kTexts && !text.starts_with('[')));
+  if (is_text) return text;
+  // Nothing that a setting takes is nested deeper; deep nesting would cost stack.
+  if (std::count(text.begin(), text.end(), '[') > 1000) return text;
+  Json value = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  return value.is_discarded() ? Json(text) : value;
+}
+
+const char* openai_setting(std::string_view name, const Json& value) {
+  if (name == "max_tokens") return "max_new_tokens";
+  for (const char* same :
+       {"n", "temperature", "top_p", "stop", "seed", "presence_penalty", "frequency_penalty"}) {
+    if (name == same) return same;
+  }
+  const bool nothing = (name == "stream" || name == "echo") && value == false;
+  const bool one = name == "best_of" && value == 1;
+  const bool empty = (name == "logit_bias" && value.is_object() && value.empty()) ||
+                     (name == "suffix" && value == "");
+  return nothing || one || empty ? "" : nullptr;
+}
+
+}  // namespace medgen::batch

@@ -1,0 +1,329 @@
+// Three threads around one lock. Rows are counted, not timed, so that results depend on nothing that
+// happens here.
+#include "batch/run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "batch/write_all.h"
+#include "medgen/error.h"
+
+namespace medgen::batch {
+namespace {
+
+using std::chrono::milliseconds;
+constexpr std::size_t kMaxBytesInFlight = std::size_t{64} << 20U;
+
+[[noreturn]] void input_changed() {
+  throw Error(ErrorCode::kRuntime,
+              "the input changed while it was read, or since the rows that are done were read: "
+              "what was written belongs to how it was before; put it back and give the same command "
+              "again, or give --restart to begin anew");
+}
+
+// A row on its way.
+struct InFlight {
+  BatchRow row;
+  std::string hash;  // of the input up to it
+  std::size_t bytes = 0;
+  std::optional<Record> kept;  // that another run has made
+};
+
+class Run : RequestSource, GenerationObserver {
+ public:
+  Run(Backend& backend, const RequestMaker& maker, RecordWriter& writer, const JournalContent& start,
+      const RunOptions& options)
+      : backend_(backend),
+        maker_(maker),
+        writer_(writer),
+        options_(options),
+        start_(start.committed),
+        settled_(writer.rows()),
+        admitted_(writer.rows()) {
+    for (const auto& [place, record] : start.ahead) ahead_[place] = record.input_hash;
+    for (const std::uint64_t place : start.places) {
+      if (place >= places_.size()) places_.resize(place + 1);
+      places_[place] = true;
+    }
+  }
+
+  RunResult run() {
+    std::thread reader([this] { guard(reader_error_, [this] { read_rows(); }); });
+    std::thread scribe([this] { guard(writer_error_, [this] { write_records(); }); });
+    std::exception_ptr engine_error;
+    guard(engine_error, [this] {
+      generate(backend_, *maker_.tokenizer, *this, *this,
+               {.max_slots = options_.max_slots, .interrupted = &stop_});
+    });
+    if (engine_error) stop();
+    reader.join();
+    {
+      const std::lock_guard lock(mutex_);
+      engine_ended_ = true;
+      changed_.notify_all();
+    }
+    scribe.join();
+    for (const std::exception_ptr& error : {writer_error_, engine_error, reader_error_}) {
+      if (error) std::rethrow_exception(error);
+    }
+    result_.ending = too_many_errors_ ? Ending::kTooManyErrors
+                     : stop_          ? Ending::kInterrupted
+                                      : Ending::kComplete;
+    return result_;
+  }
+
+ private:
+  template <typename Work>
+  void guard(std::exception_ptr& error, Work work) {
+    try {
+      work();
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      error = std::current_exception();
+      if (&error == &writer_error_) stop_ = true;
+      if (&error == &reader_error_) input_ended_ = true;
+      changed_.notify_all();
+    }
+  }
+
+  void stop() {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+    changed_.notify_all();
+  }
+
+  // --- The reading thread ---
+
+  void read_rows() {
+    Input input(options_.input, stop_);
+    BatchRow row;
+    while (!stop_ && input.next(row)) {
+      Request request;
+      request.tag = input.place();
+      std::optional<Record> kept;
+      if (options_.passed) {
+        maker_.make(row, request);
+        kept = options_.passed(row);
+      }
+      if (is_done(input.place(), input.hash())) continue;
+      if (!options_.passed) maker_.make(row, request);
+      admit({std::move(row), input.hash(), 0, std::move(kept)}, std::move(request));
+    }
+    const std::lock_guard lock(mutex_);
+    // Standard input that is cut short is known by nothing but the rows that were there before.
+    const bool misses_rows = start_.rows > 0 && !stop_ && start_.last_place >= input.place() + 1;
+    const bool differs =
+        options_.expected && (input.rows() != options_.expected->rows ||
+                              input.hash() != options_.expected->hash);
+    if (!stop_ && (misses_rows || differs)) input_changed();
+    all_read_ = !stop_;
+    input_ended_ = true;
+    changed_.notify_all();
+  }
+
+  // Whether an earlier run has done the row; which must be the same row.
+  bool is_done(std::uint64_t place, const std::string& hash) {
+    if (start_.rows > 0 && place == start_.last_place && hash != start_.last_hash) input_changed();
+    if (const auto ahead = ahead_.find(place); ahead != ahead_.end()) {
+      if (ahead->second != hash) input_changed();
+      const std::lock_guard lock(mutex_);
+      ++admitted_;
+      return true;
+    }
+    if (places_.empty()) return place < start_.rows;
+    return place < places_.size() && places_[place];
+  }
+
+  void admit(InFlight row, Request request) {
+    row.bytes = row.row.prompt.size() + row.row.extras.size() * 64 + 1024;
+    const std::size_t bytes = row.bytes;
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] {
+      const bool room = admitted_ - settled_ < options_.window &&
+                        (bytes_ == 0 || bytes_ + bytes <= kMaxBytesInFlight);
+      return stop_ || room;
+    });
+    if (stop_) return;
+    ++admitted_;
+    bytes_ += bytes;
+    const std::uint64_t place = request.tag;
+    const bool runs = !row.row.error && !row.kept;
+    in_flight_[place] = std::move(row);
+    if (!runs) {
+      finished_.push_back({std::move(request), {}});
+    } else {
+      ready_.push_back(std::move(request));
+    }
+    changed_.notify_all();
+  }
+
+  // --- The thread that runs the model ---
+
+  Next next(Request& request, bool wait) override {
+    std::unique_lock lock(mutex_);
+    if (wait) {
+      changed_.wait_for(lock, milliseconds(100),
+                        [&] { return !ready_.empty() || input_ended_ || stop_; });
+    }
+    if (!ready_.empty()) {
+      request = std::move(ready_.front());
+      ready_.pop_front();
+      return Next::kRequest;
+    }
+    return input_ended_ ? Next::kEnd : Next::kLater;
+  }
+
+  void on_text(std::uint64_t, int, std::string_view) override {}
+
+  void on_finish(std::uint64_t, const Completion& completion) override {
+    tokens_now_ += static_cast<std::uint64_t>(completion.num_tokens);
+  }
+
+  void on_request_finish(const Request& request, std::vector<Completion>&& completions) override {
+    const std::lock_guard lock(mutex_);
+    finished_.push_back({request, std::move(completions)});
+    changed_.notify_all();
+  }
+
+  void on_request_failure(const Request& request, const Error& error) override {
+    const std::lock_guard lock(mutex_);
+    in_flight_.at(request.tag).row.error = RowError{"model_failure", error.what()};
+    finished_.push_back({request, {}});
+    changed_.notify_all();
+  }
+
+  // --- The writing thread ---
+
+  struct Finished {
+    Request request;
+    std::vector<Completion> completions;
+  };
+
+  void write_records() {
+    while (true) {
+      std::deque<std::pair<InFlight, Finished>> batch;
+      bool last = false;
+      {
+        std::unique_lock lock(mutex_);
+        changed_.wait_for(lock, milliseconds(100),
+                          [&] { return !finished_.empty() || engine_ended_; });
+        while (!finished_.empty()) {
+          auto row = in_flight_.extract(finished_.front().request.tag);
+          batch.emplace_back(std::move(row.mapped()), std::move(finished_.front()));
+          finished_.pop_front();
+        }
+        last = engine_ended_;
+      }
+      for (auto& [row, finished] : batch) write(std::move(row), std::move(finished));
+      look_around();
+      if (last) break;
+    }
+    const bool complete = all_read_ && !stop_ && !input_failed();
+    if (complete) {
+      writer_.finish();
+    } else {
+      writer_.commit();
+    }
+    if (options_.progress) options_.progress(writer_, tokens_now_);
+  }
+
+  bool input_failed() const { return reader_error_ != nullptr; }
+
+  void write(InFlight row, Finished finished) {
+    const std::uint64_t place = finished.request.tag;
+    Record record = row.kept ? std::move(*row.kept) : make_record(row, std::move(finished));
+    record.place = place;
+    record.input_hash = row.hash;
+    writer_.put(std::move(record));
+    const std::lock_guard lock(mutex_);
+    settled_ = writer_.rows();
+    bytes_ -= row.bytes;
+    changed_.notify_all();
+  }
+
+  Record make_record(InFlight& row, Finished finished) {
+    Record record;
+    record.failed = row.row.error.has_value();
+    for (const Completion& completion : finished.completions) {
+      record.tokens += static_cast<std::uint64_t>(completion.num_tokens);
+    }
+    result_.tokens += record.tokens;
+    ++result_.rows;
+    record.bytes = options_.format(
+        {std::move(row.row), std::move(finished.request), std::move(finished.completions)});
+    return record;
+  }
+
+  void look_around() {
+    writer_.commit_if_due();
+    if (options_.interrupted != nullptr && *options_.interrupted) stop();
+    if (options_.max_errors && writer_.failed() > *options_.max_errors && !stop_) {
+      too_many_errors_ = true;
+      stop();
+    }
+    if (options_.progress) options_.progress(writer_, tokens_now_);
+  }
+
+  Backend& backend_;
+  const RequestMaker& maker_;
+  RecordWriter& writer_;
+  const RunOptions& options_;
+
+  // What an earlier run has done.
+  const Committed start_;
+  std::map<std::uint64_t, std::string> ahead_;  // place, hash of the input up to it
+  std::vector<bool> places_;                    // whether a place is done; only if out of order
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Request> ready_;
+  std::map<std::uint64_t, InFlight> in_flight_;  // by place
+  std::deque<Finished> finished_;
+  std::uint64_t settled_;   // rows in the output
+  std::uint64_t admitted_;  // rows in the output or on their way
+  std::size_t bytes_ = 0;   // on their way
+  bool input_ended_ = false;
+  bool all_read_ = false;
+  bool engine_ended_ = false;
+  bool too_many_errors_ = false;
+  std::atomic<bool> stop_{false};
+  std::atomic<std::uint64_t> tokens_now_{0};
+  std::exception_ptr reader_error_, writer_error_;
+  RunResult result_;
+};
+
+}  // namespace
+
+Survey survey(const InputOptions& options, const RequestMaker* maker, const std::atomic<bool>& stop,
+              const std::function<void(const BatchRow&, std::uint64_t)>& on_bad) {
+  Input input(options, stop);
+  Survey result;
+  BatchRow row;
+  while (!stop && input.next(row)) {
+    ++result.shard_rows;
+    if (maker == nullptr) continue;
+    Request request;
+    maker->make(row, request);
+    if (!row.error) continue;
+    ++result.bad;
+    if (on_bad) on_bad(row, input.line());
+  }
+  result.rows = input.rows();
+  result.hash = input.hash();
+  return result;
+}
+
+RunResult run(Backend& backend, const RequestMaker& maker, RecordWriter& writer,
+              const JournalContent& start, const RunOptions& options) {
+  return Run(backend, maker, writer, start, options).run();
+}
+
+}  // namespace medgen::batch

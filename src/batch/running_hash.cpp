@@ -1,0 +1,52 @@
+// OpenSSL's SHA-256, whose state is copied to read a value in between.
+#include "batch/running_hash.h"
+
+#include <openssl/evp.h>
+
+#include <array>
+
+#include "medgen/error.h"
+
+namespace medgen::batch {
+namespace {
+
+void require(int result) {
+  if (result != 1) throw Error(ErrorCode::kRuntime, "OpenSSL could not compute a SHA-256 checksum");
+}
+
+struct Free {
+  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+};
+using Context = std::unique_ptr<EVP_MD_CTX, Free>;
+
+}  // namespace
+
+struct RunningHash::State {
+  Context context{EVP_MD_CTX_new()};
+};
+
+RunningHash::RunningHash() : state_(std::make_unique<State>()) {
+  require(EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr));
+}
+RunningHash::~RunningHash() = default;
+
+void RunningHash::add(std::string_view bytes) {
+  require(EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()));
+}
+
+std::string RunningHash::hex() const {
+  const Context copy{EVP_MD_CTX_new()};
+  require(EVP_MD_CTX_copy_ex(copy.get(), state_->context.get()));
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  require(EVP_DigestFinal_ex(copy.get(), digest.data(), &size));
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string hex;
+  for (unsigned int i = 0; i < size; ++i) {
+    hex += kDigits[digest[i] >> 4U];
+    hex += kDigits[digest[i] & 15U];
+  }
+  return hex;
+}
+
+}  // namespace medgen::batch

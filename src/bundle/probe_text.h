@@ -1,0 +1,10 @@
+// The text on which a model's precisions are compared when a bundle brings none of its own.
+#pragma once
+
+#include <string_view>
+
+namespace medgen {
+
+std::string_view default_probe_text();
+
+}  // namespace medgen

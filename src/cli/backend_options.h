@@ -1,0 +1,22 @@
+// The options that choose a back end, the same in every command that runs a model.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cli/command_line.h"
+#include "wiring/open_backend.h"
+
+namespace medgen::cli {
+
+struct BackendArguments {
+  std::optional<std::string> backend, precision, device;
+  std::optional<int> threads, cache_memory;
+};
+
+void declare(CommandLine& line, BackendArguments& arguments);
+
+// Throws Error(kUsage) for what is out of range.
+BackendOptions resolve(const BackendArguments& arguments);
+
+}  // namespace medgen::cli

@@ -1,0 +1,47 @@
+// What is said while a batch runs, and at its end.
+// Must not know what a row holds.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "batch/record_writer.h"
+#include "batch/run.h"
+
+namespace medgen::cli {
+
+class BatchProgress {
+ public:
+  // `before`: rows that were done already. `total` may be unknown (0). On a terminal one line that
+  // is written over; else a line now and then; nothing when `quiet`.
+  BatchProgress(std::uint64_t before, std::uint64_t total, bool quiet);
+
+  void show(const batch::RecordWriter& writer, std::uint64_t tokens);
+  void end();  // of the line that is written over
+
+  double seconds() const;
+
+ private:
+  std::string line(const batch::RecordWriter& writer, std::uint64_t tokens) const;
+
+  std::uint64_t before_, total_;
+  bool quiet_, terminal_;
+  bool shown_ = false;
+  std::chrono::steady_clock::time_point begin_, last_;
+};
+
+struct BatchSummary {
+  std::string ending;  // "complete", "interrupted", "too many errors"
+  batch::Committed state;
+  batch::RunResult result;
+  std::uint64_t rows_total = 0;  // of the shard; 0 if not known
+  double seconds = 0;
+  int slots = 0;
+  std::string backend, precision;
+};
+
+std::string summary_line(const BatchSummary& summary);
+std::string summary_json(const BatchSummary& summary);
+
+}  // namespace medgen::cli

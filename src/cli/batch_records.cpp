@@ -1,0 +1,170 @@
+// The keys and their order are part of the format; those of `generate --json` where both have them.
+#include "cli/batch_records.h"
+
+#include <cstdio>
+
+#include "base/sha256.h"
+#include "batch/csv.h"
+#include "engine/settings.h"
+#include "safety/notice.h"
+
+namespace medgen::cli {
+namespace {
+
+using batch::FinishedRow;
+using batch::Json;
+
+Json completion_json(const Completion& completion) {
+  return Json{{"index", completion.index},
+              {"text", completion.text},
+              {"finish_reason", to_string(completion.finish_reason)},
+              {"num_tokens", completion.num_tokens},
+              {"logprob", completion.logprob}};
+}
+
+Json error_json(const batch::RowError& error) {
+  return Json{{"code", error.code}, {"message", error.message}};
+}
+
+std::string text_of(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+// On one line: \n, \r and \\ for what would break it.
+std::string one_line(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\r') {
+      out += "\\r";
+    } else if (c == '\\') {
+      out += "\\\\";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+RecordMaker::RecordMaker(RecordFormat format, std::string model_name, std::string model_sha256,
+                         const BackendInfo& backend)
+    : format_(format),
+      model_name_(std::move(model_name)),
+      model_sha256_(std::move(model_sha256)),
+      backend_(backend) {}
+
+std::string RecordMaker::heading() const {
+  if (format_ == RecordFormat::kCsv) {
+    return "id,prompt,index,text,finish_reason,num_tokens,logprob,error_code,error_message,"
+           "generated,notice\n";
+  }
+  return format_ == RecordFormat::kText ? "# " + std::string(notice()) + "\n" : std::string();
+}
+
+std::string RecordMaker::record(const FinishedRow& finished) const {
+  switch (format_) {
+    case RecordFormat::kCsv:
+      return csv_record(finished);
+    case RecordFormat::kText:
+      return text_record(finished);
+    case RecordFormat::kJsonl:
+      break;
+  }
+  return finished.row.form == batch::RowForm::kOpenAi ? openai_record(finished)
+                                                      : json_record(finished);
+}
+
+Json RecordMaker::provenance(const Request& request) const {
+  return Json{{"medgen", MEDGEN_VERSION},
+              {"model", Json{{"name", model_name_}, {"sha256", model_sha256_}}},
+              {"backend", backend_.name},
+              {"precision", backend_.precision},
+              {"seed", request.sampling.seed},
+              {"sampling", settings_json({request.sampling, request.stopping, request.num_return_sequences})}};
+}
+
+std::string RecordMaker::json_record(const FinishedRow& finished) const {
+  Json json;
+  json["id"] = finished.row.id;
+  if (finished.row.error) {
+    json["error"] = error_json(*finished.row.error);
+    return json.dump() + "\n";
+  }
+  json["prompt"] = finished.row.prompt;
+  for (const auto& [name, value] : finished.row.extras.items()) json[name] = value;
+  json["completions"] = Json::array();
+  for (const Completion& completion : finished.completions) {
+    json["completions"].push_back(completion_json(completion));
+  }
+  json["provenance"] = provenance(finished.request);
+  json["generated"] = true;
+  json["notice"] = notice();
+  return json.dump() + "\n";
+}
+
+// Ids are hashes and the time of creation is 0, so that the same row gives the same bytes.
+std::string RecordMaker::openai_record(const FinishedRow& finished) const {
+  const std::string id = sha256("medgen response " + text_of(finished.row.id)).substr(0, 24);
+  Json json;
+  json["id"] = "batch_req_" + id;
+  json["custom_id"] = finished.row.id;
+  if (finished.row.error) {
+    json["response"] = nullptr;
+    json["error"] = error_json(*finished.row.error);
+    return json.dump() + "\n";
+  }
+  Json choices = Json::array();
+  int generated = 0;
+  for (const Completion& completion : finished.completions) {
+    const bool stopped = completion.finish_reason == FinishReason::kEos ||
+                         completion.finish_reason == FinishReason::kStop;
+    choices.push_back(Json{{"text", completion.text},
+                           {"index", completion.index},
+                           {"logprobs", nullptr},
+                           {"finish_reason", stopped ? "stop" : "length"}});
+    generated += completion.num_tokens;
+  }
+  const int prompt = static_cast<int>(finished.request.prompt.size());
+  Json body{{"id", "cmpl-" + id},
+            {"object", "text_completion"},
+            {"created", 0},
+            {"model", model_name_},
+            {"choices", std::move(choices)},
+            {"usage", Json{{"prompt_tokens", prompt},
+                           {"completion_tokens", generated},
+                           {"total_tokens", prompt + generated}}},
+            {"provenance", provenance(finished.request)},
+            {"generated", true},
+            {"notice", notice()}};
+  json["response"] = Json{{"status_code", 200}, {"request_id", id}, {"body", std::move(body)}};
+  json["error"] = nullptr;
+  return json.dump() + "\n";
+}
+
+std::string RecordMaker::csv_record(const FinishedRow& finished) const {
+  const std::string id = batch::quote_csv(text_of(finished.row.id));
+  if (finished.row.error) {
+    return id + ",,,,,,," + finished.row.error->code + "," +
+           batch::quote_csv(finished.row.error->message) + ",,\n";
+  }
+  std::string out;
+  for (const Completion& c : finished.completions) {
+    out += id + "," + batch::quote_csv(finished.row.prompt) + "," + std::to_string(c.index) + "," +
+           batch::quote_csv(c.text) + "," + std::string(to_string(c.finish_reason)) + "," +
+           std::to_string(c.num_tokens) + "," + Json(c.logprob).dump() + ",,,true," +
+           batch::quote_csv(notice()) + "\n";
+  }
+  return out;
+}
+
+std::string RecordMaker::text_record(const FinishedRow& finished) const {
+  if (finished.row.error) return "# error: " + finished.row.error->code + "\n";
+  std::string out;
+  for (const Completion& c : finished.completions) out += one_line(finished.row.prompt + c.text) + "\n";
+  return out;
+}
+
+}  // namespace medgen::cli

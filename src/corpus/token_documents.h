@@ -1,0 +1,27 @@
+// Documents as token ids, by number: what a TokenStream draws windows from, whether the ids come
+// from a tokenizer or from a shard. Knows nothing of files or of batches.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "medgen/tokenizer.h"
+
+namespace medgen {
+
+class TokenDocuments {
+ public:
+  virtual ~TokenDocuments() = default;
+
+  virtual std::size_t size() const = 0;
+  virtual double weight(std::size_t document) const = 0;  // how often it counts; finite, >= 0
+  virtual TokenId eos() const = 0;                        // stands between documents
+
+  // Appends the ids of a document, without EOS.
+  virtual void append(std::size_t document, std::vector<TokenId>& ids) const = 0;
+
+  virtual std::uint64_t bytes() const = 0;  // UTF-8 bytes of all the documents' text
+};
+
+}  // namespace medgen

@@ -1,0 +1,248 @@
+// See beam_search.h. Beams of one prompt share their cache: a beam that goes on in one way keeps its
+// slot, each further way gets a slot that begins as the beam's.
+#include "engine/beam_search.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "engine/fixed_math.h"
+#include "engine/sequence.h"
+#include "engine/slots.h"
+
+namespace medgen {
+namespace {
+
+struct Beam {
+  std::vector<TokenId> tokens;   // generated
+  std::vector<double> logprobs;  // of the model, one each
+  double sum = 0;                // of processed log-probabilities
+  int slot = -1;                 // while it runs
+  double score = 0;              // once it has finished
+};
+
+struct Way {  // a beam and the token it could go on with
+  double sum = 0;
+  std::size_t beam = 0;
+  TokenId token = 0;
+};
+
+bool better(const Way& a, const Way& b) {
+  if (a.sum != b.sum) return a.sum > b.sum;
+  return a.beam != b.beam ? a.beam < b.beam : a.token < b.token;
+}
+
+class BeamSearch {
+ public:
+  BeamSearch(Backend& backend, const Tokenizer& tokenizer, const Request& request)
+      : backend_(backend),
+        tokenizer_(tokenizer),
+        request_(request),
+        params_(request.sampling),
+        eos_(request.stopping.ignore_eos ? std::vector<TokenId>{} : eos_ids(request, tokenizer)),
+        context_(Sequence(request, 0, tokenizer, 0, observer_).context()),
+        all_eos_(eos_ids(request, tokenizer)),
+        slots_(backend),
+        vocab_(static_cast<std::size_t>(tokenizer.vocab_size())) {
+    context_.eos = all_eos_;
+    // The last token need not be fed back, so one more than the context holds may come.
+    const int room = backend.info().n_positions - static_cast<int>(request.prompt.size()) + 1;
+    most_ = std::min(new_token_limit(request), room);
+  }
+
+  // The finished beams, best first. `out_of_time`: they had to be taken as they were.
+  std::vector<Beam> run(const std::function<bool()>& interrupted,
+                        std::optional<FinishReason>& cut_short) {
+    const auto begin = std::chrono::steady_clock::now();
+    running_.emplace_back().slot = slots_.acquire();
+    std::vector<float> logits = prefill(backend_, running_[0].slot, request_.prompt, vocab_);
+    while (go_on({logits.data(), logits.size()})) {
+      const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin;
+      const bool late = request_.stopping.max_time && passed.count() >= *request_.stopping.max_time;
+      if (late) cut_short = FinishReason::kTime;
+      if (interrupted()) cut_short = FinishReason::kInterrupted;
+      if (cut_short) {
+        for (Beam& beam : running_) finish(std::move(beam));
+        break;
+      }
+      logits = step();
+    }
+    return std::move(finished_);
+  }
+
+ private:
+  struct Silent : GenerationObserver {
+    void on_text(std::uint64_t, int, std::string_view) override {}
+    void on_finish(std::uint64_t, const Completion&) override {}
+  };
+
+  std::size_t beams() const { return static_cast<std::size_t>(params_.num_beams); }
+  bool is_eos(TokenId id) const { return std::find(eos_.begin(), eos_.end(), id) != eos_.end(); }
+
+  double penalised(double sum, std::size_t length) const {
+    return sum / fixed_pow64(static_cast<double>(length), params_.length_penalty);
+  }
+
+  // [running beams, vocab]
+  std::vector<float> step() {
+    const auto width = static_cast<std::size_t>(backend_.info().vocab_size);
+    std::vector<Row> rows;
+    for (const Beam& beam : running_) {
+      const auto position = request_.prompt.size() + beam.tokens.size() - 1;
+      rows.push_back({beam.slot, beam.tokens.back(), static_cast<int>(position), true});
+    }
+    const auto row = backend_.step(rows);
+    std::vector<float> logits;
+    for (std::size_t i = 0; i < running_.size(); ++i) {
+      const auto values = row.subspan(i * width, vocab_);
+      logits.insert(logits.end(), values.begin(), values.end());
+    }
+    return logits;
+  }
+
+  // Takes every beam one token further. False when the search is over.
+  bool go_on(std::span<const float> logits) {
+    const std::vector<Way> ways = best_ways(logits);
+    const std::size_t length = running_[0].tokens.size() + 1;
+    std::vector<Way> next;
+    bool all_end = true;
+    for (std::size_t rank = 0; rank < ways.size(); ++rank) {
+      const bool ends = is_eos(ways[rank].token) || length == static_cast<std::size_t>(most_) ||
+                        says_stop(ways[rank]);
+      all_end = all_end && ends;
+      if (!ends && next.size() < beams()) next.push_back(ways[rank]);
+      // Only the best num_beams may finish; the others are there so that enough go on.
+      if (ends && rank < beams()) finish(extended(ways[rank], logits));
+    }
+    if (all_end || next.empty()) return false;
+    move_on(next, logits);
+    return !(finished_.size() == beams() && (params_.early_stopping == EarlyStopping::kTrue ||
+                                             best_possible() <= finished_.back().score));
+  }
+
+  double best_possible() const {
+    const bool longest =
+        params_.early_stopping == EarlyStopping::kNever && params_.length_penalty > 0;
+    return penalised(running_[0].sum,
+                     longest ? static_cast<std::size_t>(most_) : running_[0].tokens.size());
+  }
+
+  std::vector<Way> best_ways(std::span<const float> logits) {
+    const std::size_t wanted = std::max<std::size_t>(2, 1 + eos_.size()) * beams();
+    std::vector<Way> ways;  // a heap with the worst on top
+    log_totals_.clear();
+    for (std::size_t b = 0; b < running_.size(); ++b) {
+      const auto row = logits.subspan(b * vocab_, vocab_);
+      context_.generated = running_[b].tokens;
+      const std::span<const double> scores = sampler_.processed_scores(row, true, params_, context_);
+      log_totals_.push_back(sampler_.log_total());
+      for (std::size_t i = 0; i < vocab_; ++i) {
+        if (std::isinf(scores[i])) continue;
+        const Way way{running_[b].sum + scores[i], b, static_cast<TokenId>(i)};
+        if (ways.size() == wanted && !better(way, ways.front())) continue;
+        if (ways.size() == wanted) {
+          std::pop_heap(ways.begin(), ways.end(), better);
+          ways.pop_back();
+        }
+        ways.push_back(way);
+        std::push_heap(ways.begin(), ways.end(), better);
+      }
+    }
+    std::sort(ways.begin(), ways.end(), better);
+    return ways;
+  }
+
+  Beam extended(const Way& way, std::span<const float> logits) const {
+    Beam beam = running_[way.beam];
+    const double logit =
+        static_cast<double>(logits[way.beam * vocab_ + static_cast<std::size_t>(way.token)]);
+    beam.tokens.push_back(way.token);
+    beam.logprobs.push_back(logit - log_totals_[way.beam]);
+    beam.sum = way.sum;
+    return beam;
+  }
+
+  void finish(Beam beam) {
+    beam.score = penalised(beam.sum, beam.tokens.size());
+    const auto place = std::find_if(finished_.begin(), finished_.end(), [&](const Beam& other) {
+      return other.score < beam.score;
+    });
+    finished_.insert(place, std::move(beam));
+    if (finished_.size() > beams()) finished_.pop_back();
+  }
+
+  bool says_stop(const Way& way) const {
+    const auto& stops = request_.stopping.stop;
+    if (stops.empty()) return false;
+    std::vector<TokenId> tokens = running_[way.beam].tokens;
+    tokens.push_back(way.token);
+    const std::string text = tokenizer_.decode(tokens);
+    return std::any_of(stops.begin(), stops.end(), [&](const std::string& stop) {
+      return text.find(stop) != std::string::npos;
+    });
+  }
+
+  // The first way of a beam takes its slot; slots of beams that end here become free for the others.
+  void move_on(const std::vector<Way>& next, std::span<const float> logits) {
+    const auto cached =
+        static_cast<int>(request_.prompt.size() + running_[0].tokens.size());
+    std::vector<Beam> after;
+    std::vector<bool> used(running_.size(), false);
+    for (const Way& way : next) {
+      Beam beam = extended(way, logits);
+      if (used[way.beam]) beam.slot = -1;
+      used[way.beam] = true;
+      after.push_back(std::move(beam));
+    }
+    for (std::size_t b = 0; b < running_.size(); ++b) {
+      if (!used[b]) slots_.release(running_[b].slot);
+    }
+    for (std::size_t i = 0; i < after.size(); ++i) {
+      if (after[i].slot >= 0) continue;
+      after[i].slot = slots_.acquire();
+      backend_.share_cache(running_[next[i].beam].slot, after[i].slot, cached);
+    }
+    running_ = std::move(after);
+  }
+
+  Silent observer_;
+  Backend& backend_;
+  const Tokenizer& tokenizer_;
+  const Request& request_;
+  const SamplingParams& params_;
+  std::vector<TokenId> eos_;
+  DecodingContext context_;
+  std::vector<TokenId> all_eos_;
+  Slots slots_;
+  std::size_t vocab_;
+  int most_ = 0;
+  Sampler sampler_;
+  std::vector<double> log_totals_;  // of the running beams' logits
+  std::vector<Beam> running_;
+  std::vector<Beam> finished_;  // best first, at most num_beams
+};
+
+}  // namespace
+
+void beam_search(Backend& backend, const Tokenizer& tokenizer, const Request& request,
+                 GenerationObserver& observer, const std::function<bool()>& interrupted) {
+  std::optional<FinishReason> cut_short;
+  std::vector<Beam> beams =
+      BeamSearch(backend, tokenizer, request).run(interrupted, cut_short);
+  beams.resize(std::min(beams.size(), static_cast<std::size_t>(request.num_return_sequences)));
+  for (std::size_t i = 0; i < beams.size(); ++i) {
+    Sequence sequence(request, static_cast<int>(i), tokenizer, backend.info().n_positions, observer);
+    sequence.set_beam_score(beams[i].score);
+    bool running = true;
+    for (std::size_t t = 0; running && t < beams[i].tokens.size(); ++t) {
+      running = sequence.advance({beams[i].tokens[t], beams[i].logprobs[t], beams[i].logprobs[t]});
+    }
+    if (running) sequence.interrupt(cut_short.value_or(FinishReason::kLength));
+  }
+}
+
+}  // namespace medgen

@@ -1,0 +1,156 @@
+// See candidates.h.
+#include "engine/candidates.h"
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <numeric>
+
+#include "engine/fixed_math.h"
+#include "engine/row_loops.h"
+
+namespace medgen {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// 1 / temperature, finite: 0 times it must stay 0.
+double inverse(double temperature) {
+  const double x = 1 / temperature;
+  return x > std::numeric_limits<double>::max() ? std::numeric_limits<double>::max() : x;
+}
+
+}  // namespace
+
+void Candidates::measure(bool highest_stays) {
+  weighed_ = false;
+  if (!highest_stays) highest_ = *std::max_element(logit_.begin(), logit_.end());
+}
+
+void Candidates::assign(std::span<const double> scores) {
+  const bool gaps = std::find(scores.begin(), scores.end(), -kInfinity) != scores.end();
+  temperature_ = 1;
+  id_.resize(scores.size());
+  std::iota(id_.begin(), id_.end(), 0);
+  logit_.assign(scores.begin(), scores.end());
+  measure(false);
+  if (gaps) keep_from(-std::numeric_limits<double>::max());
+}
+
+void Candidates::assign(std::span<const float> logits) {
+  temperature_ = 1;
+  id_.resize(logits.size());
+  std::iota(id_.begin(), id_.end(), 0);
+  logit_.assign(logits.begin(), logits.end());
+  measure(false);
+  if (*std::min_element(logits.begin(), logits.end()) == -std::numeric_limits<float>::infinity()) {
+    keep_from(-std::numeric_limits<double>::max());
+  }
+}
+
+void Candidates::assign(std::span<const float> logits, float lowest,
+                        std::span<const float> block_maxima) {
+  temperature_ = 1;
+  id_.clear();
+  logit_.clear();
+  for (std::size_t block = 0; block < block_maxima.size(); ++block) {
+    if (block_maxima[block] < lowest) continue;
+    const std::size_t end = std::min(logits.size(), (block + 1) * kRowBlock);
+    for (std::size_t i = block * kRowBlock; i < end; ++i) {
+      if (logits[i] < lowest) continue;
+      id_.push_back(static_cast<TokenId>(i));
+      logit_.push_back(static_cast<double>(logits[i]));
+    }
+  }
+  measure(false);
+}
+
+std::span<const double> Candidates::weights() {
+  if (!weighed_) {
+    weight_.resize(size());
+    total_ = row_loops().weigh(logit_.data(), size(), highest_, inverse(temperature_),
+                               weight_.data());
+    weighed_ = true;
+  }
+  return weight_;
+}
+
+double Candidates::log_total() { return fixed_log64(total()); }
+
+double Candidates::log_probability(std::size_t i) {
+  return (logit_[i] - highest_) * inverse(temperature_) - log_total();
+}
+
+// H = log Z - sum(w x) / Z with x = score - highest.
+double Candidates::entropy() {
+  const double sum = row_loops().weighted_sum(logit_.data(), weights().data(), size(), highest_,
+                                              inverse(temperature_));
+  return log_total() - sum / total_;
+}
+
+std::size_t Candidates::best() {
+  return static_cast<std::size_t>(std::find(logit_.begin(), logit_.end(), highest_) -
+                                  logit_.begin());
+}
+
+void Candidates::keep(std::span<const std::uint8_t> keep) {
+  constexpr std::size_t kGroup = 8;  // marks looked at together
+  std::size_t kept = 0;
+  const std::size_t n = size();
+  const bool weighed = weighed_;
+  const auto move = [&](std::size_t i) {
+    id_[kept] = id_[i];
+    logit_[kept] = logit_[i];
+    if (weighed) weight_[kept] = weight_[i];
+    kept += keep[i] != 0 ? 1 : 0;
+  };
+  std::size_t i = 0;
+  for (; i + kGroup <= n; i += kGroup) {
+    std::uint64_t marks = 0;
+    std::memcpy(&marks, keep.data() + i, sizeof marks);
+    if (marks == 0) continue;
+    for (std::size_t j = i; j < i + kGroup; ++j) move(j);
+  }
+  for (; i < n; ++i) move(i);
+  id_.resize(kept);
+  logit_.resize(kept);
+  const bool highest_stays = std::find(logit_.begin(), logit_.end(), highest_) != logit_.end();
+  measure(highest_stays);
+  // Weights stay as they are while the highest does; their sum is made anew.
+  if (weighed && highest_stays) {
+    weight_.resize(kept);
+    double sums[8] = {};
+    for (std::size_t k = 0; k < kept; ++k) sums[k % 8] += weight_[k];
+    total_ = std::accumulate(std::begin(sums), std::end(sums), 0.0);
+    weighed_ = true;
+  }
+}
+
+void Candidates::keep_from(double lowest_logit) {
+  marks_.resize(size());
+  for (std::size_t i = 0; i < size(); ++i) marks_[i] = logit_[i] >= lowest_logit ? 1 : 0;
+  keep(marks_);
+}
+
+double Candidates::kth_highest_logit(std::size_t k) {
+  // In linear time: those that beat the k-th highest so far are gathered, and whenever there are
+  // twice k of them the lower half is thrown away.
+  const std::size_t capacity = std::max<std::size_t>(2 * k, 256);
+  const auto shrink = [&] {
+    const auto kth = scratch_.begin() + static_cast<std::ptrdiff_t>(k - 1);
+    std::nth_element(scratch_.begin(), kth, scratch_.end(), std::greater<>());
+    scratch_.resize(k);
+    return scratch_[k - 1];
+  };
+  scratch_.assign(logit_.begin(), logit_.begin() + static_cast<std::ptrdiff_t>(k));
+  double kth = shrink();
+  for (std::size_t i = k; i < size(); ++i) {
+    if (logit_[i] <= kth) continue;
+    scratch_.push_back(logit_[i]);
+    if (scratch_.size() == capacity) kth = shrink();
+  }
+  return shrink();
+}
+
+}  // namespace medgen

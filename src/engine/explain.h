@@ -1,0 +1,37 @@
+// What decoding settings do to one row of logits, step by step, as JSON.
+// Must not know where the logits come from.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/sampler.h"
+#include "medgen/params.h"
+
+namespace medgen {
+
+// {"prompt_ids":[...], "generated_ids":[...], "settings":{...}, "logits":[...]}: all but one of
+// prompt_ids and logits may be left out. Settings are over neutral_settings().
+struct ExplainRequest {
+  std::vector<TokenId> prompt, generated;
+  std::optional<std::vector<float>> logits;  // [vocab]
+  std::vector<float> unconditional;          // [vocab] or empty: "unconditional_logits"
+  DecodingSettings settings;
+};
+
+// Throws Error(kUsage) for what is no such object, names the field and what is allowed.
+ExplainRequest parse_explain_request(const std::string& line);
+
+// As sampling would see it. Throws Error(kUsage) for ids outside the vocabulary and for settings
+// that need what is not there (a tokenizer, an EOS).
+DecodingContext explain_context(const ExplainRequest& request, std::size_t vocab_size,
+                                const Tokenizer* tokenizer, std::vector<TokenId>& eos);
+
+// {"kept":[ids ascending],"probs":[...],"stages":[{"name","kept","mass"},...]}. XTC is shown as if
+// its coin had said yes; Mirostat at the first token.
+nlohmann::ordered_json explain(Sampler& sampler, std::span<const float> logits,
+                               const SamplingParams& params, const DecodingContext& context);
+
+}  // namespace medgen

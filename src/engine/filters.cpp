@@ -1,0 +1,244 @@
+// See filters.h. What has to rank tokens does not sort the vocabulary: it sums them up in buckets
+// and sorts the one bucket in which the decision falls. Where that decision is closer than rounding
+// can tell, everything is sorted and summed in the order of the definition.
+#include "engine/filters.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <numeric>
+#include <optional>
+
+#include "engine/fixed_math.h"
+
+namespace medgen::filters {
+namespace {
+
+constexpr double kRounding = 1e-11;  // of the total; far above what sums in double may differ by
+
+// The place in an order of tokens at which a running sum of weights decides.
+struct Boundary {
+  double key = 0;
+  std::uint32_t index = 0;
+};
+
+// Tokens sorted by key, ties by index; their weights summed in that order. The first token at which
+// the sum exceeds `limit` (or reaches it, with `reached`), if rounding leaves no doubt. key(i) >= 0
+// orders the tokens, bucket(key) does too, in less than kBuckets steps.
+constexpr std::size_t kBuckets = 2048;
+template <class Key, class Bucket>
+std::optional<Boundary> find_boundary(Candidates& c, Key key, Bucket bucket, double limit) {
+  const std::span<const double> w = c.weights();
+  const double doubt = kRounding * c.total();
+  std::array<double, 2 * kBuckets> mass{};
+  std::vector<std::uint32_t>& order = c.order();
+  for (std::size_t i = 0; i < c.size(); ++i) {
+    // Neighbours often share a bucket; two places for each keep their sums apart.
+    mass[2 * bucket(key(i)) + i % 2] += w[i];
+  }
+  for (std::size_t place = 0; place < kBuckets; ++place) {
+    mass[place] = mass[2 * place] + mass[2 * place + 1];
+  }
+  std::size_t place = 0;
+  double below = 0;
+  while (place < kBuckets && below + mass[place] < limit - doubt) below += mass[place++];
+  if (place == kBuckets) return std::nullopt;
+  order.clear();
+  for (std::size_t i = 0; i < c.size(); ++i) {
+    if (bucket(key(i)) == place) order.push_back(static_cast<std::uint32_t>(i));
+  }
+  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return key(a) != key(b) ? key(a) < key(b) : a < b;
+  });
+  for (const std::uint32_t i : order) {
+    below += w[i];
+    if (below > limit + doubt) return Boundary{key(i), i};
+    if (below > limit - doubt) return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// All tokens by key, ties by index.
+template <class Key>
+const std::vector<std::uint32_t>& full_order(Candidates& c, Key key) {
+  std::vector<std::uint32_t>& order = c.order();
+  order.resize(c.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return key(a) != key(b) ? key(a) < key(b) : a < b;
+  });
+  return order;
+}
+
+template <class Keep>
+void keep_where(Candidates& c, Keep keep) {
+  std::vector<std::uint8_t>& marks = c.marks();
+  marks.resize(c.size());
+  for (std::size_t i = 0; i < c.size(); ++i) marks[i] = keep(i) ? 1 : 0;
+  c.keep(marks);
+}
+
+// The likeliest and its equals stay whatever the cutoff.
+void keep_probable(Candidates& c, double cutoff) {
+  const std::span<const double> w = c.weights();
+  const double total = c.total();
+  keep_where(c, [&](std::size_t i) { return w[i] / total >= cutoff || c.logit(i) == c.highest_logit(); });
+}
+
+}  // namespace
+
+void temperature(Candidates& c, double temperature) { c.divide(temperature); }
+
+void dynamic_temperature(Candidates& c, double temperature, double range, double exponent) {
+  const double low = std::max(0.0, temperature - range);
+  const double high = temperature + range;
+  double t = temperature;
+  if (c.size() > 1) {
+    const double most = fixed_log64(static_cast<double>(c.size()));
+    t = low + (high - low) * fixed_pow64(std::min(1.0, c.entropy() / most), exponent);
+  }
+  if (t > 0) {
+    c.divide(t);
+  } else {
+    const std::size_t best = c.best();
+    keep_where(c, [&](std::size_t i) { return i == best; });
+  }
+}
+
+void top_k(Candidates& c, std::size_t k) {
+  if (k < c.size()) c.keep_from(c.kth_highest_logit(k));
+}
+
+// From the least likely up, tokens go while the sum of those gone is at most 1 - p.
+void top_p(Candidates& c, double p) {
+  const double limit = (1 - p) * c.total();
+  // A weight's upper bits: the octave and a sixteenth of it.
+  const std::span<const double> w = c.weights();
+  const auto bucket = [](double weight) {
+    constexpr std::uint64_t kOne = std::bit_cast<std::uint64_t>(1.0) >> 48U;
+    const std::uint64_t steps = kOne - (std::bit_cast<std::uint64_t>(weight) >> 48U);
+    return kBuckets - 1 - static_cast<std::size_t>(std::min<std::uint64_t>(steps, kBuckets - 1));
+  };
+  const auto weight = [&](std::size_t i) { return w[i]; };
+  std::optional<Boundary> last = find_boundary(c, weight, bucket, limit);
+  if (!last) {
+    const auto logit = [&](std::size_t i) { return c.logit(i); };
+    const std::vector<std::uint32_t>& order = full_order(c, logit);
+    const double total = c.total();
+    double gone = 0;
+    std::size_t place = 0;
+    for (; place + 1 < order.size(); ++place) {
+      gone += w[order[place]] / total;
+      if (!(gone <= 1 - p)) break;
+    }
+    last = Boundary{0, order[place]};
+  }
+  const double lowest = c.logit(last->index);
+  keep_where(c, [&](std::size_t i) {
+    return c.logit(i) > lowest || (c.logit(i) == lowest && i >= last->index);
+  });
+}
+
+void min_p(Candidates& c, double p) {
+  const std::span<const double> w = c.weights();
+  const double total = c.total();
+  const double cutoff = p * (1 / total);
+  keep_where(c, [&](std::size_t i) { return w[i] / total >= cutoff; });
+}
+
+// Ranked by |-log p - H|: the fewest whose sum reaches p, and ties of the last.
+void typical_p(Candidates& c, double p) {
+  const double entropy = c.entropy();
+  const std::span<const double> w = c.weights();
+  const double log_total = c.log_total();
+  const double highest = c.highest_logit();
+  const double scale = 1 / c.temperature();
+  const auto key = [&](std::size_t i) {
+    const double log_p = (c.logit(i) - highest) * scale - log_total;
+    return std::abs(-log_p - entropy);
+  };
+  const auto bucket = [](double k) {
+    return static_cast<std::size_t>(std::min(k * 64, static_cast<double>(kBuckets - 1)));
+  };
+  const std::optional<Boundary> last = find_boundary(c, key, bucket, p * c.total());
+  double farthest = last ? last->key : 0;
+  if (!last) {
+    const std::vector<std::uint32_t>& order = full_order(c, key);
+    const double total = c.total();
+    double sum = 0;
+    std::size_t place = 0;
+    for (; place + 1 < order.size(); ++place) {
+      sum += w[order[place]] / total;
+      if (!(sum < p)) break;
+    }
+    farthest = key(order[place]);
+  }
+  keep_where(c, [&](std::size_t i) { return key(i) <= farthest; });
+}
+
+void epsilon_cutoff(Candidates& c, double epsilon) { keep_probable(c, epsilon); }
+
+void eta_cutoff(Candidates& c, double eta) {
+  keep_probable(c, std::min(eta, std::sqrt(eta) * fixed_exp64_any(-c.entropy())));
+}
+
+void top_h(Candidates& c, double h) {
+  const auto key = [&](std::size_t i) { return -c.logit(i); };
+  if (c.size() > kTopHTokens) {
+    // Ties with the last of them: the lowest ids.
+    const double lowest = c.kth_highest_logit(kTopHTokens);
+    std::size_t above = 0;
+    for (std::size_t i = 0; i < c.size(); ++i) above += c.logit(i) > lowest ? 1 : 0;
+    keep_where(c, [&](std::size_t i) {
+      if (c.logit(i) != lowest) return c.logit(i) > lowest;
+      return above++ < kTopHTokens;
+    });
+  }
+  const double limit = h * c.entropy();
+  const std::vector<std::uint32_t> order = full_order(c, key);
+  std::vector<std::uint8_t>& marks = c.marks();
+  marks.assign(c.size(), 0);
+  marks[order[0]] = 1;
+  double sum = 0;
+  for (std::size_t place = 0; place < order.size(); ++place) {
+    const double p = c.probability(order[place]);
+    if (!(p > 0)) break;
+    sum += -p * c.log_probability(order[place]);
+    if (place > 0 && !(sum <= limit)) break;
+    marks[order[place]] = 1;
+  }
+  c.keep(marks);
+}
+
+void top_n_sigma(Candidates& c, double n) {
+  double sum = 0;
+  for (std::size_t i = 0; i < c.size(); ++i) sum += c.logit(i);
+  const double mean = sum / static_cast<double>(c.size());
+  double squares = 0;
+  for (std::size_t i = 0; i < c.size(); ++i) squares += (c.logit(i) - mean) * (c.logit(i) - mean);
+  const double sigma = std::sqrt(squares / static_cast<double>(c.size()));
+  c.keep_from(c.highest_logit() - n * sigma);
+}
+
+void xtc(Candidates& c, double threshold) {
+  std::optional<std::size_t> least;
+  for (std::size_t i = 0; i < c.size(); ++i) {
+    if (c.probability(i) >= threshold && (!least || c.logit(i) <= c.logit(*least))) least = i;
+  }
+  if (!least) return;
+  keep_where(c, [&](std::size_t i) { return c.probability(i) < threshold || i == *least; });
+}
+
+void mirostat(Candidates& c, double mu) {
+  constexpr double kLog2 = 0.69314718055994530942;
+  const double log_total = c.log_total();
+  const double scale = 1 / c.temperature();
+  const std::size_t best = c.best();
+  keep_where(c, [&](std::size_t i) {
+    const double log_p = (c.logit(i) - c.highest_logit()) * scale - log_total;
+    return -log_p / kLog2 <= mu || i == best;
+  });
+}
+
+}  // namespace medgen::filters

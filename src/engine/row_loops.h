@@ -1,0 +1,43 @@
+// The loops over a whole vocabulary, compiled for several instruction sets. All give the same bits:
+// lanes and the order of sums are fixed, nothing is fused. Pointers and sizes only.
+// Must not know what the numbers mean.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+namespace medgen {
+
+inline constexpr std::size_t kRowBlock = 64;  // elements for which there is one maximum and one sum
+
+// Sums of weights that are multiples of 2^-35, none above 1, are exact in double for up to 2^18 of
+// them, so they do not depend on how tokens are grouped. A float is brought to that grid by adding
+// and taking away this.
+inline constexpr double kWeightGrid = 0x1.8p17;
+
+struct RowLoops {
+  std::string_view name;  // "avx512", "avx2", "baseline"
+  // maxima: [ceil(n / kRowBlock)]. Returns whether there is a NaN.
+  bool (*block_maxima)(const float* x, std::size_t n, float* maxima);
+  // Sum of e^(x - highest).
+  double (*exp_sum)(const float* x, std::size_t n, float highest);
+  // Draw weights e^((x - highest) * scale) on the grid: a sum for each block. Returns exp_sum().
+  double (*draw_sums)(const float* x, std::size_t n, float highest, float scale, double* sums);
+  // weights = e^((x - highest) * scale), in double. Returns their sum.
+  double (*weigh)(const double* x, std::size_t n, double highest, double scale, double* weights);
+  // Sum of w * (x - highest) * scale.
+  double (*weighted_sum)(const double* x, const double* w, std::size_t n, double highest,
+                         double scale);
+};
+
+// Of this processor.
+const RowLoops& row_loops();
+
+// All that this processor can run, the plainest first; for tests.
+std::vector<const RowLoops*> all_row_loops();
+
+// The draw weight of one token, as draw_sums() has it.
+double draw_weight(float x, float highest, float scale);
+
+}  // namespace medgen

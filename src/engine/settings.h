@@ -1,0 +1,68 @@
+// The one table of decoding settings: name, range, help and JSON form of each. Flags, help texts,
+// rows of a batch, grids of a sweep and the records of what was done all come from it.
+// Must not know of command lines, models or texts.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "medgen/params.h"
+#include "medgen/tokenizer.h"
+
+namespace medgen {
+
+using SettingsJson = nlohmann::ordered_json;
+
+enum class SettingKind { kInteger, kNumber, kFlag, kText, kTexts, kWord, kJson };
+
+struct SettingInfo {
+  std::string_view name;     // "top_k"
+  std::string_view section;  // "filters", "processors", "search", "stopping", "output"
+  SettingKind kind;
+  std::string_view help;  // what it does and what is allowed, without the default
+};
+
+// All settings, in the order in which they are listed.
+const std::vector<SettingInfo>& setting_infos();
+
+// Where the setting is `name` or an alias of it ("n", "bad_words_ids", "do_sample").
+bool is_setting(std::string_view name);
+
+// The default as help texts give it ("0.7", "off").
+std::string default_text(const SettingInfo& info);
+
+// The known name nearest to a mistyped one; empty if none is near. `more`: names that are no
+// settings but could have been meant.
+std::string nearest_setting(std::string_view name, const std::vector<std::string>& more = {});
+
+// `given` (an object of settings) over `defaults`. Defaults give way to what is given: beams turn
+// off the filters that were not given, greedy decoding returns one sequence, mirostat turns off
+// top_k. Throws Error(kUsage) for an unknown name (the nearest is suggested), a wrong type, a value
+// out of range, settings that contradict each other.
+// kFlags spells names in messages as on the command line.
+enum class NameStyle { kJson, kFlags };
+DecodingSettings make_settings(const SettingsJson& given, const DecodingSettings& defaults = {},
+                               NameStyle style = NameStyle::kJson);
+
+// `over` wins; what it excludes (max_length, max_new_tokens) goes from `base`.
+SettingsJson merge_settings(SettingsJson base, const SettingsJson& over);
+
+// Settings under which every token of the model's own distribution can be drawn: temperature 1, no
+// filter, one sequence. What `explain --jsonl` starts from.
+DecodingSettings neutral_settings();
+
+// For records: the classic ones always, others where they differ from their default, the order of
+// steps always. make_settings() of it gives the same settings again (the seed apart).
+SettingsJson settings_json(const DecodingSettings& settings);
+
+// Throws Error(kUsage) if a setting names an id outside [0, vocab_size).
+void check_token_ids(const SamplingParams& sampling, const StoppingParams& stopping,
+                     int vocab_size);
+
+// Settings that are texts become token ids: bad words, the negative prompt. Others stay.
+void resolve_texts(SamplingParams& sampling, const Tokenizer& tokenizer);
+
+}  // namespace medgen

@@ -1,0 +1,58 @@
+// The registry of what happens to a row of logits before a token is drawn: processors, which change
+// scores, and filters, which take tokens away. Each is a small pure function; a step that is off is
+// never called. Must not know of models, slots or how settings are written.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/candidates.h"
+#include "medgen/params.h"
+#include "medgen/tokenizer.h"
+
+namespace medgen {
+
+// What steps may look at besides the scores.
+struct DecodingContext {
+  std::span<const TokenId> prompt;     // as fed to the model
+  std::span<const TokenId> generated;  // so far
+  std::span<const TokenId> eos;        // ids that end a text
+  int max_length = 0;                  // of prompt and continuation; 0 where there is no limit
+  const Tokenizer* tokenizer = nullptr;  // null where texts play no role
+  double xtc_coin = 0;                   // in [0, 1)
+  double mirostat_mu = 0;                // bits
+  // Log-probabilities of the model after the negative prompt; empty where there is no guidance.
+  std::span<const float> unconditional;
+
+  int length() const { return static_cast<int>(prompt.size() + generated.size()); }
+  TokenId at(int i) const {  // of prompt and continuation as one
+    const auto place = static_cast<std::size_t>(i);
+    return place < prompt.size() ? prompt[place] : generated[place - prompt.size()];
+  }
+};
+
+struct Step {
+  std::string_view name;  // of the setting that turns it on
+  bool (*active)(const SamplingParams&);
+  // One of the two. Scores: [vocab], -inf is gone.
+  void (*process)(const SamplingParams&, const DecodingContext&, std::span<double> scores) = nullptr;
+  void (*filter)(const SamplingParams&, const DecodingContext&, Candidates&) = nullptr;
+};
+
+// All of them, in Hugging Face's order; those that it has not stand where its user's own processors
+// would, filters before renormalize_logits.
+std::span<const Step> steps();
+
+bool is_tradition(std::string_view order);  // "hf", "vllm", "llama"
+
+// The active steps in the order that the parameters ask for. Throws Error(kUsage) for an unknown or
+// repeated name, or a filter that is on but not in the order.
+std::vector<const Step*> ordered_steps(const SamplingParams& params);
+void check_order(const SamplingParams& params);
+
+// The names of all steps in a tradition's order, for documents and help.
+std::vector<std::string_view> tradition(std::string_view order);
+
+}  // namespace medgen

@@ -1,0 +1,382 @@
+// Everything but the int8 product, once for all instruction sets, on a vector `Vec` of 16 floats that
+// the including file defines. Lies in an anonymous namespace of each such file: a function that the
+// linker could share between them might be compiled for a processor that is not there.
+// No standard containers or algorithms for the same reason.
+//
+// The including file has defined: struct Vec and, on it, zero, set1, load, store, add, sub, mul, div,
+// fma (one rounding), vmax (the second where either is NaN), vabs, zero_below, select_negative,
+// exp2_of, load_half, store_half, load_bf16, load_int32, store_int16, store_uint8 and square_root;
+// kMaxTile, how many Vec accumulators fit into the registers;
+// matmul_int8() and activation_format().
+
+constexpr float kLowestExponent = -87.0F;
+constexpr float kFloatMax = 0x1.fffffep127F;
+
+inline float tree_sum(Vec v) {
+  float lane[16];
+  store(lane, v);
+  for (int half = 8; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) lane[i] += lane[i + half];
+  }
+  return lane[0];
+}
+
+inline float lane_max(Vec v) {
+  float lane[16];
+  store(lane, v);
+  float best = lane[0];
+  for (int i = 1; i < 16; ++i) best = lane[i] > best ? lane[i] : best;
+  return best;
+}
+
+// The first `count` floats and zeros, for what is left of a row.
+inline Vec load_part(const float* x, int count) {
+  float lane[16] = {};
+  for (int i = 0; i < count; ++i) lane[i] = x[i];
+  return load(lane);
+}
+
+inline void store_part(float* y, Vec v, int count) {
+  float lane[16];
+  store(lane, v);
+  for (int i = 0; i < count; ++i) y[i] = lane[i];
+}
+
+inline Vec load_upto(const float* x, int count) {
+  return count >= 16 ? load(x) : load_part(x, count);
+}
+
+inline void store_upto(float* y, Vec v, int count) {
+  if (count >= 16) {
+    store(y, v);
+  } else {
+    store_part(y, v, count);
+  }
+}
+
+// e^x for x <= 0; 0 below -87. Cody-Waite reduction x = k ln 2 + r and a Taylor polynomial of degree 7,
+// in plain products and sums, so that its bits are those of any processor. Relative error below 2e-7.
+inline Vec exp_of_nonpositive(Vec x) {
+  const Vec clamped = vmax(x, set1(kLowestExponent));
+  const Vec shift = set1(0x1.8p23F);  // adding it rounds to an integer, found in the low bits
+  const Vec shifted = add(mul(clamped, set1(0x1.715476p0F)), shift);
+  const Vec k = sub(shifted, shift);
+  const Vec r = sub(sub(clamped, mul(k, set1(0x1.62e4p-1F))), mul(k, set1(0x1.7f7d1cp-20F)));
+  Vec p = set1(1.0F / 5040.0F);
+  p = add(mul(p, r), set1(1.0F / 720.0F));
+  p = add(mul(p, r), set1(1.0F / 120.0F));
+  p = add(mul(p, r), set1(1.0F / 24.0F));
+  p = add(mul(p, r), set1(1.0F / 6.0F));
+  p = add(mul(p, r), set1(0.5F));
+  p = add(mul(p, r), set1(1.0F));
+  p = add(mul(p, r), set1(1.0F));
+  return zero_below(x, kLowestExponent, mul(p, exp2_of(shifted)));
+}
+
+// GELU in its tanh form (Hendrycks and Gimpel, "Gaussian error linear units", 2016): v (1 + tanh u) / 2
+// = v / (1 + e^(-2u)). The exponential is taken of -|2u|, so it cannot overflow.
+inline Vec gelu_tanh(Vec v) {
+  const Vec cube = mul(mul(v, v), v);
+  const Vec u2 = mul(set1(1.5957691216057308F), add(v, mul(set1(0.044715F), cube)));
+  const Vec e = exp_of_nonpositive(sub(zero(), vabs(u2)));
+  const Vec positive = div(v, add(set1(1.0F), e));
+  return select_negative(u2, mul(positive, e), positive);
+}
+
+inline void finish(const MatMul& job, int row, int column, Vec v) {
+  if (job.bias != nullptr) v = add(v, load(job.bias + column));
+  float* y = job.y + static_cast<std::size_t>(row) * job.y_stride + column;
+  const int count = job.n - column;
+  switch (job.epilogue) {
+    case Epilogue::kStore: break;
+    case Epilogue::kAdd: v = add(load_upto(y, count), v); break;
+    case Epilogue::kGeluTanh: v = gelu_tanh(v); break;
+    case Epilogue::kRelu: v = vmax(v, zero()); break;
+  }
+  store_upto(y, v, count);
+}
+
+// The epilogue of an int8 product: sums of a row's 16 columns.
+inline void finish_int8(const MatMul& job, int row, int column, const std::int32_t* sums) {
+  const Vec scale = mul(set1(job.row_scale[row]), load(job.column_scale + column));
+  finish(job, row, column, mul(load_int32(sums), scale));
+}
+
+template <typename Weight>
+inline Vec load_weights(const Weight* w) {
+  if constexpr (sizeof(Weight) == 2) {
+    return load_bf16(w);
+  } else {
+    return load(w);
+  }
+}
+
+// R rows by P panels: every output is one chain of fused multiply-adds over k.
+template <int R, int P, typename Weight>
+inline void float_tile(const MatMul& job, int row, int panel) {
+  const auto k = static_cast<std::size_t>(job.k);
+  const Weight* w = static_cast<const Weight*>(job.weights) + static_cast<std::size_t>(panel) * k * 16;
+  const float* x = static_cast<const float*>(job.x) + static_cast<std::size_t>(row) * k;
+  Vec sum[R][P];
+  for (int r = 0; r < R; ++r) {
+    for (int p = 0; p < P; ++p) sum[r][p] = zero();
+  }
+  for (std::size_t i = 0; i < k; ++i) {
+    Vec column[P];
+    for (int p = 0; p < P; ++p) {
+      column[p] = load_weights(w + (static_cast<std::size_t>(p) * k + i) * 16);
+    }
+    for (int r = 0; r < R; ++r) {
+      const Vec value = set1(x[static_cast<std::size_t>(r) * k + i]);
+      for (int p = 0; p < P; ++p) sum[r][p] = fma(value, column[p], sum[r][p]);
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int p = 0; p < P; ++p) finish(job, row + r, (panel + p) * 16, sum[r][p]);
+  }
+}
+
+template <int R, int P, typename Weight>
+inline void float_rows(const MatMul& job, int& row, int panel) {
+  for (; row + R <= job.rows; row += R) float_tile<R, P, Weight>(job, row, panel);
+}
+
+// Widening bfloat16 takes registers of its own, which few have to spare.
+template <typename Weight>
+constexpr int kTile = sizeof(Weight) == 2 && kMaxTile < 12 ? kMaxTile - 1 : kMaxTile;
+
+template <int P, typename Weight>
+inline void float_panels(const MatMul& job, int panel) {
+  constexpr int kMost = P == 1 ? kMaxTile : kTile<Weight> / P;  // rows of a tile
+  int row = 0;
+  if constexpr (kMost >= 6) float_rows<6, P, Weight>(job, row, panel);
+  if constexpr (kMost >= 4) float_rows<4, P, Weight>(job, row, panel);
+  if constexpr (kMost >= 3) float_rows<3, P, Weight>(job, row, panel);
+  if constexpr (kMost >= 2) float_rows<2, P, Weight>(job, row, panel);
+  float_rows<1, P, Weight>(job, row, panel);
+}
+
+template <typename Weight>
+inline void matmul_float(const MatMul& job) {
+  int panel = job.panel_begin;
+  // Few rows: several panels at once, so that enough chains run side by side. Many: reuse the panel.
+  if (job.rows * 4 <= kMaxTile) {
+    for (; panel + 4 <= job.panel_end; panel += 4) float_panels<4, Weight>(job, panel);
+  }
+  if (job.rows * 2 <= kTile<Weight> || kMaxTile >= 12) {
+    for (; panel + 2 <= job.panel_end; panel += 2) float_panels<2, Weight>(job, panel);
+  }
+  for (; panel < job.panel_end; ++panel) float_panels<1, Weight>(job, panel);
+}
+
+void matmul(const MatMul& job) {
+  switch (job.type) {
+    case WeightType::kFloat32: matmul_float<float>(job); break;
+    case WeightType::kBFloat16: matmul_float<std::uint16_t>(job); break;
+    case WeightType::kInt8: matmul_int8(job); break;
+  }
+}
+
+void layer_norm(const float* x, const float* weight, const float* bias, int n, float epsilon,
+                float* y) {
+  Vec sum = zero();
+  for (int i = 0; i < n; i += 16) sum = add(sum, load_upto(x + i, n - i));
+  const float mean = tree_sum(sum) / static_cast<float>(n);
+  Vec squares = zero();
+  int i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const Vec d = sub(load(x + i), set1(mean));
+    squares = add(squares, mul(d, d));
+  }
+  if (i < n) {
+    float lane[16] = {};
+    for (int j = 0; i + j < n; ++j) lane[j] = x[i + j] - mean;
+    squares = add(squares, mul(load(lane), load(lane)));
+  }
+  const float variance = tree_sum(squares) / static_cast<float>(n);
+  const float scale = 1.0F / square_root(variance + epsilon);
+  for (i = 0; i < n; i += 16) {
+    const Vec d = mul(sub(load_upto(x + i, n - i), set1(mean)), set1(scale));
+    const Vec v = add(mul(d, load_upto(weight + i, n - i)), load_upto(bias + i, n - i));
+    store_upto(y + i, v, n - i);
+  }
+}
+
+float quantize(const float* x, const float* input_scale, int k, int k_padded, int q_max,
+               ActivationFormat format, int row, int rows, void* out) {
+  Vec largest = zero();
+  Vec finite = zero();  // x * 0 is 0, or NaN if x is not finite
+  for (int i = 0; i < k; i += 16) {
+    const Vec v = mul(load_upto(x + i, k - i), load_upto(input_scale + i, k - i));
+    largest = vmax(vabs(v), largest);
+    finite = add(finite, mul(v, zero()));
+  }
+  const float most = lane_max(largest);
+  const float broken = tree_sum(finite);
+  const bool usable = most > 0 && broken == 0;
+  // A row below about 1e-36 would overflow the inverse; it counts as zero.
+  const float inverse = usable ? static_cast<float>(q_max) / most : 0.0F;
+  const Vec factor = set1(inverse <= kFloatMax ? inverse : 0.0F);
+  const auto stride = static_cast<std::size_t>(k_padded);
+  const Vec magic = set1(0x1.8p23F);  // adding and taking away rounds half to even
+  for (int i = 0; i < k_padded; i += 16) {
+    Vec q = zero();
+    if (i < k && usable) {
+      const Vec v = mul(load_upto(x + i, k - i), load_upto(input_scale + i, k - i));
+      q = sub(add(mul(v, factor), magic), magic);
+    }
+    const std::size_t place = static_cast<std::size_t>(row) * stride + static_cast<std::size_t>(i);
+    switch (format) {
+      case ActivationFormat::kInt16: store_int16(static_cast<std::int16_t*>(out) + place, q); break;
+      case ActivationFormat::kUint8: store_uint8(static_cast<std::uint8_t*>(out) + place, q); break;
+      case ActivationFormat::kUint8Planes: {
+        std::int16_t whole[16];
+        store_int16(whole, q);
+        std::uint8_t* low = static_cast<std::uint8_t*>(out) + place;
+        std::uint8_t* high = low + static_cast<std::size_t>(rows) * stride;
+        for (int j = 0; j < 16; ++j) {
+          const int value = whole[j] + 4096;
+          low[j] = static_cast<std::uint8_t>(value & 255);
+          high[j] = static_cast<std::uint8_t>(value >> 8);
+        }
+        break;
+      }
+    }
+  }
+  if (broken != 0) return __builtin_nanf("");
+  return inverse > 0 && inverse <= kFloatMax ? most / static_cast<float>(q_max) : 0.0F;
+}
+
+inline void put(float* place, float value) { *place = value; }
+inline void put(std::uint16_t* place, float value) {
+  float lane[16] = {value};
+  std::uint16_t halves[16];
+  store_half(halves, load(lane));
+  *place = halves[0];
+}
+
+inline Vec load_cached(const float* x) { return load(x); }
+inline Vec load_cached(const std::uint16_t* x) { return load_half(x); }
+
+inline void store_cached(float* y, Vec v) { store(y, v); }
+inline void store_cached(std::uint16_t* y, Vec v) { store_half(y, v); }
+
+template <typename Element>
+inline void store_one(const float* key, const float* value, int head_size, int position, void* keys,
+                      void* values) {
+  Element* column = static_cast<Element*>(keys) + position;
+  const int padded = (head_size + 15) / 16 * 16;
+  Element* row = static_cast<Element*>(values) + static_cast<std::ptrdiff_t>(position) * padded;
+  for (int i = 0; i < head_size; i += 16) {
+    const int count = head_size - i < 16 ? head_size - i : 16;
+    Element lane[16];
+    store_cached(lane, load_upto(key + i, count));
+    for (int j = 0; j < count; ++j) column[static_cast<std::ptrdiff_t>(i + j) * 16] = lane[j];
+    store_cached(row + i, load_upto(value + i, count));
+  }
+}
+
+void store_key_value(CacheType type, const float* key, const float* value, int head_size,
+                     int position, void* keys, void* values) {
+  if (type == CacheType::kFloat16) {
+    store_one<std::uint16_t>(key, value, head_size, position, keys, values);
+  } else {
+    store_one<float>(key, value, head_size, position, keys, values);
+  }
+}
+
+// 16 scores of each of P pages; q is scaled already.
+template <int P, typename Element>
+inline void score_pages(const Attention& job, const float* query, int page) {
+  Vec sum[P];
+  const Element* keys[P];
+  for (int p = 0; p < P; ++p) {
+    sum[p] = zero();
+    keys[p] = reinterpret_cast<const Element*>(job.pages[page + p] + job.key_offset);
+  }
+  for (int i = 0; i < job.head_size; ++i) {
+    const Vec q = set1(query[i]);
+    for (int p = 0; p < P; ++p) sum[p] = fma(q, load_cached(keys[p] + i * 16), sum[p]);
+  }
+  for (int p = 0; p < P; ++p) store(job.scores + (page + p) * 16, sum[p]);
+}
+
+// 16 W elements of the mixed values: a chain over the positions.
+template <int W, typename Element>
+inline void mix_values(const Attention& job, int element, float scale) {
+  const int padded = (job.head_size + 15) / 16 * 16;
+  Vec sum[W];
+  for (int w = 0; w < W; ++w) sum[w] = zero();
+  for (int position = 0; position < job.positions; ++position) {
+    const Element* values =
+        reinterpret_cast<const Element*>(job.pages[position / 16] + job.value_offset) +
+        position % 16 * padded + element;
+    const Vec weight = set1(job.scores[position]);
+    for (int w = 0; w < W; ++w) sum[w] = fma(weight, load_cached(values + w * 16), sum[w]);
+  }
+  for (int w = 0; w < W; ++w) {
+    const int at = element + w * 16;
+    store_upto(job.output + at, mul(sum[w], set1(scale)), job.head_size - at);
+  }
+}
+
+template <typename Element>
+inline void attention_of(const Attention& job) {
+  float query[kMaxHeadSize];
+  for (int i = 0; i < job.head_size; ++i) query[i] = job.query[i] * job.scale;
+  const int pages = (job.positions + 15) / 16;
+  int page = 0;
+  for (; page + 4 <= pages; page += 4) score_pages<4, Element>(job, query, page);
+  for (; page < pages; ++page) score_pages<1, Element>(job, query, page);
+  for (int i = job.positions; i < pages * 16; ++i) job.scores[i] = -kFloatMax;
+
+  Vec highest = load(job.scores);
+  for (int i = 16; i < pages * 16; i += 16) highest = vmax(highest, load(job.scores + i));
+  const Vec most = set1(lane_max(highest));
+  Vec sum = zero();
+  for (int i = 0; i < pages * 16; i += 16) {
+    const Vec weight = exp_of_nonpositive(sub(load(job.scores + i), most));
+    store(job.scores + i, weight);
+    sum = add(sum, weight);
+  }
+  const float scale = 1.0F / tree_sum(sum);
+
+  const int width = (job.head_size + 15) / 16;
+  int w = 0;
+  for (; w + 4 <= width; w += 4) mix_values<4, Element>(job, w * 16, scale);
+  for (; w < width; ++w) mix_values<1, Element>(job, w * 16, scale);
+}
+
+void attention(const Attention& job) {
+  if (job.cache == CacheType::kFloat16) {
+    attention_of<std::uint16_t>(job);
+  } else {
+    attention_of<float>(job);
+  }
+}
+
+void embed(const void* token, const void* position, bool half, int n, float* y) {
+  for (int i = 0; i < n; i += 16) {
+    Vec e;
+    Vec p;
+    if (half) {
+      std::uint16_t lanes[2][16] = {};
+      const int count = n - i < 16 ? n - i : 16;
+      for (int j = 0; j < count; ++j) {
+        lanes[0][j] = static_cast<const std::uint16_t*>(token)[i + j];
+        lanes[1][j] = static_cast<const std::uint16_t*>(position)[i + j];
+      }
+      e = load_half(lanes[0]);
+      p = load_half(lanes[1]);
+    } else {
+      e = load_upto(static_cast<const float*>(token) + i, n - i);
+      p = load_upto(static_cast<const float*>(position) + i, n - i);
+    }
+    store_upto(y + i, add(e, p), n - i);
+  }
+}
+
+constexpr Kernels table(const char* name) {
+  return {name,     matmul,          activation_format, layer_norm,
+          quantize, store_key_value, attention,         embed};
+}

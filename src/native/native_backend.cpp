@@ -1,0 +1,156 @@
+// See the header. A step of any size runs in blocks of rows; blocks see the cache in order, so where they
+// are cut changes nothing.
+#include "native/native_backend.h"
+
+#include <cstdlib>
+#include <string_view>
+#include <vector>
+
+#include "kernels/cpu.h"
+#include "medgen/error.h"
+
+namespace medgen::native {
+namespace {
+
+kernels::CacheType cache_type(Precision precision) {
+  return precision == Precision::kFloat32 ? kernels::CacheType::kFloat32 : kernels::CacheType::kFloat16;
+}
+
+std::uint64_t sequence_bytes(const PackedModel& model) {
+  const auto pages = static_cast<std::uint64_t>(
+      (model.config.n_positions + kernels::kPagePositions - 1) / kernels::kPagePositions);
+  return pages * PagedCache::page_bytes(model.config, cache_type(model.precision));
+}
+
+// With less than all slots need at full length, there are fewer slots; so a step never lacks memory.
+int slots_in(const PackedModel& model, const NativeOptions& options) {
+  if (options.cache_memory_bytes == 0) return options.max_slots;
+  // One page more for each: a shared partial page is copied before it is let go.
+  const std::uint64_t each =
+      sequence_bytes(model) + PagedCache::page_bytes(model.config, cache_type(model.precision));
+  const std::uint64_t fit = options.cache_memory_bytes / each;
+  if (fit == 0) {
+    throw Error(ErrorCode::kUsage,
+                "--cache-memory is " + std::to_string(options.cache_memory_bytes >> 20) +
+                    " MB, but one sequence of " + std::to_string(model.config.n_positions) +
+                    " tokens needs " + std::to_string((each >> 20) + 1) +
+                    " MB of key/value cache; allow at least that much");
+  }
+  return static_cast<int>(std::min<std::uint64_t>(fit, static_cast<std::uint64_t>(options.max_slots)));
+}
+
+[[noreturn]] void misuse(const char* what) {
+  std::string message = "the engine asked the back end for something impossible (";
+  message += what;
+  throw Error(ErrorCode::kRuntime, message + "); this is a bug in medgen");
+}
+
+}  // namespace
+
+const kernels::Kernels& choose_kernels() {
+  const kernels::KernelList all = kernels::all_kernels();
+  const char* forced = std::getenv("MEDGEN_ISA");
+  const std::string_view wanted = forced == nullptr ? "" : forced;
+  const kernels::Kernels* best = nullptr;
+  bool known = wanted.empty();
+  for (int i = 0; i < all.count; ++i) {
+    const std::string_view name = all.tables[i]->name;
+    const bool is_wanted = wanted.empty() || name == wanted || (wanted == "avx512" && name == "avx512_vnni");
+    known = known || is_wanted;
+    if (is_wanted && kernels::can_run(*all.tables[i])) best = all.tables[i];
+  }
+  if (best != nullptr) return *best;
+  std::string message = "MEDGEN_ISA is ";
+  message += wanted.substr(0, 40);
+  if (known) throw Error(ErrorCode::kUsage, message + ", which this processor does not have; leave it unset");
+  throw Error(ErrorCode::kUsage, message + "; allowed are scalar, avx2, avx512 and amx");
+}
+
+NativeBackend::NativeBackend(std::unique_ptr<PackedWeights> weights, const kernels::Kernels& kernels,
+                             const NativeOptions& options)
+    : weights_(std::move(weights)),
+      kernels_(kernels),
+      pool_(options.threads > 0 ? options.threads : usable_cores()),
+      transformer_(kernels, pool_, weights_->model().config, weights_->model().precision),
+      cache_(weights_->model().config, cache_type(weights_->model().precision),
+             slots_in(weights_->model(), options),
+             options.cache_memory_bytes == 0 ? UINT64_MAX : options.cache_memory_bytes) {
+  const PackedModel& model = weights_->model();
+  info_.name = "native";
+  info_.precision = to_string(model.precision);
+  info_.vocab_size = model.config.vocab_size;
+  info_.n_positions = model.config.n_positions;
+  info_.max_slots = slots_in(model, options);
+}
+
+int NativeBackend::acquire_slot() {
+  const int slot = cache_.acquire();
+  if (slot < 0) misuse("a slot when all are taken");
+  return slot;
+}
+
+void NativeBackend::release_slot(int slot) {
+  check_slot(slot);
+  cache_.release(slot);
+}
+
+void NativeBackend::share_cache(int from, int to, int n_tokens) {
+  check_slot(from);
+  check_slot(to);
+  if (n_tokens < 0 || n_tokens > cache_.length(from)) misuse("to share more tokens than are cached");
+  cache_.share(from, to, n_tokens);
+}
+
+void NativeBackend::truncate_cache(int slot, int n_tokens) {
+  check_slot(slot);
+  if (n_tokens < 0 || n_tokens > cache_.length(slot)) misuse("to keep more tokens than are cached");
+  cache_.truncate(slot, n_tokens);
+}
+
+std::span<const float> NativeBackend::step(std::span<const Row> rows) {
+  check(rows);
+  const PackedModel& model = weights_->model();
+  const auto vocab = static_cast<std::size_t>(info_.vocab_size);
+  std::size_t wanted = 0;
+  for (const Row& row : rows) wanted += row.want_logits ? 1 : 0;
+  auto* logits = logits_.at_least<float>(wanted * vocab);
+  std::size_t done = 0;
+  std::vector<TokenRow> block;
+  std::vector<int> chosen;
+  for (std::size_t first = 0; first < rows.size(); first += Transformer::kMaxRows) {
+    const auto part = rows.subspan(first, std::min<std::size_t>(Transformer::kMaxRows, rows.size() - first));
+    block.clear();
+    chosen.clear();
+    for (const Row& row : part) {
+      cache_.extend(row.slot, 1);
+      if (row.want_logits) chosen.push_back(static_cast<int>(block.size()));
+      block.push_back({row.slot, row.token, row.position});
+    }
+    float* x = transformer_.embed(model, block);
+    for (std::size_t i = 0; i < model.layers.size(); ++i) {
+      transformer_.run_layer(model.layers[i], static_cast<int>(i), block, cache_, x);
+    }
+    if (!chosen.empty()) transformer_.run_head(model, x, chosen, logits + done * vocab);
+    done += chosen.size();
+  }
+  return {logits, wanted * vocab};
+}
+
+void NativeBackend::check_slot(int slot) const {
+  if (!cache_.is_taken(slot)) misuse("a slot that was not acquired");
+}
+
+void NativeBackend::check(std::span<const Row> rows) const {
+  std::vector<int> length(static_cast<std::size_t>(info_.max_slots));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Row& row = rows[i];
+    check_slot(row.slot);
+    const bool first = i == 0 || rows[i - 1].slot != row.slot;
+    const int expected = first ? cache_.length(row.slot) : rows[i - 1].position + 1;
+    if (row.position != expected) misuse("rows out of order");
+    if (row.position >= info_.n_positions) misuse("a position beyond the context");
+    if (row.token < 0 || row.token >= info_.vocab_size) misuse("a token that the model has not");
+  }
+}
+
+}  // namespace medgen::native

@@ -1,0 +1,57 @@
+// A Backend on the kernels: slots, steps and the choice of instruction set. Must not know of bundles.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "medgen/backend.h"
+#include "native/packed_file.h"
+#include "native/transformer.h"
+
+namespace medgen::native {
+
+struct NativeOptions {
+  int max_slots = 16;
+  int threads = 0;                        // 0: usable_cores()
+  std::uint64_t cache_memory_bytes = 0;   // 0: enough for all slots at full length
+};
+
+// The kernels that MEDGEN_ISA names (scalar, avx2, avx512, amx), or the best ones that this processor
+// runs. `avx512` is the one with VNNI where the processor has it. Throws Error(kUsage) for a name that is
+// unknown or that this processor lacks.
+const kernels::Kernels& choose_kernels();
+
+class NativeBackend : public Backend {
+ public:
+  // Throws Error(kUsage) if the cache memory is not enough for one sequence of full length.
+  NativeBackend(std::unique_ptr<PackedWeights> weights, const kernels::Kernels& kernels,
+                const NativeOptions& options);
+
+  const BackendInfo& info() const override { return info_; }
+  int acquire_slot() override;
+  void release_slot(int slot) override;
+  void share_cache(int from, int to, int n_tokens) override;
+  void truncate_cache(int slot, int n_tokens) override;
+  std::span<const float> step(std::span<const Row> rows) override;
+  void parallel(int count, const std::function<void(int)>& piece) override { pool_.run(count, piece); }
+
+  const char* isa() const { return kernels_.name; }
+  const Profile& profile() const { return transformer_.profile(); }
+  const PackedModel& model() const { return weights_->model(); }
+
+ private:
+  void check(std::span<const Row> rows) const;
+  void check_slot(int slot) const;
+
+  std::unique_ptr<PackedWeights> weights_;
+  const kernels::Kernels& kernels_;
+  ThreadPool pool_;
+  Transformer transformer_;
+  PagedCache cache_;
+  BackendInfo info_;
+  Buffer logits_;
+};
+
+}  // namespace medgen::native

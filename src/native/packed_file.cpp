@@ -1,0 +1,216 @@
+// See the header. A file is a page with the header, then lay_out()'s block.
+#include "native/packed_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <system_error>
+
+#include "bundle/config.h"
+#include "medgen/error.h"
+
+namespace medgen::native {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr char kMagic[8] = {'m', 'e', 'd', 'g', 'e', 'n', 'P', 'K'};
+// To be raised whenever the layout, or what pack() makes of the same parameters, changes.
+constexpr std::uint32_t kLayoutVersion = 1;
+constexpr std::size_t kHeaderBytes = 4096;
+
+struct Header {
+  char magic[8];
+  std::uint32_t layout_version;
+  std::uint32_t precision;
+  char sha256[64];
+  std::uint64_t config_hash;
+  std::uint64_t body_bytes;
+  std::uint64_t body_low;
+  std::uint64_t body_high;
+  std::uint64_t header_hash;  // of what stands before it
+};
+
+std::uint64_t header_hash(const Header& header) {
+  return XXH3_64bits(&header, offsetof(Header, header_hash));
+}
+
+Header make_header(const PackedKey& key, std::uint64_t body_bytes, const std::byte* body) {
+  Header header{};
+  std::memcpy(header.magic, kMagic, sizeof kMagic);
+  header.layout_version = kLayoutVersion;
+  header.precision = static_cast<std::uint32_t>(key.precision);
+  std::memcpy(header.sha256, key.sha256.data(), std::min(key.sha256.size(), sizeof header.sha256));
+  const std::string config = config_to_json(key.config);
+  header.config_hash = XXH3_64bits(config.data(), config.size());
+  header.body_bytes = body_bytes;
+  if (body != nullptr) {
+    const XXH128_hash_t hash = XXH3_128bits(body, body_bytes);
+    header.body_low = hash.low64;
+    header.body_high = hash.high64;
+  }
+  header.header_hash = header_hash(header);
+  return header;
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+std::string reason(const char* what) {
+  std::string text = what;
+  text += ": ";
+  return text + std::generic_category().message(errno);
+}
+
+// Why a mapped file is not what `key` asks for; empty if it is.
+std::string mismatch(const void* mapping, std::size_t size, const PackedKey& key, std::uint64_t body) {
+  if (size < kHeaderBytes) return "it is truncated";
+  Header header;
+  std::memcpy(&header, mapping, sizeof header);
+  if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0) return "it is something else";
+  if (header.layout_version != kLayoutVersion) return "another version of medgen wrote it";
+  if (header.header_hash != header_hash(header)) return "its header is damaged";
+  const Header wanted = make_header(key, body, nullptr);
+  if (std::memcmp(header.sha256, wanted.sha256, sizeof header.sha256) != 0 ||
+      header.config_hash != wanted.config_hash || header.precision != wanted.precision) {
+    return "it belongs to another model";
+  }
+  if (header.body_bytes != body || size != kHeaderBytes + body) return "it is truncated";
+  const XXH128_hash_t hash = XXH3_128bits(static_cast<const std::byte*>(mapping) + kHeaderBytes, body);
+  if (hash.low64 != header.body_low || hash.high64 != header.body_high) return "its content is damaged";
+  return "";
+}
+
+// A file of `size` bytes that is surely on the disk, mapped for writing. Null, with the reason, if not.
+void* map_new_file(const fs::path& path, std::size_t size, std::string& why) {
+  const Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (fd.get() < 0) {
+    why = reason("cannot be written");
+    return nullptr;
+  }
+  // Without this a full disk would show only as a fatal signal while the mapping is filled.
+  const int error = ::posix_fallocate(fd.get(), 0, static_cast<off_t>(size));
+  errno = error;
+  void* mapping = error != 0 ? MAP_FAILED : ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+  if (mapping == MAP_FAILED) {
+    why = reason("cannot be written");
+    ::unlink(path.c_str());
+    return nullptr;
+  }
+  return mapping;
+}
+
+}  // namespace
+
+PackedWeights::PackedWeights(void* mapping, std::size_t size, std::size_t body, const PackedKey& key)
+    : mapping_(mapping),
+      size_(size),
+      model_(lay_out(key.config, key.precision, static_cast<const std::byte*>(mapping) + body)) {}
+
+PackedWeights::~PackedWeights() { ::munmap(mapping_, size_); }
+
+std::unique_ptr<PackedWeights> PackedWeights::open(const fs::path& file, const PackedKey& key,
+                                                   std::string& why) {
+  why.clear();
+  const Descriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) {
+    if (errno != ENOENT && errno != ENOTDIR) why = reason("it cannot be read");
+    return nullptr;
+  }
+  struct stat information {};
+  if (::fstat(fd.get(), &information) != 0 || !S_ISREG(information.st_mode) || information.st_size <= 0) {
+    why = "it is not a file";
+    return nullptr;
+  }
+  const auto size = static_cast<std::size_t>(information.st_size);
+  void* mapping = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
+  if (mapping == MAP_FAILED) {
+    why = reason("it cannot be mapped");
+    return nullptr;
+  }
+  ::madvise(mapping, size, MADV_WILLNEED);
+  why = mismatch(mapping, size, key, lay_out(key.config, key.precision, nullptr).size_bytes);
+  if (!why.empty()) {
+    ::munmap(mapping, size);
+    return nullptr;
+  }
+  return std::unique_ptr<PackedWeights>(new PackedWeights(mapping, size, kHeaderBytes, key));
+}
+
+std::unique_ptr<PackedWeights> PackedWeights::build(const fs::path& file, const PackedKey& key,
+                                                    const std::function<void(std::byte* block)>& fill,
+                                                    std::string& why) {
+  why.clear();
+  const std::uint64_t body = lay_out(key.config, key.precision, nullptr).size_bytes;
+  const std::size_t size = kHeaderBytes + body;
+  fs::path aside = file;
+  aside += ".new-" + std::to_string(::getpid());
+  if (file.empty()) why = "there is no place for it";
+  void* mapping = file.empty() ? nullptr : map_new_file(aside, size, why);
+  const bool on_disk = mapping != nullptr;
+  if (!on_disk) {
+    mapping = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapping == MAP_FAILED) throw std::bad_alloc();
+  }
+  auto* start = static_cast<std::byte*>(mapping);
+  try {
+    fill(start + kHeaderBytes);
+  } catch (...) {
+    ::munmap(mapping, size);
+    if (on_disk) ::unlink(aside.c_str());
+    throw;
+  }
+  if (on_disk) {
+    const Header header = make_header(key, body, start + kHeaderBytes);
+    std::memcpy(start, &header, sizeof header);
+    if (::msync(mapping, size, MS_SYNC) != 0 || ::rename(aside.c_str(), file.c_str()) != 0) {
+      why = reason("cannot be written");
+      ::unlink(aside.c_str());
+    }
+  }
+  ::mprotect(mapping, size, PROT_READ);
+  return std::unique_ptr<PackedWeights>(new PackedWeights(mapping, size, kHeaderBytes, key));
+}
+
+fs::path packed_path(const fs::path& folder, Precision precision) {
+  std::string name = "packed-";
+  name += to_string(precision);
+  return folder / (name + ".bin");
+}
+
+fs::path cached_packed_path(const PackedKey& key) {
+  fs::path cache;
+  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg != nullptr && *xdg == '/') {
+    cache = xdg;
+  } else if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/') {
+    cache = fs::path(home) / ".cache";
+  } else {
+    return {};
+  }
+  cache /= "medgen";
+  std::error_code error;
+  fs::create_directories(cache, error);
+  std::string name = key.sha256.substr(0, 32);
+  name += "-";
+  name += to_string(key.precision);
+  return cache / (name + ".bin");
+}
+
+}  // namespace medgen::native

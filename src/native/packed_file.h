@@ -1,0 +1,57 @@
+// Packed weights on disk: found, checked, built when they are missing, and mapped. Must not know how
+// weights are packed or run.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "native/packed_model.h"
+
+namespace medgen::native {
+
+// What a packed file must belong to.
+struct PackedKey {
+  std::string sha256;  // of the model.pt it was made from
+  ModelConfig config;
+  Precision precision = Precision::kInt8;
+};
+
+// A packed model and the memory it lies in.
+class PackedWeights {
+ public:
+  // Maps `file` if it is whole and belongs to `key`: by its header, its length and a checksum of all of
+  // it. Null, with the reason in `why`, if not; an empty reason if there is no such file.
+  static std::unique_ptr<PackedWeights> open(const std::filesystem::path& file, const PackedKey& key,
+                                             std::string& why);
+
+  // Calls fill(block) for lay_out()'s block, in a file beside `file` that is renamed when it is complete;
+  // two processes may do so at once. If the file cannot be written, fills plain memory instead and says
+  // why in `why`.
+  static std::unique_ptr<PackedWeights> build(const std::filesystem::path& file, const PackedKey& key,
+                                              const std::function<void(std::byte* block)>& fill,
+                                              std::string& why);
+
+  ~PackedWeights();
+  PackedWeights(const PackedWeights&) = delete;
+  PackedWeights& operator=(const PackedWeights&) = delete;
+
+  const PackedModel& model() const { return model_; }
+
+ private:
+  PackedWeights(void* mapping, std::size_t size, std::size_t body, const PackedKey& key);
+
+  void* mapping_;
+  std::size_t size_;
+  PackedModel model_;
+};
+
+// "packed-int8.bin" in `folder`; the bundle's own place.
+std::filesystem::path packed_path(const std::filesystem::path& folder, Precision precision);
+
+// In the user's cache folder ($XDG_CACHE_HOME, else ~/.cache), for bundles that cannot be written; empty if
+// there is no such folder.
+std::filesystem::path cached_packed_path(const PackedKey& key);
+
+}  // namespace medgen::native

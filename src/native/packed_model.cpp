@@ -1,0 +1,140 @@
+// See the header. The layout is one walk over the tensors in the order in which a step reads them.
+#include "native/packed_model.h"
+
+#include <algorithm>
+
+namespace medgen::native {
+namespace {
+
+constexpr std::uint64_t kAlignment = 64;
+
+// Hands out places one after the other.
+class Walk {
+ public:
+  explicit Walk(const std::byte* block) : block_(block) {}
+
+  const std::byte* take(std::uint64_t bytes) {
+    const std::uint64_t at = used_;
+    used_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+    return block_ == nullptr ? nullptr : block_ + at;
+  }
+  template <typename T>
+  const T* take_of(std::int64_t count) {
+    return reinterpret_cast<const T*>(take(static_cast<std::uint64_t>(count) * sizeof(T)));
+  }
+  std::uint64_t used() const { return used_; }
+
+ private:
+  const std::byte* block_;
+  std::uint64_t used_ = 0;
+};
+
+void place(Walk& walk, Precision precision, int k, int n, Matrix& matrix) {
+  matrix.k = k;
+  matrix.n = n;
+  const auto columns = static_cast<std::int64_t>(matrix.n_padded());
+  const auto count = static_cast<std::uint64_t>(columns) *
+                     static_cast<std::uint64_t>(matrix.k_padded(precision));
+  const std::uint64_t width = precision == Precision::kFloat32 ? 4 : precision == Precision::kBFloat16 ? 2 : 1;
+  matrix.bias = walk.take_of<float>(columns);
+  if (precision == Precision::kInt8) {
+    matrix.column_scale = walk.take_of<float>(columns);
+    matrix.column_sum = walk.take_of<std::int32_t>(columns);
+    matrix.input_scale = walk.take_of<float>(k);
+  }
+  matrix.weights = walk.take(count * width);
+}
+
+void place(Walk& walk, int width, Norm& norm) {
+  norm.weight = walk.take_of<float>(width);
+  norm.bias = walk.take_of<float>(width);
+}
+
+const void* row_of(const PackedModel& model, const void* table, int row) {
+  const std::uint64_t width = model.half_embeddings ? 2 : 4;
+  const auto elements = static_cast<std::uint64_t>(row) * static_cast<std::uint64_t>(model.config.n_embd);
+  return static_cast<const std::byte*>(table) + elements * width;
+}
+
+}  // namespace
+
+std::string_view to_string(Precision precision) {
+  switch (precision) {
+    case Precision::kFloat32: return "fp32";
+    case Precision::kBFloat16: return "bf16";
+    case Precision::kInt8: return "int8";
+  }
+  return "";
+}
+
+int Matrix::k_padded(Precision precision) const {
+  const int block = precision == Precision::kInt8 ? kernels::kInt8Block : 1;
+  return (k + block - 1) / block * block;
+}
+
+const void* PackedModel::token_row(int id) const { return row_of(*this, wte, id); }
+const void* PackedModel::position_row(int position) const { return row_of(*this, wpe, position); }
+
+PackedModel lay_out(const ModelConfig& config, Precision precision, const std::byte* block) {
+  PackedModel model;
+  model.config = config;
+  model.precision = precision;
+  model.half_embeddings = precision != Precision::kFloat32;
+  const int width = config.n_embd;
+  Walk walk(block);
+  // What pack() chose for each matrix comes first.
+  const int matrices = config.n_layer * kLayerMatrices + 1;
+  const auto* q_max = walk.take_of<std::int32_t>(precision == Precision::kInt8 ? matrices : 0);
+  model.layers.resize(static_cast<std::size_t>(config.n_layer));
+  for (Layer& layer : model.layers) {
+    place(walk, width, layer.ln_1);
+    place(walk, precision, width, 3 * width, layer.c_attn);
+    place(walk, precision, width, width, layer.attn_proj);
+    place(walk, width, layer.ln_2);
+    place(walk, precision, width, config.n_inner, layer.c_fc);
+    place(walk, precision, config.n_inner, width, layer.mlp_proj);
+  }
+  place(walk, width, model.ln_f);
+  place(walk, precision, width, config.vocab_size, model.lm_head);
+  const std::uint64_t element = model.half_embeddings ? 2 : 4;
+  const auto row = static_cast<std::uint64_t>(width) * element;
+  model.wpe = walk.take(static_cast<std::uint64_t>(config.n_positions) * row);
+  model.wte = walk.take(static_cast<std::uint64_t>(config.vocab_size) * row);
+  model.size_bytes = walk.used();
+  if (precision == Precision::kInt8 && block != nullptr) {
+    for (int i = 0; i < matrices; ++i) {
+      Matrix& matrix = i + 1 == matrices ? model.lm_head
+                                         : matrix_of(model.layers[static_cast<std::size_t>(i / kLayerMatrices)],
+                                                     i % kLayerMatrices);
+      matrix.q_max = q_max[i];
+      matrix.wide = matrix.q_max > 127;
+    }
+  }
+  return model;
+}
+
+int wide_q_max(int k) {
+  // |q| <= q_max, |w| <= 127: the sum is at most k q_max 127.
+  return static_cast<int>(std::min<std::int64_t>(4095, 2147483647LL / (127LL * k)));
+}
+
+std::string unsupported_reason(const ModelConfig& config) {
+  const std::string& activation = config.activation_function;
+  if (activation != "gelu_new" && activation != "gelu_pytorch_tanh" && activation != "gelu_fast" &&
+      activation != "relu") {
+    std::string reason = "its activation_function is " + activation;
+    return reason + "; the native engine knows gelu_new, gelu_pytorch_tanh, gelu_fast and relu";
+  }
+  if (config.head_size() > kernels::kMaxHeadSize) {
+    std::string reason = "its heads are " + std::to_string(config.head_size());
+    return reason + " wide; the native engine takes up to " + std::to_string(kernels::kMaxHeadSize);
+  }
+  if (config.n_embd > 65536 || config.n_inner > 131072) return "it is wider than the native engine takes";
+  return "";
+}
+
+kernels::Epilogue activation_epilogue(const ModelConfig& config) {
+  return config.activation_function == "relu" ? kernels::Epilogue::kRelu : kernels::Epilogue::kGeluTanh;
+}
+
+}  // namespace medgen::native

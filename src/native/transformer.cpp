@@ -1,0 +1,245 @@
+// See the header. A layer reads: norm, c_attn, attention, attn_proj onto x, norm, c_fc with its activation,
+// mlp_proj onto x.
+#include "native/transformer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace medgen::native {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Adds the time of its life to a sum.
+class Stopwatch {
+ public:
+  explicit Stopwatch(double& sum) : sum_(sum), start_(Clock::now()) {}
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+  ~Stopwatch() { sum_ += std::chrono::duration<double>(Clock::now() - start_).count(); }
+
+ private:
+  double& sum_;
+  Clock::time_point start_;
+};
+
+// Work, in elements touched, below which waking the other threads costs more than it saves.
+constexpr std::int64_t kWorthSharing = 16384;
+
+// Panels of a piece: enough pieces for the threads to share evenly, each long enough to stream.
+int panels_of_piece(int panels, int threads) {
+  constexpr int kStep = 4;  // what the kernels take at once
+  const int even = panels / (threads * 8);
+  return std::clamp(even / kStep * kStep, kStep, 32);
+}
+
+}  // namespace
+
+void Buffer::grow(std::size_t bytes) {
+  if (bytes <= size_) return;
+  constexpr std::size_t kAlignment = 64;
+  const std::size_t size = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  memory_ = {nullptr, nullptr};
+  size_ = 0;
+  auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, size));
+  if (memory == nullptr) throw std::bad_alloc();
+  std::memset(memory, 0, size);
+  memory_ = {memory, [](std::byte* p) { std::free(p); }};
+  size_ = size;
+}
+
+Transformer::Transformer(const kernels::Kernels& kernels, ThreadPool& pool, const ModelConfig& config,
+                         Precision precision)
+    : kernels_(kernels), pool_(pool), config_(config), precision_(precision) {}
+
+// Calls function(i) for each i, on the threads if there is enough to do.
+template <typename Function>
+void Transformer::for_each(int count, std::int64_t work_each, const Function& function) {
+  if (count * work_each < kWorthSharing) {
+    for (int i = 0; i < count; ++i) function(i);
+  } else {
+    pool_.run(count, function);
+  }
+}
+
+float* Transformer::embed(const PackedModel& model, std::span<const TokenRow> rows) {
+  const Stopwatch watch(profile_.rest);
+  const auto width = static_cast<std::size_t>(config_.n_embd);
+  auto* x = x_.at_least<float>(rows.size() * width);
+  for_each(static_cast<int>(rows.size()), config_.n_embd, [&](int i) {
+    const TokenRow& row = rows[static_cast<std::size_t>(i)];
+    kernels_.embed(model.token_row(row.token), model.position_row(row.position),
+                   model.half_embeddings, config_.n_embd, x + static_cast<std::size_t>(i) * width);
+  });
+  return x;
+}
+
+void Transformer::run_layer(const Layer& layer, int number, std::span<const TokenRow> rows,
+                            PagedCache& cache, float* x, InputObserver* observer) {
+  const int count = static_cast<int>(rows.size());
+  const auto width = static_cast<std::size_t>(config_.n_embd);
+  auto* normed = normed_.at_least<float>(rows.size() * width);
+  auto* qkv = qkv_.at_least<float>(rows.size() * width * 3);
+  auto* mixed = mixed_.at_least<float>(rows.size() * width);
+  auto* hidden = hidden_.at_least<float>(rows.size() * static_cast<std::size_t>(config_.n_inner));
+  const auto observe = [&](const Matrix& matrix, const float* input) {
+    if (observer != nullptr) observer->on_input(matrix, input, count);
+  };
+
+  normalize(layer.ln_1, x, count, normed);
+  observe(layer.c_attn, normed);
+  multiply(layer.c_attn, normed, count, qkv, kernels::Epilogue::kStore);
+  store_keys_and_values(number, rows, qkv, cache);
+  attend(number, rows, qkv, cache, mixed);
+  observe(layer.attn_proj, mixed);
+  multiply(layer.attn_proj, mixed, count, x, kernels::Epilogue::kAdd);
+
+  normalize(layer.ln_2, x, count, normed);
+  observe(layer.c_fc, normed);
+  multiply(layer.c_fc, normed, count, hidden, activation_epilogue(config_));
+  observe(layer.mlp_proj, hidden);
+  multiply(layer.mlp_proj, hidden, count, x, kernels::Epilogue::kAdd);
+}
+
+void Transformer::run_head(const PackedModel& model, const float* x, std::span<const int> chosen,
+                           float* logits, InputObserver* observer) {
+  const auto width = static_cast<std::size_t>(config_.n_embd);
+  const int count = static_cast<int>(chosen.size());
+  auto* picked = chosen_.at_least<float>(chosen.size() * width);
+  auto* normed = normed_.at_least<float>(chosen.size() * width);
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    std::copy_n(x + static_cast<std::size_t>(chosen[i]) * width, width, picked + i * width);
+  }
+  normalize(model.ln_f, picked, count, normed);
+  if (observer != nullptr) observer->on_input(model.lm_head, normed, count);
+  multiply(model.lm_head, normed, count, logits, kernels::Epilogue::kStore);
+}
+
+void Transformer::normalize(const Norm& norm, const float* x, int rows, float* y) {
+  const Stopwatch watch(profile_.rest);
+  const auto width = static_cast<std::size_t>(config_.n_embd);
+  const auto epsilon = static_cast<float>(config_.layer_norm_epsilon);
+  for_each(rows, config_.n_embd * 3, [&](int row) {
+    const std::size_t at = static_cast<std::size_t>(row) * width;
+    kernels_.layer_norm(x + at, norm.weight, norm.bias, config_.n_embd, epsilon, y + at);
+  });
+}
+
+void Transformer::quantize(const Matrix& matrix, const float* x, int rows, kernels::MatMul& job) {
+  const Stopwatch watch(profile_.rest);
+  const auto padded_rows =
+      static_cast<std::size_t>((rows + kernels::kRowBlock - 1) / kernels::kRowBlock * kernels::kRowBlock);
+  const int k_padded = matrix.k_padded(precision_);
+  auto* out = quantized_.at_least<std::byte>(padded_rows * static_cast<std::size_t>(k_padded) * 2);
+  auto* scale = row_scale_.at_least<float>(padded_rows);
+  const kernels::ActivationFormat format = kernels_.activation_format(rows, matrix.wide);
+  for_each(rows, matrix.k * 2, [&](int row) {
+    scale[row] = kernels_.quantize(x + static_cast<std::size_t>(row) * static_cast<std::size_t>(matrix.k),
+                                   matrix.input_scale, matrix.k, k_padded, matrix.q_max, format, row,
+                                   static_cast<int>(padded_rows), out);
+  });
+  job.x = out;
+  job.format = format;
+  job.row_scale = scale;
+  job.column_scale = matrix.column_scale;
+  job.column_sum = matrix.column_sum;
+}
+
+void Transformer::multiply(const Matrix& matrix, const float* x, int rows, float* y,
+                           kernels::Epilogue epilogue) {
+  kernels::MatMul job;
+  job.weights = matrix.weights;
+  job.k = matrix.k_padded(precision_);
+  job.n = matrix.n;
+  job.bias = matrix.bias;
+  job.rows = rows;
+  job.x = x;
+  job.y = y;
+  job.y_stride = static_cast<std::size_t>(matrix.n);
+  job.epilogue = epilogue;
+  switch (precision_) {
+    case Precision::kFloat32: job.type = kernels::WeightType::kFloat32; break;
+    case Precision::kBFloat16: job.type = kernels::WeightType::kBFloat16; break;
+    case Precision::kInt8:
+      job.type = kernels::WeightType::kInt8;
+      quantize(matrix, x, rows, job);
+      break;
+  }
+  const Stopwatch watch(profile_.matrices);
+  const int panels = matrix.n_padded() / kernels::kPanel;
+  const int each = panels_of_piece(panels, pool_.size());
+  pool_.run((panels + each - 1) / each, [&](int piece) {
+    kernels::MatMul part = job;
+    part.panel_begin = piece * each;
+    part.panel_end = std::min(panels, part.panel_begin + each);
+    kernels_.matmul(part);
+  });
+}
+
+void Transformer::store_keys_and_values(int layer, std::span<const TokenRow> rows, const float* qkv,
+                                        PagedCache& cache) {
+  const Stopwatch watch(profile_.attention);
+  const int size = config_.head_size();
+  const int heads = config_.n_head;
+  for_each(static_cast<int>(rows.size()), config_.n_embd * 4, [&](int i) {
+    const TokenRow& row = rows[static_cast<std::size_t>(i)];
+    const float* keys = qkv + (static_cast<std::size_t>(i) * 3 + 1) * static_cast<std::size_t>(config_.n_embd);
+    const float* values = keys + config_.n_embd;
+    std::byte* page = cache.page_at(row.slot, row.position);
+    for (int head = 0; head < heads; ++head) {
+      kernels_.store_key_value(cache.type(), keys + head * size, values + head * size, size,
+                               row.position % kernels::kPagePositions,
+                               page + cache.key_offset(layer, head),
+                               page + cache.value_offset(layer, head));
+    }
+  });
+}
+
+void Transformer::attend(int layer, std::span<const TokenRow> rows, const float* qkv,
+                         const PagedCache& cache, float* mixed) {
+  const Stopwatch watch(profile_.attention);
+  const int size = config_.head_size();
+  const int heads = config_.n_head;
+  const int count = static_cast<int>(rows.size());
+  float scale = config_.scale_attn_weights ? 1.0F / std::sqrt(static_cast<float>(size)) : 1.0F;
+  if (config_.scale_attn_by_inverse_layer_idx) scale /= static_cast<float>(layer + 1);
+
+  // Head by head and there row by row, so that pages shared by several rows are read while they are warm.
+  // A piece is some rows of a head; each has scratch of its own.
+  const int rows_each = std::max(1, std::min(count, 16));
+  const int pieces_of_head = (count + rows_each - 1) / rows_each;
+  const int pieces = heads * pieces_of_head;
+  std::int64_t positions = 0;
+  int longest = 1;
+  for (const TokenRow& row : rows) {
+    positions += row.position + 1;
+    longest = std::max(longest, row.position + 1);
+  }
+  const auto scratch = static_cast<std::size_t>((longest + 15) / 16 * 16);
+  auto* scores = scores_.at_least<float>(scratch * static_cast<std::size_t>(pieces));
+  const std::int64_t work_each = positions * size * 2 / std::max(1, pieces_of_head);
+  for_each(pieces, work_each, [&](int piece) {
+    const int head = piece / pieces_of_head;
+    const int first = piece % pieces_of_head * rows_each;
+    kernels::Attention job;
+    job.head_size = size;
+    job.scale = scale;
+    job.cache = cache.type();
+    job.key_offset = cache.key_offset(layer, head);
+    job.value_offset = cache.value_offset(layer, head);
+    job.scores = scores + scratch * static_cast<std::size_t>(piece);
+    for (int i = first; i < std::min(count, first + rows_each); ++i) {
+      const TokenRow& row = rows[static_cast<std::size_t>(i)];
+      job.query = qkv + static_cast<std::size_t>(i) * 3 * static_cast<std::size_t>(config_.n_embd) + head * size;
+      job.pages = cache.pages(row.slot);
+      job.positions = row.position + 1;
+      job.output = mixed + static_cast<std::size_t>(i) * static_cast<std::size_t>(config_.n_embd) + head * size;
+      kernels_.attention(job);
+    }
+  });
+}
+
+}  // namespace medgen::native

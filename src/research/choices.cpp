@@ -1,0 +1,253 @@
+// Multiple choice by likelihood; see evaluation.h.
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/random.h"
+#include "corpus/byte_reader.h"
+#include "medgen/error.h"
+#include "research/evaluation.h"
+#include "text/utf8.h"
+
+namespace medgen {
+namespace {
+
+constexpr std::size_t kMostFileBytes = std::size_t{256} << 20U;
+constexpr std::size_t kItemsAtOnce = 32;
+
+std::string read_all(const std::filesystem::path& file) {
+  ByteReader reader(file);
+  std::string text;
+  for (std::string_view block = reader.next(); !block.empty(); block = reader.next()) {
+    text.append(block);
+    if (text.size() > kMostFileBytes) {
+      throw Error(ErrorCode::kRuntime, file.string() + " holds more than 256 MiB of choices");
+    }
+  }
+  return text;
+}
+
+// What is wrong with the line, or empty.
+std::string parse_item(std::string_view line, ChoiceItem& item) {
+  const auto record = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!record.is_object()) return "it is not a JSON object";
+  const auto prompt = record.find("prompt");
+  const auto choices = record.find("choices");
+  const auto answer = record.find("answer");
+  const auto type = record.find("type");
+  if (prompt == record.end() || !prompt->is_string()) return "\"prompt\" must be a text";
+  if (choices == record.end() || !choices->is_array() || choices->size() < 2) {
+    return "\"choices\" must be a list of two texts or more";
+  }
+  for (const auto& choice : *choices) {
+    if (!choice.is_string() || choice.get_ref<const std::string&>().empty()) {
+      return "each of \"choices\" must be a text that is not empty";
+    }
+  }
+  if (answer == record.end() || !answer->is_number_unsigned() ||
+      answer->get<std::uint64_t>() >= choices->size()) {
+    return "\"answer\" must be the number of a choice, counted from 0";
+  }
+  item = {.prompt = prompt->get<std::string>(),
+          .choices = choices->get<std::vector<std::string>>(),
+          .answer = answer->get<int>(),
+          .type = type != record.end() && type->is_string() ? type->get<std::string>() : ""};
+  return "";
+}
+
+std::string replaced(std::string text, std::string_view name, const std::string& value) {
+  for (std::size_t at = 0; (at = text.find(name, at)) != text.npos; at += value.size()) {
+    text.replace(at, name.size(), value);
+  }
+  return text;
+}
+
+// The form up to {choice}.
+std::string form_of_context(const std::string& form) {
+  constexpr std::string_view kChoice = "{choice}";
+  const std::size_t at = form.find(kChoice);
+  if (at == form.npos || at + kChoice.size() != form.size() || at == 0) {
+    throw Error(ErrorCode::kUsage, "the form of an item is \"" + form +
+                                       "\"; it must end with {choice}, name it once and begin "
+                                       "with something else, such as {prompt}");
+  }
+  return form.substr(0, at);
+}
+
+double characters(const std::string& text) {
+  return static_cast<double>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+  }));
+}
+
+// Spaces at the end of the context belong to the choice's first token.
+struct Parts {
+  std::string context, choice;
+};
+Parts part(std::string context, const std::string& choice) {
+  const std::size_t end = context.find_last_not_of(' ') + 1;
+  std::string spaces = context.substr(end);
+  context.resize(end);
+  return {std::move(context), spaces + choice};
+}
+
+class ChoiceScorer {
+ public:
+  ChoiceScorer(Backend& backend, const Tokenizer& tokenizer, const ChoiceOptions& options)
+      : backend_(backend),
+        tokenizer_(tokenizer),
+        options_(options),
+        form_(form_of_context(options.form)) {}
+
+  struct Outcome {
+    bool right = false, right_normalized = false;
+  };
+
+  std::vector<Outcome> run(std::span<const ChoiceItem> items) {
+    std::vector<ScoredSequence> sequences;
+    for (const ChoiceItem& item : items) {
+      const std::string context = replaced(form_, "{prompt}", item.prompt);
+      bool cut = false;
+      for (const std::string& choice : item.choices) {
+        sequences.push_back(sequence(part(context, choice), cut));
+      }
+      truncated += cut ? 1 : 0;
+    }
+    const auto scores = score(backend_, sequences);
+    std::vector<Outcome> outcomes;
+    std::size_t at = 0;
+    for (const ChoiceItem& item : items) {
+      std::vector<double> sums, normalized;
+      for (const std::string& choice : item.choices) {
+        double sum = 0;
+        for (const double value : scores[at]) sum += value;
+        ++at;
+        sums.push_back(sum);
+        normalized.push_back(sum / characters(choice));
+      }
+      outcomes.push_back({largest(sums) == item.answer, largest(normalized) == item.answer});
+    }
+    return outcomes;
+  }
+
+  std::uint64_t truncated = 0;
+
+ private:
+  static int largest(const std::vector<double>& values) {
+    return static_cast<int>(std::max_element(values.begin(), values.end()) - values.begin());
+  }
+
+  ScoredSequence sequence(const Parts& parts, bool& cut) const {
+    const std::size_t context = tokenizer_.encode(parts.context).size();
+    std::vector<TokenId> tokens = tokenizer_.encode(parts.context + parts.choice);
+    // A tokenizer may join the end of the context with the choice; something must be left to score.
+    std::size_t first = std::min(context, tokens.size() - 1);
+    if (options_.prefix) {
+      tokens.insert(tokens.begin(), *options_.prefix);
+      ++first;
+    }
+    const auto most = static_cast<std::size_t>(backend_.info().n_positions) + 1;
+    if (tokens.size() > most) {
+      const std::size_t gone = tokens.size() - most;
+      tokens.erase(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(gone));
+      first = std::max<std::size_t>(first > gone ? first - gone : 0, 1);
+      cut = true;
+    }
+    return {std::move(tokens), std::max<std::size_t>(first, 1)};
+  }
+
+  Backend& backend_;
+  const Tokenizer& tokenizer_;
+  const ChoiceOptions& options_;
+  std::string form_;
+};
+
+void set_interval(const std::vector<bool>& right, const ChoiceOptions& options,
+                  double interval[2]) {
+  const std::size_t items = right.size();
+  std::vector<double> means;
+  for (int i = 0; i < options.resamples; ++i) {
+    const RandomKey key{.seed = options.seed, .request = static_cast<std::uint64_t>(i)};
+    std::size_t hits = 0;
+    for (std::uint32_t j = 0; j < items; ++j) {
+      hits += right[static_cast<std::size_t>(uniform(key, j) * static_cast<double>(items))] ? 1 : 0;
+    }
+    means.push_back(static_cast<double>(hits) / static_cast<double>(items));
+  }
+  std::sort(means.begin(), means.end());
+  const auto at = [&](double share) {
+    return means[static_cast<std::size_t>(share * static_cast<double>(means.size() - 1) + 0.5)];
+  };
+  interval[0] = at(0.025);
+  interval[1] = at(0.975);
+}
+
+ChoiceScore summary(const std::vector<ChoiceItem>& items,
+                    const std::vector<ChoiceScorer::Outcome>& outcomes, const std::string* type,
+                    const ChoiceOptions& options) {
+  ChoiceScore score;
+  std::vector<bool> right, normalized;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (type != nullptr && items[i].type != *type) continue;
+    right.push_back(outcomes[i].right);
+    normalized.push_back(outcomes[i].right_normalized);
+    score.chance += 1.0 / static_cast<double>(items[i].choices.size());
+  }
+  score.items = right.size();
+  const auto count = static_cast<double>(score.items);
+  score.chance /= count;
+  score.accuracy = static_cast<double>(std::count(right.begin(), right.end(), true)) / count;
+  score.accuracy_normalized =
+      static_cast<double>(std::count(normalized.begin(), normalized.end(), true)) / count;
+  set_interval(right, options, score.interval);
+  set_interval(normalized, options, score.interval_normalized);
+  return score;
+}
+
+}  // namespace
+
+std::vector<ChoiceItem> read_choices(const std::filesystem::path& file) {
+  const std::string text = read_all(file);
+  std::vector<ChoiceItem> items;
+  std::uint64_t number = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string_view line = std::string_view(text).substr(at, end - at);
+    at = end + 1;
+    ++number;
+    if (line.find_first_not_of(" \t\r") == line.npos) continue;
+    ChoiceItem item;
+    const std::string why = parse_item(line, item);
+    if (!why.empty()) {
+      throw Error(ErrorCode::kRuntime, file.string() + ":" + std::to_string(number) + ": " + why +
+                                           "; an item is {\"prompt\": TEXT, \"choices\": [TEXT, "
+                                           "...], \"answer\": NUMBER}");
+    }
+    items.push_back(std::move(item));
+  }
+  if (items.empty()) throw Error(ErrorCode::kRuntime, file.string() + " has no items");
+  return items;
+}
+
+ChoiceEvaluation evaluate_choices(Backend& backend, const Tokenizer& tokenizer,
+                                  const std::vector<ChoiceItem>& items,
+                                  const ChoiceOptions& options) {
+  ChoiceScorer scorer(backend, tokenizer, options);
+  std::vector<ChoiceScorer::Outcome> outcomes;
+  for (std::size_t begin = 0; begin < items.size(); begin += kItemsAtOnce) {
+    const std::size_t count = std::min(kItemsAtOnce, items.size() - begin);
+    const auto some = scorer.run(std::span(items).subspan(begin, count));
+    outcomes.insert(outcomes.end(), some.begin(), some.end());
+    if (options.progress) options.progress(outcomes.size());
+  }
+  ChoiceEvaluation result;
+  result.truncated = scorer.truncated;
+  result.all = summary(items, outcomes, nullptr, options);
+  for (const ChoiceItem& item : items) {
+    if (item.type.empty() || result.by_type.contains(item.type)) continue;
+    result.by_type[item.type] = summary(items, outcomes, &item.type, options);
+  }
+  return result;
+}
+
+}  // namespace medgen

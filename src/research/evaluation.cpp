@@ -1,0 +1,280 @@
+// Scoring sequences in batches, and perplexity over windows of text.
+#include "research/evaluation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "medgen/error.h"
+
+namespace medgen {
+namespace {
+
+constexpr std::size_t kMostLogitBytes = std::size_t{128} << 20U;
+constexpr double kLn2 = 0.69314718055994530942;
+
+double log_probability(std::span<const float> logits, TokenId token) {
+  const double largest = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
+  return static_cast<double>(logits[static_cast<std::size_t>(token)]) - largest - std::log(sum);
+}
+
+// Slots that are given back whatever happens.
+class SlotLease {
+ public:
+  explicit SlotLease(Backend& backend) : backend_(backend) {}
+  SlotLease(const SlotLease&) = delete;
+  SlotLease& operator=(const SlotLease&) = delete;
+  ~SlotLease() {
+    for (const int slot : slots_) backend_.release_slot(slot);
+  }
+  int acquire() {
+    slots_.push_back(backend_.acquire_slot());
+    return slots_.back();
+  }
+
+ private:
+  Backend& backend_;
+  std::vector<int> slots_;
+};
+
+void check(const ScoredSequence& sequence, const BackendInfo& info) {
+  const std::size_t size = sequence.tokens.size();
+  if (sequence.first_scored < 1 || size > static_cast<std::size_t>(info.n_positions) + 1) {
+    throw Error(ErrorCode::kUsage, "a sequence of " + std::to_string(size) +
+                                       " tokens is to be scored from token " +
+                                       std::to_string(sequence.first_scored) + "; the context is " +
+                                       std::to_string(info.n_positions));
+  }
+}
+
+// Runs sequences together, one slot each, `rows` rows a step at most.
+class Wave {
+ public:
+  Wave(Backend& backend, std::span<const ScoredSequence> sequences,
+       std::vector<std::vector<double>>& results)
+      : backend_(backend), sequences_(sequences), results_(results) {}
+
+  void run(std::span<const std::size_t> members, std::size_t rows) {
+    SlotLease lease(backend_);
+    std::vector<int> slots;
+    std::size_t longest = 0;
+    for (const std::size_t i : members) {
+      slots.push_back(lease.acquire());
+      longest = std::max(longest, sequences_[i].tokens.size() - 1);
+    }
+    const std::size_t chunk = std::max<std::size_t>(1, rows / members.size());
+    for (std::size_t begin = 0; begin < longest; begin += chunk) {
+      rows_.clear();
+      targets_.clear();
+      for (std::size_t m = 0; m < members.size(); ++m) {
+        add_rows(members[m], slots[m], begin, begin + chunk);
+      }
+      read_logits(backend_.step(rows_));
+    }
+  }
+
+ private:
+  void add_rows(std::size_t i, int slot, std::size_t begin, std::size_t end) {
+    const ScoredSequence& sequence = sequences_[i];
+    end = std::min(end, sequence.tokens.size() - 1);
+    for (std::size_t at = begin; at < end; ++at) {
+      const bool scored = at + 1 >= sequence.first_scored;
+      rows_.push_back({.slot = slot,
+                       .token = sequence.tokens[at],
+                       .position = static_cast<int>(at),
+                       .want_logits = scored});
+      if (scored) targets_.emplace_back(i, sequence.tokens[at + 1]);
+    }
+  }
+
+  void read_logits(std::span<const float> logits) {
+    const auto width = static_cast<std::size_t>(backend_.info().vocab_size);
+    for (std::size_t row = 0; row < targets_.size(); ++row) {
+      results_[targets_[row].first].push_back(
+          log_probability(logits.subspan(row * width, width), targets_[row].second));
+    }
+  }
+
+  Backend& backend_;
+  std::span<const ScoredSequence> sequences_;
+  std::vector<std::vector<double>>& results_;
+  std::vector<Row> rows_;
+  std::vector<std::pair<std::size_t, TokenId>> targets_;  // of the rows that want logits
+};
+
+}  // namespace
+
+std::vector<std::vector<double>> score(Backend& backend,
+                                       std::span<const ScoredSequence> sequences) {
+  const BackendInfo& info = backend.info();
+  std::vector<std::vector<double>> results(sequences.size());
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    check(sequences[i], info);
+    if (sequences[i].tokens.size() > sequences[i].first_scored) order.push_back(i);
+  }
+  // Sequences of like length run together: a step has the same work for each.
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return sequences[a].tokens.size() > sequences[b].tokens.size();
+  });
+  const std::size_t row_bytes = sizeof(float) * static_cast<std::size_t>(info.vocab_size);
+  const std::size_t rows = std::clamp<std::size_t>(kMostLogitBytes / row_bytes, 1, 4096);
+  Wave wave(backend, sequences, results);
+  for (std::size_t begin = 0; begin < order.size();) {
+    const std::size_t length = sequences[order[begin]].tokens.size() - 1;
+    const std::size_t fit = std::clamp<std::size_t>(rows / std::max<std::size_t>(length, 1), 1,
+                                                    static_cast<std::size_t>(info.max_slots));
+    const std::size_t end = std::min(begin + fit, order.size());
+    wave.run(std::span(order).subspan(begin, end - begin), rows);
+    begin = end;
+  }
+  return results;
+}
+
+double TextScore::bits_per_byte() const { return nats / kLn2 / static_cast<double>(bytes); }
+
+double TextScore::perplexity() const { return std::exp(nats / static_cast<double>(tokens)); }
+
+std::optional<double> TextScore::perplexity_error() const {
+  if (documents < 2 || tokens == 0) return std::nullopt;
+  const auto count = static_cast<double>(documents);
+  return perplexity() * std::sqrt(count / (count - 1) * square) / static_cast<double>(tokens);
+}
+
+TextEvaluator::TextEvaluator(Backend& backend, const Tokenizer& tokenizer,
+                             const TextEvaluationOptions& options)
+    : backend_(backend),
+      tokenizer_(tokenizer),
+      options_(options),
+      length_(static_cast<std::size_t>(backend.info().n_positions)) {
+  const int context = backend.info().n_positions;
+  if (options_.stride == 0) options_.stride = std::max(1, context / 2);
+  if (options_.stride < 1 || options_.stride > context) {
+    throw Error(ErrorCode::kUsage, "stride is " + std::to_string(options_.stride) +
+                                       "; it must be from 1 to the context of " +
+                                       std::to_string(context) + " tokens");
+  }
+  if (options_.windows == Windows::kPacked) {
+    options_.stride = context;
+    if (!tokenizer_.eos_id()) {
+      throw Error(ErrorCode::kModel,
+                  "the tokenizer has no end-of-text token, which must stand between documents");
+    }
+    stream_ = {*tokenizer_.eos_id()};
+  }
+}
+
+void TextEvaluator::add(const Document& document) {
+  const std::string& name = document.source.empty() ? document.group : document.source;
+  const auto [entry, added] =
+      source_numbers_.emplace(name, static_cast<std::uint32_t>(sources_.size()));
+  if (added) sources_.push_back(name);
+  const auto number = static_cast<std::uint32_t>(documents_.size());
+  documents_.push_back({.bytes = document.text.size(), .source = entry->second});
+  const std::vector<TokenId> tokens = tokenizer_.encode(document.text);
+  if (options_.windows == Windows::kPacked) {
+    add_packed(tokens, number);
+  } else {
+    add_windows(tokens, number);
+  }
+  if (options_.progress && documents_.size() % 20 == 0) options_.progress(documents_.size());
+}
+
+void TextEvaluator::add_windows(const std::vector<TokenId>& tokens, std::uint32_t document) {
+  std::vector<TokenId> all;
+  if (options_.prefix) all.push_back(*options_.prefix);
+  all.insert(all.end(), tokens.begin(), tokens.end());
+  if (!options_.prefix && !tokens.empty()) {
+    documents_[document].bytes -= tokenizer_.token_bytes(tokens.front()).size();
+  }
+  const auto stride = static_cast<std::size_t>(options_.stride);
+  std::size_t scored = 1;  // tokens before this one are done, or have no probability
+  for (std::size_t begin = 0; scored < all.size(); begin += stride) {
+    const std::size_t end = std::min(begin + length_ + 1, all.size());
+    Window window;
+    window.sequence.tokens.assign(all.begin() + static_cast<std::ptrdiff_t>(begin),
+                                  all.begin() + static_cast<std::ptrdiff_t>(end));
+    window.sequence.first_scored = scored - begin;
+    window.owners.assign(end - scored, document);
+    push(std::move(window));
+    scored = end;
+  }
+}
+
+void TextEvaluator::add_packed(const std::vector<TokenId>& tokens, std::uint32_t document) {
+  stream_.insert(stream_.end(), tokens.begin(), tokens.end());
+  stream_.push_back(*tokenizer_.eos_id());
+  owners_.insert(owners_.end(), tokens.size() + 1, document);
+  std::size_t begin = 0;
+  const auto from = [](auto& list, std::size_t at) {
+    return list.begin() + static_cast<std::ptrdiff_t>(at);
+  };
+  for (; owners_.size() - begin >= length_; begin += length_) {
+    Window window;
+    window.sequence.tokens.assign(from(stream_, begin), from(stream_, begin + length_ + 1));
+    window.owners.assign(from(owners_, begin), from(owners_, begin + length_));
+    push(std::move(window));
+  }
+  stream_.erase(stream_.begin(), from(stream_, begin));
+  owners_.erase(owners_.begin(), from(owners_, begin));
+}
+
+void TextEvaluator::push(Window window) {
+  pending_tokens_ += window.sequence.tokens.size();
+  pending_.push_back(std::move(window));
+  // Enough for some waves of every length.
+  if (pending_.size() >= 512 || pending_tokens_ >= 32768) flush();
+}
+
+void TextEvaluator::flush() {
+  std::vector<ScoredSequence> sequences;
+  for (Window& window : pending_) sequences.push_back(std::move(window.sequence));
+  const auto results = score(backend_, sequences);
+  for (std::size_t i = 0; i < pending_.size(); ++i) {
+    for (std::size_t j = 0; j < results[i].size(); ++j) {
+      PerDocument& document = documents_[pending_[i].owners[j]];
+      document.nats -= results[i][j];
+      ++document.tokens;
+    }
+  }
+  pending_.clear();
+  pending_tokens_ = 0;
+  if (options_.progress) options_.progress(documents_.size());
+}
+
+TextEvaluation TextEvaluator::finish() {
+  if (!owners_.empty()) {
+    Window window;
+    window.sequence.tokens = std::move(stream_);
+    window.owners = std::move(owners_);
+    push(std::move(window));
+  }
+  flush();
+  TextEvaluation result;
+  result.stride = options_.stride;
+  for (const std::string& name : sources_) result.by_source[name];
+  const auto each = [&](auto visit) {
+    for (const PerDocument& document : documents_) {
+      visit(result.all, document);
+      visit(result.by_source[sources_[document.source]], document);
+    }
+  };
+  each([](TextScore& sum, const PerDocument& document) {
+    sum.nats += document.nats;
+    sum.tokens += document.tokens;
+    sum.bytes += document.bytes;
+    ++sum.documents;
+  });
+  each([](TextScore& sum, const PerDocument& document) {
+    if (sum.tokens == 0) return;
+    const double mean = sum.nats / static_cast<double>(sum.tokens);
+    const double off = document.nats - mean * static_cast<double>(document.tokens);
+    sum.square += off * off;
+  });
+  return result;
+}
+
+}  // namespace medgen

@@ -1,0 +1,153 @@
+// How well a model predicts text, and how often it prefers the right answer of several. Sees a
+// model only through Backend; knows nothing of files' places or of how results are shown.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "corpus/documents.h"
+#include "medgen/backend.h"
+#include "medgen/tokenizer.h"
+
+namespace medgen {
+
+// A sequence of which some tokens are to be scored.
+struct ScoredSequence {
+  std::vector<TokenId> tokens;   // at most n_positions + 1: the last one is not fed
+  std::size_t first_scored = 1;  // tokens before it are context alone; at least 1
+};
+
+// Log-probabilities (natural, in double, over the whole row of logits) of tokens[first_scored] and
+// those after it, for each sequence. Sequences go through the backend's slots several at once; not
+// more than 128 MiB of logits are asked for in a step. All slots are released in any case.
+std::vector<std::vector<double>> score(Backend& backend, std::span<const ScoredSequence> sequences);
+
+enum class Windows {
+  kDocuments,  // each document by itself, overlapping windows
+  kPacked,     // documents on end with EOS between them, windows side by side: what training logs
+};
+
+struct TextEvaluationOptions {
+  Windows windows = Windows::kDocuments;
+
+  // kDocuments: tokens by which a window moves on, 1 to the context; 0 is half the context. Every
+  // token but those of a document's first window has at least (context - stride) tokens before it.
+  int stride = 0;
+
+  // kDocuments: what stands before a document's first token, so that this has a probability too.
+  // Without it the first token is context alone: neither it nor its bytes are counted.
+  std::optional<TokenId> prefix;
+
+  // Called now and then; what it throws ends the evaluation.
+  std::function<void(std::uint64_t documents)> progress;
+};
+
+struct TextScore {
+  double nats = 0;           // -log p of all scored tokens
+  std::uint64_t tokens = 0;  // scored; kPacked: an EOS after each document included
+  std::uint64_t bytes = 0;   // UTF-8 bytes of the text
+  std::uint64_t documents = 0;
+  double square = 0;  // sum over documents of (nats_d - mean * tokens_d)^2
+
+  double bits_per_byte() const;  // nats / ln 2 / bytes
+  double perplexity() const;     // exp(nats / tokens)
+  // Perplexity's standard error by the delta method, documents being the sample of a ratio
+  // estimator (Cochran, "Sampling Techniques", 6.4): perplexity * sqrt(D / (D - 1) * square) /
+  // tokens. Nothing for a single document.
+  std::optional<double> perplexity_error() const;
+};
+
+struct TextEvaluation {
+  TextScore all;
+  std::map<std::string, TextScore> by_source;  // by the "source" field, else the file's name
+  int stride = 0;                              // as used
+};
+
+// Scores documents as they come, holding a few windows and 40 bytes a document.
+class TextEvaluator {
+ public:
+  TextEvaluator(Backend& backend, const Tokenizer& tokenizer, const TextEvaluationOptions& options);
+  void add(const Document& document);
+  TextEvaluation finish();
+
+ private:
+  struct Window {
+    ScoredSequence sequence;
+    std::vector<std::uint32_t> owners;  // the document of each scored token
+  };
+  struct PerDocument {
+    double nats = 0;
+    std::uint64_t tokens = 0, bytes = 0;
+    std::uint32_t source = 0;
+  };
+
+  void add_windows(const std::vector<TokenId>& tokens, std::uint32_t document);
+  void add_packed(const std::vector<TokenId>& tokens, std::uint32_t document);
+  void push(Window window);
+  void flush();
+
+  Backend& backend_;
+  const Tokenizer& tokenizer_;
+  TextEvaluationOptions options_;
+  std::size_t length_;                 // tokens a window predicts at most: the context
+  std::vector<TokenId> stream_;        // kPacked: tokens not yet in a window, and one before them
+  std::vector<std::uint32_t> owners_;  // kPacked: of stream_, its first token's left out
+  std::vector<Window> pending_;
+  std::size_t pending_tokens_ = 0;
+  std::vector<PerDocument> documents_;
+  std::vector<std::string> sources_;
+  std::map<std::string, std::uint32_t> source_numbers_;
+};
+
+struct ChoiceItem {
+  std::string prompt;
+  std::vector<std::string> choices;  // at least two, none empty
+  int answer = 0;                    // index into choices
+  std::string type;                  // or empty
+};
+
+// Reads lines of {"prompt", "choices", "answer", "type"?}. Throws Error(kRuntime) naming file and
+// line of the first that is not one, and for a file without any.
+std::vector<ChoiceItem> read_choices(const std::filesystem::path& file);
+
+struct ChoiceOptions {
+  // The form of an item; must end with {choice} and name it once.
+  std::string form = "Question: {prompt}\nAnswer: {choice}";
+  std::optional<TokenId> prefix;  // stands before everything, if the model wants one
+  std::uint64_t seed = 1;         // of the bootstrap
+  int resamples = 2000;           // of the bootstrap
+  std::function<void(std::uint64_t items)> progress;
+};
+
+struct ChoiceScore {
+  std::uint64_t items = 0;
+  double chance = 0;               // mean of 1 / number of choices
+  double accuracy = 0;             // by summed log-probability
+  double accuracy_normalized = 0;  // by log-probability divided by the choice's characters
+  // 95% percentile intervals of the bootstrap over items (Efron and Tibshirani, 1993, ch. 13).
+  double interval[2] = {0, 0};
+  double interval_normalized[2] = {0, 0};
+};
+
+struct ChoiceEvaluation {
+  ChoiceScore all;
+  std::map<std::string, ChoiceScore> by_type;
+  std::uint64_t truncated = 0;  // items whose beginning did not fit the context
+};
+
+// Scores every choice after its prompt and takes the likeliest; the first of equals. The
+// normalised score divides by the number of characters (code points) of the choice, as
+// lm-evaluation-harness's acc_norm does, and the tokens of a choice are those by which the tokens
+// of prompt and choice together go beyond the prompt's, as there. A prompt that does not fit loses
+// its beginning. Throws Error(kUsage) for a form without {choice} at its end.
+ChoiceEvaluation evaluate_choices(Backend& backend, const Tokenizer& tokenizer,
+                                  const std::vector<ChoiceItem>& items,
+                                  const ChoiceOptions& options);
+
+}  // namespace medgen

@@ -1,0 +1,27 @@
+// Cuts text that arrives in pieces after its last complete sentence.
+// Must not know of tokens.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace medgen {
+
+// A sentence ends with . ! ? or an ellipsis, closing quotes or brackets after it included, where a
+// blank, a line break or the end of the text follows; a period after one letter or a usual title
+// ("Dr.", "e.g.") ends none.
+class SentenceCutter {
+ public:
+  // Returns the text up to the last sentence that is now complete, less what was returned before.
+  std::string push(std::string_view piece);
+
+  // The text ends here. What was held back, if the text is complete as it stands (`whole`) or has
+  // no sentence at all; else what completes its last sentence.
+  std::string flush(bool whole);
+
+ private:
+  std::string held_;
+  bool any_ = false;  // a sentence was complete
+};
+
+}  // namespace medgen

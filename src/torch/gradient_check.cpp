@@ -1,0 +1,62 @@
+// A training step's loss and gradients.
+#include "torch/gradient_check.h"
+
+#include <torch/torch.h>
+
+#include "torch/gpt2_module.h"
+#include "torch/runtime.h"
+#include "torch/trainer.h"
+#include "torch/training_step.h"
+
+namespace medgen {
+namespace {
+
+at::Tensor to_tensor(const std::vector<std::vector<TokenId>>& windows) {
+  std::vector<at::Tensor> rows;
+  for (const auto& window : windows) rows.push_back(torch::tensor(window, torch::kInt64));
+  return at::stack(rows);
+}
+
+// Nothing of training's own: the exported forward() and the textbook loss.
+double plain_loss(torch::jit::Module& module, const at::Tensor& batch) {
+  const std::int64_t time = batch.size(1) - 1;
+  const at::Tensor input = batch.narrow(1, 0, time).contiguous();
+  const at::Tensor positions = torch::arange(time).unsqueeze(0).expand_as(input);
+  const at::Tensor logits =
+      module.forward({input, positions, c10::IValue()}).toTuple()->elements()[0].toTensor();
+  const at::Tensor targets = batch.narrow(1, 1, time).reshape(-1);
+  const at::Tensor loss = at::cross_entropy_loss(logits.reshape({targets.size(0), -1}), targets);
+  loss.backward();
+  return loss.item<double>();
+}
+
+}  // namespace
+
+LossAndGradients loss_and_gradients(const ModelConfig& config, const TensorReader& parameters,
+                                    const std::vector<std::vector<TokenId>>& windows,
+                                    const GradientOptions& options) {
+  prepare_training_runtime(options.threads);
+  torch::jit::Module module = make_gpt2_module(config, StorageType::kFloat32);
+  read_parameters(parameters, config, module);
+  const std::vector<NamedParameter> named = named_parameters(module, config);
+  set_trainable(named, config, {});
+  const at::Tensor batch = to_tensor(windows);
+  LossAndGradients result;
+  if (options.plain) {
+    result.loss = plain_loss(module, batch);
+  } else {
+    TrainingStep step(config, named, options.threads);
+    StepOptions step_options;
+    step_options.chunk_windows = 2 * options.threads;
+    step_options.forward = {.dropout = options.dropout, .key = 1, .bf16 = options.bf16};
+    result.loss = step.gradients(batch, step_options);
+  }
+  for (const NamedParameter& parameter : named) {
+    const at::Tensor gradient = parameter.tensor.grad().contiguous();
+    const float* data = gradient.data_ptr<float>();
+    result.gradients.emplace(parameter.name, std::vector<float>(data, data + gradient.numel()));
+  }
+  return result;
+}
+
+}  // namespace medgen

@@ -1,0 +1,262 @@
+// See the header.
+#include "wiring/faithfulness.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+
+#include "kernels/cpu.h"
+#include "medgen/error.h"
+
+namespace medgen {
+namespace {
+
+constexpr int kWindow = 256;
+// Tokens for the checks of equal bytes: enough for several pages, and few enough for the scalar kernels.
+constexpr std::size_t kByteTokens = 40;
+
+using Logits = std::vector<float>;
+
+// The logits of all tokens, [tokens, vocab], of windows that each start anew; `chunk` rows in a step.
+Logits run(Backend& backend, std::span<const int> tokens, int window, int chunk) {
+  Logits all;
+  for (std::size_t first = 0; first < tokens.size(); first += static_cast<std::size_t>(window)) {
+    const auto part = tokens.subspan(first, std::min<std::size_t>(static_cast<std::size_t>(window), tokens.size() - first));
+    const int slot = backend.acquire_slot();
+    std::vector<Row> rows;
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      rows.push_back({slot, part[i], static_cast<int>(i), true});
+      if (rows.size() < static_cast<std::size_t>(chunk) && i + 1 < part.size()) continue;
+      const auto logits = backend.step(rows);
+      all.insert(all.end(), logits.begin(), logits.end());
+      rows.clear();
+    }
+    backend.release_slot(slot);
+  }
+  return all;
+}
+
+int window_of(const Backend& backend) { return std::min(kWindow, backend.info().n_positions); }
+
+double log_sum_exp(std::span<const float> row) {
+  double most = row[0];
+  for (const float x : row) most = std::max(most, static_cast<double>(x));
+  double sum = 0;
+  for (const float x : row) sum += std::exp(static_cast<double>(x) - most);
+  return most + std::log(sum);
+}
+
+std::span<const float> row_of(const Logits& logits, std::size_t row, std::size_t vocab) {
+  return std::span<const float>(logits).subspan(row * vocab, vocab);
+}
+
+double perplexity_of(const Logits& logits, std::span<const int> tokens, std::size_t window, std::size_t vocab) {
+  double sum = 0;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
+    if ((i + 1) % window == 0) continue;  // what follows belongs to another window
+    const auto row = row_of(logits, i, vocab);
+    sum += log_sum_exp(row) - static_cast<double>(row[static_cast<std::size_t>(tokens[i + 1])]);
+    ++count;
+  }
+  return count == 0 ? 1 : std::exp(sum / static_cast<double>(count));
+}
+
+struct Difference {
+  double logit = 0;      // largest, relative to the largest magnitude if that is above 1
+  double divergence = 0; // mean KL(reference || other), nats
+  double disagreement = 0;  // part of rows whose most likely token differs
+};
+
+Difference compare(const Logits& reference, const Logits& other, std::size_t vocab) {
+  Difference d;
+  double scale = 1;
+  const std::size_t rows = reference.size() / vocab;
+  for (std::size_t i = 0; i < reference.size(); ++i) {
+    scale = std::max(scale, std::fabs(static_cast<double>(reference[i])));
+    const double difference = std::fabs(static_cast<double>(reference[i]) - static_cast<double>(other[i]));
+    d.logit = difference <= d.logit ? d.logit : difference;  // so that a NaN stays
+  }
+  d.logit /= scale;
+  for (std::size_t row = 0; row < rows; ++row) {
+    const auto a = row_of(reference, row, vocab);
+    const auto b = row_of(other, row, vocab);
+    const double norm_a = log_sum_exp(a);
+    const double norm_b = log_sum_exp(b);
+    for (std::size_t i = 0; i < vocab; ++i) {
+      const double log_p = static_cast<double>(a[i]) - norm_a;
+      d.divergence += std::exp(log_p) * (log_p - (static_cast<double>(b[i]) - norm_b)) / static_cast<double>(rows);
+    }
+    const auto best = [](std::span<const float> v) { return std::max_element(v.begin(), v.end()) - v.begin(); };
+    if (best(a) != best(b)) d.disagreement += 1 / static_cast<double>(rows);
+  }
+  return d;
+}
+
+double differing(const Logits& a, const Logits& b) {
+  if (a.size() != b.size()) return static_cast<double>(std::max(a.size(), b.size()));
+  double count = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    count += std::bit_cast<std::uint32_t>(a[i]) != std::bit_cast<std::uint32_t>(b[i]) ? 1 : 0;
+  }
+  return count;
+}
+
+BackendOptions in_precision(BackendOptions options, const std::string& precision) {
+  options.backend = "native";
+  options.precision = precision;
+  return options;
+}
+
+// The last row's logits of several sequences that run side by side: `tokens` in the slot that counts, other
+// text in the rest.
+Logits run_among_others(Backend& backend, std::span<const int> tokens, int sequences) {
+  std::vector<int> slots;
+  for (int i = 0; i < sequences; ++i) slots.push_back(backend.acquire_slot());
+  const int counts = slots[static_cast<std::size_t>(sequences / 2)];
+  Logits all;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    std::vector<Row> rows;
+    for (const int slot : slots) {
+      const std::size_t shift = static_cast<std::size_t>(slot) * 7 % tokens.size();
+      const int token = slot == counts ? tokens[i] : tokens[(i + shift) % tokens.size()];
+      rows.push_back({slot, token, static_cast<int>(i), slot == counts});
+    }
+    const auto logits = backend.step(rows);
+    all.insert(all.end(), logits.begin(), logits.end());
+  }
+  for (const int slot : slots) backend.release_slot(slot);
+  return all;
+}
+
+class Verification {
+ public:
+  Verification(const ModelSource& source, const BackendOptions& options, const Note& note)
+      : source_(source), options_(options), note_(note), tokens_(probe_tokens(source)) {}
+
+  std::vector<Check> run_all() {
+    against_torchscript();
+    against_itself();
+    return checks_;
+  }
+
+ private:
+  void add(const std::string& what, double value, double bound) {
+    checks_.push_back({what, std::isnan(value) ? INFINITY : value, bound});
+  }
+
+  void against_torchscript() {
+    BackendOptions options = options_;
+    options.backend = "torchscript";
+    options.precision = "auto";
+    const auto torch = open_backend(source_, options, note_);
+    const auto vocab = static_cast<std::size_t>(torch->info().vocab_size);
+    const int window = window_of(*torch);
+    const Logits reference = run(*torch, tokens_, window, window);
+    const double torch_perplexity = perplexity_of(reference, tokens_, static_cast<std::size_t>(window), vocab);
+    double fp32_perplexity = torch_perplexity;
+    for (const char* precision : {"fp32", "bf16", "int8"}) {
+      const auto native = open_native_backend(source_, in_precision(options_, precision), note_);
+      const Logits logits = run(*native, tokens_, window, window);
+      const Difference d = compare(reference, logits, vocab);
+      const double perplexity = perplexity_of(logits, tokens_, static_cast<std::size_t>(window), vocab);
+      const std::string name = std::string(precision) + " against TorchScript: ";
+      const bool exact = std::string_view(precision) == "fp32";
+      if (exact) {
+        fp32_perplexity = perplexity;
+        add(name + "largest logit difference", d.logit, 1e-4);
+      }
+      add(name + "KL divergence, nats", d.divergence, exact ? 1e-6 : 0.02);
+      add(name + "greedy choice differs, part of tokens", d.disagreement, exact ? 0.01 : 0.1);
+      const double base = exact ? torch_perplexity : fp32_perplexity;
+      add(name + "perplexity, relative increase", perplexity / base - 1, exact ? 1e-4 : kMostPerplexityIncrease);
+    }
+  }
+
+  Logits bytes(const kernels::Kernels& kernels, int threads, int chunk) {
+    NativeWith with = native_with(kernels, threads);
+    return run(*with, part_, kWindow, chunk);
+  }
+
+  using NativeWith = std::unique_ptr<native::NativeBackend>;
+  NativeWith native_with(const kernels::Kernels& kernels, int threads) {
+    native::NativeOptions native_options;
+    native_options.threads = threads;
+    native_options.max_slots = 16;
+    return std::make_unique<native::NativeBackend>(
+        open_packed_weights(source_, in_precision(options_, "auto"), note_), kernels, native_options);
+  }
+
+  void against_itself() {
+    const kernels::Kernels& best = native::choose_kernels();
+    const std::size_t most = std::min<std::size_t>(kByteTokens, static_cast<std::size_t>(source_.config.n_positions));
+    part_.assign(tokens_.begin(), tokens_.begin() + static_cast<std::ptrdiff_t>(std::min(most, tokens_.size())));
+    const Logits reference = bytes(best, 1, kWindow);
+    add("cached against uncached: logits that differ", differing(reference, bytes(best, 1, 1)), 0);
+    for (const int chunk : {7, 16}) {
+      add("prefill in chunks of " + std::to_string(chunk) + ": logits that differ",
+          differing(reference, bytes(best, 1, chunk)), 0);
+    }
+    for (const int threads : {2, 4}) {
+      add(std::to_string(threads) + " threads against 1: logits that differ",
+          differing(reference, bytes(best, threads, kWindow)), 0);
+    }
+    const NativeWith with = native_with(best, options_.threads);
+    for (const int sequences : {3, 16}) {
+      add("among " + std::to_string(sequences) + " sequences against alone: logits that differ",
+          differing(reference, run_among_others(*with, part_, sequences)), 0);
+    }
+    const kernels::KernelList all = kernels::all_kernels();
+    for (int i = 0; i < all.count; ++i) {
+      if (all.tables[i] == &best || !kernels::can_run(*all.tables[i])) continue;
+      add(std::string(all.tables[i]->name) + " against " + best.name + ": logits that differ",
+          differing(reference, bytes(*all.tables[i], 2, kWindow)), 0);
+    }
+  }
+
+  const ModelSource& source_;
+  const BackendOptions& options_;
+  const Note& note_;
+  std::vector<int> tokens_;
+  std::vector<int> part_;
+  std::vector<Check> checks_;
+};
+
+}  // namespace
+
+double probe_perplexity(Backend& backend, std::span<const int> tokens) {
+  const int window = window_of(backend);
+  const Logits logits = run(backend, tokens, window, window);
+  return perplexity_of(logits, tokens, static_cast<std::size_t>(window),
+                       static_cast<std::size_t>(backend.info().vocab_size));
+}
+
+PrecisionReport measure_precisions(const ModelSource& source, const Note& note) {
+  PrecisionReport report;
+  const std::vector<int> tokens = probe_tokens(source);
+  double base = 0;
+  // From the slowest to the fastest: the last that is faithful wins.
+  for (const char* precision : {"fp32", "bf16", "int8"}) {
+    const auto backend = open_native_backend(source, in_precision({}, precision), note);
+    const double perplexity = probe_perplexity(*backend, tokens);
+    report.perplexity.emplace_back(precision, perplexity);
+    if (report.auto_precision.empty()) base = perplexity;
+    if (perplexity <= base * (1 + kMostPerplexityIncrease)) report.auto_precision = precision;
+  }
+  if (report.auto_precision.empty()) report.auto_precision = "fp32";  // a perplexity that is no number
+  for (const auto precision : {native::Precision::kFloat32, native::Precision::kBFloat16, native::Precision::kInt8}) {
+    std::error_code ignored;
+    if (native::to_string(precision) != report.auto_precision) {
+      std::filesystem::remove(native::packed_path(source.folder, precision), ignored);
+    }
+  }
+  return report;
+}
+
+std::vector<Check> verify_model(const ModelSource& source, const BackendOptions& options, const Note& note) {
+  return Verification(source, options, note).run_all();
+}
+
+}  // namespace medgen

@@ -1,0 +1,130 @@
+// See the header.
+#include "wiring/open_backend.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <utility>
+
+#include "bundle/probe_text.h"
+#include "bundle/torchscript_weights.h"
+#include "kernels/cpu.h"
+#include "medgen/error.h"
+#include "native/packer.h"
+#include "wiring/torch_module.h"
+
+namespace medgen {
+namespace {
+
+using native::PackedKey;
+using native::PackedWeights;
+using native::Precision;
+
+[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kUsage, message); }
+
+Precision parse_precision(const ModelSource& source, const std::string& name) {
+  const std::string& known = name != "auto" ? name : source.auto_precision;
+  if (known == "int8") return Precision::kInt8;
+  if (known == "bf16") return Precision::kBFloat16;
+  return Precision::kFloat32;
+}
+
+// Why the native engine cannot run the model; empty if it can.
+std::string native_obstacle(const ModelSource& source) {
+  if (source.folder.empty()) {
+    return "it is a lone TorchScript file; make a model folder of it with medgen convert";
+  }
+  return native::unsupported_reason(source.config);
+}
+
+std::unique_ptr<PackedWeights> build(const ModelSource& source, const PackedKey& key,
+                                     const kernels::Kernels& kernels, int threads, const Note& note) {
+  if (source.verify) source.verify();
+  ThreadPool pool(threads > 0 ? threads : usable_cores());
+  const TorchScriptWeights weights = TorchScriptWeights::open(source.model_pt);
+  const std::vector<int> probe =
+      key.precision == Precision::kInt8 ? probe_tokens(source) : std::vector<int>{};
+  const auto read = [&](const std::string& name, const std::vector<std::int64_t>& shape) {
+    return weights.read(name, shape);
+  };
+  const auto fill = [&](std::byte* block) {
+    native::pack(key.config, key.precision, read, probe, kernels, pool, block, nullptr);
+  };
+  const auto beside = native::packed_path(source.folder, key.precision);
+  const bool writable = ::access(source.folder.c_str(), W_OK) == 0;
+  std::string why;
+  auto packed = PackedWeights::build(writable ? beside : native::cached_packed_path(key), key, fill, why);
+  if (!why.empty() && note) {
+    note("the packed weights could not be kept (" + why + "), so the next start packs them again");
+  }
+  return packed;
+}
+
+std::unique_ptr<PackedWeights> find_or_build(const ModelSource& source, const PackedKey& key,
+                                             const kernels::Kernels& kernels, int threads,
+                                             const Note& note) {
+  for (const auto& place : {native::packed_path(source.folder, key.precision), native::cached_packed_path(key)}) {
+    std::string why;
+    if (auto found = PackedWeights::open(place, key, why)) return found;
+    if (!why.empty() && note) {
+      note("the packed weights " + place.string() + " are not used (" + why + "); they are built again");
+    }
+  }
+  return build(source, key, kernels, threads, note);
+}
+
+}  // namespace
+
+std::vector<int> probe_tokens(const ModelSource& source) {
+  const std::string text(source.probe_text.empty() ? default_probe_text() : std::string_view(source.probe_text));
+  const std::vector<TokenId> ids = source.tokenizer->encode(text);
+  if (ids.empty()) throw Error(ErrorCode::kModel, "the model's tokenizer makes no tokens of its probe text");
+  return {ids.begin(), ids.end()};
+}
+
+std::unique_ptr<PackedWeights> open_packed_weights(const ModelSource& source,
+                                                   const BackendOptions& options, const Note& note) {
+  const std::string obstacle = native_obstacle(source);
+  if (!obstacle.empty()) {
+    throw Error(ErrorCode::kModel, "the native back end cannot run this model: " + obstacle +
+                                       "; --backend torchscript runs it");
+  }
+  const PackedKey key{source.sha256, source.config, parse_precision(source, options.precision)};
+  return find_or_build(source, key, native::choose_kernels(), options.threads, note);
+}
+
+std::unique_ptr<native::NativeBackend> open_native_backend(const ModelSource& source,
+                                                           const BackendOptions& options,
+                                                           const Note& note) {
+  if (options.device != "cpu") refuse("the native back end runs on the cpu only; --device is " + options.device);
+  const kernels::Kernels& kernels = native::choose_kernels();
+  if (&kernels == kernels::kScalarKernels && std::getenv("MEDGEN_ISA") == nullptr && note) {
+    note("this processor has no AVX2, so the plain kernels are used, which are slow");
+  }
+  auto weights = open_packed_weights(source, options, note);
+  native::NativeOptions native_options;
+  native_options.max_slots = options.max_slots;
+  native_options.threads = options.threads;
+  native_options.cache_memory_bytes = options.cache_memory_bytes;
+  return std::make_unique<native::NativeBackend>(std::move(weights), kernels, native_options);
+}
+
+std::unique_ptr<Backend> open_backend(const ModelSource& source, const BackendOptions& options,
+                                      const Note& note) {
+  const bool can_be_native = options.device == "cpu" && native_obstacle(source).empty();
+  if (options.backend == "native" || (options.backend == "auto" && can_be_native)) {
+    return open_native_backend(source, options, note);
+  }
+  if (options.precision != "auto" && options.precision != "fp32") {
+    refuse("--precision is " + options.precision + ", but the TorchScript back end computes in fp32 only: "
+           "leave it out, or use --backend native");
+  }
+  if (source.verify) source.verify();
+  TorchBackendOptions torch_options;
+  torch_options.device = options.device;
+  torch_options.threads = options.threads;
+  torch_options.max_slots = options.max_slots;
+  return torch_room().open_backend(source.model_pt, source.config, torch_options);
+}
+
+}  // namespace medgen

@@ -1,0 +1,63 @@
+// The one place that names both back ends: which of them runs a model, in which precision, and where its
+// packed weights are. Must not know of commands or terminals.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "medgen/backend.h"
+#include "medgen/bundle.h"
+#include "medgen/model_config.h"
+#include "medgen/tokenizer.h"
+#include "native/native_backend.h"
+
+namespace medgen {
+
+struct BackendOptions {
+  std::string backend = "auto";    // "auto", "native", "torchscript"
+  std::string precision = "auto";  // "auto", "fp32", "bf16", "int8"; native only
+  std::string device = "cpu";      // "cpu", "cuda"; cuda is torchscript's
+  int threads = 0;                 // 0: the physical cores this process may use
+  int max_slots = 16;
+  std::uint64_t cache_memory_bytes = 0;  // 0: enough for all slots
+};
+
+// What there is to run.
+struct ModelSource {
+  std::filesystem::path model_pt;
+  std::filesystem::path folder;  // of the bundle; empty for a lone TorchScript file
+  std::string sha256;            // of model_pt
+  ModelConfig config;
+  std::string auto_precision;    // what convert found to be the fastest faithful one; may be empty
+  std::string probe_text;
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::function<void()> verify;  // of model_pt's checksum, called before it is read; may be empty
+};
+
+// Things worth telling: "the packed weights were damaged and are built again".
+using Note = std::function<void(const std::string&)>;
+
+// `auto` is native on the CPU for a bundle that the native engine knows, else torchscript. Throws
+// Error(kUsage) for options that contradict each other or the model, Error(kModel) for a model that cannot
+// be used.
+std::unique_ptr<Backend> open_backend(const ModelSource& source, const BackendOptions& options,
+                                      const Note& note = {});
+
+// The same, native for sure.
+std::unique_ptr<native::NativeBackend> open_native_backend(const ModelSource& source,
+                                                           const BackendOptions& options,
+                                                           const Note& note = {});
+
+// The packed weights alone, in the options' precision.
+std::unique_ptr<native::PackedWeights> open_packed_weights(const ModelSource& source,
+                                                           const BackendOptions& options,
+                                                           const Note& note = {});
+
+// The token ids of the source's probe text.
+std::vector<int> probe_tokens(const ModelSource& source);
+
+}  // namespace medgen

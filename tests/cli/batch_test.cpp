@@ -1,0 +1,319 @@
+// `medgen batch` and `medgen merge` as a user sees them, on a tiny random model: what goes where,
+// exit statuses, resuming, refusals. Knows nothing of threads or journals' insides.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "cli/models.h"
+#include "cli/process.h"
+
+namespace medgen::cli_tests {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+using Json = nlohmann::ordered_json;
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::istringstream stream(text);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+std::string prompts(int count) {
+  std::string rows;
+  for (int i = 0; i < count; ++i) {
+    rows += R"({"id":"p)" + std::to_string(i) + R"(","prompt":"I feel )" + std::string(1 + i % 5, 'a') +
+            R"(","lang":"en"})" + "\n";
+  }
+  return rows;
+}
+
+class BatchCliTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = scratch() / ::testing::UnitTest::GetInstance()->current_test_info()->name();
+    fs::create_directories(folder_);
+  }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string file(const std::string& name, const std::string& content) const {
+    write(folder_ / name, content);
+    return path(name);
+  }
+  static std::vector<std::string> words(std::vector<std::string> more) {
+    std::vector<std::string> all = {"batch", "--model", tiny_model()};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+  static RunResult batch(const std::vector<std::string>& more, const RunOptions& options = {}) {
+    return run(words(more), options);
+  }
+  void expect_refusal(int status, const std::vector<std::string>& more,
+                      const std::vector<std::string>& message, const RunOptions& options = {}) {
+    const RunResult result = batch(more, options);
+    const std::string shown = ::testing::PrintToString(more);
+    EXPECT_EQ(result.status, status) << shown << result.err;
+    EXPECT_EQ(result.out, "") << shown;
+    EXPECT_THAT(result.err, Not(HasSubstr("secret"))) << shown;
+    for (const std::string& part : message) EXPECT_THAT(result.err, HasSubstr(part)) << shown;
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(BatchCliTest, WritesARecordForEveryRow) {
+  const std::string in = file("in.jsonl", prompts(5));
+  const RunResult result = batch({in, "-o", path("out.jsonl"), "-n", "2", "--seed", "7"});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, AllOf(HasSubstr("not for emergencies"), HasSubstr("complete: 5 of 5 rows"),
+                                HasSubstr("tokens/s"), HasSubstr("peak memory"),
+                                Not(HasSubstr("I feel"))));
+  const auto records = lines_of(read(path("out.jsonl")));
+  ASSERT_EQ(records.size(), 5U);
+  const Json json = Json::parse(records[3]);
+  std::vector<std::string> keys;
+  for (const auto& item : json.items()) keys.push_back(item.key());
+  EXPECT_EQ(keys, (std::vector<std::string>{"id", "prompt", "lang", "completions", "provenance",
+                                            "generated", "notice"}));
+  EXPECT_EQ(json["id"], "p3");
+  EXPECT_EQ(json["completions"].size(), 2U);
+  EXPECT_EQ(json["provenance"]["seed"], 7);
+  EXPECT_EQ(json["generated"], true);
+}
+
+TEST_F(BatchCliTest, SlotsThreadsShardsAndStdinChangeNoByte) {
+  const std::string in = file("in.jsonl", prompts(13) + "bad\n");
+  const std::vector<std::string> common = {"-n", "2", "--seed", "7"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.end(), common.begin(), common.end());
+    return more;
+  };
+  ASSERT_EQ(batch(with({in, "-o", path("whole.jsonl")})).status, 4);
+  const std::string whole = read(path("whole.jsonl"));
+  ASSERT_EQ(batch(with({in, "-o", path("one.jsonl"), "--slots", "1", "--threads", "1"})).status, 4);
+  EXPECT_EQ(read(path("one.jsonl")), whole);
+  const RunResult filter = batch(with({"-", "-o", "-", "--input-format", "jsonl"}), {.input_path = in});
+  EXPECT_EQ(filter.status, 4);
+  EXPECT_EQ(filter.out, whole);
+  std::vector<std::string> merge = {"merge", "-o", path("merged.jsonl")};
+  for (const std::string i : {"1", "2", "3"}) {
+    batch(with({in, "-o", path(i + ".jsonl"), "--shard", i + "/3"}));
+    merge.push_back(path(i + ".jsonl"));
+  }
+  EXPECT_EQ(run(merge).status, 4);
+  EXPECT_EQ(read(path("merged.jsonl")), whole);
+  // And the merged output counts as the job's own.
+  const RunResult again = batch(with({in, "-o", path("merged.jsonl")}));
+  EXPECT_EQ(again.status, 4);
+  EXPECT_THAT(again.err, HasSubstr("nothing to do"));
+  merge.pop_back();
+  merge.push_back("--restart");
+  const RunResult missing = run(merge);
+  EXPECT_EQ(missing.status, 2);
+  EXPECT_THAT(missing.err, HasSubstr("1 of 3 shards are missing: 3"));
+}
+
+TEST_F(BatchCliTest, ReadsTextTablesAndOpenAisForm) {
+  const auto first = [&](const std::string& in, std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {in, "-o", "-", "--quiet", "--seed", "7"});
+    const RunResult result = batch(more);
+    EXPECT_EQ(result.status, 0) << result.err;
+    return Json::parse(lines_of(result.out).at(0));
+  };
+  EXPECT_EQ(first(file("a.txt", "I feel ill\r\nx\n"))["prompt"], "I feel ill");
+  EXPECT_EQ(first(file("a.txt", "I feel ill\n"))["id"], 1);
+  const Json csv = first(file("a.csv", "key,words,temperature,lang\n\"k,1\",\"I \"\"feel\"\"\",0,de\n"),
+                         {"--prompt-column", "words", "--id-column", "key"});
+  EXPECT_EQ(csv["id"], "k,1");
+  EXPECT_EQ(csv["prompt"], "I \"feel\"");
+  EXPECT_EQ(csv["lang"], "de");
+  EXPECT_EQ(csv["provenance"]["sampling"]["temperature"], 0);
+  EXPECT_EQ(first(file("a.tsv", "prompt\nI feel\n"))["prompt"], "I feel");
+  const Json openai = first(file("o.jsonl", R"({"custom_id":"c1","method":"POST","url":"/v1/completions",)"
+                                            R"("body":{"model":"m","prompt":"I","max_tokens":3,"n":2}})"
+                                            "\n"));
+  EXPECT_EQ(openai["custom_id"], "c1");
+  EXPECT_EQ(openai["error"], nullptr);
+  EXPECT_EQ(openai["response"]["status_code"], 200);
+  const Json body = openai["response"]["body"];
+  EXPECT_EQ(body["object"], "text_completion");
+  EXPECT_EQ(body["choices"].size(), 2U);
+  EXPECT_LE(body["usage"]["completion_tokens"], 6);
+  EXPECT_EQ(body["usage"]["total_tokens"],
+            body["usage"]["prompt_tokens"].get<int>() + body["usage"]["completion_tokens"].get<int>());
+  EXPECT_EQ(body["generated"], true);
+}
+
+TEST_F(BatchCliTest, BadRowsBecomeErrorRecordsWithoutTheirText) {
+  const std::string in =
+      file("in.jsonl", prompts(2) + "secret\n" + R"({"id":"x","prompt":"secret","temperature":-1})" +
+                           "\n" + R"({"id":"y","prompt":")" + std::string(99, 's') + "\"}\n");
+  const RunResult result = batch({in, "-o", path("out.jsonl"), "--seed", "7"});
+  EXPECT_EQ(result.status, 4);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("3 failed"), Not(HasSubstr("secret"))));
+  const auto records = lines_of(read(path("out.jsonl")));
+  ASSERT_EQ(records.size(), 5U);
+  EXPECT_THAT(records[2], StartsWith(R"({"id":3,"error":{"code":"invalid_json","message":")"));
+  EXPECT_THAT(records[3], StartsWith(R"({"id":"x","error":{"code":"bad_setting","message":")"));
+  EXPECT_THAT(records[4], StartsWith(R"({"id":"y","error":{"code":"prompt_too_long","message":")"));
+  EXPECT_THAT(read(path("out.jsonl")), Not(HasSubstr("secret")));
+}
+
+TEST_F(BatchCliTest, CheckListsBadRowsAndWritesNothing) {
+  const std::string in = file("in.jsonl", prompts(2) + "secret\n");
+  const RunResult bad = batch({in, "--check"});
+  EXPECT_EQ(bad.status, 4);
+  EXPECT_THAT(bad.out, StartsWith("row 3 (line 3): invalid_json: "));
+  EXPECT_THAT(bad.out, Not(HasSubstr("secret")));
+  EXPECT_EQ(batch({file("good.jsonl", prompts(2)), "--check"}).status, 0);
+  EXPECT_FALSE(fs::exists(path("out.jsonl")));
+}
+
+TEST_F(BatchCliTest, CsvAndTextOutputsAreMarkedAsMachineMade) {
+  const std::string in = file("in.txt", "I feel\n\n");
+  EXPECT_EQ(batch({in, "-o", path("out.csv"), "--format", "csv", "--seed", "7", "-n", "2"}).status, 4);
+  EXPECT_THAT(read(path("out.csv")),
+              AllOf(StartsWith("id,prompt,index,text,"), HasSubstr("generated by a machine"),
+                    HasSubstr("\n2,,,,,,,no_prompt,")));
+  EXPECT_EQ(batch({in, "-o", path("out.txt"), "--format", "txt", "--seed", "7", "-n", "2"}).status, 4);
+  const auto lines = lines_of(read(path("out.txt")));
+  ASSERT_EQ(lines.size(), 4U);
+  EXPECT_THAT(lines[0], StartsWith("# This text was generated by a machine"));
+  EXPECT_THAT(lines[1], StartsWith("I feel"));
+  EXPECT_EQ(lines[3], "# error: no_prompt");
+}
+
+TEST_F(BatchCliTest, KilledItGoesOnToTheSameBytes) {
+  const std::string in = file("in.jsonl", prompts(1500));
+  const std::vector<std::string> common = {"-n", "2", "--seed", "7", "--slots", "2"};
+  const auto command = [&](const std::string& out) {
+    std::vector<std::string> all = words({in, "-o", out});
+    all.insert(all.end(), common.begin(), common.end());
+    return all;
+  };
+  ASSERT_EQ(run(command(path("whole.jsonl"))).status, 0);
+  int kills = 0;
+  for (int round = 0; round < 3; ++round) {
+    Process process(command(path("out.jsonl")), {});
+    for (int i = 0; i < 200 && !fs::exists(path("out.jsonl.journal")); ++i) ::usleep(20000);
+    ::usleep(300000);
+    process.signal(SIGKILL);
+    kills += process.wait().status == 128 + SIGKILL ? 1 : 0;
+  }
+  const RunResult last = run(command(path("out.jsonl")));
+  EXPECT_EQ(last.status, 0) << last.err;
+  EXPECT_EQ(read(path("out.jsonl")), read(path("whole.jsonl")));
+  if (kills == 0) GTEST_SKIP() << "the machine is too fast for a kill to come in between";
+}
+
+TEST_F(BatchCliTest, InterruptedItKeepsFinishedRowsAndSaysSo) {
+  const std::string in = file("in.jsonl", prompts(20000));
+  Process process(words({in, "-o", path("out.jsonl"), "--seed", "7", "--slots", "1"}), {});
+  for (int i = 0; i < 1000 && (!fs::exists(path("out.jsonl")) || fs::file_size(path("out.jsonl")) == 0);
+       ++i) {
+    ::usleep(20000);
+  }
+  process.signal(SIGTERM);
+  const RunResult result = process.wait();
+  EXPECT_EQ(result.status, 130);
+  EXPECT_THAT(result.err, HasSubstr("interrupted: "));
+  const auto records = lines_of(read(path("out.jsonl")));
+  EXPECT_GT(records.size(), 0U);
+  for (const std::string& record : records) EXPECT_TRUE(Json::accept(record));
+}
+
+TEST_F(BatchCliTest, ChangesAreRefusedWithWhatDiffers) {
+  const std::string in = file("in.jsonl", prompts(3));
+  const std::string out = path("out.jsonl");
+  ASSERT_EQ(batch({in, "-o", out, "--seed", "7"}).status, 0);
+  expect_refusal(2, {in, "-o", out, "--seed", "8"}, {"settings.seed was 7 and is now 8", "--restart"});
+  expect_refusal(2, {in, "-o", out, "--seed", "7", "--temperature", "0.9"}, {"temperature was 0.7"});
+  write(in, prompts(4));
+  expect_refusal(2, {in, "-o", out, "--seed", "7"}, {"input.rows was 3 and is now 4"});
+  EXPECT_EQ(batch({in, "-o", out, "--seed", "8", "--restart"}).status, 0);
+  EXPECT_EQ(lines_of(read(out)).size(), 4U);
+}
+
+TEST_F(BatchCliTest, WithoutASeedOneIsDrawnAndKept) {
+  const std::string in = file("in.jsonl", prompts(3));
+  const RunResult first = batch({in, "-o", path("out.jsonl")});
+  EXPECT_EQ(first.status, 0);
+  EXPECT_THAT(first.err, HasSubstr("repeat with --seed"));
+  EXPECT_THAT(batch({in, "-o", path("out.jsonl")}).err, HasSubstr("nothing to do"));
+}
+
+TEST_F(BatchCliTest, RetryErrorsRedoesFailedRowsOnly) {
+  const std::string in = file("in.jsonl", prompts(3) + R"({"id":"q","prompt":7})" + "\n" + prompts(0));
+  const std::string out = path("out.jsonl");
+  ASSERT_EQ(batch({in, "-o", out, "--seed", "7"}).status, 4);
+  const auto before = lines_of(read(out));
+  write(in, prompts(3) + R"({"id":"q","prompt":"mended"})" + "\n");
+  const RunResult retried = batch({in, "-o", out, "--seed", "7", "--retry-errors"});
+  EXPECT_EQ(retried.status, 0) << retried.err;
+  EXPECT_THAT(retried.err, HasSubstr("this run 1 rows"));
+  const auto after = lines_of(read(out));
+  ASSERT_EQ(after.size(), 4U);
+  EXPECT_EQ(std::vector<std::string>(after.begin(), after.begin() + 3),
+            std::vector<std::string>(before.begin(), before.begin() + 3));
+  EXPECT_EQ(Json::parse(after[3])["prompt"], "mended");
+  EXPECT_THAT(batch({in, "-o", out, "--seed", "7"}).err, HasSubstr("nothing to do"));
+  EXPECT_FALSE(fs::exists(out + ".retry"));
+}
+
+TEST_F(BatchCliTest, MaxErrorsIsKnownBeforeTheModelIsLoaded) {
+  const std::string in = file("in.jsonl", "bad\nbad\n" + prompts(2));
+  const RunResult result = batch({in, "-o", path("out.jsonl"), "--max-errors", "1"});
+  EXPECT_EQ(result.status, 4);
+  EXPECT_THAT(result.err, HasSubstr("nothing was run"));
+  EXPECT_FALSE(fs::exists(path("out.jsonl")));
+}
+
+TEST_F(BatchCliTest, StatsAreJson) {
+  const std::string in = file("in.jsonl", prompts(3));
+  batch({in, "-o", path("out.jsonl"), "--seed", "7", "--stats", path("stats.json")});
+  const Json stats = Json::parse(read(path("stats.json")));
+  EXPECT_EQ(stats["ending"], "complete");
+  EXPECT_EQ(stats["rows"], 3);
+  EXPECT_GT(stats["run"]["tokens"], 0);
+  EXPECT_GT(stats["run"]["peak_memory_bytes"], 1000000);
+}
+
+TEST_F(BatchCliTest, WrongUsageIsRefused) {
+  const std::string in = file("in.jsonl", prompts(1));
+  const std::string out = path("out.jsonl");
+  expect_refusal(2, {"-o", out}, {"INPUT"});
+  expect_refusal(2, {in}, {"no output"});
+  for (const char* shard : {"0/3", "4/3", "1", "/3", "1/", "a/b", "1/0", "-1/3", "1/3/5"}) {
+    expect_refusal(2, {in, "-o", out, "--seed", "7", "--shard", shard}, {"shard", "I from 1 to N"});
+  }
+  expect_refusal(2, {in, "-o", out, "--shard", "1/3"}, {"--seed"});
+  expect_refusal(2, {"-", "-o", out}, {"--input-format"});
+  expect_refusal(2, {"-", in, "-o", out, "--input-format", "jsonl"}, {"alone"});
+  expect_refusal(2, {in, "-o", in}, {"input and output"});
+  expect_refusal(2, {file("a.json", "secret"), "-o", out}, {"--input-format"});
+  expect_refusal(2, {in, "-o", out, "--slots", "0"}, {"slots is 0"});
+  expect_refusal(2, {in, "-o", out, "--max-errors", "-1"}, {"max-errors is -1"});
+  expect_refusal(2, {in, "-o", out, "--temperature", "-1"}, {"temperature"});
+  expect_refusal(2, {in, "-o", out, "--retry-errors"}, {"not a complete batch"});
+  expect_refusal(2, {in, "-o", "-", "--retry-errors"}, {"--retry-errors"});
+  expect_refusal(2, {in, "-o", "/dev/full"}, {"not a regular file"});
+  expect_refusal(2, {in, "-o", file("mine.txt", "x")}, {"without its journal"});
+  expect_refusal(2, {file("open.csv", "prompt\n\"secret\n"), "-o", out}, {"never closed", "line 2"});
+  expect_refusal(2, {file("head.csv", "secret\nx\n"), "-o", out}, {"--prompt-column"});
+  expect_refusal(1, {"/nonexistent/in.jsonl", "-o", out}, {"/nonexistent/in.jsonl"});
+  expect_refusal(1, {in, "-o", "/nonexistent/out.jsonl"}, {"/nonexistent/out.jsonl"});
+  expect_refusal(1, {in, "-o", "-", "--seed", "7"}, {"No space left"}, {.output_path = "/dev/full"});
+  EXPECT_FALSE(fs::exists(out));
+}
+
+}  // namespace
+}  // namespace medgen::cli_tests

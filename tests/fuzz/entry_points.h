@@ -1,0 +1,111 @@
+// What a fuzzer feeds: each input format from its bytes to rows, and the journal. Any bytes must give
+// rows, error records or an Error, the same however the bytes are cut into blocks. Anything else
+// aborts. The unit tests run the same functions on the seeds.
+#pragma once
+
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "batch/journal.h"
+#include "batch/raw_rows.h"
+#include "batch/row_parser.h"
+#include "medgen/error.h"
+#include "text/utf8.h"
+
+namespace medgen::fuzz {
+
+inline void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+inline batch::Blocks blocks_of(const std::string& text, std::size_t size) {
+  auto at = std::make_shared<std::size_t>(0);
+  return [&text, at, size]() -> std::string_view {
+    const std::string_view block = std::string_view(text).substr(*at).substr(0, size);
+    *at += block.size();
+    return block;
+  };
+}
+
+inline void check_row(const batch::BatchRow& row) {
+  if (row.error) {
+    require(!row.error->code.empty() && !row.error->message.empty());
+    require(!find_invalid_utf8(row.error->message));
+    require(row.prompt.empty());
+  } else {
+    require(!row.prompt.empty() && row.prompt.find('\0') == std::string::npos);
+    require(!find_invalid_utf8(row.prompt));
+  }
+  batch::Json json{{"id", row.id}, {"prompt", row.prompt}, {"extras", row.extras}};
+  require(batch::Json::parse(json.dump()) == json);
+}
+
+// What the rows come to, as text; "refused" added where an Error ended them.
+inline std::string rows_of(batch::Blocks blocks, batch::InputFormat format) {
+  std::string all;
+  try {
+    batch::RowSplitter splitter(std::move(blocks), format, "input");
+    batch::RowParser parser(format, {}, "input");
+    std::uint64_t position = 0;
+    for (batch::RawRow raw; splitter.next(raw);) {
+      all += std::to_string(raw.line) + " " + raw.text + "\n";
+      if (parser.wants_header()) {
+        parser.take_header(raw);
+      } else {
+        check_row(parser.parse(raw, position++));
+      }
+    }
+  } catch (const Error&) {
+    all += "refused";
+  }
+  return all;
+}
+
+inline void run_rows(const std::string& data, batch::InputFormat format) {
+  const std::string whole = rows_of(blocks_of(data, data.size() + 1), format);
+  for (const std::size_t size : {1, 3}) require(rows_of(blocks_of(data, size), format) == whole);
+}
+
+inline void run_compressed(const std::string& data, const char* extension) {
+  static const std::string path =
+      "/tmp/medgen-fuzz-" + std::to_string(::getpid()) + ".jsonl" + extension;
+  std::ofstream(path, std::ios::binary) << data;
+  try {
+    rows_of(batch::file_blocks(path), batch::InputFormat::kJsonl);
+  } catch (const Error&) {
+  }
+  ::unlink(path.c_str());
+}
+
+inline void run_journal(const std::string& data) {
+  std::istringstream stream(data);
+  try {
+    const batch::JournalContent content = batch::read_journal(stream, "journal");
+    require(batch::differences(content.job, content.job).empty());
+  } catch (const Error&) {
+  }
+}
+
+using Target = void (*)(const std::string& data);
+
+inline const std::map<std::string, Target>& targets() {
+  static const std::map<std::string, Target> kTargets = {
+      {"text", [](const std::string& data) { run_rows(data, batch::InputFormat::kText); }},
+      {"jsonl", [](const std::string& data) { run_rows(data, batch::InputFormat::kJsonl); }},
+      {"csv", [](const std::string& data) { run_rows(data, batch::InputFormat::kCsv); }},
+      {"tsv", [](const std::string& data) { run_rows(data, batch::InputFormat::kTsv); }},
+      {"gzip", [](const std::string& data) { run_compressed(data, ".gz"); }},
+      {"zstd", [](const std::string& data) { run_compressed(data, ".zst"); }},
+      {"journal", run_journal},
+  };
+  return kTargets;
+}
+
+}  // namespace medgen::fuzz

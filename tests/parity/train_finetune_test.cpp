@@ -1,0 +1,183 @@
+// Training further from a bundle, and from token shards.
+#include <nlohmann/json.hpp>
+
+#include "corpus/shards.h"
+#include "parity/train_support.h"
+
+namespace medgen {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string other_style() {
+  std::string text;
+  for (int i = 0; i < 12; ++i) {
+    text += "{\"text\": \"PATIENT " + std::to_string(i) + ": BP 120/80, PULSE " +
+            std::to_string(60 + i) + ", NO COMPLAINTS.\"}\n";
+  }
+  return text;
+}
+
+class TrainFurtherTest : public TrainTest {
+ protected:
+  // A base model that knows the page; then options for training it further on another style.
+  void make_base() {
+    set_steps(60);
+    run();
+    base_ = options_.output;
+    options_.from = base_;
+    options_.tokenizer.clear();
+    options_.data = {folder_.write("other.jsonl", other_style())};
+    options_.valid = options_.data.front();
+    start_anew("further");
+  }
+  std::filesystem::path base_;
+};
+
+TEST_F(TrainFurtherTest, ChangesTheLossOnAStyle) {
+  make_base();
+  set_steps(1);
+  options_.learning_rate = 1e-12;
+  options_.muon_learning_rate = 1e-12;
+  const double before = run().validation.loss;
+  options_.learning_rate = 0.002;
+  options_.muon_learning_rate = 0.02;
+  set_steps(40);
+  start_anew("learnt");
+  const double after = run().validation.loss;
+  EXPECT_LT(after, before - 1);
+}
+
+TEST_F(TrainFurtherTest, BringsTokenizerConfigurationAndTemplatesAlong) {
+  make_base();
+  // A bundle with templates and settings of its own, of which the manifest knows.
+  const std::string forms = R"({"format_version": 1, "tasks": {"symptoms": {"prefix": "Patient: ",
+      "suffix": ".", "stop": [], "notice": "Written by a machine."}}})";
+  options_.templates = folder_.write("forms.json", forms);
+  set_steps(1);
+  run();
+  options_.from = options_.output;
+  options_.templates.clear();
+  start_anew("second");
+  run();
+  const Bundle bundle = Bundle::open(options_.output);
+  EXPECT_EQ(bundle.tokenizer().vocab_size(), Bundle::open(base_).tokenizer().vocab_size());
+  EXPECT_TRUE(bundle.prompt_prefix().has_value());
+  EXPECT_EQ(read_file(options_.output / "templates.json", 1000), forms);
+  EXPECT_EQ(read_file(options_.output / "config.json", 10000),
+            read_file(base_ / "config.json", 10000));
+  EXPECT_THAT(bundle.model_card(), HasSubstr("Trained further from"));
+  const auto record = nlohmann::json::parse(read_file(options_.output / "training.json", 1 << 20));
+  EXPECT_EQ(record.at("settings").at("from"), Bundle::open(options_.from).sha256());
+}
+
+TEST_F(TrainFurtherTest, FreezingKeepsTensorsToTheBit) {
+  make_base();
+  options_.freeze = {"embeddings", "0"};
+  set_steps(5);
+  run();
+  const auto before = parameters_of(base_);
+  const auto after = parameters_of(options_.output);
+  int kept = 0;
+  int changed = 0;
+  for (const auto& [name, values] : before) {
+    const bool frozen = name.starts_with("transformer.wte") ||
+                        name.starts_with("transformer.wpe") || name.starts_with("transformer.h.0.");
+    EXPECT_EQ(after.at(name) == values, frozen) << name;
+    ++(frozen ? kept : changed);
+  }
+  EXPECT_EQ(kept, 14);
+  EXPECT_EQ(changed, 14);
+}
+
+TEST_F(TrainFurtherTest, RefusesWhatCannotBeGivenWithABundle) {
+  make_base();
+  const TrainOptions saved = options_;
+  options_.tokenizer = saved.from;
+  EXPECT_THAT(refusal(), HasSubstr("--from brings its tokenizer along"));
+  options_ = saved;
+  options_.config = saved.from / "config.json";
+  EXPECT_THAT(refusal(), HasSubstr("--config cannot be given with it"));
+  options_ = saved;
+  options_.from = folder_ / "nowhere";
+  EXPECT_THAT(refusal(), HasSubstr("nowhere"));
+}
+
+// A shard folder as `medgen prepare` leaves it, of one source.
+std::filesystem::path make_shards(const std::filesystem::path& folder,
+                                  const std::filesystem::path& tokenizer_files) {
+  std::filesystem::create_directories(folder);
+  std::filesystem::copy(tokenizer_files, folder / "tokenizer");
+  const auto tokenizer = load_tokenizer(folder / "tokenizer");
+  const ShardTokenizer about{tokenizer_fingerprint(folder / "tokenizer"),
+                             std::string(tokenizer->kind()), tokenizer->vocab_size(),
+                             *tokenizer->eos_id()};
+  const auto write = [&](const char* name, int first, int last) {
+    ShardWriter writer(folder / name, about);
+    for (int i = first; i < last; ++i) {
+      const std::string text = "A page about fever, number " + std::to_string(i) + ".";
+      writer.add(tokenizer->encode(text), text.size());
+    }
+    const ShardFile file = writer.finish();
+    return nlohmann::json{{"file", file.name},
+                          {"documents", file.documents},
+                          {"tokens", file.tokens},
+                          {"bytes", file.bytes},
+                          {"sha256", file.sha256}};
+  };
+  const nlohmann::json source = {{"source", "pages"},
+                                 {"group", "pages"},
+                                 {"weight", 2.0},
+                                 {"train", write("000-train.tokens", 0, 20)},
+                                 {"valid", write("000-valid.tokens", 20, 25)}};
+  write_file(folder / "prepare.json", nlohmann::json{{"format_version", 1},
+                                                     {"tokenizer",
+                                                      {{"sha256", about.sha256},
+                                                       {"kind", about.kind},
+                                                       {"vocab_size", about.vocab_size},
+                                                       {"eos_id", about.eos_id}}},
+                                                     {"sources", {source}}}
+                                          .dump());
+  return folder;
+}
+
+class TrainShardsTest : public TrainTest {};
+
+TEST_F(TrainShardsTest, NeedNothingBesidesTheFolder) {
+  options_.data = {make_shards(folder_ / "shards", options_.tokenizer)};
+  options_.tokenizer.clear();
+  options_.valid.clear();
+  const Recorder recorder = run();
+  EXPECT_LT(recorder.losses.back(), recorder.losses.front() - 1);
+  EXPECT_TRUE(recorder.validation.whole);  // of the folder's own held-out part
+  EXPECT_GT(Bundle::open(options_.output).tokenizer().vocab_size(), 0);
+}
+
+TEST_F(TrainShardsTest, GiveTheRunOfTheirText) {
+  options_.data = {make_shards(folder_ / "shards", options_.tokenizer)};
+  const Recorder shards = run();
+  std::string lines;
+  for (int i = 0; i < 20; ++i) {
+    lines += "{\"text\": \"A page about fever, number " + std::to_string(i) + ".\"}\n";
+  }
+  options_.data = {folder_.write("pages.jsonl", lines)};
+  start_anew("text");
+  EXPECT_NE(run().losses, shards.losses);  // the folder says that its pages count twice
+  options_.weights = {{"pages", 2}};
+  start_anew("weighted");
+  EXPECT_EQ(run().losses, shards.losses);
+}
+
+TEST_F(TrainShardsTest, OfAnotherTokenizerAreRefused) {
+  const std::filesystem::path other = folder_ / "tokenizer";
+  std::filesystem::copy(options_.tokenizer, other);
+  const std::string merges = read_file(other / "merges.txt", 1 << 20);
+  std::filesystem::remove(other / "merges.txt");
+  write_file(other / "merges.txt", merges.substr(0, merges.rfind('\n', merges.size() - 2) + 1));
+  options_.data = {make_shards(folder_ / "shards", options_.tokenizer)};
+  options_.tokenizer = other;
+  EXPECT_THAT(refusal(), HasSubstr("is not the one that"));
+}
+
+}  // namespace
+}  // namespace medgen

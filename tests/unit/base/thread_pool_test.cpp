@@ -1,0 +1,48 @@
+#include "base/thread_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <numeric>
+#include <vector>
+
+namespace medgen {
+namespace {
+
+TEST(ThreadPoolTest, CallsEveryPieceOnceWhateverTheNumberOfThreads) {
+  for (const int threads : {1, 2, 4, 7}) {
+    ThreadPool pool(threads);
+    EXPECT_EQ(pool.size(), threads);
+    for (int job = 0; job < 300; ++job) {
+      const int count = job % 37;
+      std::vector<std::atomic<int>> calls(static_cast<std::size_t>(count));
+      pool.run(count, [&](int i) { calls[static_cast<std::size_t>(i)].fetch_add(1); });
+      for (const auto& call : calls) ASSERT_EQ(call.load(), 1) << threads << " threads, job " << job;
+    }
+  }
+}
+
+TEST(ThreadPoolTest, AJobSeesWhatTheOneBeforeItWrote) {
+  ThreadPool pool(3);
+  std::vector<long> values(1000, 1);
+  for (int round = 0; round < 200; ++round) {
+    pool.run(1000, [&](int i) { values[static_cast<std::size_t>(i)] += values[static_cast<std::size_t>(999 - i)] % 3 >= 0 ? 1 : 0; });
+  }
+  EXPECT_EQ(std::accumulate(values.begin(), values.end(), 0L), 1000L * 201);
+}
+
+TEST(ThreadPoolTest, UnevenPiecesAreSharedOut) {
+  ThreadPool pool(2);
+  std::atomic<long> sum{0};
+  pool.run(64, [&](int i) {
+    long work = 0;
+    for (long j = 0; j < (i == 0 ? 2000000 : 100); ++j) work += j % 7;
+    sum.fetch_add(work > 0 ? i : i);
+  });
+  EXPECT_EQ(sum.load(), 63 * 64 / 2);
+}
+
+TEST(ThreadPoolTest, AtLeastOneCoreIsUsable) { EXPECT_GE(usable_cores(), 1); }
+
+}  // namespace
+}  // namespace medgen

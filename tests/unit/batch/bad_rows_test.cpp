@@ -1,0 +1,289 @@
+// A table of bad rows: each gives its code, no text of the row gets into the message, and nothing
+// throws. The companions show that the good neighbours of bad rows pass.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "batch/request_maker.h"
+#include "batch/row_parser.h"
+#include "medgen/error.h"
+#include "unit/byte_tokenizer.h"
+
+namespace medgen::batch {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr int kContext = 24;
+
+struct Case {
+  std::string row;
+  std::string code;  // "" for a row that is fine
+};
+
+RequestMaker maker() {
+  static const ByteTokenizer tokenizer;
+  RequestMaker made;
+  made.tokenizer = &tokenizer;
+  made.n_positions = kContext;
+  made.vocab_size = tokenizer.vocab_size();
+  made.plain.stopping.max_length = kContext;
+  made.openai.stopping.max_new_tokens = 16;
+  made.encode = [](std::string_view prompt, const StoppingParams&) {
+    return tokenizer.encode(prompt, Specials::kAsText);
+  };
+  return made;
+}
+
+RowError error_of(InputFormat format, const std::string& header, const std::string& text) {
+  RowParser parser(format, {}, "input");
+  if (!header.empty()) parser.take_header({.line = 1, .text = header, .too_long = false});
+  BatchRow row = parser.parse({.line = 2, .text = text, .too_long = false}, 6);
+  Request request;
+  maker().make(row, request);
+  if (row.error) {
+    EXPECT_EQ(row.prompt, row.error->code == "bad_setting" || row.error->code == "prompt_too_long"
+                              ? row.prompt
+                              : std::string());
+  }
+  return row.error.value_or(RowError{});
+}
+
+void expect_codes(InputFormat format, const std::string& header, const std::vector<Case>& cases) {
+  for (const Case& bad : cases) {
+    const RowError error = error_of(format, header, bad.row);
+    const std::string shown = bad.row.substr(0, 100);
+    EXPECT_EQ(error.code, bad.code) << shown << " " << error.message;
+    EXPECT_THAT(error.message, Not(HasSubstr("secret"))) << shown;
+    EXPECT_EQ(error.message.empty(), bad.code.empty()) << shown;
+  }
+}
+
+std::string nested(int depth) {
+  return std::string(static_cast<std::size_t>(depth), '[') +
+         std::string(static_cast<std::size_t>(depth), ']');
+}
+
+TEST(BadRowsTest, JsonThatIsNoObjectOrBroken) {
+  expect_codes(InputFormat::kJsonl, "",
+               {{"", "invalid_json"},
+                {"   ", "invalid_json"},
+                {"secret", "invalid_json"},
+                {"{", "invalid_json"},
+                {R"({"prompt":"secret")", "invalid_json"},
+                {R"({"prompt":"secret",})", "invalid_json"},
+                {R"({prompt:"secret"})", "invalid_json"},
+                {R"({'prompt':'secret'})", "invalid_json"},
+                {R"({"prompt":"secret"} x)", "invalid_json"},
+                {R"({"prompt":"secret"}{"prompt":"b"})", "invalid_json"},
+                {R"({"prompt":"\ud800 secret"})", "invalid_json"},
+                {R"({"prompt":"\x"})", "invalid_json"},
+                {"{\"prompt\":\"a\tsecret\"}", "invalid_json"},
+                {R"({"prompt":"a","x":01})", "invalid_json"},
+                {R"({"prompt":"a","x":NaN})", "invalid_json"},
+                {"[]", "not_an_object"},
+                {"\"secret\"", "not_an_object"},
+                {"7", "not_an_object"},
+                {"null", "not_an_object"},
+                {R"(["prompt"])", "not_an_object"},
+                {nested(65), "json_too_deep"},
+                {nested(10000), "json_too_deep"},
+                {R"({"prompt":"a","x":)" + nested(1000000) + "}", "json_too_deep"},
+                {R"({"prompt":"a","x":)" + nested(63) + "}", ""},
+                {R"({"prompt":"a","prompt":"secret"})", "duplicate_field"},
+                {R"({"prompt":"a","x":{"y":1,"y":2}})", "duplicate_field"},
+                {R"({"prompt":"a","x":{"y":1},"z":{"y":2}})", ""}});
+}
+
+TEST(BadRowsTest, BytesThatAreNoText) {
+  expect_codes(InputFormat::kJsonl, "",
+               {{"{\"prompt\":\"secret\xFF\"}", "invalid_utf8"},
+                {"{\"prompt\":\"secret\xC3\"}", "invalid_utf8"},
+                {"{\"prompt\":\"\xED\xA0\x80\"}", "invalid_utf8"},
+                {"{\"prompt\":\"\xC0\x80\"}", "invalid_utf8"},
+                {std::string("{\"prompt\":\"a\0b\"}", 16), "nul_byte"},
+                {R"({"prompt":"a\u0000secret"})", "nul_byte"},
+                {R"({"prompt":"\ud83e\udd12"})", ""}});
+  expect_codes(InputFormat::kText, "",
+               {{"secret\x80", "invalid_utf8"},
+                {std::string("secret\0", 7), "nul_byte"},
+                {"\xF5\x80\x80\x80", "invalid_utf8"},
+                {"", "no_prompt"},
+                {" ", ""},
+                {std::string(kContext + 1, 'x'), "prompt_too_long"},
+                {std::string(kContext, 'x'), "prompt_too_long"},  // no room for a token
+                {std::string(kContext - 1, 'x'), ""}});
+}
+
+TEST(BadRowsTest, PromptsAndIdsOfTheWrongKind) {
+  expect_codes(InputFormat::kJsonl, "",
+               {{"{}", "no_prompt"},
+                {R"({"text":"secret"})", "no_prompt"},
+                {R"({"prompt":null})", "no_prompt"},
+                {R"({"prompt":""})", "no_prompt"},
+                {R"({"prompt":7})", "bad_prompt"},
+                {R"({"prompt":["secret"]})", "bad_prompt"},
+                {R"({"prompt":{"a":"secret"}})", "bad_prompt"},
+                {R"({"prompt":true})", "bad_prompt"},
+                {R"({"prompt":"a","id":true})", "bad_id"},
+                {R"({"prompt":"a","id":[1]})", "bad_id"},
+                {R"({"prompt":"a","id":1.5})", "bad_id"},
+                {R"({"prompt":"a","id":123456789012345678901234567890})", "bad_id"},
+                {R"({"prompt":"a","id":""})", "bad_id"},
+                {R"({"prompt":"a","id":")" + std::string(1025, 'i') + "\"}", "bad_id"},
+                {R"({"prompt":"a","id":")" + std::string(1024, 'i') + "\"}", ""},
+                {R"({"prompt":"a","id":null})", ""},
+                {R"({"prompt":"a","id":-5})", ""},
+                {R"({"prompt":"a","notice":"secret"})", "reserved_field"},
+                {R"({"prompt":"a","completions":[]})", "reserved_field"},
+                {R"({"prompt":"a","provenance":{}})", "reserved_field"},
+                {R"({"prompt":"a","error":null})", "reserved_field"},
+                {R"({"prompt":"a","generated":false})", "reserved_field"},
+                {R"({"prompt":"a","lang":"en","x":{"y":[1]}})", ""}});
+}
+
+TEST(BadRowsTest, SettingsOfTheWrongKindOrOutOfRange) {
+  const auto with = [](const std::string& settings) { return R"({"prompt":"a",)" + settings + "}"; };
+  expect_codes(InputFormat::kJsonl, "",
+               {{with(R"("temperature":-1)"), "bad_setting"},
+                {with(R"("temperature":"secret")"), "bad_setting"},
+                {with(R"("temperature":1e400)"), "invalid_json"},
+                {with(R"("temperature":[1])"), "bad_setting"},
+                {with(R"("temperature":true)"), "bad_setting"},
+                {with(R"("top_k":-1)"), "bad_setting"},
+                {with(R"("top_k":1.5)"), "bad_setting"},
+                {with(R"("top_k":99999999999)"), "bad_setting"},
+                {with(R"("top_p":0)"), "bad_setting"},
+                {with(R"("top_p":1.01)"), "bad_setting"},
+                {with(R"("n":0)"), "bad_setting"},
+                {with(R"("n":4097)"), "bad_setting"},
+                {with(R"("n":"3")"), "bad_setting"},
+                {with(R"("n":2,"num_return_sequences":3)"), "bad_setting"},
+                {with(R"("n":2,"temperature":0)"), "bad_setting"},
+                {with(R"("seed":-1)"), "bad_setting"},
+                {with(R"("seed":18446744073709551616)"), "bad_setting"},
+                {with(R"("seed":"secret")"), "bad_setting"},
+                {with(R"("stop":"")"), "bad_setting"},
+                {with(R"("stop":[""])"), "bad_setting"},
+                {with(R"("stop":[1])"), "bad_setting"},
+                {with(R"("stop":{"secret":1})"), "bad_setting"},
+                {with(R"("max_new_tokens":0)"), "bad_setting"},
+                {with(R"("max_new_tokens":-3)"), "bad_setting"},
+                {with(R"("max_length":0)"), "bad_setting"},
+                {with(R"("max_length":5,"max_new_tokens":5)"), "bad_setting"},
+                {with(R"("max_length":1)"), "prompt_too_long"},
+                {with(R"("temperature":null,"top_p":null)"), ""},
+                {with(R"("temperature":0)"), ""},
+                {with(R"("n":2,"seed":18446744073709551615,"stop":["x","y"],"top_k":0)"), ""}});
+}
+
+TEST(BadRowsTest, OpenAiRequestsThatAreNotOffered) {
+  const auto with = [](const std::string& body) {
+    return R"({"custom_id":"a","method":"POST","url":"/v1/completions","body":)" + body + "}";
+  };
+  expect_codes(
+      InputFormat::kJsonl, "",
+      {{R"({"custom_id":"a","method":"POST","url":"/v1/completions"})", "no_body"},
+       {with("[]"), "no_body"},
+       {with("\"secret\""), "no_body"},
+       {R"({"custom_id":"a","method":"GET","url":"/v1/completions","body":{"prompt":"secret"}})",
+        "unsupported_request"},
+       {R"({"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{"messages":[]}})",
+        "unsupported_request"},
+       {R"({"custom_id":"a","body":{"prompt":"secret"}})", "unsupported_request"},
+       {R"({"custom_id":["a"],"method":"POST","url":"/v1/completions","body":{"prompt":"b"}})",
+        "bad_id"},
+       {with("{}"), "no_prompt"},
+       {with(R"({"prompt":["secret","b"]})"), "bad_prompt"},
+       {with(R"({"prompt":[1,2,3]})"), "bad_prompt"},
+       {with(R"({"prompt":"a","stream":true})"), "unsupported_setting"},
+       {with(R"({"prompt":"a","secret":1})"), "unsupported_setting"},
+       {with(R"({"prompt":"a","logprobs":5})"), "unsupported_setting"},
+       {with(R"({"prompt":"a","best_of":2})"), "unsupported_setting"},
+       {with(R"({"prompt":"a","suffix":"secret"})"), "unsupported_setting"},
+       {with(R"({"prompt":"a","max_tokens":0})"), "bad_setting"},
+       {with(R"({"prompt":"a","max_tokens":"secret"})"), "bad_setting"},
+       {with(R"({"prompt":"a","temperature":-0.1})"), "bad_setting"},
+       {with(R"({"prompt":"a","model":"x","max_tokens":5,"n":2,"temperature":0.5,"user":"u",)"
+             R"("stream":false,"echo":false,"best_of":1,"suffix":"","logit_bias":{},"stop":null})"),
+        ""}});
+}
+
+TEST(BadRowsTest, CsvRecords) {
+  expect_codes(InputFormat::kCsv, "id,prompt,temperature",
+               {{"1,a", "wrong_columns"},
+                {"1,a,0.5,secret", "wrong_columns"},
+                {"", "wrong_columns"},
+                {"1,se\"cret,0.5", "bad_quotes"},
+                {"1,\"sec\"ret,0.5", "bad_quotes"},
+                {"1,\"secret,0.5", "bad_quotes"},
+                {"1,sec\rret,0.5", "bad_quotes"},
+                {"1,,0.5", "no_prompt"},
+                {"1,\"\",0.5", "no_prompt"},
+                {"1,a,secret", "bad_setting"},
+                {"1,a,-1", "bad_setting"},
+                {"1,a,[1", "bad_setting"},
+                {"1,secret\xFF,0.5", "invalid_utf8"},
+                {std::string("1,a\0,0.5", 8), "nul_byte"},
+                {std::string(1025, 'i') + ",a,0.5", "bad_id"},
+                {",a,", ""},
+                {"1,\"a,\"\"b\"\"\nc\",0.5", ""}});
+  expect_codes(InputFormat::kTsv, "prompt\tn", {{"a\t2\tsecret", "wrong_columns"}, {"a\tsecret", "bad_setting"}, {"a,b\t2", ""}});
+}
+
+TEST(BadRowsTest, HeadersThatCannotBeUsedAreRefused) {
+  const auto refused = [](const std::string& header, const RowNames& names = {}) {
+    RowParser parser(InputFormat::kCsv, names, "x.csv");
+    try {
+      parser.take_header({.line = 1, .text = header, .too_long = false});
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kUsage);
+      EXPECT_THAT(error.what(), HasSubstr("x.csv"));
+      return true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(refused("id,text"));
+  EXPECT_TRUE(refused(""));
+  EXPECT_TRUE(refused("prompt,prompt"));
+  EXPECT_TRUE(refused("prompt,notice"));
+  EXPECT_TRUE(refused("prompt,\"a"));
+  EXPECT_TRUE(refused("prompt,\xFF"));
+  EXPECT_TRUE(refused("prompt", {.prompt = {}, .id = "key"}));
+  EXPECT_FALSE(refused("key,text", {.prompt = "text", .id = "key"}));
+}
+
+TEST(RowParserTest, TooLongRowsAreErrorsWithTheirNumber) {
+  const RowParser parser(InputFormat::kText, {}, "input");
+  const BatchRow row = parser.parse({.line = 9, .text = "secret", .too_long = true}, 6);
+  EXPECT_EQ(row.error->code, "row_too_long");
+  EXPECT_EQ(row.id, 7);
+}
+
+TEST(RowParserTest, KeysComeFromTheIdOrTheNumber) {
+  const RowParser parser(InputFormat::kJsonl, {}, "input");
+  const auto row = [&](const std::string& text, std::uint64_t position) {
+    return parser.parse({.line = 1, .text = text, .too_long = false}, position);
+  };
+  EXPECT_EQ(row(R"({"prompt":"a","id":"x"})", 3).key, row(R"({"id":"x","prompt":"b"})", 99).key);
+  EXPECT_NE(row(R"({"prompt":"a","id":"x"})", 3).key, row(R"({"prompt":"a","id":"y"})", 3).key);
+  EXPECT_EQ(row(R"({"prompt":"a","id":7})", 3).key, key_of_id("7"));
+  EXPECT_EQ(row(R"({"prompt":"a"})", 3).key, 4U);
+  EXPECT_EQ(row(R"({"prompt":"a"})", 3).id, 4);
+}
+
+// The number is part of the promise: results of other versions and machines depend on it.
+TEST(RowParserTest, KeyOfAnIdIsPinned) { EXPECT_EQ(key_of_id("sym-0001"), 0x7ADE2408D3EC3B01ULL); }
+
+TEST(RowParserTest, CarriesExtraFieldsInTheirOrder) {
+  const RowParser parser(InputFormat::kJsonl, {}, "input");
+  const BatchRow row = parser.parse(
+      {.line = 1, .text = R"({"z":1,"id":"x","prompt":"p","n":2,"a":{"b":null}})", .too_long = false},
+      0);
+  EXPECT_FALSE(row.error);
+  EXPECT_EQ(row.extras.dump(), R"({"z":1,"a":{"b":null}})");
+  EXPECT_EQ(row.settings.dump(), R"({"n":2})");
+}
+
+}  // namespace
+}  // namespace medgen::batch

@@ -1,0 +1,125 @@
+// A whole batch in a test's own process, on a fake model: survey, lock, journal, run.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <string>
+
+#include "batch/output_file.h"
+#include "batch/run.h"
+#include "temporary_folder.h"
+#include "unit/byte_tokenizer.h"
+#include "unit/engine/fake_backend.h"
+
+namespace medgen::batch {
+
+inline std::string read_text(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+struct TestJob {
+  std::filesystem::path input, output;
+  Shard shard = {};
+  int slots = 4;
+  bool in_order = true;
+  bool restart = false;
+  int n = 2;
+  std::uint64_t seed = 7;
+  std::uint64_t window = 16;
+  std::optional<std::uint64_t> max_errors = {};
+  std::optional<InputFormat> format = {};
+  const std::atomic<bool>* interrupted = nullptr;
+  std::function<void(medgen::testing::FakeBackend&)> prepare = {};
+  medgen::testing::LogitsOf logits = medgen::testing::hashed_logits(257);
+  std::function<void(const RecordWriter&)> watch = {};
+  std::function<std::string(const FinishedRow&)> record = {};
+};
+
+inline RequestMaker test_maker(const TestJob& job) {
+  static const ByteTokenizer tokenizer;
+  RequestMaker maker;
+  maker.tokenizer = &tokenizer;
+  maker.n_positions = 64;
+  maker.vocab_size = tokenizer.vocab_size();
+  maker.max_slots = job.slots;
+  maker.plain.sampling.seed = job.seed;
+  maker.plain.sampling.top_k = 0;
+  maker.plain.num_return_sequences = job.n;
+  maker.plain.stopping.max_new_tokens = 12;
+  maker.openai = maker.plain;
+  maker.encode = [](std::string_view prompt, const StoppingParams&) {
+    return tokenizer.encode(prompt, Specials::kAsText);
+  };
+  return maker;
+}
+
+inline std::string test_record(const FinishedRow& finished) {
+  Json json;
+  json["id"] = finished.row.id;
+  if (finished.row.error) {
+    json["error"] = Json{{"code", finished.row.error->code}};
+  } else {
+    json["prompt"] = finished.row.prompt;
+  }
+  for (const auto& [name, value] : finished.row.extras.items()) json[name] = value;
+  for (const Completion& c : finished.completions) {
+    json["completions"].push_back(Json{{"text", c.text}, {"logprob", c.logprob}});
+  }
+  return json.dump() + "\n";
+}
+
+inline RunResult run_job(const TestJob& job) {
+  const std::atomic<bool> never{false};
+  InputOptions input;
+  input.names = {job.input.string()};
+  input.shard = job.shard;
+  input.format = job.format;
+  const RequestMaker maker = test_maker(job);
+  OutputFile file(job.output, job.restart);
+  const Survey expected = survey(input, file.found() ? nullptr : &maker, never);
+  const Json identity{{"input", Json{{"rows", expected.rows}, {"hash", expected.hash}}},
+                      {"settings", Json{{"seed", job.seed}, {"n", job.n}}},
+                      {"format", "jsonl"},
+                      {"order", job.in_order ? "input" : "as finished"},
+                      {"shard", std::to_string(job.shard.index) + "/" + std::to_string(job.shard.count)}};
+  file.require_same(identity);
+  if (file.found() && file.found()->committed.done) return {};
+  const JournalContent start = file.found().value_or(JournalContent{});
+  RecordWriter writer = file.begin(identity, Json(), job.in_order);
+  writer.set_commit_interval(std::chrono::milliseconds(5));
+  medgen::testing::FakeBackend backend(257, 64, job.slots, job.logits);
+  if (job.prepare) job.prepare(backend);
+  RunOptions options;
+  options.input = input;
+  options.expected = expected;
+  options.window = job.window;
+  options.max_errors = job.max_errors;
+  options.interrupted = job.interrupted;
+  options.format = job.record ? job.record : test_record;
+  options.progress = [&](const RecordWriter& now, std::uint64_t) {
+    if (job.watch) job.watch(now);
+  };
+  return run(backend, maker, writer, start, options);
+}
+
+// Rows of many kinds: ids, extra fields, settings of their own, some of them bad.
+inline std::string mixed_rows(int count) {
+  std::ostringstream rows;
+  for (int i = 0; i < count; ++i) {
+    if (i % 11 == 5) {
+      rows << "{\"id\":\"r" << i << "\",\"prompt\":7}\n";
+    } else if (i % 17 == 3) {
+      rows << "no json\n";
+    } else {
+      rows << "{\"id\":\"r" << i << "\",\"prompt\":\"" << std::string(static_cast<std::size_t>(1 + i * 7 % 30), static_cast<char>('a' + i % 26))
+           << "\",\"lang\":\"en\",\"n\":" << 1 + i % 3 << ",\"max_new_tokens\":" << 1 + i * 5 % 20 << "}\n";
+    }
+  }
+  return rows.str();
+}
+
+}  // namespace medgen::batch

@@ -1,0 +1,103 @@
+// CSV fields, the set of ids, the running hash, retries: parts that are too small for files of their
+// own.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/sha256.h"
+#include "batch/csv.h"
+#include "batch/id_set.h"
+#include "batch/retry.h"
+#include "batch/running_hash.h"
+#include "medgen/error.h"
+#include "unit/batch/job.h"
+
+namespace medgen::batch {
+namespace {
+
+using ::testing::ElementsAre;
+
+TEST(CsvTest, SplitsByTheRulesAndQuotesBack) {
+  std::vector<std::string> fields;
+  ASSERT_TRUE(split_csv("a,\"b,\"\"c\"\"\n\",,\"\"", ',', fields));
+  EXPECT_THAT(fields, ElementsAre("a", "b,\"c\"\n", "", ""));
+  ASSERT_TRUE(split_csv("", ',', fields));
+  EXPECT_THAT(fields, ElementsAre(""));
+  ASSERT_TRUE(split_csv("a,", ',', fields));
+  EXPECT_THAT(fields, ElementsAre("a", ""));
+  for (const char* bad : {"a\"b", "\"a\"b", "\"a", "a\rb", "\"a\"\"", "a,\""}) {
+    EXPECT_FALSE(split_csv(bad, ',', fields)) << bad;
+  }
+  for (const char* text : {"", "a", "a,b", "a\"b", "\"", "a\nb", "\r"}) {
+    ASSERT_TRUE(split_csv(quote_csv(text), ',', fields)) << text;
+    EXPECT_THAT(fields, ElementsAre(text));
+  }
+}
+
+TEST(IdSetTest, TellsDoubleIdsAmongMany) {
+  IdSet ids;
+  for (int i = 0; i < 20000; ++i) EXPECT_TRUE(ids.insert("id" + std::to_string(i)));
+  for (int i = 0; i < 20000; i += 97) EXPECT_FALSE(ids.insert("id" + std::to_string(i)));
+  EXPECT_TRUE(ids.insert("other"));
+}
+
+TEST(RunningHashTest, EqualsTheHashOfTheWholeAtEveryPoint) {
+  RunningHash hash;
+  EXPECT_EQ(hash.hex(), sha256(""));
+  hash.add("ab");
+  EXPECT_EQ(hash.hex(), sha256("ab"));
+  hash.add("c");
+  EXPECT_EQ(hash.hex(), sha256("abc"));
+}
+
+class OldOutputTest : public ::testing::Test {
+ protected:
+  BatchRow row(const std::string& id, const std::string& prompt) {
+    BatchRow made;
+    made.id = id;
+    made.prompt = prompt;
+    made.extras["lang"] = "en";
+    return made;
+  }
+  TemporaryFolder folder_;
+};
+
+TEST_F(OldOutputTest, KeepsWhatIsFineAndGivesBackWhatFailed) {
+  const std::string good =
+      R"({"id":"a","prompt":"x","lang":"en","completions":[{"num_tokens":3},{"num_tokens":4}]})";
+  OldOutput old(folder_.write("o", good + "\n" + R"({"id":"b","error":{"code":"c"}})" + "\n" + good + "\n"));
+  const auto kept = old.record_of(row("a", "x"));
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->bytes, good + "\n");
+  EXPECT_EQ(kept->tokens, 7U);
+  EXPECT_FALSE(old.record_of(row("b", "mended")));
+  EXPECT_THROW(old.record_of(row("a", "changed")), Error);
+}
+
+TEST_F(OldOutputTest, RowsThatAreNotThereAreRefused) {
+  OldOutput old(folder_.write("o", ""));
+  EXPECT_THROW(old.record_of(row("a", "x")), Error);
+}
+
+TEST_F(OldOutputTest, TakesTheOldOnesPlaceEvenInTwoSteps) {
+  const auto out = folder_.write("o", "old\n");
+  folder_.write("o.journal", "old journal");
+  folder_.write("o.retry", "new\n");
+  {
+    Journal journal = Journal::create(journal_path(folder_ / "o.retry"), Json{{"a", 1}}, Json());
+    Committed done;
+    done.rows = 1;
+    done.bytes = 4;
+    done.sha256 = sha256("new\n");
+    done.done = true;
+    journal.commit({}, done);
+  }
+  // Interrupted between its two steps.
+  std::filesystem::rename(folder_ / "o.retry.journal", folder_ / "o.journal");
+  mend_retry(out);
+  EXPECT_EQ(read_text(out), "new\n");
+  mend_retry(out);
+  EXPECT_EQ(folder_.entries(), 2);
+}
+
+}  // namespace
+}  // namespace medgen::batch
