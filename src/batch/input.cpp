@@ -12,8 +12,7 @@ bool is_standard_input(const InputOptions& options) {
   return options.names.size() == 1 && options.names[0] == "-";
 }
 
-Input::Input(const InputOptions& options, const std::atomic<bool>& stop)
-    : options_(options), stop_(stop) {
+void check(const InputOptions& options) {
   if (options.names.empty()) throw Error(ErrorCode::kUsage, "no input: name a file, or -");
   for (const std::string& name : options.names) {
     if (name == "-" && options.names.size() > 1) {
@@ -27,6 +26,11 @@ Input::Input(const InputOptions& options, const std::atomic<bool>& stop)
     }
     if (!options.format) format_of_name(name);
   }
+}
+
+Input::Input(const InputOptions& options, const std::atomic<bool>& stop)
+    : options_(options), stop_(stop) {
+  check(options);
 }
 
 void Input::open_next() {

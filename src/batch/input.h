@@ -67,4 +67,7 @@ class Input {
 
 bool is_standard_input(const InputOptions& options);
 
+// Throws Error(kUsage) for inputs that cannot be read as they are named. Opens nothing.
+void check(const InputOptions& options);
+
 }  // namespace medgen::batch

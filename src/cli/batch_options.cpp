@@ -92,6 +92,7 @@ void validate(const BatchArguments& a) {
                 "--unordered and --format");
   }
   const batch::InputOptions input = input_options(a);
+  check(input);
   if (input.shard.count > 1 && !seed_given(a)) {
     usage_error("--shard needs --seed, so that all shards draw from one: give the same to each");
   }

@@ -64,7 +64,8 @@ void TextWriter::write_logprobs(const std::vector<TokenLogprobs>& tokens) {
     const std::string text = text_of(token.chosen.token);
     std::string line = "  ";
     line += style_.color ? kColours[colour] + text + std::string(kPlain) : text;
-    line += " " + percent(token.chosen.logprob) + ", entropy ";
+    line += ' ';
+    line += percent(token.chosen.logprob) + ", entropy ";
     char entropy[32];
     std::snprintf(entropy, sizeof entropy, "%.3g", token.entropy);
     line += entropy;

@@ -16,15 +16,15 @@ namespace medgen {
 
 // What steps may look at besides the scores.
 struct DecodingContext {
-  std::span<const TokenId> prompt;     // as fed to the model
-  std::span<const TokenId> generated;  // so far
-  std::span<const TokenId> eos;        // ids that end a text
+  std::span<const TokenId> prompt = {};     // as fed to the model
+  std::span<const TokenId> generated = {};  // so far
+  std::span<const TokenId> eos = {};        // ids that end a text
   int max_length = 0;                  // of prompt and continuation; 0 where there is no limit
   const Tokenizer* tokenizer = nullptr;  // null where texts play no role
   double xtc_coin = 0;                   // in [0, 1)
   double mirostat_mu = 0;                // bits
-  // Log-probabilities of the model after the negative prompt; empty where there is no guidance.
-  std::span<const float> unconditional;
+  // Logits of the model after the negative prompt, [vocab]; empty where there is no guidance.
+  std::span<const float> unconditional = {};
 
   int length() const { return static_cast<int>(prompt.size() + generated.size()); }
   TokenId at(int i) const {  // of prompt and continuation as one

@@ -7,11 +7,13 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <new>
 #include <system_error>
+#include <vector>
 
 #include "bundle/config.h"
 #include "medgen/error.h"
@@ -79,11 +81,31 @@ std::string reason(const char* what) {
   return text + std::generic_category().message(errno);
 }
 
-// Why a mapped file is not what `key` asks for; empty if it is.
-std::string mismatch(const void* mapping, std::size_t size, const PackedKey& key, std::uint64_t body) {
+// Of what a file holds after its header; false if it cannot be read. Through a small buffer, because
+// pages that are read through a mapping stay in this process's memory, needed or not.
+bool hash_body(int fd, std::uint64_t bytes, XXH128_hash_t& hash) {
+  std::vector<char> buffer(std::size_t{1} << 20U);
+  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
+                                                                              XXH3_freeState);
+  XXH3_128bits_reset(state.get());
+  std::uint64_t offset = kHeaderBytes;
+  while (bytes > 0) {
+    const ssize_t got = ::pread(fd, buffer.data(), std::min<std::uint64_t>(bytes, buffer.size()),
+                                static_cast<off_t>(offset));
+    if (got <= 0) return false;
+    XXH3_128bits_update(state.get(), buffer.data(), static_cast<std::size_t>(got));
+    offset += static_cast<std::uint64_t>(got);
+    bytes -= static_cast<std::uint64_t>(got);
+  }
+  hash = XXH3_128bits_digest(state.get());
+  return true;
+}
+
+// Why a file is not what `key` asks for; empty if it is.
+std::string mismatch(int fd, std::size_t size, const PackedKey& key, std::uint64_t body) {
   if (size < kHeaderBytes) return "it is truncated";
   Header header;
-  std::memcpy(&header, mapping, sizeof header);
+  if (::pread(fd, &header, sizeof header, 0) != sizeof header) return reason("it cannot be read");
   if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0) return "it is something else";
   if (header.layout_version != kLayoutVersion) return "another version of medgen wrote it";
   if (header.header_hash != header_hash(header)) return "its header is damaged";
@@ -93,7 +115,8 @@ std::string mismatch(const void* mapping, std::size_t size, const PackedKey& key
     return "it belongs to another model";
   }
   if (header.body_bytes != body || size != kHeaderBytes + body) return "it is truncated";
-  const XXH128_hash_t hash = XXH3_128bits(static_cast<const std::byte*>(mapping) + kHeaderBytes, body);
+  XXH128_hash_t hash;
+  if (!hash_body(fd, body, hash)) return reason("it cannot be read");
   if (hash.low64 != header.body_low || hash.high64 != header.body_high) return "its content is damaged";
   return "";
 }
@@ -140,15 +163,11 @@ std::unique_ptr<PackedWeights> PackedWeights::open(const fs::path& file, const P
     return nullptr;
   }
   const auto size = static_cast<std::size_t>(information.st_size);
+  why = mismatch(fd.get(), size, key, lay_out(key.config, key.precision, nullptr).size_bytes);
+  if (!why.empty()) return nullptr;
   void* mapping = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
   if (mapping == MAP_FAILED) {
     why = reason("it cannot be mapped");
-    return nullptr;
-  }
-  ::madvise(mapping, size, MADV_WILLNEED);
-  why = mismatch(mapping, size, key, lay_out(key.config, key.precision, nullptr).size_bytes);
-  if (!why.empty()) {
-    ::munmap(mapping, size);
     return nullptr;
   }
   return std::unique_ptr<PackedWeights>(new PackedWeights(mapping, size, kHeaderBytes, key));

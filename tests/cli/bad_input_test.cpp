@@ -131,6 +131,10 @@ TEST(BadInputTest, DamagedBundleIsNoticed) {
   std::string bytes = read(changed / "model.pt");
   bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
   write(changed / "model.pt", bytes);
+  // As long as its packed weights are there, model.pt is not even read.
+  for (const char* precision : {"fp32", "bf16", "int8"}) {
+    fs::remove(changed / (std::string("packed-") + precision + ".bin"));
+  }
   expect_refusal(3, {"--model", changed.string(), kPrompt}, {"model.pt"});
 
   const auto truncated = copy_of_tiny_model("truncated");

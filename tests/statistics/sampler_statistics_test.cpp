@@ -49,13 +49,16 @@ std::vector<double> exact(const std::vector<float>& logits, double temperature, 
   return probabilities;
 }
 
-std::vector<std::uint64_t> sampled(const std::vector<float>& logits, const SamplingParams& params) {
+std::vector<std::uint64_t> sampled(const std::vector<float>& logits, const SamplingParams& params,
+                                   std::uint32_t draws = kDraws) {
   Sampler sampler;
   std::vector<std::uint64_t> counts(logits.size(), 0);
-  for (std::uint32_t i = 0; i < kDraws; ++i) {
+  for (std::uint32_t i = 0; i < draws; ++i) {
     // As generate() asks for them: many prompts and samples, few steps of each.
     const RandomKey key{.seed = params.seed, .request = i / 100, .sample = i / 10 % 10};
-    ++counts[static_cast<std::size_t>(sampler.sample(logits, params, uniform(key, i % 10)).token)];
+    const DecodingContext context{.mirostat_mu = 2 * params.mirostat_tau};
+    const Draw draw = sampler.sample(logits, params, context, uniform(key, i % 10));
+    ++counts[static_cast<std::size_t>(draw.token)];
   }
   return counts;
 }
@@ -83,6 +86,46 @@ TEST(SamplerStatisticsTest, FrequenciesMatchExactProbabilities) {
     const auto result = chi_square(sampled(logits, params), expected);
     EXPECT_GT(result.degrees, 10) << setting.name;
     EXPECT_LT(result.statistic, chi_square_limit(result.degrees)) << setting.name;
+  }
+}
+
+// What the steps say may be drawn, in double: checked against other implementations elsewhere.
+std::vector<double> by_steps(const std::vector<float>& logits, const SamplingParams& params) {
+  Sampler sampler;
+  Candidates& left = sampler.distribution(logits, params, {.mirostat_mu = 2 * params.mirostat_tau});
+  std::vector<double> probabilities(logits.size(), 0.0);
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    probabilities[static_cast<std::size_t>(left.id(i))] = left.probability(i);
+  }
+  return probabilities;
+}
+
+const Setting kFilters[] = {
+    {"min_p", {.temperature = 1, .top_k = 0, .min_p = 0.02, .seed = 7}},
+    {"typical_p", {.temperature = 1, .top_k = 0, .typical_p = 0.8, .seed = 8}},
+    {"epsilon_cutoff", {.temperature = 1, .top_k = 0, .epsilon_cutoff = 0.003, .seed = 9}},
+    {"eta_cutoff", {.temperature = 1, .top_k = 0, .eta_cutoff = 0.003, .seed = 10}},
+    {"top_h", {.temperature = 1, .top_k = 0, .top_h = 0.8, .seed = 11}},
+    {"top_n_sigma", {.temperature = 1, .top_k = 0, .top_n_sigma = 3, .seed = 12}},
+    {"xtc", {.temperature = 1, .top_k = 0, .xtc_probability = 1, .xtc_threshold = 0.05, .seed = 13}},
+    {"dynatemp", {.temperature = 1, .top_k = 0, .dynatemp_range = 0.5, .seed = 14}},
+    {"mirostat", {.temperature = 1, .top_k = 0, .mirostat = 2, .mirostat_tau = 3.5, .seed = 15}},
+    {"llama", {.temperature = 0.8, .top_k = 40, .top_p = 0.95, .min_p = 0.01,
+               .sampler_order = {"llama"}, .seed = 16}},
+};
+
+TEST(SamplerStatisticsTest, FrequenciesMatchForEveryFilter) {
+  const std::vector<float> logits = long_tail();
+  for (const Setting& setting : kFilters) {
+    constexpr std::uint32_t kFewer = 30000;
+    const std::vector<double> expected = by_steps(logits, setting.params);
+    const auto result = chi_square(sampled(logits, setting.params, kFewer), expected);
+    EXPECT_GT(result.degrees, 7) << setting.name;
+    EXPECT_LT(result.statistic, chi_square_limit(result.degrees)) << setting.name;
+    SamplingParams other = setting.params;  // the companion: a little hotter must be noticed
+    other.temperature *= 1.25;
+    const auto red = chi_square(sampled(logits, other, kFewer), expected);
+    EXPECT_GT(red.statistic, chi_square_limit(red.degrees)) << setting.name;
   }
 }
 
