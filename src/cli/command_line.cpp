@@ -139,8 +139,7 @@ struct CommandLine::Impl {
     CLI::Option* option = app.add_option(
         names, [](const CLI::results_t&) { return true; },
         wrap(help + " [" + environment_name(name) + "]", kHelpWidth - kHelpColumn));
-    option->type_name(metavar)->allow_extra_args()->multi_option_policy(
-      CLI::MultiOptionPolicy::TakeAll);
+    option->type_name(metavar)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     option->expected(1)->allow_extra_args(false);
     settings.push_back({option, name, false, false, std::move(take), false, {}});
     return settings.back();
@@ -293,8 +292,7 @@ void CommandLine::flag(const std::string& names, bool& target, const std::string
   const std::string description =
       wrap(help + " [" + environment_name(name) + "]", kHelpWidth - kHelpColumn);
   CLI::Option* option = impl_->app.add_flag(names, description);  // const: picks the right overload
-  option->allow_extra_args()->multi_option_policy(
-      CLI::MultiOptionPolicy::TakeAll);
+  option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   const auto take = [&target](const std::string& what, const Impl::Values& values) {
     target = parse_bool(what, values.empty() ? "true" : values.back());
   };
@@ -322,8 +320,10 @@ void CommandLine::positionals(const std::string& name,
                               const std::string& help) {
   CLI::Option* option = impl_->app.add_option(
       name, [](const CLI::results_t&) { return true; }, wrap(help, kHelpWidth - kHelpColumn));
-  option->type_name("")->expected(1, 1 << 20)->allow_extra_args()->multi_option_policy(
-      CLI::MultiOptionPolicy::TakeAll);
+  option->type_name("")
+      ->expected(1, 1 << 20)
+      ->allow_extra_args()
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   if (required) option->required();
   const auto take = [&target](const std::string&, const Impl::Values& values) { target = values; };
   impl_->settings.push_back({option, name, true, false, take, false, {}});
