@@ -48,8 +48,9 @@ class Backend {
   // want_logits, vocab_size] in row order, float32, valid until the next call.
   virtual std::span<const float> step(std::span<const Row> rows) = 0;
 
-  // Calls piece(0) .. piece(count - 1), each once, perhaps on several threads at the same time: for work
-  // between steps, such as sampling, on the threads that wait for the next one. `piece` must not throw.
+  // Calls piece(0) .. piece(count - 1), each once, perhaps on several threads at the same time: for
+  // work between steps, such as sampling, on the threads that wait for the next one. `piece` must
+  // not throw.
   virtual void parallel(int count, const std::function<void(int)>& piece) {
     for (int i = 0; i < count; ++i) piece(i);
   }

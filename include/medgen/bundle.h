@@ -1,6 +1,6 @@
 // A model on disk: a folder with model.pt (TorchScript), config.json, generation_config.json, the
-// tokenizer's files, MODEL_CARD.md, perhaps templates.json, and manifest.json, which holds the checksums of the others.
-// Nothing here runs a model or needs libtorch.
+// tokenizer's files, MODEL_CARD.md, perhaps templates.json, and manifest.json, which holds the
+// checksums of the others. Nothing here runs a model or needs libtorch.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,8 @@ struct Manifest {
   std::string tokenizer_kind;  // Tokenizer::kind()
   std::string dtype;           // how model.pt stores parameters: "fp32" or "fp16"
   std::int64_t parameter_count = 0;
-  // The fastest precision of the native engine whose perplexity on the probe text is within 0.5 % of
-  // fp32's, and those perplexities; empty where nobody has measured.
+  // The fastest precision of the native engine whose perplexity on the probe text is within 0.5 %
+  // of fp32's, and those perplexities; empty where nobody has measured.
   std::string auto_precision;
   std::vector<std::pair<std::string, double>> probe_perplexity;
   std::vector<BundleFile> files;  // every file of the bundle but the manifest, by name

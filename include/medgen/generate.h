@@ -39,6 +39,12 @@ struct Request {
   int num_return_sequences = 1;
   SamplingParams sampling;
   StoppingParams stopping;
+
+  // Unless empty: the settings to compare, in place of the three above. The prompt is prefilled
+  // once for all of them, and sample i draws the same coins under each (if their seeds are the
+  // same): it is the text that a request with these settings alone would give. Completions are
+  // numbered on from one to the next.
+  std::vector<DecodingSettings> variants = {};
 };
 
 // A token that could have come instead, or did.
@@ -56,15 +62,15 @@ struct TokenLogprobs {
 };
 
 struct Completion {
-  int index = 0;     // 0 .. num_return_sequences - 1
+  int index = 0;     // 0 .. number of the request's sequences - 1
   std::string text;  // the continuation alone; whole UTF-8 characters; no EOS, no stop string
   FinishReason finish_reason = FinishReason::kEos;
   int num_tokens = 0;  // tokens generated, a final EOS included
   double logprob = 0;  // sum over those tokens of the model's own log-probability (temperature 1,
                        // no filter), natural logarithm, over the tokens that the tokenizer knows
-  std::vector<TokenId> tokens = {};            // generated, as many as num_tokens
-  std::vector<TokenLogprobs> logprobs = {};    // only when asked for; as many as num_tokens
-  std::optional<double> beam_score = {};       // of beam search: see length_penalty
+  std::vector<TokenId> tokens = {};          // generated, as many as num_tokens
+  std::vector<TokenLogprobs> logprobs = {};  // only when asked for; as many as num_tokens
+  std::optional<double> beam_score = {};     // of beam search: see length_penalty
 };
 
 // Called on the thread that runs generate(). Text pieces of one sequence arrive in order and add up

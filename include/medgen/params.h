@@ -54,12 +54,12 @@ struct SamplingParams {
   double eta_cutoff = 0;
 
   // Of the 100 most likely, renormalised: from the best down tokens stay while the sum of their
-  // -p log p is at most top_h times the entropy; the first always. In (0, 1]; unset is off. Potraghloo
-  // et al., "Top-H decoding", 2025.
+  // -p log p is at most top_h times the entropy; the first always. In (0, 1]; unset is off.
+  // Potraghloo et al., "Top-H decoding", 2025.
   std::optional<double> top_h = {};
 
-  // Scores below highest - top_n_sigma * (their standard deviation) go. >= 0; 0 is off. Tang et al.,
-  // "Top-n-sigma: not all logits are you need", 2024.
+  // Scores below highest - top_n_sigma * (their standard deviation) go. >= 0; 0 is off. Tang et
+  // al., "Top-n-sigma: not all logits are you need", 2024.
   double top_n_sigma = 0;
 
   // With probability xtc_probability (its coin comes from a stream of its own), of the tokens at
@@ -86,8 +86,8 @@ struct SamplingParams {
   // where negative. > 0; 1 is off. Keskar et al., "CTRL", 2019.
   double repetition_penalty = 1;
 
-  // Subtracted from the score of a token that was generated: presence once, frequency for each time.
-  // In [-2, 2]; 0 is off. The prompt does not count.
+  // Subtracted from the score of a token that was generated: presence once, frequency for each
+  // time. In [-2, 2]; 0 is off. The prompt does not count.
   double presence_penalty = 0;
   double frequency_penalty = 0;
 
@@ -134,9 +134,9 @@ struct SamplingParams {
   std::optional<TokenId> forced_bos_token_id = {};
   std::vector<TokenId> forced_eos_token_id = {};
 
-  // Classifier-free guidance: log-probabilities become u + scale * (c - u), c of the model, u of the
-  // model after the negative prompt (or the prompt's last token) and what was generated. >= 1; 1 is
-  // off. Sanchez et al., "Stay on topic with classifier-free guidance", 2023.
+  // Classifier-free guidance: log-probabilities become u + scale * (c - u), c of the model, u of
+  // the model after the negative prompt (or the prompt's last token) and what was generated. >= 1;
+  // 1 is off. Sanchez et al., "Stay on topic with classifier-free guidance", 2023.
   double guidance_scale = 1;
   std::vector<TokenId> negative_prompt_ids = {};
   std::string negative_prompt = {};  // the same as text; needs a tokenizer
@@ -154,7 +154,8 @@ struct SamplingParams {
   // Score of a beam: log-probability / (new tokens)^length_penalty. Finite.
   double length_penalty = 1;
   // When the best possible of the running beams no longer beats the worst finished one: kFalse
-  // judges by the length so far, kNever by the longest allowed; kTrue: when num_beams have finished.
+  // judges by the length so far, kNever by the longest allowed; kTrue: when num_beams have
+  // finished.
   EarlyStopping early_stopping = EarlyStopping::kFalse;
 
   // Set: every generated token comes with its log-probabilities, entropy and so many alternatives.

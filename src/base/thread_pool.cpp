@@ -1,5 +1,6 @@
-// See the header. A piece is claimed by one compare-and-swap on a share's word; since the word holds the
-// whole range, a thread that comes late sees an empty range or the next job's, never a mixture.
+// See the header. A piece is claimed by one compare-and-swap on a share's word; since the word
+// holds the whole range, a thread that comes late sees an empty range or the next job's, never a
+// mixture.
 #include "base/thread_pool.h"
 
 #include <sched.h>

@@ -37,7 +37,9 @@ class ThreadPool {
       for (int i = 0; i < count; ++i) piece(i);
       return;
     }
-    start(count, [](const void* context, int i) { (*static_cast<const Piece*>(context))(i); }, &piece);
+    start(
+        count, [](const void* context, int i) { (*static_cast<const Piece*>(context))(i); },
+        &piece);
   }
 
  private:
@@ -56,7 +58,7 @@ class ThreadPool {
 
   std::vector<Share> shares_;
   std::vector<std::thread> threads_;
-  alignas(64) std::atomic<int> left_{0};         // pieces that are not done
+  alignas(64) std::atomic<int> left_{0};           // pieces that are not done
   alignas(64) std::atomic<std::uint32_t> job_{0};  // counts jobs; what sleepers wait for
   std::atomic<Function> function_{nullptr};
   std::atomic<const void*> context_{nullptr};

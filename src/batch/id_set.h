@@ -9,8 +9,8 @@
 
 namespace medgen::batch {
 
-// Holds the first 128 bits of each id's SHA-256, which for 10^9 ids confuses two with a chance below
-// 10^-20. 16 bytes an id, doubled while the table grows.
+// Holds the first 128 bits of each id's SHA-256, which for 10^9 ids confuses two with a chance
+// below 10^-20. 16 bytes an id, doubled while the table grows.
 class IdSet {
  public:
   // False if it is there already. Throws Error(kUsage) above `max_ids`.

@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/sha256.h"
 #include "medgen/error.h"
 
@@ -59,14 +61,21 @@ bool Input::next_raw(RawRow& raw) {
   }
 }
 
+bool Input::is_double(const BatchRow& row) {
+  if (options_.trust_ids) return false;
+  if (!options_.double_rows) return !ids_.insert(*row.id_text);
+  return std::binary_search(options_.double_rows->begin(), options_.double_rows->end(),
+                            row.position);
+}
+
 bool Input::next(BatchRow& row) {
   RawRow raw;
   while (next_raw(raw)) {
     hash_ = sha256(hash_ + raw.text + (raw.too_long ? "\n" : ""));
     line_ = raw.line;
     row = parser_->parse(raw, position_++);
-    if (row.id_text && !options_.trust_ids && !ids_.insert(*row.id_text)) {
-      row.error = RowError{"duplicate_id",
+    if (row.id_text && is_double(row)) {
+      row.error = RowError{kDuplicateId,
                            "its id was given to an earlier row: ids must differ, since results "
                            "and random numbers go by them"};
     }

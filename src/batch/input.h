@@ -28,17 +28,20 @@ struct InputOptions {
   std::optional<InputFormat> format;
   RowNames columns;
   bool trust_ids = false;  // do not look for double ids
+  // Positions of the rows whose id an earlier one has, in order, where an earlier reading has found
+  // them; then nothing is kept to look for them again.
+  std::optional<std::vector<std::uint64_t>> double_rows;
   Shard shard;
 };
 
 class Input {
  public:
-  // `stop` ends the reading of standard input. Throws Error(kUsage) for an input that cannot be opened
-  // or whose format is not known.
+  // `stop` ends the reading of standard input. Throws Error(kUsage) for an input that cannot be
+  // opened or whose format is not known.
   Input(const InputOptions& options, const std::atomic<bool>& stop);
 
-  // The next row of the shard; false at the end. Throws Error(kUsage) for an input whose rows cannot
-  // be told apart, Error(kRuntime) if it cannot be read.
+  // The next row of the shard; false at the end. Throws Error(kUsage) for an input whose rows
+  // cannot be told apart, Error(kRuntime) if it cannot be read.
   bool next(BatchRow& row);
 
   std::uint64_t place() const { return place_ - 1; }  // of the row last returned, within its shard
@@ -51,6 +54,7 @@ class Input {
 
  private:
   bool next_raw(RawRow& raw);
+  bool is_double(const BatchRow& row);
   void open_next();
 
   InputOptions options_;

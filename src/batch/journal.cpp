@@ -28,7 +28,8 @@ std::string line_of(const Json& json) {
 
 // The JSON of a line, discarded if the line is not whole.
 Json parse_line(const std::string& line) {
-  if (line.size() <= kCheckDigits || line[kCheckDigits] != ' ') return Json(Json::value_t::discarded);
+  if (line.size() <= kCheckDigits || line[kCheckDigits] != ' ')
+    return Json(Json::value_t::discarded);
   const std::string text = line.substr(kCheckDigits + 1);
   if (sha256(text).substr(0, kCheckDigits) != line.substr(0, kCheckDigits)) {
     return Json(Json::value_t::discarded);
@@ -51,12 +52,8 @@ Record record_of(const Json& json) {
 }
 
 Json json_of(const Committed& c) {
-  Json json{{"rows", c.rows},
-            {"bytes", c.bytes},
-            {"sha256", c.sha256},
-            {"failed", c.failed},
-            {"tokens", c.tokens},
-            {"last_place", c.last_place},
+  Json json{{"rows", c.rows},          {"bytes", c.bytes},   {"sha256", c.sha256},
+            {"failed", c.failed},      {"tokens", c.tokens}, {"last_place", c.last_place},
             {"last_hash", c.last_hash}};
   if (!c.places.empty()) json["places"] = c.places;
   return Json{{c.done ? "done" : "commit", std::move(json)}};
@@ -126,7 +123,8 @@ JournalContent read_journal(std::istream& file, const std::filesystem::path& pat
   if (!header.is_object() || !header.contains("medgen_batch_journal") || !header.contains("job")) {
     refuse(path, "its first line is damaged or something else");
   }
-  if (header["medgen_batch_journal"] != kFormatVersion) refuse(path, "it has another format version");
+  if (header["medgen_batch_journal"] != kFormatVersion)
+    refuse(path, "it has another format version");
   content.job = header["job"];
   content.extra = header.value("extra", Json());
   std::vector<Record> waiting;

@@ -1,8 +1,7 @@
 // The file beside an output that says what job it belongs to and how much of it is safely on disk.
 // A line each: 16 digits of a checksum, a blank, JSON. First the job; then, in any order, records
-// that are finished ahead of their turn, and commits, each of which says how far the output is good.
-// What follows the last whole commit is forgotten.
-// Knows nothing of models or rows.
+// that are finished ahead of their turn, and commits, each of which says how far the output is
+// good. What follows the last whole commit is forgotten. Knows nothing of models or rows.
 #pragma once
 
 #include <cstdint>
@@ -30,13 +29,13 @@ struct Record {
 struct Committed {
   std::uint64_t rows = 0;
   std::uint64_t bytes = 0;
-  std::string sha256;              // of those bytes
-  std::uint64_t failed = 0;        // rows
-  std::uint64_t tokens = 0;        // generated
-  std::uint64_t last_place = 0;    // the highest of a row in it, if there is one
-  std::string last_hash;           // of the input up to that row; "" if there is none
+  std::string sha256;                 // of those bytes
+  std::uint64_t failed = 0;           // rows
+  std::uint64_t tokens = 0;           // generated
+  std::uint64_t last_place = 0;       // the highest of a row in it, if there is one
+  std::string last_hash;              // of the input up to that row; "" if there is none
   std::vector<std::uint64_t> places;  // new ones since the commit before; only if out of order
-  bool done = false;               // the job is complete
+  bool done = false;                  // the job is complete
 };
 
 // What a journal holds.
@@ -48,8 +47,8 @@ struct JournalContent {
   std::vector<std::uint64_t> places;      // in the output, in its order; only if out of order
 };
 
-// Throws Error(kUsage) if it is no journal, is damaged in its first line, or from another version of
-// this format; what is damaged later on was not yet committed and is left out.
+// Throws Error(kUsage) if it is no journal, is damaged in its first line, or from another version
+// of this format; what is damaged later on was not yet committed and is left out.
 JournalContent read_journal(const std::filesystem::path& path);
 JournalContent read_journal(std::istream& stream, const std::filesystem::path& name);
 

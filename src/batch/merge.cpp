@@ -60,8 +60,10 @@ Part open_part(const fs::path& path) {
   if (part.index < 1 || part.index > part.count) {
     refuse(path.string() + " does not say which shard it is: its journal is damaged");
   }
-  if (job.value("format", std::string()) != "jsonl" || job.value("order", std::string()) != "input") {
-    refuse(path.string() + " is not JSON lines in the order of the input, which is what can be "
+  if (job.value("format", std::string()) != "jsonl" ||
+      job.value("order", std::string()) != "input") {
+    refuse(path.string() +
+           " is not JSON lines in the order of the input, which is what can be "
            "merged: run the shards without --format and --unordered");
   }
   return part;
@@ -74,9 +76,11 @@ Json without_shard(Json job) {
 
 void require_one_job(const std::vector<Part>& parts) {
   for (const Part& part : parts) {
-    const auto found = differences(without_shard(parts[0].content.job), without_shard(part.content.job));
+    const auto found =
+        differences(without_shard(parts[0].content.job), without_shard(part.content.job));
     if (!found.empty()) {
-      refuse(parts[0].path.string() + " and " + part.path.string() + " are not of one job: " + found[0]);
+      refuse(parts[0].path.string() + " and " + part.path.string() +
+             " are not of one job: " + found[0]);
     }
     if (part.count != parts[0].count) {
       refuse(parts[0].path.string() + " is one of " + std::to_string(parts[0].count) + " shards, " +
@@ -94,8 +98,8 @@ void require_all(std::vector<Part>& parts) {
   std::uint64_t n_missing = 0;
   for (const Part& part : parts) {
     if (part.index < expected) {
-      refuse(shard_name(part.index) + " is there twice: " + (&part - 1)->path.string() +
-             " and " + part.path.string());
+      refuse(shard_name(part.index) + " is there twice: " + (&part - 1)->path.string() + " and " +
+             part.path.string());
     }
     for (; expected < part.index; ++expected, ++n_missing) {
       if (n_missing < 20) missing += ' ' + std::to_string(expected);
@@ -126,7 +130,8 @@ void require_whole(const Part& part) {
   const off_t size = ::lseek(descriptor, 0, SEEK_END);
   ::close(descriptor);
   if (!hash || size != static_cast<off_t>(c.bytes) || hash->hex() != c.sha256) {
-    refuse(name + " is not what its journal says was written: it was changed or cut since; put the "
+    refuse(name +
+           " is not what its journal says was written: it was changed or cut since; put the "
            "file back, or run that shard again with --restart");
   }
 }
@@ -159,7 +164,9 @@ Merged merge(const std::vector<fs::path>& outputs,
   std::vector<std::ifstream> files;
   for (const Part& part : parts) files.emplace_back(part.path, std::ios::binary);
   std::string line;
-  for (std::uint64_t row = 0; row < rows; ++row) {
+  const std::uint64_t lines_per_row = merged.job.value("lines_per_row", std::uint64_t{1});
+  for (std::uint64_t i = 0; i < rows * lines_per_row; ++i) {
+    const std::uint64_t row = i / lines_per_row;
     const std::size_t from = row % parts.size();
     if (!std::getline(files[from], line)) {
       refuse(parts[from].path.string() + " has fewer rows than it should: row " +
@@ -177,7 +184,8 @@ Merged merge(const std::vector<fs::path>& outputs,
   merged.state.rows = rows;
   merged.state.sha256 = hash.hex();
   merged.state.last_place = rows == 0 ? 0 : rows - 1;
-  if (rows > 0) merged.state.last_hash = parts[(rows - 1) % parts.size()].content.committed.last_hash;
+  if (rows > 0)
+    merged.state.last_hash = parts[(rows - 1) % parts.size()].content.committed.last_hash;
   merged.state.done = true;
   return merged;
 }

@@ -16,9 +16,9 @@ struct Merged {
   Committed state;
 };
 
-// Checks everything before the first byte: that each output has its journal and is as that says, that
-// all are of one job, that each shard is there once and complete. Throws Error(kUsage) that names
-// what is missing, double or different. Outputs must be JSON lines in the order of the input.
+// Checks everything before the first byte: that each output has its journal and is as that says,
+// that all are of one job, that each shard is there once and complete. Throws Error(kUsage) that
+// names what is missing, double or different. Outputs must be JSON lines in the order of the input.
 // Memory does not grow with the rows.
 Merged merge(const std::vector<std::filesystem::path>& outputs,
              const std::function<void(std::string_view)>& write);

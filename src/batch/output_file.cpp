@@ -46,14 +46,16 @@ OutputFile::OutputFile(std::filesystem::path path, bool restart) : path_(std::mo
   struct stat status {};
   if (::fstat(descriptor_, &status) != 0) fail(path_, errno);
   if (!S_ISREG(status.st_mode)) {
-    refuse(path_.string() + " is not a regular file: a batch is written to a file, or with -o - to "
+    refuse(path_.string() +
+           " is not a regular file: a batch is written to a file, or with -o - to "
            "standard output");
   }
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
     const int error = errno;
     created_ = false;  // not ours to remove
     if (error != EWOULDBLOCK) fail(path_, error);
-    refuse("another medgen is writing " + path_.string() + ": wait for it, or choose another output");
+    refuse("another medgen is writing " + path_.string() +
+           ": wait for it, or choose another output");
   }
   if (restart) return;
   const bool has_journal = std::filesystem::exists(journal_path(path_));
@@ -78,8 +80,9 @@ void OutputFile::require_same(const Json& job, const std::function<Json(Json)>& 
   if (found.empty()) return;
   std::string message = path_.string() + " belongs to another job:";
   for (const std::string& difference : found) message += "\n  " + difference;
-  refuse(message + "\ngive the same input, model and settings to continue it, choose another output, "
-                   "or give --restart to begin anew and overwrite it");
+  refuse(message +
+         "\ngive the same input, model and settings to continue it, choose another output, "
+         "or give --restart to begin anew and overwrite it");
 }
 
 RecordWriter OutputFile::begin(const Json& job, const Json& extra, bool in_order) {
@@ -92,7 +95,8 @@ RecordWriter OutputFile::begin(const Json& job, const Json& extra, bool in_order
     start = *found_;
     hash = hash_of_beginning(descriptor_, start.committed.bytes);
     if (!hash || (start.committed.bytes > 0 && hash->hex() != start.committed.sha256)) {
-      refuse(path_.string() + " is not what its journal says was written: it was changed or cut "
+      refuse(path_.string() +
+             " is not what its journal says was written: it was changed or cut "
              "since; put the file back, or give --restart to begin anew and overwrite it");
     }
   } else if (::ftruncate(descriptor_, 0) != 0) {

@@ -1,5 +1,5 @@
-// Lines by memchr; CSV records by the states of RFC 4180. What breaks its rules inside a record ends
-// with that record's line, so that one bad row costs no other.
+// Lines by memchr; CSV records by the states of RFC 4180. What breaks its rules inside a record
+// ends with that record's line, so that one bad row costs no other.
 #include "batch/raw_rows.h"
 
 #include <poll.h>

@@ -28,8 +28,8 @@ class RecordWriter {
   // What stands before the first record; only for an output that is empty.
   void write_heading(const std::string& bytes);
 
-  // How often commit_if_due() finds it due; 0.9 s unless set, so that with the commit itself at most
-  // a second of work is at risk.
+  // How often commit_if_due() finds it due; 0.9 s unless set, so that with the commit itself at
+  // most a second of work is at risk.
   void set_commit_interval(std::chrono::milliseconds interval) { commit_interval_ = interval; }
 
   void put(Record record);

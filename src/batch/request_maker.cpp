@@ -6,32 +6,55 @@
 #include "medgen/error.h"
 
 namespace medgen::batch {
+namespace {
+
+void refuse_own_settings(const BatchRow& row) {
+  if (row.settings.empty() && row.form == RowForm::kPlain) return;
+  throw Error(ErrorCode::kUsage,
+              "it brings settings of its own, but all prompts are run with the same ones here: "
+              "give a row with an id and a prompt only");
+}
+
+}  // namespace
+
+void RequestMaker::take_settings(const BatchRow& row, Request& request) const {
+  if (!variants.empty()) {
+    refuse_own_settings(row);
+    for (const NamedSettings& variant : variants) request.variants.push_back(variant.settings);
+    return;
+  }
+  if (row.settings.contains("n") && row.settings.contains("num_return_sequences")) {
+    throw Error(ErrorCode::kUsage,
+                "n and num_return_sequences are two names of one setting: give one of them");
+  }
+  const DecodingSettings& base = row.form == RowForm::kOpenAi ? openai : plain;
+  DecodingSettings settings = row.settings.empty() ? base : make_settings(row.settings, base);
+  check_token_ids(settings.sampling, settings.stopping, vocab_size);
+  resolve_texts(settings.sampling, *tokenizer);
+  request.num_return_sequences = settings.num_return_sequences;
+  request.sampling = std::move(settings.sampling);
+  request.stopping = std::move(settings.stopping);
+}
 
 void RequestMaker::make(BatchRow& row, Request& request) const {
   if (row.error) return;
   const char* code = "bad_setting";
   try {
-    if (row.settings.contains("n") && row.settings.contains("num_return_sequences")) {
-      throw Error(ErrorCode::kUsage,
-                  "n and num_return_sequences are two names of one setting: give one of them");
-    }
-    const DecodingSettings& base = row.form == RowForm::kOpenAi ? openai : plain;
-    DecodingSettings settings = row.settings.empty() ? base : make_settings(row.settings, base);
-    check_token_ids(settings.sampling, settings.stopping, vocab_size);
-    resolve_texts(settings.sampling, *tokenizer);
     request.id = row.key;
-    request.num_return_sequences = settings.num_return_sequences;
-    request.sampling = std::move(settings.sampling);
-    request.stopping = std::move(settings.stopping);
+    take_settings(row, request);
     code = "bad_prompt";
-    request.prompt = encode(row.prompt, request.stopping);
-    const bool too_long = static_cast<int>(request.prompt.size()) > n_positions;
-    code = too_long || new_token_limit(request) < 1 ? "prompt_too_long" : "bad_setting";
+    request.prompt = encode(row.prompt, request.stopping, n_positions);
     BackendInfo model;
     model.n_positions = n_positions;
     model.vocab_size = vocab_size;
     model.max_slots = max_slots;
-    validate(request, "the prompt", model, *tokenizer);
+    const std::vector<Request> all = split_variants(request);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const bool too_long = static_cast<int>(request.prompt.size()) > n_positions;
+      code = too_long || new_token_limit(all[i]) < 1 ? "prompt_too_long" : "bad_setting";
+      const std::string name = variants.empty() ? "" : " under \"" + variants[i].name + "\"";
+      validate(all[i], "the prompt" + name, model, *tokenizer);
+    }
   } catch (const Error& error) {
     row.error = RowError{code, error.what()};
   }

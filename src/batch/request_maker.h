@@ -3,17 +3,28 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "batch/row.h"
 
 namespace medgen::batch {
 
+struct NamedSettings {
+  std::string name;
+  DecodingSettings settings;
+};
+
 struct RequestMaker {
-  // The tokens of a prompt that is text; may cut a long one, if the user wants that.
-  std::function<std::vector<TokenId>(std::string_view prompt, const StoppingParams& stopping)>
+  // The tokens of a prompt that is text; may cut one that is too long, if the user wants that.
+  std::function<std::vector<TokenId>(std::string_view prompt, const StoppingParams& stopping,
+                                     int n_positions)>
       encode;
   DecodingSettings plain;   // what rows start from
   DecodingSettings openai;  // the same for rows of the OpenAI form
+  // Unless empty: what every prompt is run with instead; rows must then bring no settings. A prompt
+  // that does not fit one of them fails for all, so that they are compared on the same prompts.
+  std::vector<NamedSettings> variants;
   int n_positions = 0;
   int vocab_size = 0;  // of the model
   int max_slots = 1;   // of the backend; search with beams needs some
@@ -21,6 +32,9 @@ struct RequestMaker {
 
   // Fills `request`, or sets row.error.
   void make(BatchRow& row, Request& request) const;
+
+ private:
+  void take_settings(const BatchRow& row, Request& request) const;
 };
 
 }  // namespace medgen::batch

@@ -21,7 +21,8 @@ std::optional<bool> is_of(const Json& json, const BatchRow& row) {
   const auto error = json.find("error");
   if (error != json.end() && !error->is_null()) return std::nullopt;
   if (row.form == RowForm::kOpenAi) return json.value("custom_id", Json()) == row.id;
-  if (json.value("id", Json()) != row.id || json.value("prompt", Json()) != row.prompt) return false;
+  if (json.value("id", Json()) != row.id || json.value("prompt", Json()) != row.prompt)
+    return false;
   for (const auto& [name, value] : row.extras.items()) {
     if (json.value(name, Json()) != value) return false;
   }
@@ -40,8 +41,8 @@ std::uint64_t tokens_of(const Json& json) {
 
 void move_file(const fs::path& from, const fs::path& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) {
-    throw Error(ErrorCode::kRuntime, "cannot write " + to.string() + ": " +
-                                         std::system_category().message(errno));
+    throw Error(ErrorCode::kRuntime,
+                "cannot write " + to.string() + ": " + std::system_category().message(errno));
   }
   const fs::path folder = to.has_parent_path() ? to.parent_path() : fs::path(".");
   if (const int directory = ::open(folder.c_str(), O_RDONLY | O_CLOEXEC); directory >= 0) {

@@ -15,7 +15,8 @@
 
 namespace medgen::batch {
 
-// The record that an earlier run gave for a row, if it is to be kept. Called for every row in order.
+// The record that an earlier run gave for a row, if it is to be kept. Called for every row in
+// order.
 using Passed = std::function<std::optional<Record>(const BatchRow& row)>;
 
 // The records of a complete output in the order of the input.
@@ -23,7 +24,8 @@ class OldOutput {
  public:
   explicit OldOutput(const std::filesystem::path& path);
 
-  // Throws Error(kUsage) if the row is not the one that the record, which is no error, was made for.
+  // Throws Error(kUsage) if the row is not the one that the record, which is no error, was made
+  // for.
   std::optional<Record> record_of(const BatchRow& row);
 
  private:

@@ -20,6 +20,8 @@ struct RowError {
   std::string message;
 };
 
+inline constexpr const char* kDuplicateId = "duplicate_id";  // the code of a row whose id is taken
+
 enum class RowForm {
   kPlain,   // {"id", "prompt", ...}, a CSV record, a line of text
   kOpenAi,  // {"custom_id", "method", "url", "body"}
@@ -28,7 +30,7 @@ enum class RowForm {
 struct BatchRow {
   std::uint64_t position = 0;  // in the whole input, from 0
   RowForm form = RowForm::kPlain;
-  Json id;                     // as the row gives it, or its number from 1
+  Json id;                             // as the row gives it, or its number from 1
   std::optional<std::string> id_text;  // what makes it the same as another id; none if it has none
   std::uint64_t key = 0;               // of its random numbers
   std::string prompt;
@@ -44,8 +46,8 @@ struct FinishedRow {
   std::vector<Completion> completions;
 };
 
-// The random key of a row with an id: the first 64 bits, big-endian, of SHA-256("medgen row " + id).
-// Rows without one use their number, position + 1.
+// The random key of a row with an id: the first 64 bits, big-endian, of SHA-256("medgen row " +
+// id). Rows without one use their number, position + 1.
 std::uint64_t key_of_id(const std::string& id);
 
 }  // namespace medgen::batch

@@ -191,10 +191,12 @@ void RowParser::take_header(const RawRow& row) {
   for (const std::string& column : columns_) {
     if (!names.insert(column).second) fail("has two columns of one name: rename one of them");
     const bool own = column == prompt_name_ || column == id_name_;
-    if (!own && kReserved.contains(column)) fail("has a column \"" + column + "\", a name that results use");
+    if (!own && kReserved.contains(column))
+      fail("has a column \"" + column + "\", a name that results use");
   }
   if (!names.contains(prompt_name_)) {
-    fail("has no column \"" + prompt_name_ + "\": name the one that holds the prompts with "
+    fail("has no column \"" + prompt_name_ +
+         "\": name the one that holds the prompts with "
          "--prompt-column");
   }
   if (id_was_named_ && !names.contains(id_name_)) {
@@ -246,8 +248,8 @@ void RowParser::parse_csv(const std::string& text, BatchRow& row) const {
            "quotes, and write each inside twice");
   }
   if (fields.size() != columns_.size()) {
-    refuse("wrong_columns", "it has " + std::to_string(fields.size()) +
-                                " fields, the header " + std::to_string(columns_.size()));
+    refuse("wrong_columns", "it has " + std::to_string(fields.size()) + " fields, the header " +
+                                std::to_string(columns_.size()));
   }
   Json object = Json::object();
   for (std::size_t i = 0; i < fields.size(); ++i) {
@@ -255,7 +257,8 @@ void RowParser::parse_csv(const std::string& text, BatchRow& row) const {
     if (name == prompt_name_ || !(name == id_name_ || is_setting(name))) {
       object[name] = std::move(fields[i]);
     } else if (!fields[i].empty()) {  // an empty cell gives no id and no setting
-      object[name] = name == id_name_ ? Json(std::move(fields[i])) : setting_of_text(name, fields[i]);
+      object[name] =
+          name == id_name_ ? Json(std::move(fields[i])) : setting_of_text(name, fields[i]);
     }
   }
   take_plain(object, row);

@@ -9,11 +9,13 @@ namespace medgen::batch {
 
 Json setting_of_text(std::string_view name, const std::string& text) {
   const auto& infos = setting_infos();
-  const auto info = std::find_if(infos.begin(), infos.end(),
-                                 [&](const SettingInfo& candidate) { return candidate.name == name; });
+  const auto info = std::find_if(infos.begin(), infos.end(), [&](const SettingInfo& candidate) {
+    return candidate.name == name;
+  });
   const bool is_text = info != infos.end() &&
-                       (info->kind == SettingKind::kText || info->kind == SettingKind::kWord ||
-                        (info->kind == SettingKind::kTexts && !text.starts_with('[')));
+                       (info->kind == SettingKind::kText ||
+                        ((info->kind == SettingKind::kWord || info->kind == SettingKind::kTexts) &&
+                         !text.starts_with('[')));
   if (is_text) return text;
   // Nothing that a setting takes is nested deeper; deep nesting would cost stack.
   if (std::count(text.begin(), text.end(), '[') > 1000) return text;

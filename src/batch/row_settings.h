@@ -9,7 +9,8 @@
 
 namespace medgen::batch {
 
-// A CSV cell as the value of the setting `name`: what it is as JSON, for settings that are no texts.
+// A CSV cell as the value of the setting `name`: what it is as JSON, for settings that are no
+// texts.
 Json setting_of_text(std::string_view name, const std::string& text);
 
 // The name that a field of an OpenAI body has here; "" for one that asks for nothing; null for one

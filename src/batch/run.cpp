@@ -1,5 +1,5 @@
-// Three threads around one lock. Rows are counted, not timed, so that results depend on nothing that
-// happens here.
+// Three threads around one lock. Rows are counted, not timed, so that results depend on nothing
+// that happens here.
 #include "batch/run.h"
 
 #include <algorithm>
@@ -20,13 +20,15 @@ namespace medgen::batch {
 namespace {
 
 using std::chrono::milliseconds;
+constexpr std::size_t kMaxDoubleRows = 1000000;
 constexpr std::size_t kMaxBytesInFlight = std::size_t{64} << 20U;
 
 [[noreturn]] void input_changed() {
-  throw Error(ErrorCode::kRuntime,
-              "the input changed while it was read, or since the rows that are done were read: "
-              "what was written belongs to how it was before; put it back and give the same command "
-              "again, or give --restart to begin anew");
+  throw Error(
+      ErrorCode::kRuntime,
+      "the input changed while it was read, or since the rows that are done were read: "
+      "what was written belongs to how it was before; put it back and give the same command "
+      "again, or give --restart to begin anew");
 }
 
 // A row on its way.
@@ -39,8 +41,8 @@ struct InFlight {
 
 class Run : RequestSource, GenerationObserver {
  public:
-  Run(Backend& backend, const RequestMaker& maker, RecordWriter& writer, const JournalContent& start,
-      const RunOptions& options)
+  Run(Backend& backend, const RequestMaker& maker, RecordWriter& writer,
+      const JournalContent& start, const RunOptions& options)
       : backend_(backend),
         maker_(maker),
         writer_(writer),
@@ -105,7 +107,11 @@ class Run : RequestSource, GenerationObserver {
   void read_rows() {
     Input input(options_.input, stop_);
     BatchRow row;
+    // Of a file that has shrunk, the last row may be a part of one: it waits for what comes after.
+    std::optional<std::pair<InFlight, Request>> last;
     while (!stop_ && input.next(row)) {
+      if (last) admit(std::move(last->first), std::move(last->second));
+      last.reset();
       Request request;
       request.tag = input.place();
       std::optional<Record> kept;
@@ -115,15 +121,18 @@ class Run : RequestSource, GenerationObserver {
       }
       if (is_done(input.place(), input.hash())) continue;
       if (!options_.passed) maker_.make(row, request);
-      admit({std::move(row), input.hash(), 0, std::move(kept)}, std::move(request));
+      last.emplace(InFlight{std::move(row), input.hash(), 0, std::move(kept)}, std::move(request));
+      if (options_.expected) continue;
+      admit(std::move(last->first), std::move(last->second));
+      last.reset();
     }
-    const std::lock_guard lock(mutex_);
     // Standard input that is cut short is known by nothing but the rows that were there before.
     const bool misses_rows = start_.rows > 0 && !stop_ && start_.last_place >= input.place() + 1;
-    const bool differs =
-        options_.expected && (input.rows() != options_.expected->rows ||
-                              input.hash() != options_.expected->hash);
+    const bool differs = options_.expected && (input.rows() != options_.expected->rows ||
+                                               input.hash() != options_.expected->hash);
     if (!stop_ && (misses_rows || differs)) input_changed();
+    if (last) admit(std::move(last->first), std::move(last->second));
+    const std::lock_guard lock(mutex_);
     all_read_ = !stop_;
     input_ended_ = true;
     changed_.notify_all();
@@ -309,6 +318,13 @@ Survey survey(const InputOptions& options, const RequestMaker* maker, const std:
   BatchRow row;
   while (!stop && input.next(row)) {
     ++result.shard_rows;
+    if (row.error && row.error->code == kDuplicateId) result.double_rows.push_back(row.position);
+    if (result.double_rows.size() > kMaxDoubleRows) {
+      throw Error(
+          ErrorCode::kUsage,
+          "a million rows have the id of an earlier row: name the column that holds ids with "
+          "--id-column");
+    }
     if (maker == nullptr) continue;
     Request request;
     maker->make(row, request);

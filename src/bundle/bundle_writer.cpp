@@ -127,9 +127,9 @@ void BundleWriter::commit(const std::string& name, const std::string& dtype) {
   std::sort(manifest.files.begin(), manifest.files.end(),
             [](const BundleFile& a, const BundleFile& b) { return a.name < b.name; });
   if (fs::exists(staging() / "templates.json")) {  // perhaps copied from elsewhere
-    parse_templates(read_file(staging() / "templates.json", std::uint64_t{1} << 20U,
-                              ErrorCode::kModel),
-                    "templates.json");
+    parse_templates(
+        read_file(staging() / "templates.json", std::uint64_t{1} << 20U, ErrorCode::kModel),
+        "templates.json");
   }
   const std::string text = manifest_to_json(manifest);
   parse_manifest(text, "the new manifest.json");  // a part that was not added is noticed here

@@ -76,7 +76,8 @@ void read_precision(const json& object, const std::string& source, Manifest& man
   }
   manifest.auto_precision = name;
   const json& measured = member(*entry, "probe_perplexity", source);
-  if (!measured.is_object() || measured.size() > 10) bad_value(source, "probe_perplexity", measured, "an object");
+  if (!measured.is_object() || measured.size() > 10)
+    bad_value(source, "probe_perplexity", measured, "an object");
   for (const auto& [precision, perplexity] : measured.items()) {
     if (!perplexity.is_number()) bad_value(source, "probe_perplexity", perplexity, "numbers");
     manifest.probe_perplexity.emplace_back(precision, perplexity.get<double>());

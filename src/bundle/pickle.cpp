@@ -1,5 +1,6 @@
-// A stack machine for the opcodes that TorchScript writes. Objects cannot become cyclic: an object is
-// filled by BUILD before anything else can hold it, and that is checked by depth where trees are walked.
+// A stack machine for the opcodes that TorchScript writes. Objects cannot become cyclic: an object
+// is filled by BUILD before anything else can hold it, and that is checked by depth where trees are
+// walked.
 #include "bundle/pickle.h"
 
 #include <cstring>
@@ -31,54 +32,110 @@ class Machine {
  private:
   void step(unsigned char opcode) {
     switch (opcode) {
-      case 0x80: take(1); break;                                        // PROTO
-      case '(': marks_.push_back(stack_.size()); break;                 // MARK
-      case 'c': {                                                       // GLOBAL
+      case 0x80:
+        take(1);
+        break;  // PROTO
+      case '(':
+        marks_.push_back(stack_.size());
+        break;     // MARK
+      case 'c': {  // GLOBAL
         std::string name(line());
         name += ' ';
         name += line();
         push_text(name);
         break;
       }
-      case 'X': push_text(take(number<std::uint32_t>())); break;        // BINUNICODE
-      case 'J': push_integer(number<std::int32_t>()); break;            // BININT
-      case 'K': push_integer(number<std::uint8_t>()); break;            // BININT1
-      case 'M': push_integer(number<std::uint16_t>()); break;           // BININT2
-      case 0x8a: push_long(); break;                                    // LONG1
-      case 0x88: push_integer(1); break;                                // NEWTRUE
-      case 0x89: push_integer(0); break;                                // NEWFALSE
-      case 'N': push(Kind::kNone); break;                               // NONE
-      case 'G': take(8); push(Kind::kNone); break;                      // BINFLOAT
-      case ')':                                                         // EMPTY_TUPLE
-      case ']': push(Kind::kTuple); break;                              // EMPTY_LIST
-      case '}': push(Kind::kDictionary); break;                         // EMPTY_DICT
-      case 't': push_tuple(pop_to_mark()); break;                       // TUPLE
-      case 0x85: push_tuple(pop_some(1)); break;                        // TUPLE1
-      case 0x86: push_tuple(pop_some(2)); break;                        // TUPLE2
-      case 0x87: push_tuple(pop_some(3)); break;                        // TUPLE3
-      case 'a': append(pop_some(1)); break;                             // APPEND
-      case 'e': append(pop_to_mark()); break;                           // APPENDS
-      case 's': set_items(pop_some(2)); break;                          // SETITEM
-      case 'u': set_items(pop_to_mark()); break;                        // SETITEMS
-      case 'q': memo_[number<std::uint8_t>()] = top(); break;           // BINPUT
-      case 'r': memo_[number<std::uint32_t>()] = top(); break;          // LONG_BINPUT
-      case 'h': get(number<std::uint8_t>()); break;                     // BINGET
-      case 'j': get(number<std::uint32_t>()); break;                    // LONG_BINGET
-      case 'R': call(Kind::kCall); break;                               // REDUCE
-      case 0x81: call(Kind::kObject); break;                            // NEWOBJ
-      case 'Q': {                                                       // BINPERSID
+      case 'X':
+        push_text(take(number<std::uint32_t>()));
+        break;  // BINUNICODE
+      case 'J':
+        push_integer(number<std::int32_t>());
+        break;  // BININT
+      case 'K':
+        push_integer(number<std::uint8_t>());
+        break;  // BININT1
+      case 'M':
+        push_integer(number<std::uint16_t>());
+        break;  // BININT2
+      case 0x8a:
+        push_long();
+        break;  // LONG1
+      case 0x88:
+        push_integer(1);
+        break;  // NEWTRUE
+      case 0x89:
+        push_integer(0);
+        break;  // NEWFALSE
+      case 'N':
+        push(Kind::kNone);
+        break;  // NONE
+      case 'G':
+        take(8);
+        push(Kind::kNone);
+        break;   // BINFLOAT
+      case ')':  // EMPTY_TUPLE
+      case ']':
+        push(Kind::kTuple);
+        break;  // EMPTY_LIST
+      case '}':
+        push(Kind::kDictionary);
+        break;  // EMPTY_DICT
+      case 't':
+        push_tuple(pop_to_mark());
+        break;  // TUPLE
+      case 0x85:
+        push_tuple(pop_some(1));
+        break;  // TUPLE1
+      case 0x86:
+        push_tuple(pop_some(2));
+        break;  // TUPLE2
+      case 0x87:
+        push_tuple(pop_some(3));
+        break;  // TUPLE3
+      case 'a':
+        append(pop_some(1));
+        break;  // APPEND
+      case 'e':
+        append(pop_to_mark());
+        break;  // APPENDS
+      case 's':
+        set_items(pop_some(2));
+        break;  // SETITEM
+      case 'u':
+        set_items(pop_to_mark());
+        break;  // SETITEMS
+      case 'q':
+        memo_[number<std::uint8_t>()] = top();
+        break;  // BINPUT
+      case 'r':
+        memo_[number<std::uint32_t>()] = top();
+        break;  // LONG_BINPUT
+      case 'h':
+        get(number<std::uint8_t>());
+        break;  // BINGET
+      case 'j':
+        get(number<std::uint32_t>());
+        break;  // LONG_BINGET
+      case 'R':
+        call(Kind::kCall);
+        break;  // REDUCE
+      case 0x81:
+        call(Kind::kObject);
+        break;     // NEWOBJ
+      case 'Q': {  // BINPERSID
         const std::vector<PicklePointer> name = pop_some(1);
         push(Kind::kPersistent)->items = name;
         break;
       }
-      case 'b': {                                                       // BUILD
+      case 'b': {  // BUILD
         const PicklePointer state = pop();
         if (state->kind != Kind::kDictionary || top()->kind != Kind::kObject) fail();
         if (!top()->entries.empty()) fail();
         top()->entries = state->entries;
         break;
       }
-      default: fail();
+      default:
+        fail();
     }
   }
 
@@ -111,7 +168,9 @@ class Machine {
   }
   void push_text(std::string_view text) { push(Kind::kText)->text = text; }
   void push_integer(std::int64_t value) { push(Kind::kInteger)->integer = value; }
-  void push_tuple(std::vector<PicklePointer> items) { push(Kind::kTuple)->items = std::move(items); }
+  void push_tuple(std::vector<PicklePointer> items) {
+    push(Kind::kTuple)->items = std::move(items);
+  }
 
   void push_long() {
     const auto count = number<std::uint8_t>();

@@ -1,5 +1,5 @@
-// The part of Python's pickle format (protocol 2) that TorchScript archives use, read as a tree of values.
-// Classes and calls are kept by name and never looked up or run.
+// The part of Python's pickle format (protocol 2) that TorchScript archives use, read as a tree of
+// values. Classes and calls are kept by name and never looked up or run.
 #pragma once
 
 #include <cstdint>

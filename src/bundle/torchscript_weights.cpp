@@ -40,7 +40,8 @@ std::vector<std::int64_t> row_major(const std::vector<std::int64_t>& shape) {
   return strides;
 }
 
-// A call of torch._utils._rebuild_tensor_v2(storage, offset, shape, strides, ...), the storage being
+// A call of torch._utils._rebuild_tensor_v2(storage, offset, shape, strides, ...), the storage
+// being
 // ("storage", class, key, place, count). False if it is something else.
 bool read_tensor(const PickleValue& value, StoredTensor& tensor) {
   if (value.kind != Kind::kCall || value.text != "torch._utils _rebuild_tensor_v2") return false;
@@ -101,7 +102,8 @@ struct TorchScriptWeights::State {
     const auto file = open(name);
     std::vector<char> skipped(std::min<std::uint64_t>(offset, 1U << 20U));
     for (std::uint64_t left = offset; left > 0;) {
-      const zip_int64_t got = zip_fread(file.get(), skipped.data(), std::min<std::uint64_t>(left, skipped.size()));
+      const zip_int64_t got =
+          zip_fread(file.get(), skipped.data(), std::min<std::uint64_t>(left, skipped.size()));
       if (got <= 0) fail("its " + name + " is damaged");
       left -= static_cast<std::uint64_t>(got);
     }
@@ -186,7 +188,8 @@ StorageType TorchScriptWeights::storage(const std::string& name) const {
   return tensor.type;
 }
 
-std::string TorchScriptWeights::entry(const std::string& name, const std::vector<std::int64_t>& shape,
+std::string TorchScriptWeights::entry(const std::string& name,
+                                      const std::vector<std::int64_t>& shape,
                                       StorageType type) const {
   const StoredTensor& tensor = state_->tensor(name);
   if (storage(name) != type || tensor.shape != shape || tensor.offset != 0) {
@@ -216,9 +219,10 @@ std::vector<float> TorchScriptWeights::read(const std::string& name,
   return values;
 }
 
-void fill_archive(const std::filesystem::path& model_pt, const ModelConfig& config, StorageType storage,
-                  const std::function<std::vector<float>(const std::string& name,
-                                                         const std::vector<std::int64_t>& shape)>& read) {
+void fill_archive(const std::filesystem::path& model_pt, const ModelConfig& config,
+                  StorageType storage,
+                  const std::function<std::vector<float>(
+                      const std::string& name, const std::vector<std::int64_t>& shape)>& read) {
   std::map<std::string, std::string> entries;
   {
     const TorchScriptWeights archive = TorchScriptWeights::open(model_pt);

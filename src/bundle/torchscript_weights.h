@@ -1,6 +1,6 @@
-// Parameters of a TorchScript archive, read without libtorch and one at a time. Such an archive is a zip
-// file with a pickle that names the tensors; the pickle is taken as data, and nothing in it is run.
-// Knows nothing of what the parameters are for.
+// Parameters of a TorchScript archive, read without libtorch and one at a time. Such an archive is
+// a zip file with a pickle that names the tensors; the pickle is taken as data, and nothing in it
+// is run. Knows nothing of what the parameters are for.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,8 @@ class TorchScriptWeights {
   // How a tensor is stored; bfloat16 and others are refused.
   StorageType storage(const std::string& name) const;
 
-  // The name in the zip file of what holds exactly this tensor. Throws Error(kModel) if there is none.
+  // The name in the zip file of what holds exactly this tensor. Throws Error(kModel) if there is
+  // none.
   std::string entry(const std::string& name, const std::vector<std::int64_t>& shape,
                     StorageType type) const;
 
@@ -39,11 +40,12 @@ class TorchScriptWeights {
   std::unique_ptr<State> state_;
 };
 
-// Writes every parameter of `config`, as `read` gives it (float32, row-major), over the content that an
-// archive of the same model holds, one at a time. Throws Error(kModel) if a parameter is missing or of
-// another shape, Error(kRuntime) if writing fails.
-void fill_archive(const std::filesystem::path& model_pt, const ModelConfig& config, StorageType storage,
-                  const std::function<std::vector<float>(const std::string& name,
-                                                         const std::vector<std::int64_t>& shape)>& read);
+// Writes every parameter of `config`, as `read` gives it (float32, row-major), over the content
+// that an archive of the same model holds, one at a time. Throws Error(kModel) if a parameter is
+// missing or of another shape, Error(kRuntime) if writing fails.
+void fill_archive(const std::filesystem::path& model_pt, const ModelConfig& config,
+                  StorageType storage,
+                  const std::function<std::vector<float>(
+                      const std::string& name, const std::vector<std::int64_t>& shape)>& read);
 
 }  // namespace medgen

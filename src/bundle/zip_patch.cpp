@@ -1,5 +1,6 @@
-// See the header. Offsets and signatures are those of PKWARE's APPNOTE 6.3.9, sections 4.3.7 (local header),
-// 4.3.9 (data descriptor), 4.3.12 (central directory), 4.3.14 to 4.3.16 (its end), 4.5.3 (64-bit sizes).
+// See the header. Offsets and signatures are those of PKWARE's APPNOTE 6.3.9, sections 4.3.7 (local
+// header), 4.3.9 (data descriptor), 4.3.12 (central directory), 4.3.14 to 4.3.16 (its end), 4.5.3
+// (64-bit sizes).
 #include "bundle/zip_patch.h"
 
 #include <fcntl.h>
@@ -142,7 +143,8 @@ void ZipPatch::replace(const std::string& name, const void* content, std::uint64
   std::vector<unsigned char> header(30);
   read(entry.header, header.data(), header.size());
   if (at<std::uint32_t>(header, 0) != kLocal) fail("it is damaged");
-  const std::uint64_t data = entry.header + 30 + at<std::uint16_t>(header, 26) + at<std::uint16_t>(header, 28);
+  const std::uint64_t data =
+      entry.header + 30 + at<std::uint16_t>(header, 26) + at<std::uint16_t>(header, 28);
   write(data, content, bytes);
   const auto checksum = static_cast<std::uint32_t>(
       crc32_z(0, static_cast<const unsigned char*>(content), static_cast<z_size_t>(bytes)));

@@ -1,5 +1,6 @@
-// New content of the same length for entries of a zip file that are stored uncompressed, written in place.
-// So an archive of any size is filled one entry at a time. Must not know what the entries are.
+// New content of the same length for entries of a zip file that are stored uncompressed, written in
+// place. So an archive of any size is filled one entry at a time. Must not know what the entries
+// are.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,8 @@ class ZipPatch {
   ZipPatch& operator=(const ZipPatch&) = delete;
   ~ZipPatch();
 
-  // Replaces the content of the entry called `name` and its checksums. Throws Error(kRuntime) if there is
-  // none of this length, or if writing fails.
+  // Replaces the content of the entry called `name` and its checksums. Throws Error(kRuntime) if
+  // there is none of this length, or if writing fails.
   void replace(const std::string& name, const void* content, std::uint64_t bytes);
 
   // Flushes to the disk.

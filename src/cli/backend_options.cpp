@@ -22,15 +22,17 @@ void declare(CommandLine& line, BackendArguments& a) {
   line.choice("--backend", {"auto", "native", "torchscript"}, a.backend,
               "What computes: native, medgen's own engine; torchscript, libtorch; auto, native "
               "wherever it can run the model. Default: auto.");
-  line.choice("--precision", {"auto", "fp32", "bf16", "int8"}, a.precision,
-              "How native holds the weights: fp32, bf16 or int8; auto is the fastest that was found "
-              "faithful when the model was made. Default: auto.");
+  line.choice(
+      "--precision", {"auto", "fp32", "bf16", "int8"}, a.precision,
+      "How native holds the weights: fp32, bf16 or int8; auto is the fastest that was found "
+      "faithful when the model was made. Default: auto.");
   line.choice("--device", {"cpu", "cuda"}, a.device,
               "Where to compute: cpu, or cuda (torchscript only). Default: cpu.");
   line.number("--threads", a.threads,
               "Threads to compute with; 0 to 1024, 0 is one for each physical core. Default: 0.");
-  line.number("--cache-memory", a.cache_memory,
-              "Most MB of memory for keys and values; 1 to 1048576. Default: what the sequences need.");
+  line.number(
+      "--cache-memory", a.cache_memory,
+      "Most MB of memory for keys and values; 1 to 1048576. Default: what the sequences need.");
 }
 
 BackendOptions resolve(const BackendArguments& a) {
@@ -39,7 +41,8 @@ BackendOptions resolve(const BackendArguments& a) {
   options.precision = a.precision.value_or(options.precision);
   options.device = a.device.value_or(options.device);
   options.threads = within("threads", a.threads, 0, 1024, "0 takes one for each physical core");
-  const int megabytes = within("cache-memory", a.cache_memory, 1, 1 << 20, "leave it out for what is needed");
+  const int megabytes =
+      within("cache-memory", a.cache_memory, 1, 1 << 20, "leave it out for what is needed");
   options.cache_memory_bytes = static_cast<std::uint64_t>(megabytes) << 20U;
   if (options.backend == "native" && options.device != "cpu") {
     throw Error(ErrorCode::kUsage, "--backend native runs on the cpu only, but --device is " +

@@ -1,6 +1,8 @@
 // The options of `batch`: their help, and what of them can be checked without a model.
 #include "cli/batch_options.h"
 
+#include <filesystem>
+
 #include "medgen/error.h"
 
 namespace medgen::cli {
@@ -10,46 +12,65 @@ namespace {
   throw Error(ErrorCode::kUsage, message);
 }
 
+}  // namespace
+
 void declare_input(CommandLine& line, BatchArguments& a) {
   line.positionals(
       "INPUT", a.inputs, true,
-      "Files of prompts, read one after another: .txt (a prompt a line), .csv or .tsv (with a header), "
+      "Files of prompts, read one after another: .txt (a prompt a line), .csv or .tsv (with a "
+      "header), "
       ".jsonl ({\"id\", \"prompt\", ...} a line, or OpenAI's batch form for /v1/completions), each "
       "also with .gz or .zst; or - for standard input. UTF-8; a row has at most 4 MiB.");
-  line.text("-o,--output", "FILE", a.output,
-            "Where results go; - is standard output, each row's at once and with no resuming.");
   line.choice("--input-format", {"txt", "csv", "tsv", "jsonl"}, a.input_format,
               "How the input is written, where its name does not say so. Standard input needs it.");
   line.text("--prompt-column", "NAME", a.prompt_column,
             "Column or field that holds the prompt. Default: prompt.");
-  line.text("--id-column", "NAME", a.id_column,
-            "Column or field that holds the row's id, a text or whole number that no other row has. "
-            "A row's random numbers are keyed by the first 64 bits of SHA-256(\"medgen row \" + "
-            "id), or without an id by its number in the whole input; so order, files, slots, "
-            "threads, shards and resuming change no result. Default: id, where there is one.");
+  line.text(
+      "--id-column", "NAME", a.id_column,
+      "Column or field that holds the row's id, a text or whole number that no other row has. "
+      "A row's random numbers are keyed by the first 64 bits of SHA-256(\"medgen row \" + "
+      "id), or without an id by its number in the whole input; so order, files, slots, "
+      "threads, shards and resuming change no result. Default: id, where there is one.");
   line.flag("--trust-ids", a.trust_ids,
-            "Do not look for double ids, which takes 16 to 32 bytes of memory an id.");
-  line.flag("--truncate-prompt", a.truncate_prompt,
-            "Keep only the end of prompts that do not fit, with room for the continuation, instead of "
-            "an error.");
+            "Do not look for double ids, which takes up to 55 bytes of memory an id.");
   line.text("--shard", "I/N", a.shard,
             "Only the rows whose position is I - 1 modulo N, for one of N machines; needs --seed. "
             "`medgen merge` puts the outputs together.");
 }
 
+void declare_model(CommandLine& line, BatchArguments& a) {
+  line.text(
+      "--model", "DIR|FILE.pt", a.model,
+      "Model folder, or a TorchScript GPT-2 (with --tokenizer). Default: the model that comes "
+      "with medgen.");
+  line.text("--tokenizer", "DIR", a.tokenizer, "Tokenizer for a --model that is a .pt file.");
+  declare(line, a.backend);
+  line.number("--slots", a.slots,
+              "Sequences computed together; 1 to 4096. Changes no result. Default: by the model's "
+              "size and the memory that is free.");
+  declare(line, a.decoding);
+  line.config_file();
+}
+
+namespace {
+
 void declare_output(CommandLine& line, BatchArguments& a) {
+  line.text("-o,--output", "FILE", a.output,
+            "Where results go; - is standard output, each row's at once and with no resuming.");
   line.choice("--format", {"jsonl", "csv", "txt"}, a.format,
               "How results are written: jsonl, one object a row; csv, one record a continuation; "
               "txt, one line a continuation, with line breaks as \\n. Default: jsonl.");
   line.flag("--unordered", a.unordered,
             "Write results as they are finished instead of in the order of the input.");
-  line.flag("--check", a.check,
-            "Only check every row of the input, list the bad ones on standard output, and exit with "
-            "4 if there are some. Loads no model weights and writes no file.");
+  line.flag(
+      "--check", a.check,
+      "Only check every row of the input, list the bad ones on standard output, and exit with "
+      "4 if there are some. Loads no model weights and writes no file.");
   line.flag("--restart", a.restart, "Begin anew: overwrite the output and its journal.");
-  line.flag("--retry-errors", a.retry_errors,
-            "Of a complete jsonl output, do the failed rows again and keep the others. The input may "
-            "have been mended in those rows, and only there.");
+  line.flag(
+      "--retry-errors", a.retry_errors,
+      "Of a complete jsonl output, do the failed rows again and keep the others. The input may "
+      "have been mended in those rows, and only there.");
   line.exclude("--restart", "--retry-errors");
   line.number("--max-errors", a.max_errors,
               "Stop with status 4 when more rows than these have failed; 0 or more. For files that "
@@ -62,17 +83,12 @@ void declare_output(CommandLine& line, BatchArguments& a) {
 
 void declare(CommandLine& line, BatchArguments& a) {
   declare_input(line, a);
+  line.flag(
+      "--truncate-prompt", a.truncate_prompt,
+      "Keep only the end of prompts that do not fit, with room for the continuation, instead of "
+      "an error.");
   declare_output(line, a);
-  line.text("--model", "DIR|FILE.pt", a.model,
-            "Model folder, or a TorchScript GPT-2 (with --tokenizer). Default: the model that comes "
-            "with medgen.");
-  line.text("--tokenizer", "DIR", a.tokenizer, "Tokenizer for a --model that is a .pt file.");
-  declare(line, a.backend);
-  line.number("--slots", a.slots,
-              "Sequences computed together; 1 to 4096. Changes no result. Default: by the model's "
-              "size and the memory that is free.");
-  declare(line, a.decoding);
-  line.config_file();
+  declare_model(line, a);
 }
 
 void validate(const BatchArguments& a) {
@@ -86,10 +102,17 @@ void validate(const BatchArguments& a) {
   if (a.max_errors && *a.max_errors < 0) {
     usage_error("max-errors is " + std::to_string(*a.max_errors) + "; it must be at least 0");
   }
-  if (a.retry_errors && (to_standard_output(a) || a.unordered ||
-                         record_format(a) != RecordFormat::kJsonl)) {
-    usage_error("--retry-errors works on a jsonl file in the order of the input: leave out -o -, "
-                "--unordered and --format");
+  if (a.stats) {
+    const std::filesystem::path folder = std::filesystem::path(*a.stats).parent_path();
+    if (!folder.empty() && !std::filesystem::is_directory(folder)) {
+      usage_error("stats is \"" + *a.stats + "\": there is no such folder; name a file in one");
+    }
+  }
+  if (a.retry_errors &&
+      (to_standard_output(a) || a.unordered || record_format(a) != RecordFormat::kJsonl)) {
+    usage_error(
+        "--retry-errors works on a jsonl file in the order of the input: leave out -o -, "
+        "--unordered and --format");
   }
   const batch::InputOptions input = input_options(a);
   check(input);
@@ -109,7 +132,8 @@ batch::InputOptions input_options(const BatchArguments& a) {
   options.trust_ids = a.trust_ids;
   if (!a.shard) return options;
   const std::size_t slash = a.shard->find('/');
-  const std::string rule = "shard is \"" + *a.shard + "\": give I/N with I from 1 to N, such as 3/8";
+  const std::string rule =
+      "shard is \"" + *a.shard + "\": give I/N with I from 1 to N, such as 3/8";
   if (slash == std::string::npos) usage_error(rule);
   try {
     options.shard.index = parse_uint64("shard", a.shard->substr(0, slash));

@@ -29,6 +29,11 @@ struct BatchArguments {
 
 void declare(CommandLine& line, BatchArguments& arguments);
 
+// The parts of it that other commands have too: rows of an input; a model, its back end, slots, and
+// how to decode.
+void declare_input(CommandLine& line, BatchArguments& arguments);
+void declare_model(CommandLine& line, BatchArguments& arguments);
+
 // Throws Error(kUsage) for what is out of range or contradicts itself.
 void validate(const BatchArguments& arguments);
 batch::InputOptions input_options(const BatchArguments& arguments);

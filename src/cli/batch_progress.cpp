@@ -80,10 +80,11 @@ std::string summary_line(const BatchSummary& s) {
   std::string text = s.ending + ": " + std::to_string(s.state.rows);
   if (s.rows_total > 0) (text += " of ") += std::to_string(s.rows_total);
   text += " rows, " + std::to_string(s.state.failed) + " failed; this run " +
-          std::to_string(s.result.rows) + " rows, " + std::to_string(s.result.tokens) + " tokens in ";
+          std::to_string(s.result.rows) + " rows, " + std::to_string(s.result.tokens) +
+          " tokens in ";
   text += number("%.1f s (", s.seconds);
-  text += number("%.1f tokens/s)",
-                 static_cast<double>(s.result.tokens) / std::max(s.seconds, 1e-9));
+  text +=
+      number("%.1f tokens/s)", static_cast<double>(s.result.tokens) / std::max(s.seconds, 1e-9));
   return text + number(", peak memory %.0f MB", static_cast<double>(peak_memory_bytes()) / 1e6);
 }
 

@@ -5,7 +5,6 @@
 
 #include "base/sha256.h"
 #include "batch/csv.h"
-#include "engine/settings.h"
 #include "safety/notice.h"
 
 namespace medgen::cli {
@@ -13,14 +12,6 @@ namespace {
 
 using batch::FinishedRow;
 using batch::Json;
-
-Json completion_json(const Completion& completion) {
-  return Json{{"index", completion.index},
-              {"text", completion.text},
-              {"finish_reason", to_string(completion.finish_reason)},
-              {"num_tokens", completion.num_tokens},
-              {"logprob", completion.logprob}};
-}
 
 Json error_json(const batch::RowError& error) {
   return Json{{"code", error.code}, {"message", error.message}};
@@ -49,12 +40,8 @@ std::string one_line(const std::string& text) {
 
 }  // namespace
 
-RecordMaker::RecordMaker(RecordFormat format, std::string model_name, std::string model_sha256,
-                         const BackendInfo& backend)
-    : format_(format),
-      model_name_(std::move(model_name)),
-      model_sha256_(std::move(model_sha256)),
-      backend_(backend) {}
+RecordMaker::RecordMaker(RecordFormat format, Provenance provenance)
+    : format_(format), provenance_(std::move(provenance)) {}
 
 std::string RecordMaker::heading() const {
   if (format_ == RecordFormat::kCsv) {
@@ -78,12 +65,9 @@ std::string RecordMaker::record(const FinishedRow& finished) const {
 }
 
 Json RecordMaker::provenance(const Request& request) const {
-  return Json{{"medgen", MEDGEN_VERSION},
-              {"model", Json{{"name", model_name_}, {"sha256", model_sha256_}}},
-              {"backend", backend_.name},
-              {"precision", backend_.precision},
-              {"seed", request.sampling.seed},
-              {"sampling", settings_json({request.sampling, request.stopping, request.num_return_sequences})}};
+  Provenance provenance = provenance_;
+  provenance.request = request;
+  return provenance_json(provenance);
 }
 
 std::string RecordMaker::json_record(const FinishedRow& finished) const {
@@ -97,7 +81,7 @@ std::string RecordMaker::json_record(const FinishedRow& finished) const {
   for (const auto& [name, value] : finished.row.extras.items()) json[name] = value;
   json["completions"] = Json::array();
   for (const Completion& completion : finished.completions) {
-    json["completions"].push_back(completion_json(completion));
+    json["completions"].push_back(completion_json(completion, provenance_.tokenizer));
   }
   json["provenance"] = provenance(finished.request);
   json["generated"] = true;
@@ -131,7 +115,7 @@ std::string RecordMaker::openai_record(const FinishedRow& finished) const {
   Json body{{"id", "cmpl-" + id},
             {"object", "text_completion"},
             {"created", 0},
-            {"model", model_name_},
+            {"model", provenance_.model_name},
             {"choices", std::move(choices)},
             {"usage", Json{{"prompt_tokens", prompt},
                            {"completion_tokens", generated},
@@ -163,7 +147,8 @@ std::string RecordMaker::csv_record(const FinishedRow& finished) const {
 std::string RecordMaker::text_record(const FinishedRow& finished) const {
   if (finished.row.error) return "# error: " + finished.row.error->code + "\n";
   std::string out;
-  for (const Completion& c : finished.completions) out += one_line(finished.row.prompt + c.text) + "\n";
+  for (const Completion& c : finished.completions)
+    out += one_line(finished.row.prompt + c.text) + "\n";
   return out;
 }
 

@@ -6,14 +6,14 @@
 
 #include "batch/row.h"
 #include "cli/batch_options.h"
-#include "medgen/backend.h"
+#include "cli/json_writer.h"
 
 namespace medgen::cli {
 
 class RecordMaker {
  public:
-  RecordMaker(RecordFormat format, std::string model_name, std::string model_sha256,
-              const BackendInfo& backend);
+  // The request of `provenance` is left to the rows.
+  RecordMaker(RecordFormat format, Provenance provenance);
 
   // What stands before the first record.
   std::string heading() const;
@@ -30,9 +30,7 @@ class RecordMaker {
   std::string text_record(const batch::FinishedRow& finished) const;
 
   RecordFormat format_;
-  std::string model_name_;
-  std::string model_sha256_;
-  BackendInfo backend_;
+  Provenance provenance_;
 };
 
 }  // namespace medgen::cli

@@ -28,7 +28,8 @@ int automatic_slots(const ModelConfig& config) {
   const std::int64_t slot_bytes = std::int64_t{2} * config.n_layer * config.n_embd *
                                   std::max(config.n_positions, 1) * std::int64_t{sizeof(float)};
   if (slot_bytes == 0) return 8;  // a foreign model that does not tell its shape
-  return static_cast<int>(std::clamp(available_memory_bytes() / 4 / slot_bytes, std::int64_t{1}, kMost));
+  return static_cast<int>(
+      std::clamp(available_memory_bytes() / 4 / slot_bytes, std::int64_t{1}, kMost));
 }
 
 }  // namespace medgen::cli

@@ -1,5 +1,5 @@
-// `medgen bench`: where the time of generating goes on this machine, and how far that is from what the
-// machine can do. Tokens are random and nothing ends early, so only the model's shape matters.
+// `medgen bench`: where the time of generating goes on this machine, and how far that is from what
+// the machine can do. Tokens are random and nothing ends early, so only the model's shape matters.
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -48,14 +48,19 @@ struct BenchSettings {
 
 BenchArguments parse(const Arguments& words) {
   BenchArguments a;
-  CommandLine line("medgen bench",
-                   "Measures loading, the first token, prefill and decoding, with the default sampler "
-                   "(temperature 0.7, top-k 50), and this machine's own limits beside them.");
-  line.text("--model", "DIR", a.model, "The model's folder. Default: the model that comes with medgen.");
-  line.text("--sequences", "N,N,...", a.sequences, "How many at once; each 1 to 256. Default: 1,3,16,64.");
-  line.number("--prompt-tokens", a.prompt_tokens, "Length of the prompt that the sequences share. Default: 16.");
+  CommandLine line(
+      "medgen bench",
+      "Measures loading, the first token, prefill and decoding, with the default sampler "
+      "(temperature 0.7, top-k 50), and this machine's own limits beside them.");
+  line.text("--model", "DIR", a.model,
+            "The model's folder. Default: the model that comes with medgen.");
+  line.text("--sequences", "N,N,...", a.sequences,
+            "How many at once; each 1 to 256. Default: 1,3,16,64.");
+  line.number("--prompt-tokens", a.prompt_tokens,
+              "Length of the prompt that the sequences share. Default: 16.");
   line.number("--new-tokens", a.new_tokens, "Tokens that each sequence generates. Default: 128.");
-  line.number("--prefill-tokens", a.prefill_tokens, "Length of the prompt that prefill is measured on. Default: 512.");
+  line.number("--prefill-tokens", a.prefill_tokens,
+              "Length of the prompt that prefill is measured on. Default: 512.");
   line.number("--repeats", a.repeats, "How often each is measured; 1 to 1000. Default: 5.");
   declare(line, a.backend);
   line.flag("--json", a.json, "Print one line of JSON instead of tables.");
@@ -77,13 +82,16 @@ BenchSettings resolve(const BenchArguments& a, int n_positions) {
   std::string list = a.sequences.value_or("1,3,16,64");
   for (std::size_t at = 0; at <= list.size();) {
     const std::size_t end = std::min(list.find(',', at), list.size());
-    s.sequences.push_back(checked("sequences", parse_int("sequences", list.substr(at, end - at)), 1, 1, 256));
+    s.sequences.push_back(
+        checked("sequences", parse_int("sequences", list.substr(at, end - at)), 1, 1, 256));
     at = end + 1;
   }
-  s.prompt_tokens = checked("prompt-tokens", a.prompt_tokens, std::min(16, n_positions - 1), 1, n_positions - 1);
+  s.prompt_tokens =
+      checked("prompt-tokens", a.prompt_tokens, std::min(16, n_positions - 1), 1, n_positions - 1);
   const int room = n_positions - s.prompt_tokens;
   s.new_tokens = checked("new-tokens", a.new_tokens, std::min(128, room), 1, room);
-  s.prefill_tokens = checked("prefill-tokens", a.prefill_tokens, std::min(512, n_positions), 1, n_positions);
+  s.prefill_tokens =
+      checked("prefill-tokens", a.prefill_tokens, std::min(512, n_positions), 1, n_positions);
   s.repeats = checked("repeats", a.repeats, 5, 1, 1000);
   return s;
 }
@@ -96,7 +104,8 @@ struct Spread {
 Spread spread_of(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const std::size_t half = values.size() / 2;
-  const double median = values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+  const double median =
+      values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
   return {median, values.front(), values.back()};
 }
 
@@ -124,7 +133,9 @@ struct Result {
 class Bench {
  public:
   Bench(Backend& backend, const BenchSettings& settings)
-      : backend_(backend), native_(dynamic_cast<native::NativeBackend*>(&backend)), settings_(settings) {}
+      : backend_(backend),
+        native_(dynamic_cast<native::NativeBackend*>(&backend)),
+        settings_(settings) {}
 
   double first_token_ms() {
     const auto start = Clock::now();
@@ -174,8 +185,11 @@ class Bench {
 
   TokenId draw(std::span<const float> row, int sequence, int step) {
     thread_local Sampler sampler;
-    return sampler.sample(row, params_, uniform({1, 1, static_cast<std::uint32_t>(sequence)},
-                                                 static_cast<std::uint32_t>(step))).token;
+    return sampler
+        .sample(
+            row, params_,
+            uniform({1, 1, static_cast<std::uint32_t>(sequence)}, static_cast<std::uint32_t>(step)))
+        .token;
   }
 
   DecodeResult decode_once(int sequences) {
@@ -239,47 +253,62 @@ void print_text(Output& out, const BackendInfo& info, const char* isa, const Res
     out.write(line);
   };
   print("%s, %s%s%s: %.0f MB read and %.0f million multiplications a token\n", info.name.c_str(),
-        info.precision.c_str(), *isa == 0 ? "" : ", ", isa, r.weight_bytes / 1e6, r.multiplications / 1e6);
+        info.precision.c_str(), *isa == 0 ? "" : ", ", isa, r.weight_bytes / 1e6,
+        r.multiplications / 1e6);
   print("load %.1f ms   first token %.1f ms   peak memory %ld MB\n", r.load_ms, r.first_token_ms,
         r.peak_memory_kb / 1024);
-  print("prefill %.0f tokens/s (%.0f to %.0f)\n\n", r.prefill_per_second.median, r.prefill_per_second.least,
-        r.prefill_per_second.most);
-  print("%9s %9s %19s %8s %8s %9s %9s %7s %7s %7s\n", "sequences", "tokens/s", "(least to most)", "step ms",
-        "matrices", "attention", "sampling", "rest", "GB/s", "GMAC/s");
+  print("prefill %.0f tokens/s (%.0f to %.0f)\n\n", r.prefill_per_second.median,
+        r.prefill_per_second.least, r.prefill_per_second.most);
+  print("%9s %9s %19s %8s %8s %9s %9s %7s %7s %7s\n", "sequences", "tokens/s", "(least to most)",
+        "step ms", "matrices", "attention", "sampling", "rest", "GB/s", "GMAC/s");
   for (const DecodeResult& d : r.decode) {
     const Spread& t = d.tokens_per_second;
-    print("%9d %9.1f %9.1f to %6.1f %8.2f %8.2f %9.2f %9.2f %7.2f %7.1f %7.1f\n", d.sequences, t.median,
-          t.least, t.most, d.step, d.matrices, d.attention, d.sampling, d.rest, r.weight_bytes / d.step / 1e6,
-          r.multiplications * d.sequences / d.step / 1e6);
+    print("%9d %9.1f %9.1f to %6.1f %8.2f %8.2f %9.2f %9.2f %7.2f %7.1f %7.1f\n", d.sequences,
+          t.median, t.least, t.most, d.step, d.matrices, d.attention, d.sampling, d.rest,
+          r.weight_bytes / d.step / 1e6, r.multiplications * d.sequences / d.step / 1e6);
   }
   print("\nthis machine: reads %.1f GB/s", r.bandwidth / 1e9);
   for (const native::MultiplyRate& rate : r.rates) {
-    print("; %s multiplies %.0f GMAC/s in fp32, %.0f in int8", rate.isa.c_str(), rate.fp32 / 1e9, rate.int8 / 1e9);
+    print("; %s multiplies %.0f GMAC/s in fp32, %.0f in int8", rate.isa.c_str(), rate.fp32 / 1e9,
+          rate.int8 / 1e9);
   }
   out.write("\n");
 }
 
-void print_json(Output& out, const BackendInfo& info, const char* isa, const BenchSettings& s, const Result& r) {
+void print_json(Output& out, const BackendInfo& info, const char* isa, const BenchSettings& s,
+                const Result& r) {
   ordered_json decode = ordered_json::array();
   for (const DecodeResult& d : r.decode) {
     decode.push_back({{"sequences", d.sequences},
                       {"tokens_per_second", to_json(d.tokens_per_second)},
-                      {"step_ms", {{"total", d.step}, {"matrices", d.matrices}, {"attention", d.attention},
-                                   {"sampling", d.sampling}, {"rest", d.rest}}},
+                      {"step_ms",
+                       {{"total", d.step},
+                        {"matrices", d.matrices},
+                        {"attention", d.attention},
+                        {"sampling", d.sampling},
+                        {"rest", d.rest}}},
                       {"gigabytes_per_second", r.weight_bytes / d.step / 1e6},
                       {"gigamacs_per_second", r.multiplications * d.sequences / d.step / 1e6}});
   }
   ordered_json rates = ordered_json::array();
   for (const native::MultiplyRate& rate : r.rates) {
-    rates.push_back({{"isa", rate.isa}, {"fp32_gigamacs_per_second", rate.fp32 / 1e9},
+    rates.push_back({{"isa", rate.isa},
+                     {"fp32_gigamacs_per_second", rate.fp32 / 1e9},
                      {"int8_gigamacs_per_second", rate.int8 / 1e9}});
   }
   const ordered_json result = {
-      {"backend", info.name}, {"precision", info.precision}, {"isa", isa},
-      {"prompt_tokens", s.prompt_tokens}, {"new_tokens", s.new_tokens}, {"repeats", s.repeats},
-      {"load_ms", r.load_ms}, {"first_token_ms", r.first_token_ms},
-      {"prefill", {{"tokens", s.prefill_tokens}, {"tokens_per_second", to_json(r.prefill_per_second)}}},
-      {"decode", decode}, {"peak_memory_mb", r.peak_memory_kb / 1024},
+      {"backend", info.name},
+      {"precision", info.precision},
+      {"isa", isa},
+      {"prompt_tokens", s.prompt_tokens},
+      {"new_tokens", s.new_tokens},
+      {"repeats", s.repeats},
+      {"load_ms", r.load_ms},
+      {"first_token_ms", r.first_token_ms},
+      {"prefill",
+       {{"tokens", s.prefill_tokens}, {"tokens_per_second", to_json(r.prefill_per_second)}}},
+      {"decode", decode},
+      {"peak_memory_mb", r.peak_memory_kb / 1024},
       {"machine", {{"read_gigabytes_per_second", r.bandwidth / 1e9}, {"multiply", rates}}}};
   out.write(result.dump() + "\n");
 }
@@ -294,7 +323,8 @@ int bench_command(const Arguments& words) {
   const Model model = open_model(a.model, std::nullopt);
   const BenchSettings settings = resolve(a, model.config.n_positions);
   options.max_slots = *std::max_element(settings.sequences.begin(), settings.sequences.end());
-  const auto backend = open_backend(model, options, [&](const std::string& text) { messages.note(text); });
+  const auto backend =
+      open_backend(model, options, [&](const std::string& text) { messages.note(text); });
   Result result;
   result.load_ms = seconds_since(start) * 1e3;
   Bench bench(*backend, settings);
@@ -306,12 +336,15 @@ int bench_command(const Arguments& words) {
   result.peak_memory_kb = usage.ru_maxrss;
 
   const double cells = matrix_cells(model.config);
-  const double width = backend->info().precision == "int8" ? 1 : backend->info().precision == "bf16" ? 2 : 4;
+  const double width = backend->info().precision == "int8"   ? 1
+                       : backend->info().precision == "bf16" ? 2
+                                                             : 4;
   result.weight_bytes = cells * width;
   result.multiplications = cells;
   ThreadPool pool(options.threads > 0 ? options.threads : usable_cores());
   constexpr std::size_t kLeastBytes = 128U << 20U;
-  result.bandwidth = native::read_bandwidth(pool, std::max(kLeastBytes, static_cast<std::size_t>(result.weight_bytes)));
+  result.bandwidth = native::read_bandwidth(
+      pool, std::max(kLeastBytes, static_cast<std::size_t>(result.weight_bytes)));
   result.rates = native::multiply_rates(pool);
 
   const auto* native = dynamic_cast<const native::NativeBackend*>(backend.get());

@@ -11,6 +11,8 @@ using Arguments = std::vector<std::string>;
 
 int generate_command(const Arguments& arguments);
 int batch_command(const Arguments& arguments);
+int sweep_command(const Arguments& arguments);
+int reproduce_command(const Arguments& arguments);
 int merge_command(const Arguments& arguments);
 int explain_command(const Arguments& arguments);
 int tokenize_command(const Arguments& arguments);
@@ -20,6 +22,7 @@ int prepare_command(const Arguments& arguments);
 int train_command(const Arguments& arguments);
 int eval_command(const Arguments& arguments);
 int train_tokenizer_command(const Arguments& arguments);
+int metrics_command(const Arguments& arguments);
 int bench_command(const Arguments& arguments);
 int verify_command(const Arguments& arguments);
 

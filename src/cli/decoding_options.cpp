@@ -17,8 +17,8 @@ std::string flag_of(std::string_view name) {
 }
 
 bool from_model(std::string_view name) {
-  for (const char* known : {"temperature", "top_k", "top_p", "max_length", "max_new_tokens",
-                            "num_return_sequences"}) {
+  for (const char* known :
+       {"temperature", "top_k", "top_p", "max_length", "max_new_tokens", "num_return_sequences"}) {
     if (name == known) return true;
   }
   return false;

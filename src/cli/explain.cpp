@@ -21,6 +21,7 @@
 #include "cli/terminal.h"
 #include "medgen/error.h"
 #include "safety/notice.h"
+#include "text/utf8.h"
 
 namespace medgen::cli {
 namespace {
@@ -42,21 +43,25 @@ ExplainArguments parse(const Arguments& words) {
   CommandLine line(
       "medgen explain",
       "Shows what the decoding settings make of the next token's probabilities, step by step: how "
-      "many tokens and how much probability each step leaves, and which tokens are left at the end.");
+      "many tokens and how much probability each step leaves, and which tokens are left at the "
+      "end.");
   line.positional("TEXT", a.text, false, "Text whose next token is explained.");
-  line.text("--prompt-file", "FILE", a.prompt_file, "Read the text from FILE (- is standard input).");
+  line.text("--prompt-file", "FILE", a.prompt_file,
+            "Read the text from FILE (- is standard input).");
   line.exclude("TEXT", "--prompt-file");
-  line.flag("--jsonl", a.jsonl,
-            "Answer lines {\"prompt_ids\":[...],\"generated_ids\":[...],\"settings\":{...}} of standard "
-            "input one for one. Settings that a line does not name are off (temperature 1). With "
-            "\"logits\":[...] of its own a line needs no model. A line that cannot be answered gives "
-            "{\"error\":{\"code\",\"message\"}}.");
+  line.flag(
+      "--jsonl", a.jsonl,
+      "Answer lines {\"prompt_ids\":[...],\"generated_ids\":[...],\"settings\":{...}} of standard "
+      "input one for one. Settings that a line does not name are off (temperature 1). With "
+      "\"logits\":[...] of its own a line needs no model. A line that cannot be answered gives "
+      "{\"error\":{\"code\",\"message\"}}.");
   line.flag("--json", a.json, "Print one line of JSON instead of a table.");
   line.number("--top", a.top, "How many tokens to show of each step; 1 to 1000. Default: 5.");
   line.flag("--quiet", a.quiet, "Print no notice.");
-  line.text("--model", "DIR|FILE.pt", a.model,
-            "Model folder, or a TorchScript GPT-2 (with --tokenizer). Default: the model that comes "
-            "with medgen.");
+  line.text(
+      "--model", "DIR|FILE.pt", a.model,
+      "Model folder, or a TorchScript GPT-2 (with --tokenizer). Default: the model that comes "
+      "with medgen.");
   line.text("--tokenizer", "DIR", a.tokenizer, "Tokenizer for a --model that is a .pt file.");
   declare(line, a.backend);
   declare(line, a.decoding);
@@ -208,7 +213,7 @@ std::vector<std::pair<TokenId, double>> top_of(Candidates& c, std::size_t n) {
 }
 
 std::string quoted(const Tokenizer& tokenizer, TokenId id) {
-  return Json(tokenizer.decode(std::vector<TokenId>{id})).dump();
+  return Json(replace_invalid_utf8(tokenizer.token_bytes(id))).dump();
 }
 
 std::string percent(double share) {
@@ -224,8 +229,8 @@ void print_table(Output& output, const std::vector<Stage>& stages, const Tokeniz
   };
   output.write(pad("step", 34) + pad("tokens", 9) + pad("kept mass", 12) + "likeliest\n");
   for (const Stage& stage : stages) {
-    std::string line = pad(stage.name, 34) + pad(std::to_string(stage.kept), 9) +
-                       pad(percent(stage.mass), 12);
+    std::string line =
+        pad(stage.name, 34) + pad(std::to_string(stage.kept), 9) + pad(percent(stage.mass), 12);
     for (std::size_t i = 0; i < stage.top.size(); ++i) {
       const auto& [id, p] = stage.top[i];
       line += (i > 0 ? "  " : "") + visible(quoted(tokenizer, id)) + " " + percent(p);
@@ -238,7 +243,8 @@ void print_table(Output& output, const std::vector<Stage>& stages, const Tokeniz
 Json stage_json(const Stage& stage, const Tokenizer& tokenizer) {
   Json top = Json::array();
   for (const auto& [id, p] : stage.top) {
-    top.push_back({{"id", id}, {"text", tokenizer.decode(std::vector<TokenId>{id})}, {"prob", p}});
+    top.push_back(
+        {{"id", id}, {"text", replace_invalid_utf8(tokenizer.token_bytes(id))}, {"prob", p}});
   }
   return Json{{"name", stage.name}, {"kept", stage.kept}, {"mass", stage.mass}, {"top", top}};
 }
@@ -257,7 +263,7 @@ int explain_prompt(const ExplainArguments& arguments) {
   Sampler sampler;
   const auto n = static_cast<std::size_t>(arguments.top.value_or(5));
   Candidates all;
-  all.assign(std::span<const float>(*request.logits));
+  all.assign(*request.logits, *std::max_element(request.logits->begin(), request.logits->end()));
   std::vector<Stage> stages = {{"model", all.size(), 1, top_of(all, n)}};
   Candidates& left = sampler.distribution(
       *request.logits, request.settings.sampling, context,

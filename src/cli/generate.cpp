@@ -90,8 +90,8 @@ bool write_continuations(const GenerateArguments& arguments, const Model& model,
   GenerateOptions options;
   options.interrupted = &interrupt.flag();
   if (arguments.json) {
-    JsonWriter writer(output, prompt, {model.name, model.sha256, backend.info(), request,
-                                       model.tokenizer.get()});
+    JsonWriter writer(output, prompt,
+                      {model.name, model.sha256, backend.info(), request, model.tokenizer.get()});
     generate(backend, *model.tokenizer, {request}, writer, options);
     writer.finish();
   } else {

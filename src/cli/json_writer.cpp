@@ -8,6 +8,7 @@
 
 #include "engine/settings.h"
 #include "safety/notice.h"
+#include "text/utf8.h"
 
 namespace medgen::cli {
 namespace {
@@ -20,7 +21,7 @@ Json sampling_json(const Request& request) {
 
 Json alternative_json(const TokenAlternative& token, const Tokenizer& tokenizer) {
   Json json{{"id", token.token},
-            {"text", tokenizer.decode(std::vector<TokenId>{token.token})},
+            {"text", replace_invalid_utf8(tokenizer.token_bytes(token.token))},
             {"logprob", token.logprob}};
   json["processed_logprob"] = token.processed_logprob ? Json(*token.processed_logprob) : Json();
   return json;
@@ -35,6 +36,8 @@ Json logprobs_json(const TokenLogprobs& token, const Tokenizer& tokenizer) {
   }
   return json;
 }
+
+}  // namespace
 
 Json completion_json(const Completion& completion, const Tokenizer* tokenizer) {
   Json json{{"index", completion.index},
@@ -58,10 +61,10 @@ Json provenance_json(const Provenance& provenance) {
               {"backend", provenance.backend.name},
               {"precision", provenance.backend.precision},
               {"seed", provenance.request.sampling.seed},
-              {"sampling", sampling_json(provenance.request)}};
+              {"sampling", sampling_json(provenance.request)},
+              {"key", provenance.request.id},
+              {"prompt_tokens", provenance.request.prompt.size()}};
 }
-
-}  // namespace
 
 JsonWriter::JsonWriter(Output& output, std::string prompt, Provenance provenance)
     : output_(output), prompt_(std::move(prompt)), provenance_(std::move(provenance)) {}

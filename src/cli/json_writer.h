@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -12,14 +13,20 @@
 
 namespace medgen::cli {
 
-// Where a text came from: enough to make it again.
+// Where a text came from: enough to make it again. Written as `key` is what its random numbers are
+// keyed by, besides the seed and the number of the sample.
 struct Provenance {
   std::string model_name;
   std::string model_sha256;
   BackendInfo backend;
   Request request;
-  const Tokenizer* tokenizer = nullptr;  // for the texts of single tokens, where these are asked for
+  const Tokenizer* tokenizer =
+      nullptr;  // for the texts of single tokens, where these are asked for
 };
+
+// The parts of the line, which the records of a batch have too.
+nlohmann::ordered_json completion_json(const Completion& completion, const Tokenizer* tokenizer);
+nlohmann::ordered_json provenance_json(const Provenance& provenance);
 
 // Gathers completions; finish() prints them in order of index.
 class JsonWriter : public GenerationObserver {

@@ -30,11 +30,12 @@ struct MergeArguments {
 
 MergeArguments parse(const Arguments& words) {
   MergeArguments arguments;
-  CommandLine line("medgen merge",
-                   "Puts the outputs of all shards of a batch together in the order of the input: the "
-                   "same bytes as one run without --shard. Each output needs its journal beside it. "
-                   "What is missing, double, changed or of another job is named, and nothing is "
-                   "written.");
+  CommandLine line(
+      "medgen merge",
+      "Puts the outputs of all shards of a batch together in the order of the input: the "
+      "same bytes as one run without --shard. Each output needs its journal beside it. "
+      "What is missing, double, changed or of another job is named, and nothing is "
+      "written.");
   line.positionals("OUTPUT", arguments.inputs, true, "The outputs of all shards, in any order.");
   line.text("-o,--output", "FILE", arguments.output,
             "Where the whole goes, with a journal as if it had been made in one run. Default: "
@@ -63,7 +64,8 @@ class Pieces {
   std::string name_, buffer_;
 };
 
-batch::Merged merge_to(int descriptor, const std::string& name, const std::vector<fs::path>& inputs) {
+batch::Merged merge_to(int descriptor, const std::string& name,
+                       const std::vector<fs::path>& inputs) {
   Pieces pieces(descriptor, name);
   const batch::Merged merged =
       batch::merge(inputs, [&](std::string_view bytes) { pieces.add(bytes); });
@@ -77,7 +79,8 @@ batch::Merged merge_to_file(const fs::path& output, const std::vector<fs::path>&
   aside += ".new-" + std::to_string(::getpid());
   const int descriptor = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor < 0) {
-    throw Error(ErrorCode::kRuntime, "cannot write " + aside.string() + ": " + std::strerror(errno));
+    throw Error(ErrorCode::kRuntime,
+                "cannot write " + aside.string() + ": " + std::strerror(errno));
   }
   try {
     batch::Merged merged = merge_to(descriptor, aside.string(), inputs);
@@ -103,15 +106,15 @@ int merge_command(const Arguments& words) {
   std::vector<fs::path> inputs(arguments.inputs->begin(), arguments.inputs->end());
   const std::string output = arguments.output.value_or("-");
   if (output != "-" && fs::exists(output) && !arguments.restart) {
-    throw Error(ErrorCode::kUsage, output + " exists: choose another output, or give --restart to "
-                                            "overwrite it");
+    throw Error(ErrorCode::kUsage, output +
+                                       " exists: choose another output, or give --restart to "
+                                       "overwrite it");
   }
   try {
-    const batch::Merged merged = output == "-"
-                                     ? merge_to(STDOUT_FILENO, "standard output", inputs)
-                                     : merge_to_file(output, inputs);
-    messages.note("merged " + std::to_string(inputs.size()) + " shards: " +
-                  std::to_string(merged.state.rows) + " rows, " +
+    const batch::Merged merged = output == "-" ? merge_to(STDOUT_FILENO, "standard output", inputs)
+                                               : merge_to_file(output, inputs);
+    messages.note("merged " + std::to_string(inputs.size()) +
+                  " shards: " + std::to_string(merged.state.rows) + " rows, " +
                   std::to_string(merged.state.failed) + " failed");
     return merged.state.failed > 0 ? kExitSomeFailed : kExitFine;
   } catch (const batch::ReaderGone&) {

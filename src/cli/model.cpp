@@ -99,8 +99,8 @@ static int context_of_archive(const fs::path& file) {
 }
 
 ModelSource source_of(const Model& model) {
-  return {model.model_pt, model.folder, model.sha256, model.config, model.auto_precision,
-          model.probe_text, model.tokenizer, model.verify};
+  return {model.model_pt,       model.folder,     model.sha256,    model.config,
+          model.auto_precision, model.probe_text, model.tokenizer, model.verify};
 }
 
 std::unique_ptr<Backend> open_backend(const Model& model, const BackendOptions& options,

@@ -23,8 +23,8 @@ struct Model {
   std::filesystem::path folder;  // of the bundle; empty for a foreign model
   std::string auto_precision;    // what the bundle's manifest says; may be empty
   std::string probe_text;        // the bundle's own; may be empty
-  ModelConfig config;           // for a foreign model only what its config.json says
-  GenerationDefaults defaults;  // empty for a foreign model
+  ModelConfig config;            // for a foreign model only what its config.json says
+  GenerationDefaults defaults;   // empty for a foreign model
   std::shared_ptr<const Tokenizer> tokenizer;
   std::optional<TokenId> prompt_prefix;  // see Bundle::prompt_prefix()
   std::function<void()> verify;          // of model_pt's checksum, before it is read
@@ -44,14 +44,14 @@ std::filesystem::path default_model();
 
 ModelSource source_of(const Model& model);
 
-// Opens the back end that the options ask for. Throws Error(kModel) if the tokenizer has ids that the
-// model has not.
+// Opens the back end that the options ask for. Throws Error(kModel) if the tokenizer has ids that
+// the model has not.
 std::unique_ptr<Backend> open_backend(const Model& model, const BackendOptions& options,
                                       const Note& note = {});
 std::unique_ptr<Backend> open_backend(const Model& model, const std::string& device, int threads);
 
-// Finds the fastest faithful precision of the bundle in `directory`, writes it into its manifest and says so;
-// leaves that precision's packed weights beside it.
+// Finds the fastest faithful precision of the bundle in `directory`, writes it into its manifest
+// and says so; leaves that precision's packed weights beside it.
 void settle_precision(const std::filesystem::path& directory, const Messages& messages);
 
 }  // namespace medgen::cli

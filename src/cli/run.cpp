@@ -30,6 +30,8 @@ constexpr std::array kCommands{
     Command{"generate", generate_command, "continue a text (the command when none is named)"},
     Command{"batch", batch_command, "continue every prompt of a file, durably"},
     Command{"merge", merge_command, "put the outputs of a batch's shards together"},
+    Command{"sweep", sweep_command, "compare decoding settings on a file of prompts"},
+    Command{"reproduce", reproduce_command, "make recorded texts again and compare"},
     Command{"explain", explain_command, "show what decoding settings do to the next token"},
     Command{"tokenize", tokenize_command, "show the tokens of a text, or the text of tokens"},
     Command{"inspect", inspect_command, "show what a model is"},
@@ -39,6 +41,7 @@ constexpr std::array kCommands{
     Command{"prepare", prepare_command, "make token shards of text for training"},
     Command{"train", train_command, "train a model from scratch"},
     Command{"eval", eval_command, "measure perplexity, bits per byte and multiple choice"},
+    Command{"metrics", metrics_command, "measure how diverse, likely and repetitive texts are"},
     Command{"verify", verify_command, "compare the native engine with TorchScript"},
     Command{"bench", bench_command, "measure the speed of generating on this machine"},
 };

@@ -12,9 +12,9 @@
 namespace medgen::cli {
 
 struct TextStyle {
-  bool color = false;     // dim prompt, bold continuation
-  bool sanitise = false;  // spell out what could steer a terminal
-  bool stream = false;    // hand on every piece at once
+  bool color = false;                    // dim prompt, bold continuation
+  bool sanitise = false;                 // spell out what could steer a terminal
+  bool stream = false;                   // hand on every piece at once
   const Tokenizer* tokenizer = nullptr;  // set: show each token's probability where there are any
 };
 

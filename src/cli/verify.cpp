@@ -1,5 +1,5 @@
-// `medgen verify`: is the native engine faithful to the model, and to itself? A table, and exit status 1
-// if a bound is broken.
+// `medgen verify`: is the native engine faithful to the model, and to itself? A table, and exit
+// status 1 if a bound is broken.
 #include <unistd.h>
 
 #include <cstdio>
@@ -25,11 +25,14 @@ struct VerifyArguments {
 
 VerifyArguments parse(const Arguments& words) {
   VerifyArguments a;
-  CommandLine line("medgen verify",
-                   "Compares the native engine with TorchScript on the model's probe text, in every "
-                   "precision, and with itself over batches, threads and this machine's instruction sets.");
-  line.positional("MODEL", a.model, false, "The model's folder. Default: the model that comes with medgen.");
-  line.number("--threads", a.threads, "Threads; 0 to 1024, 0 is one for each physical core. Default: 0.");
+  CommandLine line(
+      "medgen verify",
+      "Compares the native engine with TorchScript on the model's probe text, in every "
+      "precision, and with itself over batches, threads and this machine's instruction sets.");
+  line.positional("MODEL", a.model, false,
+                  "The model's folder. Default: the model that comes with medgen.");
+  line.number("--threads", a.threads,
+              "Threads; 0 to 1024, 0 is one for each physical core. Default: 0.");
   line.flag("--json", a.json, "Print one line of JSON instead of a table.");
   line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
   line.parse(words);
@@ -39,8 +42,8 @@ VerifyArguments parse(const Arguments& words) {
 void print_table(Output& output, const std::vector<Check>& checks) {
   for (const Check& check : checks) {
     char line[200];
-    std::snprintf(line, sizeof line, "%-6s  %12.3g  at most %-8.3g  %s\n", check.holds() ? "ok" : "BROKEN",
-                  check.value, check.bound, check.what.c_str());
+    std::snprintf(line, sizeof line, "%-6s  %12.3g  at most %-8.3g  %s\n",
+                  check.holds() ? "ok" : "BROKEN", check.value, check.bound, check.what.c_str());
     output.write(line);
   }
 }
@@ -48,7 +51,10 @@ void print_table(Output& output, const std::vector<Check>& checks) {
 void print_json(Output& output, const std::vector<Check>& checks, bool all_hold) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const Check& check : checks) {
-    list.push_back({{"check", check.what}, {"value", check.value}, {"bound", check.bound}, {"holds", check.holds()}});
+    list.push_back({{"check", check.what},
+                    {"value", check.value},
+                    {"bound", check.bound},
+                    {"holds", check.holds()}});
   }
   const nlohmann::ordered_json result = {{"holds", all_hold}, {"checks", list}};
   output.write(result.dump() + "\n");
@@ -63,7 +69,8 @@ int verify_command(const Arguments& words) {
   backend.threads = a.threads;
   const BackendOptions options = resolve(backend);
   const Model model = open_model(a.model, std::nullopt);
-  const auto checks = verify_model(source_of(model), options, [&](const std::string& text) { messages.note(text); });
+  const auto checks = verify_model(source_of(model), options,
+                                   [&](const std::string& text) { messages.note(text); });
   bool all_hold = true;
   for (const Check& check : checks) all_hold = all_hold && check.holds();
   Output output(STDOUT_FILENO);

@@ -1,5 +1,5 @@
-// See beam_search.h. Beams of one prompt share their cache: a beam that goes on in one way keeps its
-// slot, each further way gets a slot that begins as the beam's.
+// See beam_search.h. Beams of one prompt share their cache: a beam that goes on in one way keeps
+// its slot, each further way gets a slot that begins as the beam's.
 #include "engine/beam_search.h"
 
 #include <algorithm>
@@ -138,7 +138,8 @@ class BeamSearch {
     for (std::size_t b = 0; b < running_.size(); ++b) {
       const auto row = logits.subspan(b * vocab_, vocab_);
       context_.generated = running_[b].tokens;
-      const std::span<const double> scores = sampler_.processed_scores(row, true, params_, context_);
+      const std::span<const double> scores =
+          sampler_.processed_scores(row, true, params_, context_);
       log_totals_.push_back(sampler_.log_total());
       for (std::size_t i = 0; i < vocab_; ++i) {
         if (std::isinf(scores[i])) continue;
@@ -168,9 +169,8 @@ class BeamSearch {
 
   void finish(Beam beam) {
     beam.score = penalised(beam.sum, beam.tokens.size());
-    const auto place = std::find_if(finished_.begin(), finished_.end(), [&](const Beam& other) {
-      return other.score < beam.score;
-    });
+    const auto place = std::find_if(finished_.begin(), finished_.end(),
+                                    [&](const Beam& other) { return other.score < beam.score; });
     finished_.insert(place, std::move(beam));
     if (finished_.size() > beams()) finished_.pop_back();
   }
@@ -186,10 +186,10 @@ class BeamSearch {
     });
   }
 
-  // The first way of a beam takes its slot; slots of beams that end here become free for the others.
+  // The first way of a beam takes its slot; slots of beams that end here become free for the
+  // others.
   void move_on(const std::vector<Way>& next, std::span<const float> logits) {
-    const auto cached =
-        static_cast<int>(request_.prompt.size() + running_[0].tokens.size());
+    const auto cached = static_cast<int>(request_.prompt.size() + running_[0].tokens.size());
     std::vector<Beam> after;
     std::vector<bool> used(running_.size(), false);
     for (const Way& way : next) {
@@ -231,11 +231,11 @@ class BeamSearch {
 void beam_search(Backend& backend, const Tokenizer& tokenizer, const Request& request,
                  GenerationObserver& observer, const std::function<bool()>& interrupted) {
   std::optional<FinishReason> cut_short;
-  std::vector<Beam> beams =
-      BeamSearch(backend, tokenizer, request).run(interrupted, cut_short);
+  std::vector<Beam> beams = BeamSearch(backend, tokenizer, request).run(interrupted, cut_short);
   beams.resize(std::min(beams.size(), static_cast<std::size_t>(request.num_return_sequences)));
   for (std::size_t i = 0; i < beams.size(); ++i) {
-    Sequence sequence(request, static_cast<int>(i), tokenizer, backend.info().n_positions, observer);
+    Sequence sequence(request, static_cast<int>(i), tokenizer, backend.info().n_positions,
+                      observer);
     sequence.set_beam_score(beams[i].score);
     bool running = true;
     for (std::size_t t = 0; running && t < beams[i].tokens.size(); ++t) {

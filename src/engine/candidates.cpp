@@ -25,7 +25,17 @@ double inverse(double temperature) {
 
 void Candidates::measure(bool highest_stays) {
   weighed_ = false;
-  if (!highest_stays) highest_ = *std::max_element(logit_.begin(), logit_.end());
+  if (highest_stays) return;
+  double best[8];  // lanes, so that the loop vectorises
+  std::fill(std::begin(best), std::end(best), -kInfinity);
+  std::size_t i = 0;
+  for (; i + 8 <= size(); i += 8) {
+    for (std::size_t lane = 0; lane < 8; ++lane) {
+      best[lane] = logit_[i + lane] > best[lane] ? logit_[i + lane] : best[lane];
+    }
+  }
+  for (; i < size(); ++i) best[0] = std::max(best[0], logit_[i]);
+  highest_ = *std::max_element(std::begin(best), std::end(best));
 }
 
 void Candidates::assign(std::span<const double> scores) {
@@ -38,15 +48,19 @@ void Candidates::assign(std::span<const double> scores) {
   if (gaps) keep_from(-std::numeric_limits<double>::max());
 }
 
-void Candidates::assign(std::span<const float> logits) {
+void Candidates::assign(std::span<const float> logits, float highest) {
   temperature_ = 1;
+  weighed_ = false;
   id_.resize(logits.size());
   std::iota(id_.begin(), id_.end(), 0);
-  logit_.assign(logits.begin(), logits.end());
-  measure(false);
-  if (*std::min_element(logits.begin(), logits.end()) == -std::numeric_limits<float>::infinity()) {
-    keep_from(-std::numeric_limits<double>::max());
+  logit_.resize(logits.size());
+  int gaps = 0;  // a sum, which vectorises, and no early end
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    logit_[i] = static_cast<double>(logits[i]);
+    gaps |= logits[i] == -std::numeric_limits<float>::infinity() ? 1 : 0;
   }
+  highest_ = static_cast<double>(highest);
+  if (gaps != 0) keep_from(-std::numeric_limits<double>::max());
 }
 
 void Candidates::assign(std::span<const float> logits, float lowest,
@@ -69,8 +83,8 @@ void Candidates::assign(std::span<const float> logits, float lowest,
 std::span<const double> Candidates::weights() {
   if (!weighed_) {
     weight_.resize(size());
-    total_ = row_loops().weigh(logit_.data(), size(), highest_, inverse(temperature_),
-                               weight_.data());
+    total_ =
+        row_loops().weigh(logit_.data(), size(), highest_, inverse(temperature_), weight_.data());
     weighed_ = true;
   }
   return weight_;
@@ -113,6 +127,21 @@ void Candidates::keep(std::span<const std::uint8_t> keep) {
     for (std::size_t j = i; j < i + kGroup; ++j) move(j);
   }
   for (; i < n; ++i) move(i);
+  shrunk(kept);
+}
+
+void Candidates::keep_places(std::span<const std::uint32_t> places) {
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    id_[i] = id_[places[i]];
+    logit_[i] = logit_[places[i]];
+    if (weighed_) weight_[i] = weight_[places[i]];
+  }
+  shrunk(places.size());
+}
+
+// Only the first `kept` are left.
+void Candidates::shrunk(std::size_t kept) {
+  const bool weighed = weighed_;
   id_.resize(kept);
   logit_.resize(kept);
   const bool highest_stays = std::find(logit_.begin(), logit_.end(), highest_) != logit_.end();

@@ -16,13 +16,13 @@ class Candidates {
  public:
   // All tokens whose score is above -inf.
   void assign(std::span<const double> scores);
-  void assign(std::span<const float> logits);
+  void assign(std::span<const float> logits, float highest);
   // Only those at least as high as `lowest`. block_maxima: of each kRowBlock logits.
   void assign(std::span<const float> logits, float lowest, std::span<const float> block_maxima);
 
   std::size_t size() const { return id_.size(); }
-  TokenId id(std::size_t i) const { return id_[i]; }         // ascending
-  double logit(std::size_t i) const { return logit_[i]; }    // score before any temperature
+  TokenId id(std::size_t i) const { return id_[i]; }       // ascending
+  double logit(std::size_t i) const { return logit_[i]; }  // score before any temperature
   double score(std::size_t i) const { return logit_[i] / temperature_; }
   double highest_logit() const { return highest_; }
   double temperature() const { return temperature_; }
@@ -39,6 +39,8 @@ class Candidates {
 
   // Keeps those with keep[i] != 0.
   void keep(std::span<const std::uint8_t> keep);
+  // Keeps those at these places, ascending.
+  void keep_places(std::span<const std::uint32_t> places);
   // Keeps logits of at least that.
   void keep_from(double lowest_logit);
 
@@ -50,6 +52,7 @@ class Candidates {
 
  private:
   void measure(bool highest_stays);
+  void shrunk(std::size_t kept);
 
   std::vector<TokenId> id_;
   std::vector<double> logit_, weight_;

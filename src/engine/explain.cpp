@@ -32,7 +32,8 @@ std::vector<TokenId> read_ids(const Json& object, const char* name) {
 
 std::vector<float> read_logits(const Json& list, const char* name) {
   if (!list.is_array() || list.empty()) {
-    refuse(std::string(name) + " is not a list of numbers; it must hold one for each token of the "
+    refuse(std::string(name) +
+           " is not a list of numbers; it must hold one for each token of the "
            "vocabulary");
   }
   std::vector<float> logits;
@@ -52,8 +53,8 @@ std::vector<float> read_logits(const Json& list, const char* name) {
 void check_ids(const std::vector<TokenId>& ids, const char* name, std::size_t vocab_size) {
   for (const TokenId id : ids) {
     if (static_cast<std::size_t>(id) >= vocab_size) {
-      refuse(std::string(name) + " holds the token id " + std::to_string(id) + "; ids go from 0 to " +
-             std::to_string(vocab_size - 1));
+      refuse(std::string(name) + " holds the token id " + std::to_string(id) +
+             "; ids go from 0 to " + std::to_string(vocab_size - 1));
     }
   }
 }
@@ -62,14 +63,16 @@ void check_ids(const std::vector<TokenId>& ids, const char* name, std::size_t vo
 void check_needs(const ExplainRequest& request, const Tokenizer* tokenizer, bool eos) {
   const SamplingParams& p = request.settings.sampling;
   if (tokenizer == nullptr && (!p.bad_words_texts.empty() || !p.negative_prompt.empty())) {
-    refuse("the settings hold texts, but there is no tokenizer: name a model with --model, or give "
-           "token ids");
+    refuse(
+        "the settings hold texts, but there is no tokenizer: name a model with --model, or give "
+        "token ids");
   }
   const bool wants_eos =
       p.min_length > 0 || p.min_new_tokens > 0 || p.exponential_decay_length_penalty;
   if (wants_eos && !eos) {
-    refuse("a setting about the end of the text is given, but no token that ends one: set "
-           "eos_token_id");
+    refuse(
+        "a setting about the end of the text is given, but no token that ends one: set "
+        "eos_token_id");
   }
   if (p.num_beams > 1) {
     refuse("num_beams is " + std::to_string(p.num_beams) +
@@ -93,8 +96,8 @@ ExplainRequest parse_explain_request(const std::string& line) {
     }
   }
   ExplainRequest request;
-  request.settings = make_settings(object.contains("settings") ? object["settings"] : Json::object(),
-                                   neutral_settings());
+  request.settings = make_settings(
+      object.contains("settings") ? object["settings"] : Json::object(), neutral_settings());
   request.prompt = read_ids(object, "prompt_ids");
   request.generated = read_ids(object, "generated_ids");
   if (object.contains("logits")) request.logits = read_logits(object["logits"], "logits");
@@ -107,7 +110,8 @@ ExplainRequest parse_explain_request(const std::string& line) {
     }
   }
   if (request.prompt.empty() && !request.logits) {
-    refuse("the line has neither prompt_ids nor logits; give at least one token, or a row of logits");
+    refuse(
+        "the line has neither prompt_ids nor logits; give at least one token, or a row of logits");
   }
   return request;
 }
@@ -137,18 +141,19 @@ DecodingContext explain_context(const ExplainRequest& request, std::size_t vocab
 Json explain(Sampler& sampler, std::span<const float> logits, const SamplingParams& params,
              const DecodingContext& context) {
   Json stages = Json::array();
-  Candidates& left = sampler.distribution(
-      logits, params, context,
-      [&](std::string_view name, std::size_t kept, double mass, Candidates&) {
-        stages.push_back({{"name", name}, {"kept", kept}, {"mass", mass}});
-      });
+  Candidates& left =
+      sampler.distribution(logits, params, context,
+                           [&](std::string_view name, std::size_t kept, double mass, Candidates&) {
+                             stages.push_back({{"name", name}, {"kept", kept}, {"mass", mass}});
+                           });
   Json kept = Json::array();
   Json probs = Json::array();
   for (std::size_t i = 0; i < left.size(); ++i) {
     kept.push_back(left.id(i));
     probs.push_back(left.probability(i));
   }
-  return Json{{"kept", std::move(kept)}, {"probs", std::move(probs)}, {"stages", std::move(stages)}};
+  return Json{
+      {"kept", std::move(kept)}, {"probs", std::move(probs)}, {"stages", std::move(stages)}};
 }
 
 }  // namespace medgen

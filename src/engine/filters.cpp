@@ -23,37 +23,32 @@ struct Boundary {
   std::uint32_t index = 0;
 };
 
-// Tokens sorted by key, ties by index; their weights summed in that order. The first token at which
-// the sum exceeds `limit` (or reaches it, with `reached`), if rounding leaves no doubt. key(i) >= 0
-// orders the tokens, bucket(key) does too, in less than kBuckets steps.
+// Some tokens, sorted by key, ties by index, and their weights summed in that order, `below` the
+// others'. The first at which the sum exceeds `limit`, if rounding leaves no doubt. key(i) >= 0
+// orders the tokens, bucket(key) < kBuckets does too.
 constexpr std::size_t kBuckets = 2048;
 template <class Key, class Bucket>
-std::optional<Boundary> find_boundary(Candidates& c, Key key, Bucket bucket, double limit) {
+std::optional<Boundary> find_boundary(Candidates& c, std::span<const std::uint32_t> tokens, Key key,
+                                      Bucket bucket, double below, double limit) {
   const std::span<const double> w = c.weights();
   const double doubt = kRounding * c.total();
   std::array<double, 2 * kBuckets> mass{};
-  std::vector<std::uint32_t>& order = c.order();
-  for (std::size_t i = 0; i < c.size(); ++i) {
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
     // Neighbours often share a bucket; two places for each keep their sums apart.
-    mass[2 * bucket(key(i)) + i % 2] += w[i];
+    mass[2 * bucket(key(tokens[i])) + i % 2] += w[tokens[i]];
   }
-  for (std::size_t place = 0; place < kBuckets; ++place) {
-    mass[place] = mass[2 * place] + mass[2 * place + 1];
-  }
+  const auto of = [&](std::size_t place) { return mass[2 * place] + mass[2 * place + 1]; };
   std::size_t place = 0;
-  double below = 0;
-  while (place < kBuckets && below + mass[place] < limit - doubt) below += mass[place++];
+  while (place < kBuckets && below + of(place) < limit - doubt) below += of(place++);
   if (place == kBuckets) return std::nullopt;
-  order.clear();
-  for (std::size_t i = 0; i < c.size(); ++i) {
-    if (bucket(key(i)) == place) order.push_back(static_cast<std::uint32_t>(i));
+  std::vector<std::pair<double, std::uint32_t>> here;
+  for (const std::uint32_t i : tokens) {
+    if (bucket(key(i)) == place) here.emplace_back(key(i), i);
   }
-  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-    return key(a) != key(b) ? key(a) < key(b) : a < b;
-  });
-  for (const std::uint32_t i : order) {
+  std::sort(here.begin(), here.end());
+  for (const auto& [k, i] : here) {
     below += w[i];
-    if (below > limit + doubt) return Boundary{key(i), i};
+    if (below > limit + doubt) return Boundary{k, i};
     if (below > limit - doubt) return std::nullopt;
   }
   return std::nullopt;
@@ -83,7 +78,8 @@ void keep_where(Candidates& c, Keep keep) {
 void keep_probable(Candidates& c, double cutoff) {
   const std::span<const double> w = c.weights();
   const double total = c.total();
-  keep_where(c, [&](std::size_t i) { return w[i] / total >= cutoff || c.logit(i) == c.highest_logit(); });
+  keep_where(
+      c, [&](std::size_t i) { return w[i] / total >= cutoff || c.logit(i) == c.highest_logit(); });
 }
 
 }  // namespace
@@ -110,34 +106,56 @@ void top_k(Candidates& c, std::size_t k) {
   if (k < c.size()) c.keep_from(c.kth_highest_logit(k));
 }
 
+// The sum of the weights below `light`, and the places of the others.
+double split_light(std::span<const double> w, double light, std::vector<std::uint32_t>& heavy) {
+  heavy.resize(w.size());
+  std::size_t n = 0;
+  double below[4] = {};
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    heavy[n] = static_cast<std::uint32_t>(i);
+    n += w[i] >= light ? 1 : 0;
+    below[i % 4] += w[i] >= light ? 0 : w[i];
+  }
+  heavy.resize(n);
+  return (below[0] + below[1]) + (below[2] + below[3]);
+}
+
 // From the least likely up, tokens go while the sum of those gone is at most 1 - p.
 void top_p(Candidates& c, double p) {
-  const double limit = (1 - p) * c.total();
-  // A weight's upper bits: the octave and a sixteenth of it.
   const std::span<const double> w = c.weights();
+  const double limit = (1 - p) * c.total();
+  // All tokens lighter than this weigh less than the limit together, so all of them go.
+  const double light = (1 - 1e-9) * limit / static_cast<double>(c.size());
+  std::vector<std::uint32_t>& heavy = c.order();
+  const double below = split_light(w, light, heavy);
+  // A weight's upper bits: the octave and a sixteenth of it.
   const auto bucket = [](double weight) {
     constexpr std::uint64_t kOne = std::bit_cast<std::uint64_t>(1.0) >> 48U;
     const std::uint64_t steps = kOne - (std::bit_cast<std::uint64_t>(weight) >> 48U);
     return kBuckets - 1 - static_cast<std::size_t>(std::min<std::uint64_t>(steps, kBuckets - 1));
   };
   const auto weight = [&](std::size_t i) { return w[i]; };
-  std::optional<Boundary> last = find_boundary(c, weight, bucket, limit);
-  if (!last) {
-    const auto logit = [&](std::size_t i) { return c.logit(i); };
-    const std::vector<std::uint32_t>& order = full_order(c, logit);
-    const double total = c.total();
-    double gone = 0;
-    std::size_t place = 0;
-    for (; place + 1 < order.size(); ++place) {
-      gone += w[order[place]] / total;
-      if (!(gone <= 1 - p)) break;
-    }
-    last = Boundary{0, order[place]};
+  std::optional<Boundary> last = find_boundary(c, heavy, weight, bucket, below, limit);
+  if (last) {
+    // Weights of different logits may be equal; where that matters the logits decide.
+    const double lowest = c.logit(last->index);
+    std::erase_if(heavy, [&](std::uint32_t i) {
+      return c.logit(i) < lowest || (c.logit(i) == lowest && i < last->index);
+    });
+    return c.keep_places(heavy);
   }
-  const double lowest = c.logit(last->index);
-  keep_where(c, [&](std::size_t i) {
-    return c.logit(i) > lowest || (c.logit(i) == lowest && i >= last->index);
-  });
+  const auto logit = [&](std::size_t i) { return c.logit(i); };
+  std::vector<std::uint32_t> order = full_order(c, logit);
+  const double total = c.total();
+  double gone = 0;
+  std::size_t place = 0;
+  for (; place + 1 < order.size(); ++place) {
+    gone += w[order[place]] / total;
+    if (!(gone <= 1 - p)) break;
+  }
+  order.erase(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(place));
+  std::sort(order.begin(), order.end());
+  c.keep_places(order);
 }
 
 void min_p(Candidates& c, double p) {
@@ -161,7 +179,10 @@ void typical_p(Candidates& c, double p) {
   const auto bucket = [](double k) {
     return static_cast<std::size_t>(std::min(k * 64, static_cast<double>(kBuckets - 1)));
   };
-  const std::optional<Boundary> last = find_boundary(c, key, bucket, p * c.total());
+  std::vector<std::uint32_t>& all = c.order();
+  all.resize(c.size());
+  std::iota(all.begin(), all.end(), 0U);
+  const std::optional<Boundary> last = find_boundary(c, all, key, bucket, 0, p * c.total());
   double farthest = last ? last->key : 0;
   if (!last) {
     const std::vector<std::uint32_t>& order = full_order(c, key);

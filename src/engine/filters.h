@@ -7,8 +7,7 @@
 namespace medgen::filters {
 
 void temperature(Candidates& candidates, double temperature);
-void dynamic_temperature(Candidates& candidates, double temperature, double range,
-                         double exponent);
+void dynamic_temperature(Candidates& candidates, double temperature, double range, double exponent);
 void top_k(Candidates& candidates, std::size_t k);
 void top_p(Candidates& candidates, double p);
 void min_p(Candidates& candidates, double p);

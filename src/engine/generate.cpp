@@ -62,6 +62,10 @@ class ListSource : public RequestSource {
 
 void validate(const Request& request, const std::string& name, const BackendInfo& model,
               const Tokenizer& tokenizer) {
+  if (!request.variants.empty()) {
+    for (const Request& one : split_variants(request)) validate(one, name, model, tokenizer);
+    return;
+  }
   validate(request.sampling);
   validate(request.stopping);
   const int n = request.num_return_sequences;

@@ -31,7 +31,8 @@ bool completes(const DecodingContext& context, std::span<const TokenId> ids) {
   const auto n = static_cast<int>(ids.size());
   if (n - 1 > context.length()) return false;
   for (int i = 0; i + 1 < n; ++i) {
-    if (context.at(context.length() - (n - 1) + i) != ids[static_cast<std::size_t>(i)]) return false;
+    if (context.at(context.length() - (n - 1) + i) != ids[static_cast<std::size_t>(i)])
+      return false;
   }
   return true;
 }
@@ -119,8 +120,8 @@ void forced_eos_token_id(const SamplingParams& p, const DecodingContext& context
 
 void exponential_decay_length_penalty(const SamplingParams& p, const DecodingContext& context,
                                       Scores scores) {
-  const int past = static_cast<int>(context.generated.size()) -
-                   p.exponential_decay_length_penalty->start;
+  const int past =
+      static_cast<int>(context.generated.size()) - p.exponential_decay_length_penalty->start;
   if (past <= 0) return;
   const double gain =
       fixed_power(p.exponential_decay_length_penalty->factor, static_cast<unsigned>(past)) - 1;

@@ -1,5 +1,5 @@
-// See row_loops.h. Each loop is written once, in vectors of eight lanes; the instruction sets differ
-// in what the compiler may use for them.
+// See row_loops.h. Each loop is written once, in vectors of eight lanes; the instruction sets
+// differ in what the compiler may use for them.
 #include "engine/row_loops.h"
 
 #include <algorithm>
@@ -18,8 +18,8 @@ namespace {
 #pragma GCC diagnostic ignored "-Wpsabi"
 #define MEDGEN_INLINE [[gnu::always_inline]] inline
 
-constexpr std::size_t kLanes = 8;             // of a row of float32
-constexpr std::size_t kHalf = kLanes / 2;    // in one vector of doubles: what AVX2 has
+constexpr std::size_t kLanes = 8;          // of a row of float32
+constexpr std::size_t kHalf = kLanes / 2;  // in one vector of doubles: what AVX2 has
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 using Floats = float __attribute__((vector_size(kLanes * sizeof(float))));
@@ -161,6 +161,36 @@ MEDGEN_INLINE double sums_body(const float* x, std::size_t n, float highest, flo
   return raw.total();
 }
 
+MEDGEN_INLINE double entropy_sums_body(const float* x, std::size_t n, float highest,
+                                       double* weighted) {
+  Sums raw, products;
+  float tail[kRowBlock];
+  for (std::size_t i = 0; i < n; i += kRowBlock) {
+    const float* values = x + i;
+    if (i + kRowBlock > n) {
+      std::fill(std::begin(tail), std::end(tail), -kInfinity);
+      std::copy(x + i, x + n, tail);
+      values = tail;
+    }
+    Floats here{}, here_weighted{};  // of a block; only then to double
+    for (std::size_t group = 0; group < kRowBlock; group += kLanes) {
+      const Floats lowest = Floats{} + kFixedExpLowest;  // what -inf becomes: no weight
+      Floats difference = load<Floats>(values + group) - highest;
+      difference = difference < lowest ? lowest : difference;
+      const Floats weight = exp_of(difference);
+      here += weight;
+      here_weighted += weight * difference;
+    }
+    const Wide block = widen(here), block_weighted = widen(here_weighted);
+    raw.low += block.low;
+    raw.high += block.high;
+    products.low += block_weighted.low;
+    products.high += block_weighted.high;
+  }
+  *weighted = products.total();
+  return raw.total();
+}
+
 MEDGEN_INLINE double weigh_body(const double* x, std::size_t n, double highest, double scale,
                                 double* weights) {
   Sums sums;
@@ -195,27 +225,32 @@ MEDGEN_INLINE double weighted_sum_body(const double* x, const double* w, std::si
   return sums.total() + rest;
 }
 
-#define MEDGEN_ROW_LOOPS(NAME, TARGET)                                                             \
-  TARGET bool block_maxima_##NAME(const float* x, std::size_t n, float* maxima) {                  \
-    return block_maxima_body(x, n, maxima);                                                        \
-  }                                                                                                \
-  TARGET double exp_sum_##NAME(const float* x, std::size_t n, float highest) {                     \
-    return sums_body<false>(x, n, highest, 1, nullptr);                                            \
-  }                                                                                                \
-  TARGET double draw_sums_##NAME(const float* x, std::size_t n, float highest, float scale,        \
-                                 double* sums) {                                                   \
-    return sums_body<true>(x, n, highest, scale, sums);                                            \
-  }                                                                                                \
-  TARGET double weigh_##NAME(const double* x, std::size_t n, double highest, double scale,         \
-                             double* weights) {                                                    \
-    return weigh_body(x, n, highest, scale, weights);                                              \
-  }                                                                                                \
-  TARGET double weighted_sum_##NAME(const double* x, const double* w, std::size_t n,               \
-                                    double highest, double scale) {                                \
-    return weighted_sum_body(x, w, n, highest, scale);                                             \
-  }                                                                                                \
-  const RowLoops k_##NAME = {#NAME, block_maxima_##NAME, exp_sum_##NAME, draw_sums_##NAME,         \
-                             weigh_##NAME, weighted_sum_##NAME};
+#define MEDGEN_ROW_LOOPS(NAME, TARGET)                                                          \
+  TARGET bool block_maxima_##NAME(const float* x, std::size_t n, float* maxima) {               \
+    return block_maxima_body(x, n, maxima);                                                     \
+  }                                                                                             \
+  TARGET double exp_sum_##NAME(const float* x, std::size_t n, float highest) {                  \
+    return sums_body<false>(x, n, highest, 1, nullptr);                                         \
+  }                                                                                             \
+  TARGET double entropy_sums_##NAME(const float* x, std::size_t n, float highest,               \
+                                    double* weighted) {                                         \
+    return entropy_sums_body(x, n, highest, weighted);                                          \
+  }                                                                                             \
+  TARGET double draw_sums_##NAME(const float* x, std::size_t n, float highest, float scale,     \
+                                 double* sums) {                                                \
+    return sums_body<true>(x, n, highest, scale, sums);                                         \
+  }                                                                                             \
+  TARGET double weigh_##NAME(const double* x, std::size_t n, double highest, double scale,      \
+                             double* weights) {                                                 \
+    return weigh_body(x, n, highest, scale, weights);                                           \
+  }                                                                                             \
+  TARGET double weighted_sum_##NAME(const double* x, const double* w, std::size_t n,            \
+                                    double highest, double scale) {                             \
+    return weighted_sum_body(x, w, n, highest, scale);                                          \
+  }                                                                                             \
+  const RowLoops k_##NAME = {                                                                   \
+      #NAME,        block_maxima_##NAME, exp_sum_##NAME, entropy_sums_##NAME, draw_sums_##NAME, \
+      weigh_##NAME, weighted_sum_##NAME};
 
 MEDGEN_ROW_LOOPS(baseline, )
 #if defined(__x86_64__)

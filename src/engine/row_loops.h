@@ -22,6 +22,8 @@ struct RowLoops {
   bool (*block_maxima)(const float* x, std::size_t n, float* maxima);
   // Sum of e^(x - highest).
   double (*exp_sum)(const float* x, std::size_t n, float highest);
+  // The same, and the sum of (x - highest) * e^(x - highest), which entropy needs besides.
+  double (*entropy_sums)(const float* x, std::size_t n, float highest, double* weighted);
   // Draw weights e^((x - highest) * scale) on the grid: a sum for each block. Returns exp_sum().
   double (*draw_sums)(const float* x, std::size_t n, float highest, float scale, double* sums);
   // weights = e^((x - highest) * scale), in double. Returns their sum.

@@ -31,9 +31,10 @@ std::size_t argmax(std::span<const double> scores) {
 void require_something(std::span<const double> scores) {
   const double highest = *std::max_element(scores.begin(), scores.end());
   if (highest > kGone && highest <= std::numeric_limits<double>::max()) return;
-  throw Error(ErrorCode::kRuntime,
-              "the settings leave no token that could be drawn: tokens that are suppressed, banned or "
-              "forced, or their biases, rule out every one; loosen one of them");
+  throw Error(
+      ErrorCode::kRuntime,
+      "the settings leave no token that could be drawn: tokens that are suppressed, banned or "
+      "forced, or their biases, rule out every one; loosen one of them");
 }
 
 // How many of the highest tokens are enough for the steps from `first` on, where that is clear
@@ -110,7 +111,7 @@ std::span<double> Sampler::processed_scores(std::span<const float> logits, bool 
 }
 
 // Runs the steps, whose result is in candidates_.
-void Sampler::reduce(std::span<const float> logits, const SamplingParams& params,
+void Sampler::reduce(std::span<const float> logits, float highest, const SamplingParams& params,
                      const DecodingContext& context) {
   const std::vector<const Step*> steps = ordered_steps(params);
   auto step = steps.begin();
@@ -119,7 +120,7 @@ void Sampler::reduce(std::span<const float> logits, const SamplingParams& params
     if (k > 0) {
       candidates_.assign(logits, top_threshold(logits, k), maxima_);
     } else {
-      candidates_.assign(logits);
+      candidates_.assign(logits, highest);
     }
   } else {
     scores_.assign(logits.begin(), logits.end());
@@ -156,7 +157,12 @@ Draw Sampler::sample(std::span<const float> logits, const SamplingParams& params
                      const DecodingContext& context, double coin) {
   const float highest = measure(logits);
   Draw draw;
-  double raw_sum = 0;
+  double raw_sum = 0, weighted = 0;
+  const auto sum_up = [&] {
+    const RowLoops& loops = row_loops();
+    return params.logprobs ? loops.entropy_sums(logits.data(), logits.size(), highest, &weighted)
+                           : loops.exp_sum(logits.data(), logits.size(), highest);
+  };
   if (greedy(params)) {
     draw.token = static_cast<TokenId>(argmax(processed_scores(logits, false, params, context)));
     candidates_.assign(std::span<const double>(scores_));
@@ -165,7 +171,7 @@ Draw Sampler::sample(std::span<const float> logits, const SamplingParams& params
     marks.resize(candidates_.size());
     for (std::size_t i = 0; i < marks.size(); ++i) marks[i] = candidates_.id(i) == token ? 1 : 0;
     candidates_.keep(marks);
-    raw_sum = row_loops().exp_sum(logits.data(), logits.size(), highest);
+    raw_sum = sum_up();
   } else {
     const std::vector<const Step*> steps = ordered_steps(params);
     const bool plain = std::all_of(steps.begin(), steps.end(), [&](const Step* step) {
@@ -174,74 +180,73 @@ Draw Sampler::sample(std::span<const float> logits, const SamplingParams& params
     if (plain && params.dynatemp_range == 0 && !params.logprobs) {
       draw = draw_dense(logits, highest, params.temperature, coin, raw_sum);
     } else {
-      raw_sum = row_loops().exp_sum(logits.data(), logits.size(), highest);
+      raw_sum = sum_up();
       scores_.resize(logits.size());
-      reduce(logits, params, context);
+      reduce(logits, highest, params, context);
       draw = draw_candidates(coin);
     }
   }
   const double log_total = static_cast<double>(highest) + fixed_log64(raw_sum);
   draw.logprob = static_cast<double>(logits[static_cast<std::size_t>(draw.token)]) - log_total;
-  if (params.logprobs) add_alternatives(draw, logits, log_total, *params.logprobs);
+  if (!params.logprobs) return draw;
+  draw.entropy = fixed_log64(raw_sum) - weighted / raw_sum;
+  if (*params.logprobs > 0) add_alternatives(draw, logits, log_total, *params.logprobs);
   return draw;
 }
 
-// Where every token may be drawn there is no need to gather them.
-Draw Sampler::draw_dense(std::span<const float> logits, float highest, double temperature,
-                         double coin, double& raw_sum) {
-  const float scale = draw_scale(temperature);
-  sums_.resize(maxima_.size());
-  raw_sum = row_loops().draw_sums(logits.data(), logits.size(), highest, scale, sums_.data());
+// Walks values, [n], in order: the place at which the coin falls, and the sum of all draw weights.
+// raw_sum: of e^(value - highest).
+Sampler::Place Sampler::walk(std::span<const float> values, float highest, float scale, double coin,
+                             double& raw_sum) {
+  sums_.resize((values.size() + kRowBlock - 1) / kRowBlock);
+  raw_sum = row_loops().draw_sums(values.data(), values.size(), highest, scale, sums_.data());
   const double total = std::accumulate(sums_.begin(), sums_.end(), 0.0);
   const double target = coin * total;
   double below = 0;
   std::size_t block = 0;
   while (block + 1 < sums_.size() && below + sums_[block] <= target) below += sums_[block++];
-  std::size_t chosen = 0;
-  for (std::size_t i = block * kRowBlock; i < logits.size(); ++i) {
-    const double weight = draw_weight(logits[i], highest, scale);
+  std::size_t chosen = values.size();
+  for (std::size_t i = block * kRowBlock; i < values.size(); ++i) {
+    const double weight = draw_weight(values[i], highest, scale);
     if (weight == 0) continue;
     chosen = i;
     below += weight;
     if (below > target) break;
   }
-  const double x = (static_cast<double>(logits[chosen]) - static_cast<double>(highest)) / temperature;
-  return {static_cast<TokenId>(chosen), 0, x - fixed_log64(total)};
+  if (chosen == values.size()) {  // the last blocks weigh nothing
+    chosen =
+        static_cast<std::size_t>(std::find(values.begin(), values.end(), highest) - values.begin());
+  }
+  return {chosen, total};
+}
+
+// Where every token may be drawn there is no need to gather them.
+Draw Sampler::draw_dense(std::span<const float> logits, float highest, double temperature,
+                         double coin, double& raw_sum) {
+  const Place place = walk(logits, highest, draw_scale(temperature), coin, raw_sum);
+  const double below = static_cast<double>(logits[place.index]) - static_cast<double>(highest);
+  return {static_cast<TokenId>(place.index), 0, below / temperature - fixed_log64(place.total)};
 }
 
 Draw Sampler::draw_candidates(double coin) {
-  const float scale = draw_scale(candidates_.temperature());
-  const auto highest = static_cast<float>(candidates_.highest_logit());
-  sums_.resize(candidates_.size());
-  double total = 0;
+  reservoir_.resize(candidates_.size());
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
-    sums_[i] = draw_weight(static_cast<float>(candidates_.logit(i)), highest, scale);
-    total += sums_[i];
+    reservoir_[i] = static_cast<float>(candidates_.logit(i));
   }
-  const double target = coin * total;
-  double below = 0;
-  std::size_t chosen = candidates_.best();
-  for (std::size_t i = 0; i < candidates_.size(); ++i) {
-    if (sums_[i] == 0) continue;
-    chosen = i;
-    below += sums_[i];
-    if (below > target) break;
-  }
-  return {candidates_.id(chosen), 0, candidates_.log_probability(chosen)};
+  double unused = 0;
+  const Place place = walk(reservoir_, static_cast<float>(candidates_.highest_logit()),
+                           draw_scale(candidates_.temperature()), coin, unused);
+  return {candidates_.id(place.index), 0, candidates_.log_probability(place.index)};
 }
 
 void Sampler::add_alternatives(Draw& draw, std::span<const float> logits, double log_total, int k) {
-  Candidates raw;
-  raw.assign(logits);
-  draw.entropy = raw.entropy();
   const std::size_t n = std::min(static_cast<std::size_t>(k), logits.size());
   std::vector<TokenId> ids(logits.size());
   std::iota(ids.begin(), ids.end(), 0);
   const auto logit = [&](TokenId id) { return logits[static_cast<std::size_t>(id)]; };
-  std::partial_sort(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(n), ids.end(),
-                    [&](TokenId a, TokenId b) {
-                      return logit(a) != logit(b) ? logit(a) > logit(b) : a < b;
-                    });
+  std::partial_sort(
+      ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(n), ids.end(),
+      [&](TokenId a, TokenId b) { return logit(a) != logit(b) ? logit(a) > logit(b) : a < b; });
   for (std::size_t i = 0; i < n; ++i) {
     if (std::isinf(logit(ids[i]))) break;
     TokenAlternative alternative{ids[i], static_cast<double>(logit(ids[i])) - log_total};
@@ -257,14 +262,14 @@ void Sampler::add_alternatives(Draw& draw, std::span<const float> logits, double
 std::vector<float> Sampler::processed_probabilities(std::span<const float> logits,
                                                     const SamplingParams& params,
                                                     const DecodingContext& context) {
-  measure(logits);
+  const float highest = measure(logits);
   std::vector<float> probabilities(logits.size(), 0.0F);
   if (greedy(params)) {
     probabilities[argmax(processed_scores(logits, false, params, context))] = 1;
     return probabilities;
   }
   scores_.resize(logits.size());
-  reduce(logits, params, context);
+  reduce(logits, highest, params, context);
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
     probabilities[static_cast<std::size_t>(candidates_.id(i))] =
         static_cast<float>(candidates_.probability(i));

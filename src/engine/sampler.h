@@ -1,5 +1,5 @@
-// Chooses the next token from a row of logits. Pure: logits, parameters, context and coins in [0, 1)
-// go in, a token and its log-probabilities come out. Must not know of models, slots or texts.
+// Chooses the next token from a row of logits. Pure: logits, parameters, context and coins in [0,
+// 1) go in, a token and its log-probabilities come out. Must not know of models, slots or texts.
 //
 // What may be drawn is decided in double by the steps (steps.h), which are the definition. The draw
 // walks the tokens left in order of id and depends on nothing but these, their logits as processed
@@ -25,16 +25,16 @@ struct Draw {
   double logprob = 0;            // of the model: log-softmax of the logits as they came
   double processed_logprob = 0;  // of the distribution that was drawn from; 0 when greedy
   // Only with SamplingParams::logprobs:
-  double entropy = 0;  // of the model's distribution, nats
+  double entropy = 0;                               // of the model's distribution, nats
   std::vector<TokenAlternative> alternatives = {};  // the likeliest by the model, best first
 };
 
 // Keeps its buffers between calls; one per thread.
 class Sampler {
  public:
-  // logits: [vocab], -inf allowed. `params` must have passed validate() and check_token_ids(). Throws
-  // Error(kRuntime) if a logit is NaN or +inf or all are -inf, and where the processors leave
-  // nothing to draw.
+  // logits: [vocab], -inf allowed. `params` must have passed validate() and check_token_ids().
+  // Throws Error(kRuntime) if a logit is NaN or +inf or all are -inf, and where the processors
+  // leave nothing to draw.
   Draw sample(std::span<const float> logits, const SamplingParams& params,
               const DecodingContext& context, double coin);
   Draw sample(std::span<const float> logits, const SamplingParams& params, double coin) {
@@ -63,10 +63,16 @@ class Sampler {
 
  private:
   float measure(std::span<const float> logits);
-  void reduce(std::span<const float> logits, const SamplingParams& params,
+  void reduce(std::span<const float> logits, float highest, const SamplingParams& params,
               const DecodingContext& context);
   void apply(const Step& step, const SamplingParams& params, const DecodingContext& context);
   float top_threshold(std::span<const float> logits, std::size_t k);
+  struct Place {
+    std::size_t index = 0;
+    double total = 0;
+  };
+  Place walk(std::span<const float> values, float highest, float scale, double coin,
+             double& raw_sum);
   Draw draw_dense(std::span<const float> logits, float highest, double temperature, double coin,
                   double& raw_sum);
   Draw draw_candidates(double coin);

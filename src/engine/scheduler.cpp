@@ -11,18 +11,43 @@
 
 namespace medgen {
 
-void Scheduler::Prompt::on_text(std::uint64_t request_id, int index, std::string_view piece) {
-  observer.on_text(request_id, index, piece);
+void Scheduler::Part::on_text(std::uint64_t request_id, int index, std::string_view piece) {
+  prompt.observer.on_text(request_id, first_index + index, piece);
 }
 
-void Scheduler::Prompt::on_finish(std::uint64_t request_id, const Completion& completion) {
-  observer.on_finish(request_id, completion);
-  if (cut_short) return;
-  completions.push_back(completion);
-  if (static_cast<int>(completions.size()) < request.num_return_sequences) return;
-  std::sort(completions.begin(), completions.end(),
+void Scheduler::Part::on_finish(std::uint64_t request_id, const Completion& completion) {
+  Completion numbered = completion;
+  numbered.index += first_index;
+  prompt.observer.on_finish(request_id, numbered);
+  if (prompt.cut_short) return;
+  std::vector<Completion>& all = prompt.completions;
+  all.push_back(std::move(numbered));
+  if (static_cast<int>(all.size()) < prompt.total) return;
+  std::sort(all.begin(), all.end(),
             [](const Completion& a, const Completion& b) { return a.index < b.index; });
-  observer.on_request_finish(request, std::move(completions));
+  prompt.observer.on_request_finish(prompt.request, std::move(all));
+}
+
+Scheduler::Prompt::Prompt(GenerationObserver& next, Request asked)
+    : observer(next), request(std::move(asked)) {
+  for (Request& own : split_variants(request)) {
+    const int n = own.num_return_sequences;
+    const bool searches = needs_search(own);
+    (searches ? searched : drawn).emplace_back(*this, std::move(own), total);
+    total += n;
+    if (!searches) to_draw += n;
+  }
+}
+
+std::unique_ptr<Sequence> Scheduler::Prompt::next_sequence(const Tokenizer& tokenizer,
+                                                           int n_positions) {
+  if (next_sample == drawn[part].request.num_return_sequences) {
+    ++part;
+    next_sample = 0;
+  }
+  ++started;
+  return std::make_unique<Sequence>(drawn[part].request, next_sample++, tokenizer, n_positions,
+                                    drawn[part]);
 }
 
 Scheduler::Scheduler(Backend& backend, const Tokenizer& tokenizer, RequestSource& source,
@@ -70,7 +95,7 @@ int Scheduler::free_slots() const {
   free -= static_cast<int>(slots_.size());
   for (const PromptPointer& prompt : prefilling_) {
     if (free <= 0) break;
-    free -= prompt->request.num_return_sequences - 1;
+    free -= prompt->to_draw - 1;
   }
   return free;
 }
@@ -93,20 +118,19 @@ void Scheduler::fill_free_slots() {
 // Takes the next request into prefill; false if there is none now.
 bool Scheduler::take_request(bool wait) {
   if (source_ended_) return false;
-  auto prompt = std::make_shared<Prompt>(observer_);
-  const RequestSource::Next next = source_.next(prompt->request, wait);
+  Request request;
+  const RequestSource::Next next = source_.next(request, wait);
   source_ended_ = next == RequestSource::Next::kEnd;
   if (next != RequestSource::Next::kRequest) return false;
   try {
-    validate(prompt->request, "the prompt", backend_.info(), tokenizer_);
+    validate(request, "the prompt", backend_.info(), tokenizer_);
   } catch (const Error& error) {
-    observer_.on_request_failure(prompt->request, error);
+    observer_.on_request_failure(request, error);
     return true;
   }
-  if (needs_search(prompt->request)) {
-    alone_ = std::move(prompt);  // once the others are done
-    return true;
-  }
+  auto prompt = std::make_shared<Prompt>(observer_, std::move(request));
+  if (!prompt->searched.empty()) alone_ = prompt;  // once all others are done
+  if (prompt->drawn.empty()) return true;
   prompt->slot = acquire_slot();
   prefilling_.push_back(std::move(prompt));
   return true;
@@ -116,10 +140,13 @@ bool Scheduler::take_request(bool wait) {
 void Scheduler::run_alone() {
   const PromptPointer prompt = std::exchange(alone_, nullptr);
   const auto stop = [&] { return prompt->cut_short = interrupted(); };
-  try {
-    search(backend_, tokenizer_, prompt->request, *prompt, stop);
-  } catch (const Error& error) {
-    observer_.on_request_failure(prompt->request, error);
+  for (Part& part : prompt->searched) {
+    if (prompt->failed || prompt->cut_short) return;
+    try {
+      search(backend_, tokenizer_, part.request, part, stop);
+    } catch (const Error& error) {
+      fail(*prompt, error);
+    }
   }
 }
 
@@ -145,11 +172,10 @@ void Scheduler::add_prefill_rows() {
   int budget = options_.prefill_chunk;
   for (const PromptPointer& prompt : prefilling_) {
     for (; budget > 0 && prompt->prefilled < prompt->size(); --budget, ++prompt->prefilled) {
-      rows_.push_back(
-          {.slot = prompt->slot,
-           .token = prompt->request.prompt[static_cast<std::size_t>(prompt->prefilled)],
-           .position = prompt->prefilled,
-           .want_logits = prompt->prefilled + 1 == prompt->size()});
+      rows_.push_back({.slot = prompt->slot,
+                       .token = prompt->request.prompt[static_cast<std::size_t>(prompt->prefilled)],
+                       .position = prompt->prefilled,
+                       .want_logits = prompt->prefilled + 1 == prompt->size()});
     }
   }
 }
@@ -195,7 +221,8 @@ void Scheduler::fail(Prompt& prompt, const Error& error) {
   observer_.on_request_failure(prompt.request, error);
 }
 
-// The first token of a sample. Where none can be drawn, the prompt has failed and the draw means nothing.
+// The first token of a sample. Where none can be drawn, the prompt has failed and the draw means
+// nothing.
 Draw Scheduler::draw_first(const Sequence& sequence, Prompt& prompt) {
   if (prompt.failed) return {};
   try {
@@ -235,8 +262,7 @@ void Scheduler::start_prefilled() {
 // token leaves the slot as it was, for the one after it.
 void Scheduler::start_sample(const PromptPointer& prompt, int slot) {
   while (prompt->waits()) {
-    auto sequence = std::make_unique<Sequence>(prompt->request, prompt->started++, tokenizer_,
-                                               backend_.info().n_positions, *prompt);
+    auto sequence = prompt->next_sequence(tokenizer_, backend_.info().n_positions);
     const Draw first = draw_first(*sequence, *prompt);
     if (!prompt->waits()) prompt->logits = {};
     if (prompt->failed) break;

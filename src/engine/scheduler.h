@@ -2,6 +2,9 @@
 // next request only when one of its samples could start. Knows a model only through Backend, and
 // never lets a result depend on which slot a sequence got.
 //
+// A request with variants is one prompt with several plain requests, its parts: their samples share
+// the prefill, but for those that search, which run by themselves after the others.
+//
 // A prompt is prefilled once, in chunks that run beside the decoding of other sequences. Its
 // samples share that cache: any running one can serve as the source, since it begins with the
 // prompt; and a finished one's slot is cut back to the prompt for the next. So nothing is ever
@@ -32,21 +35,43 @@ class Scheduler {
   void run();
 
  private:
-  // A request from its first row of prefill to the end of its last sample. It listens to its own
-  // sequences, to know when all of them are there.
-  struct Prompt : GenerationObserver {
-    explicit Prompt(GenerationObserver& next) : observer(next) {}
+  struct Prompt;
+
+  // One of a request's settings. It listens to its sequences and numbers their results on from
+  // those of the parts before it.
+  struct Part : GenerationObserver {
+    Part(Prompt& whole, Request own, int first)
+        : prompt(whole), request(std::move(own)), first_index(first) {}
     void on_text(std::uint64_t request_id, int index, std::string_view piece) override;
     void on_finish(std::uint64_t request_id, const Completion& completion) override;
 
+    Prompt& prompt;
+    const Request request;
+    const int first_index;
+  };
+
+  // A request from its first row of prefill to the end of its last sample.
+  struct Prompt {
+    Prompt(GenerationObserver& next, Request asked);
+    Prompt(const Prompt&) = delete;
+    Prompt& operator=(const Prompt&) = delete;
+
     int size() const { return static_cast<int>(request.prompt.size()); }
-    bool waits() const { return !failed && started < request.num_return_sequences; }
+    bool waits() const { return !failed && started < to_draw; }
+    // The next sample to start.
+    std::unique_ptr<Sequence> next_sequence(const Tokenizer& tokenizer, int n_positions);
 
     GenerationObserver& observer;
-    Request request;
-    int slot = 0;       // while it is prefilled
-    int prefilled = 0;  // tokens
-    int started = 0;    // samples
+    const Request request;
+    std::deque<Part> drawn;     // parts that share the prefill; sequences point to them
+    std::deque<Part> searched;  // parts that run by themselves
+    int total = 0;              // samples of all parts
+    int to_draw = 0;            // of those in `drawn`
+    int slot = 0;               // while it is prefilled
+    int prefilled = 0;          // tokens
+    int started = 0;            // samples of those in `drawn`
+    std::size_t part = 0;       // in `drawn`, of the next sample
+    int next_sample = 0;        // within it
     bool failed = false;
     bool cut_short = false;  // interrupted
     std::vector<float>
@@ -87,7 +112,7 @@ class Scheduler {
   std::vector<Sampler> samplers_;  // one for each row, since rows are drawn side by side
 
   bool source_ended_ = false;
-  PromptPointer alone_;                    // needs all slots; nothing else begins before it
+  PromptPointer alone_;  // has parts that need all slots; nothing else begins before it
   std::vector<PromptPointer> prefilling_;  // in order of request
   std::deque<PromptPointer> waiting_;      // prefilled, with samples that wait for a slot
   std::vector<Running> running_;

@@ -18,8 +18,8 @@ std::vector<TokenId> negative_prompt(const Request& request) {
   return ids.empty() ? std::vector<TokenId>{request.prompt.back()} : ids;
 }
 
-// One sample after another: its own context in a slot, the negative one in another, both cut back to
-// their prompts for the next.
+// One sample after another: its own context in a slot, the negative one in another, both cut back
+// to their prompts for the next.
 void guided(Backend& backend, const Tokenizer& tokenizer, const Request& request,
             GenerationObserver& observer, const std::function<bool()>& interrupted) {
   const std::vector<TokenId> negative = negative_prompt(request);
@@ -45,8 +45,8 @@ void guided(Backend& backend, const Tokenizer& tokenizer, const Request& request
       const Row rows[] = {{own, sequence.last_token(), sequence.last_position(), true},
                           {other, sequence.last_token(), sequence.last_position() + shift, true}};
       const auto logits = backend.step(rows);
-      running = sequence.advance(sequence.draw(sampler, logits.first(vocab),
-                                               logits.subspan(width, vocab)));
+      running = sequence.advance(
+          sequence.draw(sampler, logits.first(vocab), logits.subspan(width, vocab)));
     }
   }
 }

@@ -96,8 +96,7 @@ std::optional<FinishReason> Sequence::reason_to_end() const {
 void Sequence::interrupt(FinishReason reason) { finish(reason); }
 
 void Sequence::emit(const std::string& piece) {
-  const std::string text =
-      request_->stopping.end_at_sentence ? sentences_.push(piece) : piece;
+  const std::string text = request_->stopping.end_at_sentence ? sentences_.push(piece) : piece;
   if (text.empty()) return;
   completion_.text += text;
   observer_->on_text(request_->id, completion_.index, text);
@@ -113,6 +112,20 @@ void Sequence::finish(FinishReason reason) {
     if (!rest.empty()) observer_->on_text(request_->id, completion_.index, rest);
   }
   observer_->on_finish(request_->id, completion_);
+}
+
+std::vector<Request> split_variants(const Request& request) {
+  if (request.variants.empty()) return {request};
+  std::vector<Request> requests;
+  for (const DecodingSettings& variant : request.variants) {
+    requests.push_back({.id = request.id,
+                        .tag = request.tag,
+                        .prompt = request.prompt,
+                        .num_return_sequences = variant.num_return_sequences,
+                        .sampling = variant.sampling,
+                        .stopping = variant.stopping});
+  }
+  return requests;
 }
 
 int new_token_limit(const Request& request) {

@@ -1,5 +1,5 @@
-// One sequence that is being generated: its tokens and their text, its log-probability, the coins it
-// draws with and when it ends. Knows nothing of slots' owners or batches.
+// One sequence that is being generated: its tokens and their text, its log-probability, the coins
+// it draws with and when it ends. Knows nothing of slots' owners or batches.
 #pragma once
 
 #include <chrono>
@@ -64,6 +64,9 @@ class Sequence {
   StopMatcher stop_;
   SentenceCutter sentences_;
 };
+
+// A request for each of the variants of `request`; itself alone if it has none.
+std::vector<Request> split_variants(const Request& request);
 
 // How many tokens `request` may still generate, by max_new_tokens or max_length; the context is not
 // looked at.

@@ -63,8 +63,8 @@ void from_json(const Json& value, const std::string& name, int& field) {
 }
 
 void from_json(const Json& value, const std::string& name, std::uint64_t& field) {
-  const bool negative = value.is_number_integer() && !value.is_number_unsigned() &&
-                        value.get<std::int64_t>() < 0;
+  const bool negative =
+      value.is_number_integer() && !value.is_number_unsigned() && value.get<std::int64_t>() < 0;
   if (!value.is_number_integer() || negative) {
     refuse(value, name, "a whole number from 0 to 18446744073709551615");
   }
@@ -127,8 +127,8 @@ void from_json(const Json& value, const std::string& name, SamplingParams::Lengt
       "[START, FACTOR]: new tokens from 0 and a number above 0, such as [50, 1.02]";
   if (!value.is_array() || value.size() != 2 || !value[1].is_number()) refuse(value, name, wanted);
   SamplingParams::LengthDecay decay;
-  decay.start = static_cast<int>(
-      read_whole(value[0], name, 0, std::numeric_limits<int>::max(), wanted));
+  decay.start =
+      static_cast<int>(read_whole(value[0], name, 0, std::numeric_limits<int>::max(), wanted));
   decay.factor = value[1].get<double>();
   if (!(decay.factor > 0) || !std::isfinite(decay.factor)) refuse(value[1], name, wanted);
   field = decay;
@@ -156,7 +156,8 @@ Json to_json(const std::vector<std::string>& value) { return value; }
 Json to_json(const std::vector<TokenId>& value) { return value; }
 Json to_json(const std::vector<SequenceBias>& value) {
   Json json = Json::array();
-  for (const SequenceBias& entry : value) json.push_back(Json::array({Json(entry.ids), entry.bias}));
+  for (const SequenceBias& entry : value)
+    json.push_back(Json::array({Json(entry.ids), entry.bias}));
   return json;
 }
 Json to_json(const SamplingParams::LengthDecay& value) {
@@ -178,7 +179,8 @@ Json bad_words_json(const SamplingParams& params) {
 }
 
 void read_bad_words(const Json& value, const std::string& name, SamplingParams& params) {
-  const std::string wanted = "a list of texts and of lists of token ids, such as [\"dose\", [12, 7]]";
+  const std::string wanted =
+      "a list of texts and of lists of token ids, such as [\"dose\", [12, 7]]";
   const Json list = value.is_string() ? Json::array({value}) : value;
   if (!list.is_array()) refuse(value, name, wanted);
   params.bad_words.clear();

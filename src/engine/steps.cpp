@@ -28,12 +28,15 @@ void xtc(const P& p, const C& context, Candidates& c) {
   if (context.xtc_coin < p.xtc_probability) filters::xtc(c, p.xtc_threshold);
 }
 
-#define MEDGEN_PROCESSOR(NAME, ACTIVE) \
-  Step{#NAME, [](const P& p) -> bool { return ACTIVE; }, processors::NAME, nullptr}
-#define MEDGEN_FILTER(NAME, ACTIVE, CALL)                                   \
-  Step {                                                                    \
-    #NAME, [](const P& p) -> bool { return ACTIVE; }, nullptr,              \
-        [](const P& p, const C& x, Candidates& c) { (void)p, (void)x, CALL; } \
+#define MEDGEN_PROCESSOR(NAME, ACTIVE)                                          \
+  Step {                                                                        \
+#NAME, [](const P& p) -> bool { return ACTIVE; }, processors::NAME, nullptr \
+  }
+#define MEDGEN_FILTER(NAME, ACTIVE, CALL)                                                        \
+  Step {                                                                                         \
+#NAME, [](const P& p) -> bool { return ACTIVE; }, nullptr,                                   \
+                                                   [](const P& p, const C& x,                    \
+                                                      Candidates& c) { (void)p, (void)x, CALL; } \
   }
 
 // In Hugging Face's order.
@@ -73,25 +76,67 @@ const std::array kSteps = {
 #undef MEDGEN_PROCESSOR
 #undef MEDGEN_FILTER
 
-const std::vector<std::string_view> kVllm = {
-    "guidance_scale", "bad_words", "min_length", "min_new_tokens", "no_repeat_ngram_size",
-    "forced_bos_token_id", "forced_eos_token_id", "exponential_decay_length_penalty",
-    "suppress_tokens", "begin_suppress_tokens", "sequence_bias", "logit_bias", "repetition_penalty",
-    "frequency_penalty", "presence_penalty", "dry_multiplier", "temperature", "min_p", "top_k",
-    "top_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff", "top_n_sigma", "xtc_probability",
-    "mirostat", "renormalize_logits"};
+const std::vector<std::string_view> kVllm = {"guidance_scale",
+                                             "bad_words",
+                                             "min_length",
+                                             "min_new_tokens",
+                                             "no_repeat_ngram_size",
+                                             "forced_bos_token_id",
+                                             "forced_eos_token_id",
+                                             "exponential_decay_length_penalty",
+                                             "suppress_tokens",
+                                             "begin_suppress_tokens",
+                                             "sequence_bias",
+                                             "logit_bias",
+                                             "repetition_penalty",
+                                             "frequency_penalty",
+                                             "presence_penalty",
+                                             "dry_multiplier",
+                                             "temperature",
+                                             "min_p",
+                                             "top_k",
+                                             "top_p",
+                                             "top_h",
+                                             "typical_p",
+                                             "epsilon_cutoff",
+                                             "eta_cutoff",
+                                             "top_n_sigma",
+                                             "xtc_probability",
+                                             "mirostat",
+                                             "renormalize_logits"};
 
-const std::vector<std::string_view> kLlama = {
-    "guidance_scale", "sequence_bias", "logit_bias", "repetition_penalty", "frequency_penalty",
-    "presence_penalty", "no_repeat_ngram_size", "bad_words", "min_length", "min_new_tokens",
-    "forced_bos_token_id", "forced_eos_token_id", "exponential_decay_length_penalty",
-    "suppress_tokens", "begin_suppress_tokens", "dry_multiplier", "top_n_sigma", "top_k",
-    "typical_p", "top_p", "min_p", "xtc_probability", "top_h", "epsilon_cutoff", "eta_cutoff",
-    "temperature", "mirostat", "renormalize_logits"};
+const std::vector<std::string_view> kLlama = {"guidance_scale",
+                                              "sequence_bias",
+                                              "logit_bias",
+                                              "repetition_penalty",
+                                              "frequency_penalty",
+                                              "presence_penalty",
+                                              "no_repeat_ngram_size",
+                                              "bad_words",
+                                              "min_length",
+                                              "min_new_tokens",
+                                              "forced_bos_token_id",
+                                              "forced_eos_token_id",
+                                              "exponential_decay_length_penalty",
+                                              "suppress_tokens",
+                                              "begin_suppress_tokens",
+                                              "dry_multiplier",
+                                              "top_n_sigma",
+                                              "top_k",
+                                              "typical_p",
+                                              "top_p",
+                                              "min_p",
+                                              "xtc_probability",
+                                              "top_h",
+                                              "epsilon_cutoff",
+                                              "eta_cutoff",
+                                              "temperature",
+                                              "mirostat",
+                                              "renormalize_logits"};
 
 const Step* find(std::string_view name) {
-  const auto step = std::find_if(kSteps.begin(), kSteps.end(),
-                                 [&](const Step& s) { return s.name == name; });
+  const auto step =
+      std::find_if(kSteps.begin(), kSteps.end(), [&](const Step& s) { return s.name == name; });
   return step == kSteps.end() ? nullptr : &*step;
 }
 
@@ -108,10 +153,12 @@ std::vector<const Step*> named_steps(const std::vector<std::string>& names) {
   std::vector<std::string> known;
   for (const Step& step : kSteps) known.emplace_back(step.name);
   for (const std::string& name : names) {
-    const Step* step = find(name == "xtc" ? "xtc_probability" : name == "dry" ? "dry_multiplier" : name);
+    const Step* step = find(name == "xtc"   ? "xtc_probability"
+                            : name == "dry" ? "dry_multiplier"
+                                            : name);
     if (step == nullptr) {
-      std::string message = "sampler_order names the step \"" + name.substr(0, 60) +
-                            "\", which there is not; ";
+      std::string message =
+          "sampler_order names the step \"" + name.substr(0, 60) + "\", which there is not; ";
       known.insert(known.end(), {"hf", "vllm", "llama"});
       const std::string nearest = nearest_setting(name, known);
       if (!nearest.empty()) message += "did you mean \"" + nearest + "\"? ";
@@ -131,9 +178,11 @@ std::vector<const Step*> explicit_steps(const P& params) {
   const std::vector<const Step*> named = named_steps(params.sampler_order);
   std::vector<const Step*> all;
   for (const Step& step : kSteps) {
-    if (!step.active(params) || std::find(named.begin(), named.end(), &step) != named.end()) continue;
+    if (!step.active(params) || std::find(named.begin(), named.end(), &step) != named.end())
+      continue;
     if (step.filter != nullptr) {
-      refuse(std::string(step.name) + " is set but sampler_order does not name it: add it, or leave " +
+      refuse(std::string(step.name) +
+             " is set but sampler_order does not name it: add it, or leave " +
              std::string(step.name) + " out");
     }
     if (step.name != "renormalize_logits") all.push_back(&step);
@@ -142,7 +191,8 @@ std::vector<const Step*> explicit_steps(const P& params) {
     if (step->active(params)) all.push_back(step);
   }
   const Step* last = find("renormalize_logits");
-  if (last->active(params) && std::find(all.begin(), all.end(), last) == all.end()) all.push_back(last);
+  if (last->active(params) && std::find(all.begin(), all.end(), last) == all.end())
+    all.push_back(last);
   return all;
 }
 

@@ -19,10 +19,10 @@ struct DecodingContext {
   std::span<const TokenId> prompt = {};     // as fed to the model
   std::span<const TokenId> generated = {};  // so far
   std::span<const TokenId> eos = {};        // ids that end a text
-  int max_length = 0;                  // of prompt and continuation; 0 where there is no limit
-  const Tokenizer* tokenizer = nullptr;  // null where texts play no role
-  double xtc_coin = 0;                   // in [0, 1)
-  double mirostat_mu = 0;                // bits
+  int max_length = 0;                       // of prompt and continuation; 0 where there is no limit
+  const Tokenizer* tokenizer = nullptr;     // null where texts play no role
+  double xtc_coin = 0;                      // in [0, 1)
+  double mirostat_mu = 0;                   // bits
   // Logits of the model after the negative prompt, [vocab]; empty where there is no guidance.
   std::span<const float> unconditional = {};
 
@@ -37,7 +37,8 @@ struct Step {
   std::string_view name;  // of the setting that turns it on
   bool (*active)(const SamplingParams&);
   // One of the two. Scores: [vocab], -inf is gone.
-  void (*process)(const SamplingParams&, const DecodingContext&, std::span<double> scores) = nullptr;
+  void (*process)(const SamplingParams&, const DecodingContext&,
+                  std::span<double> scores) = nullptr;
   void (*filter)(const SamplingParams&, const DecodingContext&, Candidates&) = nullptr;
 };
 

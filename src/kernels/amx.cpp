@@ -1,5 +1,5 @@
-// The kernels for AMX: AVX-512 with VNNI, and tiles for int8 products of many rows. A thread must have
-// asked Linux for the tiles' state; see cpu.h.
+// The kernels for AMX: AVX-512 with VNNI, and tiles for int8 products of many rows. A thread must
+// have asked Linux for the tiles' state; see cpu.h.
 #include "kernels/kernels.h"
 
 #if defined(__AMX_INT8__) && defined(__AVX512VNNI__)
@@ -28,8 +28,8 @@ struct alignas(64) TileConfig {
   std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
 
-// Sums of 32 (or 16) rows by 32 (or 16) columns of one plane of activations: tiles 0 to 3 are sums, 4
-// and 5 activations, 6 and 7 weights. sums: [2][2][16][16], by row block and panel.
+// Sums of 32 (or 16) rows by 32 (or 16) columns of one plane of activations: tiles 0 to 3 are sums,
+// 4 and 5 activations, 6 and 7 weights. sums: [2][2][16][16], by row block and panel.
 template <int kRowBlocks, int kPanels>
 inline void tile_products(const std::uint8_t* x, const std::int8_t* w, std::size_t k,
                           std::int32_t (*sums)[2][256]) {
@@ -59,14 +59,17 @@ inline void tile_products(const std::uint8_t* x, const std::int8_t* w, std::size
 template <int kRowBlocks, int kPanels>
 inline void tile_block(const MatMul& job, int row, int panel) {
   const auto k = static_cast<std::size_t>(job.k);
-  const std::int8_t* w = static_cast<const std::int8_t*>(job.weights) + static_cast<std::size_t>(panel) * k * 16;
-  const std::uint8_t* x = static_cast<const std::uint8_t*>(job.x) + static_cast<std::size_t>(row) * k;
+  const std::int8_t* w =
+      static_cast<const std::int8_t*>(job.weights) + static_cast<std::size_t>(panel) * k * 16;
+  const std::uint8_t* x =
+      static_cast<const std::uint8_t*>(job.x) + static_cast<std::size_t>(row) * k;
   const bool planes = job.format == ActivationFormat::kUint8Planes;
   alignas(64) std::int32_t low[2][2][256];
   alignas(64) std::int32_t high[2][2][256];
   tile_products<kRowBlocks, kPanels>(x, w, k, low);
   if (planes) {
-    const std::size_t rows = (static_cast<std::size_t>(job.rows) + kRowBlock - 1) / kRowBlock * kRowBlock;
+    const std::size_t rows =
+        (static_cast<std::size_t>(job.rows) + kRowBlock - 1) / kRowBlock * kRowBlock;
     tile_products<kRowBlocks, kPanels>(x + rows * k, w, k, high);
   }
   for (int b = 0; b < kRowBlocks; ++b) {

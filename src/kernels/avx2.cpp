@@ -1,5 +1,5 @@
-// The kernels for AVX2 with FMA and F16C. Compiled with these flags: only what needs them may be here,
-// and nothing with external linkage but the table.
+// The kernels for AVX2 with FMA and F16C. Compiled with these flags: only what needs them may be
+// here, and nothing with external linkage but the table.
 #include "kernels/kernels.h"
 
 #if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
@@ -19,14 +19,24 @@ inline void store(float* p, Vec v) {
   _mm256_storeu_ps(p, v.low);
   _mm256_storeu_ps(p + 8, v.high);
 }
-inline Vec add(Vec a, Vec b) { return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)}; }
-inline Vec sub(Vec a, Vec b) { return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)}; }
-inline Vec mul(Vec a, Vec b) { return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)}; }
-inline Vec div(Vec a, Vec b) { return {_mm256_div_ps(a.low, b.low), _mm256_div_ps(a.high, b.high)}; }
+inline Vec add(Vec a, Vec b) {
+  return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};
+}
+inline Vec sub(Vec a, Vec b) {
+  return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)};
+}
+inline Vec mul(Vec a, Vec b) {
+  return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)};
+}
+inline Vec div(Vec a, Vec b) {
+  return {_mm256_div_ps(a.low, b.low), _mm256_div_ps(a.high, b.high)};
+}
 inline Vec fma(Vec a, Vec b, Vec c) {
   return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
 }
-inline Vec vmax(Vec a, Vec b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
+inline Vec vmax(Vec a, Vec b) {
+  return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)};
+}
 inline Vec vabs(Vec a) {
   const __m256 sign = _mm256_set1_ps(-0.0F);
   return {_mm256_andnot_ps(sign, a.low), _mm256_andnot_ps(sign, a.high)};
@@ -57,7 +67,9 @@ inline void store_half(std::uint16_t* p, Vec v) {
 inline __m256 from_bf16(__m128i v) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(v), 16));
 }
-inline Vec load_bf16(const std::uint16_t* p) { return {from_bf16(load128(p)), from_bf16(load128(p + 8))}; }
+inline Vec load_bf16(const std::uint16_t* p) {
+  return {from_bf16(load128(p)), from_bf16(load128(p + 8))};
+}
 inline __m256i load256(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
 inline Vec load_int32(const std::int32_t* p) {
   return {_mm256_cvtepi32_ps(load256(p)), _mm256_cvtepi32_ps(load256(p + 8))};
@@ -72,7 +84,8 @@ inline void store_int16(std::int16_t* p, Vec v) {
 }
 inline void store_uint8(std::uint8_t* p, Vec v) {
   const __m256i shifted = _mm256_add_epi16(to_int16(v), _mm256_set1_epi16(128));
-  store128(p, _mm_packus_epi16(_mm256_castsi256_si128(shifted), _mm256_extracti128_si256(shifted, 1)));
+  store128(p,
+           _mm_packus_epi16(_mm256_castsi256_si128(shifted), _mm256_extracti128_si256(shifted, 1)));
 }
 inline float square_root(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
 
@@ -89,13 +102,15 @@ inline __m256i add_pairs(__m256i columns_0145, __m256i columns_2367) {
   return _mm256_permute4x64_epi64(_mm256_hadd_epi32(columns_0145, columns_2367), 0b11011000);
 }
 
-// R rows by H halves (8 columns) of a panel. A step takes 4 k: 16 weights are widened to 16 bits and
-// multiplied with 4 activations, repeated; neighbouring products are added by madd.
+// R rows by H halves (8 columns) of a panel. A step takes 4 k: 16 weights are widened to 16 bits
+// and multiplied with 4 activations, repeated; neighbouring products are added by madd.
 template <int R, int H>
 inline void int8_tile(const MatMul& job, int row, int panel) {
   const auto k = static_cast<std::size_t>(job.k);
-  const std::int8_t* w = static_cast<const std::int8_t*>(job.weights) + static_cast<std::size_t>(panel) * k * 16;
-  const std::int16_t* x = static_cast<const std::int16_t*>(job.x) + static_cast<std::size_t>(row) * k;
+  const std::int8_t* w =
+      static_cast<const std::int8_t*>(job.weights) + static_cast<std::size_t>(panel) * k * 16;
+  const std::int16_t* x =
+      static_cast<const std::int16_t*>(job.x) + static_cast<std::size_t>(row) * k;
   std::int32_t sums[R][16];
   for (int half = 0; half < 2; half += H) {
     __m256i sum[R][2 * H];
@@ -139,12 +154,23 @@ void matmul_int8(const MatMul& job) {
     int row = 0;
     for (; row + 6 <= job.rows; row += 6) int8_tile<6, 1>(job, row, panel);
     switch (job.rows - row) {
-      case 5: int8_tile<5, 1>(job, row, panel); break;
-      case 4: int8_tile<4, 1>(job, row, panel); break;
-      case 3: int8_tile<3, 1>(job, row, panel); break;
-      case 2: int8_tile<2, 2>(job, row, panel); break;
-      case 1: int8_tile<1, 2>(job, row, panel); break;
-      default: break;
+      case 5:
+        int8_tile<5, 1>(job, row, panel);
+        break;
+      case 4:
+        int8_tile<4, 1>(job, row, panel);
+        break;
+      case 3:
+        int8_tile<3, 1>(job, row, panel);
+        break;
+      case 2:
+        int8_tile<2, 2>(job, row, panel);
+        break;
+      case 1:
+        int8_tile<1, 2>(job, row, panel);
+        break;
+      default:
+        break;
     }
   }
 }

@@ -1,5 +1,5 @@
-// Vec and the int8 product for AVX-512; see generic.inl. The including file defines MEDGEN_VNNI as 1
-// if the processors it is for have VNNI.
+// Vec and the int8 product for AVX-512; see generic.inl. The including file defines MEDGEN_VNNI as
+// 1 if the processors it is for have VNNI.
 
 struct Vec {
   __m512 v;
@@ -65,13 +65,15 @@ inline __m512i add_products(__m512i sum, __m512i a, __m512i b) {
 #endif
 }
 
-// R rows by P panels of 16-bit activations. A step takes 4 k: the 64 weights of a panel are widened to
-// two vectors of 8 columns.
+// R rows by P panels of 16-bit activations. A step takes 4 k: the 64 weights of a panel are widened
+// to two vectors of 8 columns.
 template <int R, int P>
 inline void int16_tile(const MatMul& job, int row, int panel) {
   const auto k = static_cast<std::size_t>(job.k);
-  const std::int8_t* w = static_cast<const std::int8_t*>(job.weights) + static_cast<std::size_t>(panel) * k * 16;
-  const std::int16_t* x = static_cast<const std::int16_t*>(job.x) + static_cast<std::size_t>(row) * k;
+  const std::int8_t* w =
+      static_cast<const std::int8_t*>(job.weights) + static_cast<std::size_t>(panel) * k * 16;
+  const std::int16_t* x =
+      static_cast<const std::int16_t*>(job.x) + static_cast<std::size_t>(row) * k;
   __m512i sum[R][P][2];
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
@@ -125,32 +127,54 @@ inline void matmul_int16(const MatMul& job) {
 
 #if MEDGEN_VNNI
 
-// R rows by P panels of 8-bit activations, 128 added to each; what that adds to a sum is taken away at
-// the end.
-template <int R, int P>
-inline void uint8_tile(const MatMul& job, int row, int panel) {
+// What a tile asks the caches for on its way: its share of the next panels' weights, `step` bytes of
+// each for every 4 k. The processor's own prefetching stops at the end of every memory page. Into
+// the second level where one tile is all: the first is too small for two sets of panels.
+struct Ahead {
+  const std::int8_t* weights;
+  std::size_t step;
+};
+
+// R rows by P panels of 8-bit activations, 128 added to each; what that adds to a sum is taken away
+// at the end.
+template <int R, int P, bool Once>
+inline void uint8_tile(const MatMul& job, int row, int panel, Ahead& ahead) {
   const auto k = static_cast<std::size_t>(job.k);
-  const std::int8_t* w = static_cast<const std::int8_t*>(job.weights) + static_cast<std::size_t>(panel) * k * 16;
-  const std::uint8_t* x = static_cast<const std::uint8_t*>(job.x) + static_cast<std::size_t>(row) * k;
+  const std::int8_t* w =
+      static_cast<const std::int8_t*>(job.weights) + static_cast<std::size_t>(panel) * k * 16;
+  const std::uint8_t* x =
+      static_cast<const std::uint8_t*>(job.x) + static_cast<std::size_t>(row) * k;
   __m512i sum[R][P];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
     for (int p = 0; p < P; ++p) sum[r][p] = _mm512_setzero_si512();
   }
-  for (std::size_t i = 0; i < k; i += 4) {
-    __m512i column[P];
+  const std::int8_t* next = ahead.weights;
+  const std::size_t step = ahead.step;
+  // Four steps of 4 k in one turn: k is a multiple of 64, and the compiler's copies of the sums and
+  // addresses are made once for all four.
+  for (std::size_t i = 0; i < k; i += 16) {
+#pragma GCC unroll 4
+    for (std::size_t j = i; j < i + 16; j += 4) {
+      __m512i column[P];
 #pragma GCC unroll 8
-    for (int p = 0; p < P; ++p) column[p] = load512(w + (static_cast<std::size_t>(p) * k + i) * 16);
+      for (int p = 0; p < P; ++p) {
+        column[p] = load512(w + (static_cast<std::size_t>(p) * k + j) * 16);
+        _mm_prefetch(next + static_cast<std::size_t>(p) * k * 16, Once ? _MM_HINT_T1 : _MM_HINT_T0);
+      }
+      next += step;
 #pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) {
-      int four;
-      __builtin_memcpy(&four, x + static_cast<std::size_t>(r) * k + i, 4);
-      const __m512i value = _mm512_set1_epi32(four);
+      for (int r = 0; r < R; ++r) {
+        int four;
+        __builtin_memcpy(&four, x + static_cast<std::size_t>(r) * k + j, 4);
+        const __m512i value = _mm512_set1_epi32(four);
 #pragma GCC unroll 8
-      for (int p = 0; p < P; ++p) sum[r][p] = _mm512_dpbusd_epi32(sum[r][p], value, column[p]);
+        for (int p = 0; p < P; ++p) sum[r][p] = _mm512_dpbusd_epi32(sum[r][p], value, column[p]);
+      }
     }
   }
+  ahead.weights = next;
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
@@ -163,24 +187,40 @@ inline void uint8_tile(const MatMul& job, int row, int panel) {
   }
 }
 
-template <int P>
-inline void uint8_panels(const MatMul& job, int panel) {
-  int row = 0;
-  if constexpr (P <= 2) {
-    for (; row + 8 <= job.rows; row += 8) uint8_tile<8, P>(job, row, panel);
+// The rows that are left, fewer than a tile has at most, in a tile of their own.
+template <int R, int P, bool Once>
+inline void uint8_rest(const MatMul& job, int row, int panel, Ahead& ahead) {
+  if constexpr (R > 0) {
+    if (job.rows - row == R) {
+      uint8_tile<R, P, Once>(job, row, panel, ahead);
+    } else {
+      uint8_rest<R - 1, P, Once>(job, row, panel, ahead);
+    }
   }
-  for (; row + 4 <= job.rows; row += 4) uint8_tile<4, P>(job, row, panel);
-  for (; row + 2 <= job.rows; row += 2) uint8_tile<2, P>(job, row, panel);
-  for (; row < job.rows; ++row) uint8_tile<1, P>(job, row, panel);
+}
+
+template <int P, int Rows>
+inline void uint8_panels(const MatMul& job, int panel) {
+  const auto tiles = static_cast<std::size_t>((job.rows + Rows - 1) / Rows);
+  Ahead ahead{static_cast<const std::int8_t*>(job.weights) +
+                  static_cast<std::size_t>(panel + P) * static_cast<std::size_t>(job.k) * 16,
+              (64 + tiles - 1) / tiles};
+  if (tiles == 1) {
+    uint8_rest<Rows, P, true>(job, 0, panel, ahead);
+    return;
+  }
+  int row = 0;
+  for (; row + Rows <= job.rows; row += Rows) uint8_tile<Rows, P, false>(job, row, panel, ahead);
+  uint8_rest<Rows - 1, P, false>(job, row, panel, ahead);
 }
 
 inline void matmul_uint8(const MatMul& job) {
   int panel = job.panel_begin;
-  if (job.rows < 8) {
-    for (; panel + 4 <= job.panel_end; panel += 4) uint8_panels<4>(job, panel);
+  if (job.rows <= 4) {
+    for (; panel + 4 <= job.panel_end; panel += 4) uint8_panels<4, 4>(job, panel);
   }
-  for (; panel + 2 <= job.panel_end; panel += 2) uint8_panels<2>(job, panel);
-  for (; panel < job.panel_end; ++panel) uint8_panels<1>(job, panel);
+  for (; panel + 2 <= job.panel_end; panel += 2) uint8_panels<2, 8>(job, panel);
+  for (; panel < job.panel_end; ++panel) uint8_panels<1, 8>(job, panel);
 }
 
 #endif

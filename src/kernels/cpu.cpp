@@ -1,5 +1,5 @@
-// CPUID says what the processor has, XGETBV what the operating system saves on a task switch; both are
-// needed. See cpu.h.
+// CPUID says what the processor has, XGETBV what the operating system saves on a task switch; both
+// are needed. See cpu.h.
 #include "kernels/cpu.h"
 
 #if defined(__x86_64__)

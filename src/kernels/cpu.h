@@ -12,8 +12,8 @@ struct KernelList {
 };
 KernelList all_kernels();
 
-// True if processor and operating system let this process run `kernels`. For AMX the first call asks
-// Linux for the tiles' state, for the whole process. Thread-safe.
+// True if processor and operating system let this process run `kernels`. For AMX the first call
+// asks Linux for the tiles' state, for the whole process. Thread-safe.
 bool can_run(const Kernels& kernels);
 
 }  // namespace medgen::kernels

@@ -1,13 +1,13 @@
-// Everything but the int8 product, once for all instruction sets, on a vector `Vec` of 16 floats that
-// the including file defines. Lies in an anonymous namespace of each such file: a function that the
-// linker could share between them might be compiled for a processor that is not there.
-// No standard containers or algorithms for the same reason.
+// Everything but the int8 product, once for all instruction sets, on a vector `Vec` of 16 floats
+// that the including file defines. Lies in an anonymous namespace of each such file: a function
+// that the linker could share between them might be compiled for a processor that is not there. No
+// standard containers or algorithms for the same reason.
 //
-// The including file has defined: struct Vec and, on it, zero, set1, load, store, add, sub, mul, div,
-// fma (one rounding), vmax (the second where either is NaN), vabs, zero_below, select_negative,
-// exp2_of, load_half, store_half, load_bf16, load_int32, store_int16, store_uint8 and square_root;
-// kMaxTile, how many Vec accumulators fit into the registers;
-// matmul_int8() and activation_format().
+// The including file has defined: struct Vec and, on it, zero, set1, load, store, add, sub, mul,
+// div, fma (one rounding), vmax (the second where either is NaN), vabs, zero_below,
+// select_negative, exp2_of, load_half, store_half, load_bf16, load_int32, store_int16, store_uint8
+// and square_root; kMaxTile, how many Vec accumulators fit into the registers; matmul_int8() and
+// activation_format().
 
 constexpr float kLowestExponent = -87.0F;
 constexpr float kFloatMax = 0x1.fffffep127F;
@@ -54,8 +54,9 @@ inline void store_upto(float* y, Vec v, int count) {
   }
 }
 
-// e^x for x <= 0; 0 below -87. Cody-Waite reduction x = k ln 2 + r and a Taylor polynomial of degree 7,
-// in plain products and sums, so that its bits are those of any processor. Relative error below 2e-7.
+// e^x for x <= 0; 0 below -87. Cody-Waite reduction x = k ln 2 + r and a Taylor polynomial of
+// degree 7, in plain products and sums, so that its bits are those of any processor. Relative error
+// below 2e-7.
 inline Vec exp_of_nonpositive(Vec x) {
   const Vec clamped = vmax(x, set1(kLowestExponent));
   const Vec shift = set1(0x1.8p23F);  // adding it rounds to an integer, found in the low bits
@@ -73,8 +74,8 @@ inline Vec exp_of_nonpositive(Vec x) {
   return zero_below(x, kLowestExponent, mul(p, exp2_of(shifted)));
 }
 
-// GELU in its tanh form (Hendrycks and Gimpel, "Gaussian error linear units", 2016): v (1 + tanh u) / 2
-// = v / (1 + e^(-2u)). The exponential is taken of -|2u|, so it cannot overflow.
+// GELU in its tanh form (Hendrycks and Gimpel, "Gaussian error linear units", 2016): v (1 + tanh u)
+// / 2 = v / (1 + e^(-2u)). The exponential is taken of -|2u|, so it cannot overflow.
 inline Vec gelu_tanh(Vec v) {
   const Vec cube = mul(mul(v, v), v);
   const Vec u2 = mul(set1(1.5957691216057308F), add(v, mul(set1(0.044715F), cube)));
@@ -88,10 +89,17 @@ inline void finish(const MatMul& job, int row, int column, Vec v) {
   float* y = job.y + static_cast<std::size_t>(row) * job.y_stride + column;
   const int count = job.n - column;
   switch (job.epilogue) {
-    case Epilogue::kStore: break;
-    case Epilogue::kAdd: v = add(load_upto(y, count), v); break;
-    case Epilogue::kGeluTanh: v = gelu_tanh(v); break;
-    case Epilogue::kRelu: v = vmax(v, zero()); break;
+    case Epilogue::kStore:
+      break;
+    case Epilogue::kAdd:
+      v = add(load_upto(y, count), v);
+      break;
+    case Epilogue::kGeluTanh:
+      v = gelu_tanh(v);
+      break;
+    case Epilogue::kRelu:
+      v = vmax(v, zero());
+      break;
   }
   store_upto(y, v, count);
 }
@@ -115,7 +123,8 @@ inline Vec load_weights(const Weight* w) {
 template <int R, int P, typename Weight>
 inline void float_tile(const MatMul& job, int row, int panel) {
   const auto k = static_cast<std::size_t>(job.k);
-  const Weight* w = static_cast<const Weight*>(job.weights) + static_cast<std::size_t>(panel) * k * 16;
+  const Weight* w =
+      static_cast<const Weight*>(job.weights) + static_cast<std::size_t>(panel) * k * 16;
   const float* x = static_cast<const float*>(job.x) + static_cast<std::size_t>(row) * k;
   Vec sum[R][P];
   for (int r = 0; r < R; ++r) {
@@ -159,7 +168,8 @@ inline void float_panels(const MatMul& job, int panel) {
 template <typename Weight>
 inline void matmul_float(const MatMul& job) {
   int panel = job.panel_begin;
-  // Few rows: several panels at once, so that enough chains run side by side. Many: reuse the panel.
+  // Few rows: several panels at once, so that enough chains run side by side. Many: reuse the
+  // panel.
   if (job.rows * 4 <= kMaxTile) {
     for (; panel + 4 <= job.panel_end; panel += 4) float_panels<4, Weight>(job, panel);
   }
@@ -171,9 +181,15 @@ inline void matmul_float(const MatMul& job) {
 
 void matmul(const MatMul& job) {
   switch (job.type) {
-    case WeightType::kFloat32: matmul_float<float>(job); break;
-    case WeightType::kBFloat16: matmul_float<std::uint16_t>(job); break;
-    case WeightType::kInt8: matmul_int8(job); break;
+    case WeightType::kFloat32:
+      matmul_float<float>(job);
+      break;
+    case WeightType::kBFloat16:
+      matmul_float<std::uint16_t>(job);
+      break;
+    case WeightType::kInt8:
+      matmul_int8(job);
+      break;
   }
 }
 
@@ -227,8 +243,12 @@ float quantize(const float* x, const float* input_scale, int k, int k_padded, in
     }
     const std::size_t place = static_cast<std::size_t>(row) * stride + static_cast<std::size_t>(i);
     switch (format) {
-      case ActivationFormat::kInt16: store_int16(static_cast<std::int16_t*>(out) + place, q); break;
-      case ActivationFormat::kUint8: store_uint8(static_cast<std::uint8_t*>(out) + place, q); break;
+      case ActivationFormat::kInt16:
+        store_int16(static_cast<std::int16_t*>(out) + place, q);
+        break;
+      case ActivationFormat::kUint8:
+        store_uint8(static_cast<std::uint8_t*>(out) + place, q);
+        break;
       case ActivationFormat::kUint8Planes: {
         std::int16_t whole[16];
         store_int16(whole, q);
@@ -285,73 +305,128 @@ void store_key_value(CacheType type, const float* key, const float* value, int h
   }
 }
 
-// 16 scores of each of P pages; q is scaled already.
-template <int P, typename Element>
-inline void score_pages(const Attention& job, const float* query, int page) {
-  Vec sum[P];
+// 16 scores of each of P pages for R rows; queries are scaled already.
+template <int R, int P, typename Element>
+inline void score_pages(const Attention& job, const float* queries, int page, int padded) {
+  Vec sum[R][P];
   const Element* keys[P];
   for (int p = 0; p < P; ++p) {
-    sum[p] = zero();
+    for (int r = 0; r < R; ++r) sum[r][p] = zero();
     keys[p] = reinterpret_cast<const Element*>(job.pages[page + p] + job.key_offset);
   }
   for (int i = 0; i < job.head_size; ++i) {
-    const Vec q = set1(query[i]);
-    for (int p = 0; p < P; ++p) sum[p] = fma(q, load_cached(keys[p] + i * 16), sum[p]);
+    Vec key[P];
+    for (int p = 0; p < P; ++p) key[p] = load_cached(keys[p] + i * 16);
+    for (int r = 0; r < R; ++r) {
+      const Vec q = set1(queries[r * kMaxHeadSize + i]);
+      for (int p = 0; p < P; ++p) sum[r][p] = fma(q, key[p], sum[r][p]);
+    }
   }
-  for (int p = 0; p < P; ++p) store(job.scores + (page + p) * 16, sum[p]);
-}
-
-// 16 W elements of the mixed values: a chain over the positions.
-template <int W, typename Element>
-inline void mix_values(const Attention& job, int element, float scale) {
-  const int padded = (job.head_size + 15) / 16 * 16;
-  Vec sum[W];
-  for (int w = 0; w < W; ++w) sum[w] = zero();
-  for (int position = 0; position < job.positions; ++position) {
-    const Element* values =
-        reinterpret_cast<const Element*>(job.pages[position / 16] + job.value_offset) +
-        position % 16 * padded + element;
-    const Vec weight = set1(job.scores[position]);
-    for (int w = 0; w < W; ++w) sum[w] = fma(weight, load_cached(values + w * 16), sum[w]);
-  }
-  for (int w = 0; w < W; ++w) {
-    const int at = element + w * 16;
-    store_upto(job.output + at, mul(sum[w], set1(scale)), job.head_size - at);
+  for (int r = 0; r < R; ++r) {
+    for (int p = 0; p < P; ++p) store(job.scores + r * padded + (page + p) * 16, sum[r][p]);
   }
 }
 
-template <typename Element>
-inline void attention_of(const Attention& job) {
-  float query[kMaxHeadSize];
-  for (int i = 0; i < job.head_size; ++i) query[i] = job.query[i] * job.scale;
-  const int pages = (job.positions + 15) / 16;
-  int page = 0;
-  for (; page + 4 <= pages; page += 4) score_pages<4, Element>(job, query, page);
-  for (; page < pages; ++page) score_pages<1, Element>(job, query, page);
-  for (int i = job.positions; i < pages * 16; ++i) job.scores[i] = -kFloatMax;
-
-  Vec highest = load(job.scores);
-  for (int i = 16; i < pages * 16; i += 16) highest = vmax(highest, load(job.scores + i));
+// Turns the scores of a row into e^(score - highest); returns 1 / their sum.
+inline float weigh(float* scores, int positions) {
+  const int end = (positions + 15) / 16 * 16;
+  for (int i = positions; i < end; ++i) scores[i] = -kFloatMax;
+  Vec highest = load(scores);
+  for (int i = 16; i < end; i += 16) highest = vmax(highest, load(scores + i));
   const Vec most = set1(lane_max(highest));
   Vec sum = zero();
-  for (int i = 0; i < pages * 16; i += 16) {
-    const Vec weight = exp_of_nonpositive(sub(load(job.scores + i), most));
-    store(job.scores + i, weight);
+  for (int i = 0; i < end; i += 16) {
+    const Vec weight = exp_of_nonpositive(sub(load(scores + i), most));
+    store(scores + i, weight);
     sum = add(sum, weight);
   }
-  const float scale = 1.0F / tree_sum(sum);
+  return 1.0F / tree_sum(sum);
+}
+
+// 16 W elements of the mixed values of R rows: for each a chain over its positions. Only those that
+// all rows have are read together: a later one may hold what no earlier row may see, even times 0.
+template <int R, int W, typename Element>
+inline void mix_values(const Attention& job, const float* scales, int element, int first,
+                       int padded) {
+  const int row_size = (job.head_size + 15) / 16 * 16;
+  const auto values = [&](int position) {
+    return reinterpret_cast<const Element*>(job.pages[position / 16] + job.value_offset) +
+           position % 16 * row_size + element;
+  };
+  const float* scores = job.scores;
+  const int common = job.positions + first;
+  Vec sum[R][W];
+  for (int r = 0; r < R; ++r) {
+    for (int w = 0; w < W; ++w) sum[r][w] = zero();
+  }
+  for (int position = 0; position < common; ++position) {
+    const Element* row = values(position);
+    Vec value[W];
+    for (int w = 0; w < W; ++w) value[w] = load_cached(row + w * 16);
+    for (int r = 0; r < R; ++r) {
+      const Vec weight = set1(scores[r * padded + position]);
+      for (int w = 0; w < W; ++w) sum[r][w] = fma(weight, value[w], sum[r][w]);
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int position = common; position < common + r; ++position) {
+      const Vec weight = set1(scores[r * padded + position]);
+      const Element* row = values(position);
+      for (int w = 0; w < W; ++w) sum[r][w] = fma(weight, load_cached(row + w * 16), sum[r][w]);
+    }
+    float* output = job.output + static_cast<std::size_t>(first + r) * job.output_stride;
+    for (int w = 0; w < W; ++w) {
+      const int at = element + w * 16;
+      store_upto(output + at, mul(sum[r][w], set1(scales[r])), job.head_size - at);
+    }
+  }
+}
+
+// R rows from `first` on. What a key or value costs to load is shared by them.
+template <int R, typename Element>
+inline void attention_of(const Attention& job, int first) {
+  constexpr int kWide = R == 1 || kMaxTile >= R * 4 ? 4 : 1;
+  float queries[R * kMaxHeadSize];
+  for (int r = 0; r < R; ++r) {
+    const float* query = job.query + static_cast<std::size_t>(first + r) * job.query_stride;
+    for (int i = 0; i < job.head_size; ++i) queries[r * kMaxHeadSize + i] = query[i] * job.scale;
+  }
+  const int last = job.positions + first + R - 1;
+  const int pages = (last + 15) / 16;
+  const int padded = pages * 16;
+  int page = 0;
+  for (; page + kWide <= pages; page += kWide) {
+    score_pages<R, kWide, Element>(job, queries, page, padded);
+  }
+  for (; page < pages; ++page) score_pages<R, 1, Element>(job, queries, page, padded);
+
+  float scales[R];
+  for (int r = 0; r < R; ++r) {
+    scales[r] = weigh(job.scores + r * padded, job.positions + first + r);
+  }
 
   const int width = (job.head_size + 15) / 16;
   int w = 0;
-  for (; w + 4 <= width; w += 4) mix_values<4, Element>(job, w * 16, scale);
-  for (; w < width; ++w) mix_values<1, Element>(job, w * 16, scale);
+  for (; w + kWide <= width; w += kWide) {
+    mix_values<R, kWide, Element>(job, scales, w * 16, first, padded);
+  }
+  for (; w < width; ++w) mix_values<R, 1, Element>(job, scales, w * 16, first, padded);
+}
+
+template <typename Element>
+inline void attention_rows(const Attention& job) {
+  int row = 0;
+  for (; row + kAttentionRows <= job.rows; row += kAttentionRows) {
+    attention_of<kAttentionRows, Element>(job, row);
+  }
+  for (; row < job.rows; ++row) attention_of<1, Element>(job, row);
 }
 
 void attention(const Attention& job) {
   if (job.cache == CacheType::kFloat16) {
-    attention_of<std::uint16_t>(job);
+    attention_rows<std::uint16_t>(job);
   } else {
-    attention_of<float>(job);
+    attention_rows<float>(job);
   }
 }
 
@@ -377,6 +452,5 @@ void embed(const void* token, const void* position, bool half, int n, float* y) 
 }
 
 constexpr Kernels table(const char* name) {
-  return {name,     matmul,          activation_format, layer_norm,
-          quantize, store_key_value, attention,         embed};
+  return {name, matmul, activation_format, layer_norm, quantize, store_key_value, attention, embed};
 }

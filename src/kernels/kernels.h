@@ -1,5 +1,5 @@
-// The arithmetic of a transformer on pointers and sizes: one table of functions per instruction set.
-// Must not know of models, files, threads or errors.
+// The arithmetic of a transformer on pointers and sizes: one table of functions per instruction
+// set. Must not know of models, files, threads or errors.
 //
 // The scalar table defines every result; the others equal it bit for bit. That holds because
 //   - a float product is a chain of fused multiply-adds over k in ascending order, vectorised over
@@ -15,11 +15,12 @@
 
 namespace medgen::kernels {
 
-inline constexpr int kPanel = 16;      // output columns that are packed together
+inline constexpr int kPanel = 16;          // output columns that are packed together
 inline constexpr int kPagePositions = 16;  // positions of one page of the key/value cache
 inline constexpr int kInt8Block = 64;  // int8 matrices have their k padded to a multiple of this
 inline constexpr int kMaxHeadSize = 512;
-inline constexpr int kRowBlock = 16;   // activation buffers hold a multiple of this many rows
+inline constexpr int kAttentionRows = 4;  // rows that attention() takes through the cache together
+inline constexpr int kRowBlock = 16;      // activation buffers hold a multiple of this many rows
 
 enum class WeightType : std::uint8_t { kFloat32, kBFloat16, kInt8 };
 enum class CacheType : std::uint8_t { kFloat32, kFloat16 };
@@ -44,11 +45,11 @@ struct MatMul {
   // zero columns to a multiple of 16, k of int8 with zeros to a multiple of 64.
   const void* weights = nullptr;
   WeightType type = WeightType::kFloat32;
-  int k = 0;  // padded
-  int n = 0;  // true columns
-  const float* bias = nullptr;                // [n padded], or none
-  const float* column_scale = nullptr;        // [n padded], int8 only
-  const std::int32_t* column_sum = nullptr;   // [n padded], sums of a column's weights, int8 only
+  int k = 0;                                 // padded
+  int n = 0;                                 // true columns
+  const float* bias = nullptr;               // [n padded], or none
+  const float* column_scale = nullptr;       // [n padded], int8 only
+  const std::int32_t* column_sum = nullptr;  // [n padded], sums of a column's weights, int8 only
   int rows = 0;
   const void* x = nullptr;  // [rows, k] float, or as `format` says
   ActivationFormat format = ActivationFormat::kInt16;
@@ -60,18 +61,22 @@ struct MatMul {
   int panel_end = 0;
 };
 
-// softmax(q K^T * scale) V for one head of one row over the first `positions` cached positions.
+// softmax(q K^T * scale) V for one head of some rows of one sequence: each over the positions up to
+// its own, of which the next row has one more.
 struct Attention {
-  const float* query = nullptr;  // [head_size]
+  const float* query = nullptr;  // [rows, query_stride], head_size of each row used
+  std::size_t query_stride = 0;  // in floats
+  int rows = 1;
   int head_size = 0;
   float scale = 1;
   CacheType cache = CacheType::kFloat32;
-  const std::byte* const* pages = nullptr;  // [positions / 16, rounded up]
+  const std::byte* const* pages = nullptr;  // as many as the last row's positions need
   std::size_t key_offset = 0;    // bytes into a page: keys of this layer and head, [head_size][16]
   std::size_t value_offset = 0;  // values, [16][head_size padded to 16]
-  int positions = 0;             // >= 1
-  float* scores = nullptr;       // scratch, [positions padded to 16]
-  float* output = nullptr;       // [head_size]
+  int positions = 0;             // of the first row, itself included; >= 1
+  float* scores = nullptr;  // scratch, kAttentionRows times the last row's positions padded to 16
+  float* output = nullptr;  // [rows, output_stride], head_size of each row written
+  std::size_t output_stride = 0;
 };
 
 struct Kernels {
@@ -89,7 +94,8 @@ struct Kernels {
                      float* y);
 
   // Row `row` of `rows`: q = round(x * input_scale / s), half to even, s = max |x * input_scale| /
-  // q_max, put into `out` in `format` with zeros up to k_padded. Returns s; NaN if an x is not finite.
+  // q_max, put into `out` in `format` with zeros up to k_padded. Returns s; NaN if an x is not
+  // finite.
   float (*quantize)(const float* x, const float* input_scale, int k, int k_padded, int q_max,
                     ActivationFormat format, int row, int rows, void* out);
 

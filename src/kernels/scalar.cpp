@@ -1,5 +1,5 @@
-// The kernels in plain C++: what every other instruction set must equal, and what runs on a processor
-// without AVX2. Must not use intrinsics.
+// The kernels in plain C++: what every other instruction set must equal, and what runs on a
+// processor without AVX2. Must not use intrinsics.
 #include "kernels/kernels.h"
 
 namespace medgen::kernels {
@@ -44,39 +44,58 @@ inline std::uint16_t to_half(float x) {
 }
 
 inline Vec zero() { return Vec{}; }
-inline Vec set1(float x) { return each([x](int) { return x; }); }
-inline Vec load(const float* p) { return each([p](int i) { return p[i]; }); }
+inline Vec set1(float x) {
+  return each([x](int) { return x; });
+}
+inline Vec load(const float* p) {
+  return each([p](int i) { return p[i]; });
+}
 inline void store(float* p, Vec v) {
   for (int i = 0; i < 16; ++i) p[i] = v.lane[i];
 }
-inline Vec add(Vec a, Vec b) { return each([&](int i) { return a.lane[i] + b.lane[i]; }); }
-inline Vec sub(Vec a, Vec b) { return each([&](int i) { return a.lane[i] - b.lane[i]; }); }
-inline Vec mul(Vec a, Vec b) { return each([&](int i) { return a.lane[i] * b.lane[i]; }); }
-inline Vec div(Vec a, Vec b) { return each([&](int i) { return a.lane[i] / b.lane[i]; }); }
+inline Vec add(Vec a, Vec b) {
+  return each([&](int i) { return a.lane[i] + b.lane[i]; });
+}
+inline Vec sub(Vec a, Vec b) {
+  return each([&](int i) { return a.lane[i] - b.lane[i]; });
+}
+inline Vec mul(Vec a, Vec b) {
+  return each([&](int i) { return a.lane[i] * b.lane[i]; });
+}
+inline Vec div(Vec a, Vec b) {
+  return each([&](int i) { return a.lane[i] / b.lane[i]; });
+}
 inline Vec fma(Vec a, Vec b, Vec c) {
   return each([&](int i) { return __builtin_fmaf(a.lane[i], b.lane[i], c.lane[i]); });
 }
 inline Vec vmax(Vec a, Vec b) {
   return each([&](int i) { return a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]; });
 }
-inline Vec vabs(Vec a) { return each([&](int i) { return float_of(bits_of(a.lane[i]) & 0x7fffffffU); }); }
+inline Vec vabs(Vec a) {
+  return each([&](int i) { return float_of(bits_of(a.lane[i]) & 0x7fffffffU); });
+}
 inline Vec zero_below(Vec x, float bound, Vec v) {
   return each([&](int i) { return x.lane[i] < bound ? 0.0F : v.lane[i]; });
 }
 inline Vec select_negative(Vec sign, Vec negative, Vec other) {
-  return each([&](int i) { return bits_of(sign.lane[i]) >> 31 != 0 ? negative.lane[i] : other.lane[i]; });
+  return each(
+      [&](int i) { return bits_of(sign.lane[i]) >> 31 != 0 ? negative.lane[i] : other.lane[i]; });
 }
 inline Vec exp2_of(Vec shifted) {
   return each([&](int i) { return float_of((bits_of(shifted.lane[i]) + 127U) << 23); });
 }
-inline Vec load_half(const std::uint16_t* p) { return each([p](int i) { return from_half(p[i]); }); }
+inline Vec load_half(const std::uint16_t* p) {
+  return each([p](int i) { return from_half(p[i]); });
+}
 inline void store_half(std::uint16_t* p, Vec v) {
   for (int i = 0; i < 16; ++i) p[i] = to_half(v.lane[i]);
 }
 inline Vec load_bf16(const std::uint16_t* p) {
   return each([p](int i) { return float_of(static_cast<std::uint32_t>(p[i]) << 16); });
 }
-inline Vec load_int32(const std::int32_t* p) { return each([p](int i) { return static_cast<float>(p[i]); }); }
+inline Vec load_int32(const std::int32_t* p) {
+  return each([p](int i) { return static_cast<float>(p[i]); });
+}
 inline void store_int16(std::int16_t* p, Vec v) {
   for (int i = 0; i < 16; ++i) p[i] = static_cast<std::int16_t>(v.lane[i]);
 }
@@ -96,9 +115,11 @@ ActivationFormat activation_format(int, bool) { return ActivationFormat::kInt16;
 void matmul_int8(const MatMul& job) {
   const auto k = static_cast<std::size_t>(job.k);
   for (int panel = job.panel_begin; panel < job.panel_end; ++panel) {
-    const std::int8_t* w = static_cast<const std::int8_t*>(job.weights) + static_cast<std::size_t>(panel) * k * 16;
+    const std::int8_t* w =
+        static_cast<const std::int8_t*>(job.weights) + static_cast<std::size_t>(panel) * k * 16;
     for (int row = 0; row < job.rows; ++row) {
-      const std::int16_t* x = static_cast<const std::int16_t*>(job.x) + static_cast<std::size_t>(row) * k;
+      const std::int16_t* x =
+          static_cast<const std::int16_t*>(job.x) + static_cast<std::size_t>(row) * k;
       std::int32_t sums[16] = {};
       for (std::size_t i = 0; i < k; i += 4) {
         for (std::size_t c = 0; c < 16; ++c) {

@@ -35,7 +35,8 @@ double rate(const kernels::Kernels& kernels, kernels::WeightType type, ThreadPoo
   const std::vector<float> inputs(static_cast<std::size_t>(kRows) * kWidth);
   const std::vector<float> scales(kWidth);
   const std::vector<std::int32_t> sums(kWidth);
-  std::vector<float> outputs(static_cast<std::size_t>(kRows) * kWidth * static_cast<std::size_t>(pool.size()));
+  std::vector<float> outputs(static_cast<std::size_t>(kRows) * kWidth *
+                             static_cast<std::size_t>(pool.size()));
   kernels::MatMul job;
   job.weights = weights.data();
   job.type = type;

@@ -1,5 +1,5 @@
-// What this machine can do at most: reading memory, and multiplying in each instruction set. The yardstick
-// for a benchmark; nothing decides by it.
+// What this machine can do at most: reading memory, and multiplying in each instruction set. The
+// yardstick for a benchmark; nothing decides by it.
 #pragma once
 
 #include <string>

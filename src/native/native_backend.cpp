@@ -1,5 +1,5 @@
-// See the header. A step of any size runs in blocks of rows; blocks see the cache in order, so where they
-// are cut changes nothing.
+// See the header. A step of any size runs in blocks of rows; blocks see the cache in order, so
+// where they are cut changes nothing.
 #include "native/native_backend.h"
 
 #include <cstdlib>
@@ -13,7 +13,8 @@ namespace medgen::native {
 namespace {
 
 kernels::CacheType cache_type(Precision precision) {
-  return precision == Precision::kFloat32 ? kernels::CacheType::kFloat32 : kernels::CacheType::kFloat16;
+  return precision == Precision::kFloat32 ? kernels::CacheType::kFloat32
+                                          : kernels::CacheType::kFloat16;
 }
 
 std::uint64_t sequence_bytes(const PackedModel& model) {
@@ -22,7 +23,8 @@ std::uint64_t sequence_bytes(const PackedModel& model) {
   return pages * PagedCache::page_bytes(model.config, cache_type(model.precision));
 }
 
-// With less than all slots need at full length, there are fewer slots; so a step never lacks memory.
+// With less than all slots need at full length, there are fewer slots; so a step never lacks
+// memory.
 int slots_in(const PackedModel& model, const NativeOptions& options) {
   if (options.cache_memory_bytes == 0) return options.max_slots;
   // One page more for each: a shared partial page is copied before it is let go.
@@ -36,7 +38,8 @@ int slots_in(const PackedModel& model, const NativeOptions& options) {
                     " tokens needs " + std::to_string((each >> 20) + 1) +
                     " MB of key/value cache; allow at least that much");
   }
-  return static_cast<int>(std::min<std::uint64_t>(fit, static_cast<std::uint64_t>(options.max_slots)));
+  return static_cast<int>(
+      std::min<std::uint64_t>(fit, static_cast<std::uint64_t>(options.max_slots)));
 }
 
 [[noreturn]] void misuse(const char* what) {
@@ -55,19 +58,22 @@ const kernels::Kernels& choose_kernels() {
   bool known = wanted.empty();
   for (int i = 0; i < all.count; ++i) {
     const std::string_view name = all.tables[i]->name;
-    const bool is_wanted = wanted.empty() || name == wanted || (wanted == "avx512" && name == "avx512_vnni");
+    const bool is_wanted =
+        wanted.empty() || name == wanted || (wanted == "avx512" && name == "avx512_vnni");
     known = known || is_wanted;
     if (is_wanted && kernels::can_run(*all.tables[i])) best = all.tables[i];
   }
   if (best != nullptr) return *best;
   std::string message = "MEDGEN_ISA is ";
   message += wanted.substr(0, 40);
-  if (known) throw Error(ErrorCode::kUsage, message + ", which this processor does not have; leave it unset");
+  if (known)
+    throw Error(ErrorCode::kUsage,
+                message + ", which this processor does not have; leave it unset");
   throw Error(ErrorCode::kUsage, message + "; allowed are scalar, avx2, avx512 and amx");
 }
 
-NativeBackend::NativeBackend(std::unique_ptr<PackedWeights> weights, const kernels::Kernels& kernels,
-                             const NativeOptions& options)
+NativeBackend::NativeBackend(std::unique_ptr<PackedWeights> weights,
+                             const kernels::Kernels& kernels, const NativeOptions& options)
     : weights_(std::move(weights)),
       kernels_(kernels),
       pool_(options.threads > 0 ? options.threads : usable_cores()),
@@ -97,7 +103,8 @@ void NativeBackend::release_slot(int slot) {
 void NativeBackend::share_cache(int from, int to, int n_tokens) {
   check_slot(from);
   check_slot(to);
-  if (n_tokens < 0 || n_tokens > cache_.length(from)) misuse("to share more tokens than are cached");
+  if (n_tokens < 0 || n_tokens > cache_.length(from))
+    misuse("to share more tokens than are cached");
   cache_.share(from, to, n_tokens);
 }
 
@@ -118,7 +125,8 @@ std::span<const float> NativeBackend::step(std::span<const Row> rows) {
   std::vector<TokenRow> block;
   std::vector<int> chosen;
   for (std::size_t first = 0; first < rows.size(); first += Transformer::kMaxRows) {
-    const auto part = rows.subspan(first, std::min<std::size_t>(Transformer::kMaxRows, rows.size() - first));
+    const auto part =
+        rows.subspan(first, std::min<std::size_t>(Transformer::kMaxRows, rows.size() - first));
     block.clear();
     chosen.clear();
     for (const Row& row : part) {

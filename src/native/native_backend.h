@@ -1,4 +1,5 @@
-// A Backend on the kernels: slots, steps and the choice of instruction set. Must not know of bundles.
+// A Backend on the kernels: slots, steps and the choice of instruction set. Must not know of
+// bundles.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +15,13 @@ namespace medgen::native {
 
 struct NativeOptions {
   int max_slots = 16;
-  int threads = 0;                        // 0: usable_cores()
-  std::uint64_t cache_memory_bytes = 0;   // 0: enough for all slots at full length
+  int threads = 0;                       // 0: usable_cores()
+  std::uint64_t cache_memory_bytes = 0;  // 0: enough for all slots at full length
 };
 
-// The kernels that MEDGEN_ISA names (scalar, avx2, avx512, amx), or the best ones that this processor
-// runs. `avx512` is the one with VNNI where the processor has it. Throws Error(kUsage) for a name that is
-// unknown or that this processor lacks.
+// The kernels that MEDGEN_ISA names (scalar, avx2, avx512, amx), or the best ones that this
+// processor runs. `avx512` is the one with VNNI where the processor has it. Throws Error(kUsage)
+// for a name that is unknown or that this processor lacks.
 const kernels::Kernels& choose_kernels();
 
 class NativeBackend : public Backend {
@@ -35,7 +36,9 @@ class NativeBackend : public Backend {
   void share_cache(int from, int to, int n_tokens) override;
   void truncate_cache(int slot, int n_tokens) override;
   std::span<const float> step(std::span<const Row> rows) override;
-  void parallel(int count, const std::function<void(int)>& piece) override { pool_.run(count, piece); }
+  void parallel(int count, const std::function<void(int)>& piece) override {
+    pool_.run(count, piece);
+  }
 
   const char* isa() const { return kernels_.name; }
   const Profile& profile() const { return transformer_.profile(); }

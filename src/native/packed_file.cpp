@@ -24,7 +24,7 @@ namespace {
 
 constexpr char kMagic[8] = {'m', 'e', 'd', 'g', 'e', 'n', 'P', 'K'};
 // To be raised whenever the layout, or what pack() makes of the same parameters, changes.
-constexpr std::uint32_t kLayoutVersion = 1;
+constexpr std::uint32_t kLayoutVersion = 2;
 constexpr std::size_t kHeaderBytes = 4096;
 
 struct Header {
@@ -81,8 +81,8 @@ std::string reason(const char* what) {
   return text + std::generic_category().message(errno);
 }
 
-// Of what a file holds after its header; false if it cannot be read. Through a small buffer, because
-// pages that are read through a mapping stay in this process's memory, needed or not.
+// Of what a file holds after its header; false if it cannot be read. Through a small buffer,
+// because pages that are read through a mapping stay in this process's memory, needed or not.
 bool hash_body(int fd, std::uint64_t bytes, XXH128_hash_t& hash) {
   std::vector<char> buffer(std::size_t{1} << 20U);
   const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
@@ -117,11 +117,13 @@ std::string mismatch(int fd, std::size_t size, const PackedKey& key, std::uint64
   if (header.body_bytes != body || size != kHeaderBytes + body) return "it is truncated";
   XXH128_hash_t hash;
   if (!hash_body(fd, body, hash)) return reason("it cannot be read");
-  if (hash.low64 != header.body_low || hash.high64 != header.body_high) return "its content is damaged";
+  if (hash.low64 != header.body_low || hash.high64 != header.body_high)
+    return "its content is damaged";
   return "";
 }
 
-// A file of `size` bytes that is surely on the disk, mapped for writing. Null, with the reason, if not.
+// A file of `size` bytes that is surely on the disk, mapped for writing. Null, with the reason, if
+// not.
 void* map_new_file(const fs::path& path, std::size_t size, std::string& why) {
   const Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (fd.get() < 0) {
@@ -131,7 +133,9 @@ void* map_new_file(const fs::path& path, std::size_t size, std::string& why) {
   // Without this a full disk would show only as a fatal signal while the mapping is filled.
   const int error = ::posix_fallocate(fd.get(), 0, static_cast<off_t>(size));
   errno = error;
-  void* mapping = error != 0 ? MAP_FAILED : ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+  void* mapping = error != 0
+                      ? MAP_FAILED
+                      : ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
   if (mapping == MAP_FAILED) {
     why = reason("cannot be written");
     ::unlink(path.c_str());
@@ -142,7 +146,8 @@ void* map_new_file(const fs::path& path, std::size_t size, std::string& why) {
 
 }  // namespace
 
-PackedWeights::PackedWeights(void* mapping, std::size_t size, std::size_t body, const PackedKey& key)
+PackedWeights::PackedWeights(void* mapping, std::size_t size, std::size_t body,
+                             const PackedKey& key)
     : mapping_(mapping),
       size_(size),
       model_(lay_out(key.config, key.precision, static_cast<const std::byte*>(mapping) + body)) {}
@@ -158,7 +163,8 @@ std::unique_ptr<PackedWeights> PackedWeights::open(const fs::path& file, const P
     return nullptr;
   }
   struct stat information {};
-  if (::fstat(fd.get(), &information) != 0 || !S_ISREG(information.st_mode) || information.st_size <= 0) {
+  if (::fstat(fd.get(), &information) != 0 || !S_ISREG(information.st_mode) ||
+      information.st_size <= 0) {
     why = "it is not a file";
     return nullptr;
   }
@@ -173,9 +179,9 @@ std::unique_ptr<PackedWeights> PackedWeights::open(const fs::path& file, const P
   return std::unique_ptr<PackedWeights>(new PackedWeights(mapping, size, kHeaderBytes, key));
 }
 
-std::unique_ptr<PackedWeights> PackedWeights::build(const fs::path& file, const PackedKey& key,
-                                                    const std::function<void(std::byte* block)>& fill,
-                                                    std::string& why) {
+std::unique_ptr<PackedWeights> PackedWeights::build(
+    const fs::path& file, const PackedKey& key, const std::function<void(std::byte* block)>& fill,
+    std::string& why) {
   why.clear();
   const std::uint64_t body = lay_out(key.config, key.precision, nullptr).size_bytes;
   const std::size_t size = kHeaderBytes + body;

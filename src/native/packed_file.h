@@ -1,5 +1,5 @@
-// Packed weights on disk: found, checked, built when they are missing, and mapped. Must not know how
-// weights are packed or run.
+// Packed weights on disk: found, checked, built when they are missing, and mapped. Must not know
+// how weights are packed or run.
 #pragma once
 
 #include <filesystem>
@@ -21,15 +21,16 @@ struct PackedKey {
 // A packed model and the memory it lies in.
 class PackedWeights {
  public:
-  // Maps `file` if it is whole and belongs to `key`: by its header, its length and a checksum of all of
-  // it. Null, with the reason in `why`, if not; an empty reason if there is no such file.
-  static std::unique_ptr<PackedWeights> open(const std::filesystem::path& file, const PackedKey& key,
-                                             std::string& why);
+  // Maps `file` if it is whole and belongs to `key`: by its header, its length and a checksum of
+  // all of it. Null, with the reason in `why`, if not; an empty reason if there is no such file.
+  static std::unique_ptr<PackedWeights> open(const std::filesystem::path& file,
+                                             const PackedKey& key, std::string& why);
 
-  // Calls fill(block) for lay_out()'s block, in a file beside `file` that is renamed when it is complete;
-  // two processes may do so at once. If the file cannot be written, fills plain memory instead and says
-  // why in `why`.
-  static std::unique_ptr<PackedWeights> build(const std::filesystem::path& file, const PackedKey& key,
+  // Calls fill(block) for lay_out()'s block, in a file beside `file` that is renamed when it is
+  // complete; two processes may do so at once. If the file cannot be written, fills plain memory
+  // instead and says why in `why`.
+  static std::unique_ptr<PackedWeights> build(const std::filesystem::path& file,
+                                              const PackedKey& key,
                                               const std::function<void(std::byte* block)>& fill,
                                               std::string& why);
 
@@ -50,8 +51,8 @@ class PackedWeights {
 // "packed-int8.bin" in `folder`; the bundle's own place.
 std::filesystem::path packed_path(const std::filesystem::path& folder, Precision precision);
 
-// In the user's cache folder ($XDG_CACHE_HOME, else ~/.cache), for bundles that cannot be written; empty if
-// there is no such folder.
+// In the user's cache folder ($XDG_CACHE_HOME, else ~/.cache), for bundles that cannot be written;
+// empty if there is no such folder.
 std::filesystem::path cached_packed_path(const PackedKey& key);
 
 }  // namespace medgen::native

@@ -33,9 +33,11 @@ void place(Walk& walk, Precision precision, int k, int n, Matrix& matrix) {
   matrix.k = k;
   matrix.n = n;
   const auto columns = static_cast<std::int64_t>(matrix.n_padded());
-  const auto count = static_cast<std::uint64_t>(columns) *
-                     static_cast<std::uint64_t>(matrix.k_padded(precision));
-  const std::uint64_t width = precision == Precision::kFloat32 ? 4 : precision == Precision::kBFloat16 ? 2 : 1;
+  const auto count =
+      static_cast<std::uint64_t>(columns) * static_cast<std::uint64_t>(matrix.k_padded(precision));
+  const std::uint64_t width = precision == Precision::kFloat32    ? 4
+                              : precision == Precision::kBFloat16 ? 2
+                                                                  : 1;
   matrix.bias = walk.take_of<float>(columns);
   if (precision == Precision::kInt8) {
     matrix.column_scale = walk.take_of<float>(columns);
@@ -52,7 +54,8 @@ void place(Walk& walk, int width, Norm& norm) {
 
 const void* row_of(const PackedModel& model, const void* table, int row) {
   const std::uint64_t width = model.half_embeddings ? 2 : 4;
-  const auto elements = static_cast<std::uint64_t>(row) * static_cast<std::uint64_t>(model.config.n_embd);
+  const auto elements =
+      static_cast<std::uint64_t>(row) * static_cast<std::uint64_t>(model.config.n_embd);
   return static_cast<const std::byte*>(table) + elements * width;
 }
 
@@ -60,9 +63,12 @@ const void* row_of(const PackedModel& model, const void* table, int row) {
 
 std::string_view to_string(Precision precision) {
   switch (precision) {
-    case Precision::kFloat32: return "fp32";
-    case Precision::kBFloat16: return "bf16";
-    case Precision::kInt8: return "int8";
+    case Precision::kFloat32:
+      return "fp32";
+    case Precision::kBFloat16:
+      return "bf16";
+    case Precision::kInt8:
+      return "int8";
   }
   return "";
 }
@@ -103,9 +109,10 @@ PackedModel lay_out(const ModelConfig& config, Precision precision, const std::b
   model.size_bytes = walk.used();
   if (precision == Precision::kInt8 && block != nullptr) {
     for (int i = 0; i < matrices; ++i) {
-      Matrix& matrix = i + 1 == matrices ? model.lm_head
-                                         : matrix_of(model.layers[static_cast<std::size_t>(i / kLayerMatrices)],
-                                                     i % kLayerMatrices);
+      Matrix& matrix = i + 1 == matrices
+                           ? model.lm_head
+                           : matrix_of(model.layers[static_cast<std::size_t>(i / kLayerMatrices)],
+                                       i % kLayerMatrices);
       matrix.q_max = q_max[i];
       matrix.wide = matrix.q_max > 127;
     }
@@ -129,12 +136,14 @@ std::string unsupported_reason(const ModelConfig& config) {
     std::string reason = "its heads are " + std::to_string(config.head_size());
     return reason + " wide; the native engine takes up to " + std::to_string(kernels::kMaxHeadSize);
   }
-  if (config.n_embd > 65536 || config.n_inner > 131072) return "it is wider than the native engine takes";
+  if (config.n_embd > 65536 || config.n_inner > 131072)
+    return "it is wider than the native engine takes";
   return "";
 }
 
 kernels::Epilogue activation_epilogue(const ModelConfig& config) {
-  return config.activation_function == "relu" ? kernels::Epilogue::kRelu : kernels::Epilogue::kGeluTanh;
+  return config.activation_function == "relu" ? kernels::Epilogue::kRelu
+                                              : kernels::Epilogue::kGeluTanh;
 }
 
 }  // namespace medgen::native

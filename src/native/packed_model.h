@@ -1,5 +1,5 @@
-// A GPT-2 in the form that the kernels stream: where each packed tensor lies in one block of memory, which
-// is usually a mapped file. Must not know how weights are read, quantised or run.
+// A GPT-2 in the form that the kernels stream: where each packed tensor lies in one block of
+// memory, which is usually a mapped file. Must not know how weights are read, quantised or run.
 #pragma once
 
 #include <cstddef>
@@ -18,15 +18,15 @@ std::string_view to_string(Precision precision);  // "fp32", "bf16", "int8"
 
 // y = (x * input_scale) W + bias. Pointers lie in the model's block.
 struct Matrix {
-  int k = 0;  // inputs
-  int n = 0;  // outputs
+  int k = 0;                      // inputs
+  int n = 0;                      // outputs
   const void* weights = nullptr;  // see kernels::MatMul
   const float* bias = nullptr;    // [n padded to 16]; zeros where the model has none
   // int8 only:
   const float* column_scale = nullptr;       // [n padded]
   const std::int32_t* column_sum = nullptr;  // [n padded]
   const float* input_scale = nullptr;        // [k], divided out of the weights
-  int q_max = 0;      // largest quantised activation: 127, or up to 4095 where it is `wide`
+  int q_max = 0;  // largest quantised activation: 127, or up to 4095 where it is `wide`
   bool wide = false;
 
   int k_padded(Precision precision) const;

@@ -1,5 +1,5 @@
-// See the header. Calibration runs the model in float32 layer by layer beside the packing, so that no more
-// than one layer's parameters are in memory at a time.
+// See the header. Calibration runs the model in float32 layer by layer beside the packing, so that
+// no more than one layer's parameters are in memory at a time.
 #include "native/packer.h"
 
 #include <algorithm>
@@ -32,9 +32,11 @@ struct Weights {
   int n = 0;
 
   float at(int input, int output) const {
-    const std::size_t place =
-        transposed ? static_cast<std::size_t>(output) * static_cast<std::size_t>(k) + static_cast<std::size_t>(input)
-                   : static_cast<std::size_t>(input) * static_cast<std::size_t>(n) + static_cast<std::size_t>(output);
+    const std::size_t place = transposed
+                                  ? static_cast<std::size_t>(output) * static_cast<std::size_t>(k) +
+                                        static_cast<std::size_t>(input)
+                                  : static_cast<std::size_t>(input) * static_cast<std::size_t>(n) +
+                                        static_cast<std::size_t>(output);
     return values[place];
   }
 };
@@ -46,10 +48,12 @@ T* writable(const T* pointer) {
 }
 
 void check_finite(std::span<const float> values, const std::string& name) {
-  const auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
+  const auto bad =
+      std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
   if (bad == values.end()) return;
-  throw Error(ErrorCode::kModel, "the parameter " + name + " holds NaN or an infinity; such a model "
-              "cannot work, get or convert it again");
+  throw Error(ErrorCode::kModel, "the parameter " + name +
+                                     " holds NaN or an infinity; such a model "
+                                     "cannot work, get or convert it again");
 }
 
 template <typename Element, typename Convert>
@@ -70,7 +74,8 @@ std::vector<float> input_maxima(const Weights& w) {
   std::vector<float> most(static_cast<std::size_t>(w.k), 0.0F);
   for (int i = 0; i < w.k; ++i) {
     for (int o = 0; o < w.n; ++o) {
-      most[static_cast<std::size_t>(i)] = std::max(most[static_cast<std::size_t>(i)], std::fabs(w.at(i, o)));
+      most[static_cast<std::size_t>(i)] =
+          std::max(most[static_cast<std::size_t>(i)], std::fabs(w.at(i, o)));
     }
   }
   return most;
@@ -97,7 +102,8 @@ void pack_int8(const Weights& w, const Matrix& matrix, std::span<const float> di
   for (int i = 0; i < w.k; ++i) {
     writable(matrix.input_scale)[i] = 1.0F / divisor[static_cast<std::size_t>(i)];
   }
-  std::fill_n(out, static_cast<std::size_t>(k_padded) * static_cast<std::size_t>(matrix.n_padded()), std::int8_t{0});
+  std::fill_n(out, static_cast<std::size_t>(k_padded) * static_cast<std::size_t>(matrix.n_padded()),
+              std::int8_t{0});
   for (int column = 0; column < matrix.n_padded(); ++column) {
     column_scale[column] = 0;
     column_sum[column] = 0;
@@ -108,7 +114,8 @@ void pack_int8(const Weights& w, const Matrix& matrix, std::span<const float> di
     }
     if (most == 0) continue;
     const float scale = most / 127.0F;
-    std::int8_t* panel = out + static_cast<std::size_t>(column / kPanel) * static_cast<std::size_t>(k_padded) * kPanel;
+    std::int8_t* panel = out + static_cast<std::size_t>(column / kPanel) *
+                                   static_cast<std::size_t>(k_padded) * kPanel;
     std::int32_t sum = 0;
     for (int i = 0; i < w.k; ++i) {
       const float value = w.at(i, column) * divisor[static_cast<std::size_t>(i)];
@@ -129,14 +136,16 @@ float quantized_weight(const Matrix& matrix, int input, int column) {
          matrix.column_scale[column];
 }
 
-// Whether 8-bit activations would add more than half of the error that the rounded weights make.
-bool needs_wide(const Weights& w, const Matrix& matrix, std::span<const float> inputs) {
+// Whether the rounding of 8-bit activations shows; see the header for the bounds.
+bool needs_wide(const Weights& w, const Matrix& matrix, std::span<const float> inputs,
+                bool gives_logits) {
   const auto k = static_cast<std::size_t>(w.k);
   const int rows = static_cast<int>(inputs.size() / k);
   const int row_step = std::max(1, rows / kSampleRows);
   const int column_step = std::max(1, w.n / kSampleColumns);
-  double weight_error = 0;
-  double activation_error = 0;
+  double signal = 0;
+  double error = 0;
+  std::uint64_t count = 0;
   std::vector<float> scaled(k);
   std::vector<float> rounded(k);
   for (int row = 0; row < rows; row += row_step) {
@@ -152,19 +161,18 @@ bool needs_wide(const Weights& w, const Matrix& matrix, std::span<const float> i
     }
     for (int column = 0; column < w.n; column += column_step) {
       double exact = 0;
-      double by_weights = 0;
-      double by_both = 0;
+      double difference = 0;
       for (std::size_t i = 0; i < k; ++i) {
         const float weight = quantized_weight(matrix, static_cast<int>(i), column);
-        exact += static_cast<double>(x[i]) * static_cast<double>(w.at(static_cast<int>(i), column));
-        by_weights += static_cast<double>(scaled[i]) * static_cast<double>(weight);
-        by_both += static_cast<double>(rounded[i]) * static_cast<double>(weight);
+        exact += static_cast<double>(scaled[i]) * static_cast<double>(weight);
+        difference += static_cast<double>(rounded[i] - scaled[i]) * static_cast<double>(weight);
       }
-      weight_error += (by_weights - exact) * (by_weights - exact);
-      activation_error += (by_both - by_weights) * (by_both - by_weights);
+      signal += exact * exact;
+      error += difference * difference;
+      ++count;
     }
   }
-  return activation_error > 0.25 * weight_error;
+  return gives_logits ? error > 0.001 * static_cast<double>(count) : error > 0.0004 * signal;
 }
 
 // Inputs of the matrices of one layer (or of the output), as seen in the calibration run.
@@ -172,7 +180,8 @@ class Inputs : public InputObserver {
  public:
   void on_input(const Matrix& matrix, const float* x, int rows) override {
     std::vector<float>& seen = seen_[&matrix];
-    seen.insert(seen.end(), x, x + static_cast<std::size_t>(rows) * static_cast<std::size_t>(matrix.k));
+    seen.insert(seen.end(), x,
+                x + static_cast<std::size_t>(rows) * static_cast<std::size_t>(matrix.k));
   }
   const std::vector<float>& of(const Matrix& matrix) const { return seen_.at(&matrix); }
 
@@ -198,7 +207,8 @@ class Calibration {
     shape_.vocab_size = kPanel;
     shape_.n_positions = 1;
     block_.resize(lay_out(shape_, Precision::kFloat32, nullptr).size_bytes / sizeof(Line));
-    model_ = lay_out(shape_, Precision::kFloat32, reinterpret_cast<const std::byte*>(block_.data()));
+    model_ =
+        lay_out(shape_, Precision::kFloat32, reinterpret_cast<const std::byte*>(block_.data()));
   }
 
   Layer& layer() { return model_.layers[0]; }
@@ -302,15 +312,17 @@ class Packer {
     auto* halves = static_cast<std::uint16_t*>(const_cast<void*>(target));
     for (std::size_t i = 0; i < values.size(); ++i) {
       if (std::fabs(values[i]) > 65504) {
-        throw Error(ErrorCode::kModel, "the parameter " + name + " has values beyond 65504, which half "
-                    "precision cannot hold; use --precision fp32");
+        throw Error(ErrorCode::kModel, "the parameter " + name +
+                                           " has values beyond 65504, which half "
+                                           "precision cannot hold; use --precision fp32");
       }
       halves[i] = float_to_half(values[i]);
     }
   }
 
   void pack_embeddings(std::span<const int> probe) {
-    const std::vector<float> wpe = tensor("transformer.wpe.weight", {config_.n_positions, config_.n_embd});
+    const std::vector<float> wpe =
+        tensor("transformer.wpe.weight", {config_.n_positions, config_.n_embd});
     store_table(wpe, model_.wpe, "transformer.wpe.weight");
     Weights wte = token_table();
     store_table(wte.values, model_.wte, "transformer.wte.weight");
@@ -318,8 +330,8 @@ class Packer {
   }
 
   Weights token_table() {
-    return {tensor("transformer.wte.weight", {config_.vocab_size, config_.n_embd}), true, config_.n_embd,
-            config_.vocab_size};
+    return {tensor("transformer.wte.weight", {config_.vocab_size, config_.n_embd}), true,
+            config_.n_embd, config_.vocab_size};
   }
 
   void pack_layer(int number) {
@@ -333,7 +345,8 @@ class Packer {
     std::vector<Weights> weights;
     for (int i = 0; i < kLayerMatrices; ++i) {
       Matrix& matrix = matrix_of(layer, i);
-      Weights w = block_weights(prefix + names[i], matrix, copy == nullptr ? nullptr : &matrix_of(*copy, i));
+      Weights w = block_weights(prefix + names[i], matrix,
+                                copy == nullptr ? nullptr : &matrix_of(*copy, i));
       if (calibration_) {
         weights.push_back(std::move(w));
       } else {
@@ -369,12 +382,17 @@ class Packer {
   // Returns the matrix's q_max, for int8.
   std::int32_t pack_matrix(const Weights& w, Matrix& matrix, std::span<const float> inputs) {
     switch (precision_) {
-      case Precision::kFloat32: pack_float<float>(w, matrix, [](float v) { return v; }); return 0;
-      case Precision::kBFloat16: pack_float<std::uint16_t>(w, matrix, float_to_bfloat16); return 0;
-      case Precision::kInt8: break;
+      case Precision::kFloat32:
+        pack_float<float>(w, matrix, [](float v) { return v; });
+        return 0;
+      case Precision::kBFloat16:
+        pack_float<std::uint16_t>(w, matrix, float_to_bfloat16);
+        return 0;
+      case Precision::kInt8:
+        break;
     }
     pack_int8(w, matrix, smoothing(channel_maxima(inputs, w.k), w));
-    return needs_wide(w, matrix, inputs) ? wide_q_max(w.k) : 127;
+    return needs_wide(w, matrix, inputs, &matrix == &model_.lm_head) ? wide_q_max(w.k) : 127;
   }
 
   void pack_head() {

@@ -115,7 +115,8 @@ std::byte* PagedCache::page_at(int slot, int position) {
 
 std::size_t PagedCache::key_offset(int layer, int head) const {
   return (static_cast<std::size_t>(layer) * 2 * static_cast<std::size_t>(heads_) +
-          static_cast<std::size_t>(head)) * tile_bytes_;
+          static_cast<std::size_t>(head)) *
+         tile_bytes_;
 }
 
 std::size_t PagedCache::value_offset(int layer, int head) const {

@@ -1,6 +1,6 @@
-// Keys and values of all sequences, in pages of 16 positions that sequences may share. A page holds all
-// layers and heads; it is copied when a sequence writes into one that another also uses.
-// Must not know of tokens or weights.
+// Keys and values of all sequences, in pages of 16 positions that sequences may share. A page holds
+// all layers and heads; it is copied when a sequence writes into one that another also uses. Must
+// not know of tokens or weights.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,8 @@ namespace medgen::native {
 class PagedCache {
  public:
   // `max_bytes` bounds the pages' memory, which is taken as pages are needed.
-  PagedCache(const ModelConfig& config, kernels::CacheType type, int slots, std::uint64_t max_bytes);
+  PagedCache(const ModelConfig& config, kernels::CacheType type, int slots,
+             std::uint64_t max_bytes);
 
   static std::uint64_t page_bytes(const ModelConfig& config, kernels::CacheType type);
 

@@ -1,5 +1,5 @@
-// See the header. A layer reads: norm, c_attn, attention, attn_proj onto x, norm, c_fc with its activation,
-// mlp_proj onto x.
+// See the header. A layer reads: norm, c_attn, attention, attn_proj onto x, norm, c_fc with its
+// activation, mlp_proj onto x.
 #include "native/transformer.h"
 
 #include <algorithm>
@@ -36,6 +36,13 @@ int panels_of_piece(int panels, int threads) {
   return std::clamp(even / kStep * kStep, kStep, 32);
 }
 
+// Whether row i is the token after row i - 1 of the same sequence.
+bool follows(std::span<const TokenRow> rows, int i) {
+  const TokenRow& before = rows[static_cast<std::size_t>(i) - 1];
+  const TokenRow& row = rows[static_cast<std::size_t>(i)];
+  return row.slot == before.slot && row.position == before.position + 1;
+}
+
 }  // namespace
 
 void Buffer::grow(std::size_t bytes) {
@@ -51,8 +58,8 @@ void Buffer::grow(std::size_t bytes) {
   size_ = size;
 }
 
-Transformer::Transformer(const kernels::Kernels& kernels, ThreadPool& pool, const ModelConfig& config,
-                         Precision precision)
+Transformer::Transformer(const kernels::Kernels& kernels, ThreadPool& pool,
+                         const ModelConfig& config, Precision precision)
     : kernels_(kernels), pool_(pool), config_(config), precision_(precision) {}
 
 // Calls function(i) for each i, on the threads if there is enough to do.
@@ -130,16 +137,16 @@ void Transformer::normalize(const Norm& norm, const float* x, int rows, float* y
 
 void Transformer::quantize(const Matrix& matrix, const float* x, int rows, kernels::MatMul& job) {
   const Stopwatch watch(profile_.rest);
-  const auto padded_rows =
-      static_cast<std::size_t>((rows + kernels::kRowBlock - 1) / kernels::kRowBlock * kernels::kRowBlock);
+  const auto padded_rows = static_cast<std::size_t>((rows + kernels::kRowBlock - 1) /
+                                                    kernels::kRowBlock * kernels::kRowBlock);
   const int k_padded = matrix.k_padded(precision_);
   auto* out = quantized_.at_least<std::byte>(padded_rows * static_cast<std::size_t>(k_padded) * 2);
   auto* scale = row_scale_.at_least<float>(padded_rows);
   const kernels::ActivationFormat format = kernels_.activation_format(rows, matrix.wide);
   for_each(rows, matrix.k * 2, [&](int row) {
-    scale[row] = kernels_.quantize(x + static_cast<std::size_t>(row) * static_cast<std::size_t>(matrix.k),
-                                   matrix.input_scale, matrix.k, k_padded, matrix.q_max, format, row,
-                                   static_cast<int>(padded_rows), out);
+    scale[row] = kernels_.quantize(
+        x + static_cast<std::size_t>(row) * static_cast<std::size_t>(matrix.k), matrix.input_scale,
+        matrix.k, k_padded, matrix.q_max, format, row, static_cast<int>(padded_rows), out);
   });
   job.x = out;
   job.format = format;
@@ -161,8 +168,12 @@ void Transformer::multiply(const Matrix& matrix, const float* x, int rows, float
   job.y_stride = static_cast<std::size_t>(matrix.n);
   job.epilogue = epilogue;
   switch (precision_) {
-    case Precision::kFloat32: job.type = kernels::WeightType::kFloat32; break;
-    case Precision::kBFloat16: job.type = kernels::WeightType::kBFloat16; break;
+    case Precision::kFloat32:
+      job.type = kernels::WeightType::kFloat32;
+      break;
+    case Precision::kBFloat16:
+      job.type = kernels::WeightType::kBFloat16;
+      break;
     case Precision::kInt8:
       job.type = kernels::WeightType::kInt8;
       quantize(matrix, x, rows, job);
@@ -186,7 +197,8 @@ void Transformer::store_keys_and_values(int layer, std::span<const TokenRow> row
   const int heads = config_.n_head;
   for_each(static_cast<int>(rows.size()), config_.n_embd * 4, [&](int i) {
     const TokenRow& row = rows[static_cast<std::size_t>(i)];
-    const float* keys = qkv + (static_cast<std::size_t>(i) * 3 + 1) * static_cast<std::size_t>(config_.n_embd);
+    const float* keys =
+        qkv + (static_cast<std::size_t>(i) * 3 + 1) * static_cast<std::size_t>(config_.n_embd);
     const float* values = keys + config_.n_embd;
     std::byte* page = cache.page_at(row.slot, row.position);
     for (int head = 0; head < heads; ++head) {
@@ -204,11 +216,12 @@ void Transformer::attend(int layer, std::span<const TokenRow> rows, const float*
   const int size = config_.head_size();
   const int heads = config_.n_head;
   const int count = static_cast<int>(rows.size());
+  const auto width = static_cast<std::size_t>(config_.n_embd);
   float scale = config_.scale_attn_weights ? 1.0F / std::sqrt(static_cast<float>(size)) : 1.0F;
   if (config_.scale_attn_by_inverse_layer_idx) scale /= static_cast<float>(layer + 1);
 
-  // Head by head and there row by row, so that pages shared by several rows are read while they are warm.
-  // A piece is some rows of a head; each has scratch of its own.
+  // Head by head and there row by row, so that pages shared by several rows are read while they are
+  // warm. A piece is some rows of a head; each has scratch of its own.
   const int rows_each = std::max(1, std::min(count, 16));
   const int pieces_of_head = (count + rows_each - 1) / rows_each;
   const int pieces = heads * pieces_of_head;
@@ -219,7 +232,8 @@ void Transformer::attend(int layer, std::span<const TokenRow> rows, const float*
     longest = std::max(longest, row.position + 1);
   }
   const auto scratch = static_cast<std::size_t>((longest + 15) / 16 * 16);
-  auto* scores = scores_.at_least<float>(scratch * static_cast<std::size_t>(pieces));
+  const std::size_t scratch_of_piece = scratch * kernels::kAttentionRows;
+  auto* scores = scores_.at_least<float>(scratch_of_piece * static_cast<std::size_t>(pieces));
   const std::int64_t work_each = positions * size * 2 / std::max(1, pieces_of_head);
   for_each(pieces, work_each, [&](int piece) {
     const int head = piece / pieces_of_head;
@@ -230,13 +244,18 @@ void Transformer::attend(int layer, std::span<const TokenRow> rows, const float*
     job.cache = cache.type();
     job.key_offset = cache.key_offset(layer, head);
     job.value_offset = cache.value_offset(layer, head);
-    job.scores = scores + scratch * static_cast<std::size_t>(piece);
-    for (int i = first; i < std::min(count, first + rows_each); ++i) {
+    job.scores = scores + scratch_of_piece * static_cast<std::size_t>(piece);
+    job.query_stride = 3 * width;
+    job.output_stride = width;
+    const int end = std::min(count, first + rows_each);
+    for (int i = first; i < end; i += job.rows) {
       const TokenRow& row = rows[static_cast<std::size_t>(i)];
-      job.query = qkv + static_cast<std::size_t>(i) * 3 * static_cast<std::size_t>(config_.n_embd) + head * size;
+      job.rows = 1;
+      while (i + job.rows < end && follows(rows, i + job.rows)) ++job.rows;
+      job.query = qkv + static_cast<std::size_t>(i) * job.query_stride + head * size;
       job.pages = cache.pages(row.slot);
       job.positions = row.position + 1;
-      job.output = mixed + static_cast<std::size_t>(i) * static_cast<std::size_t>(config_.n_embd) + head * size;
+      job.output = mixed + static_cast<std::size_t>(i) * width + head * size;
       kernels_.attention(job);
     }
   });

@@ -1,5 +1,5 @@
-// The forward pass of a GPT-2 on the kernels: rows of many sequences through all layers. The only place
-// that knows the order of a transformer's operations. Must not know where weights come from.
+// The forward pass of a GPT-2 on the kernels: rows of many sequences through all layers. The only
+// place that knows the order of a transformer's operations. Must not know where weights come from.
 #pragma once
 
 #include <chrono>
@@ -44,8 +44,8 @@ struct Profile {
   double rest = 0;
 };
 
-// What goes into each matrix of the layer under way: called before the product with its inputs [rows, k]
-// and number (see matrix_of()). For calibration.
+// What goes into each matrix of the layer under way: called before the product with its inputs
+// [rows, k] and number (see matrix_of()). For calibration.
 class InputObserver {
  public:
   virtual ~InputObserver() = default;
@@ -68,14 +68,15 @@ class Transformer {
                  float* x, InputObserver* observer = nullptr);
 
   // Logits [chosen, vocab_size] of the rows of x that are chosen.
-  void run_head(const PackedModel& model, const float* x, std::span<const int> chosen, float* logits,
-                InputObserver* observer = nullptr);
+  void run_head(const PackedModel& model, const float* x, std::span<const int> chosen,
+                float* logits, InputObserver* observer = nullptr);
 
   const Profile& profile() const { return profile_; }
 
  private:
   void normalize(const Norm& norm, const float* x, int rows, float* y);
-  void multiply(const Matrix& matrix, const float* x, int rows, float* y, kernels::Epilogue epilogue);
+  void multiply(const Matrix& matrix, const float* x, int rows, float* y,
+                kernels::Epilogue epilogue);
   void quantize(const Matrix& matrix, const float* x, int rows, kernels::MatMul& job);
   void store_keys_and_values(int layer, std::span<const TokenRow> rows, const float* qkv,
                              PagedCache& cache);

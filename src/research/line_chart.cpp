@@ -3,17 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+
+#include "research/chart_parts.h"
 
 namespace medgen {
 namespace {
-
-// Colours that differ in lightness too and stand out from white and from near-black (Okabe and Ito
-// 2008).
-constexpr const char* kColours[] = {"#0072b2", "#d55e00", "#009e73",
-                                    "#cc79a7", "#e69f00", "#56b4e9"};
-constexpr std::size_t kColourCount = sizeof kColours / sizeof *kColours;
-constexpr const char* kDashes[] = {"", "7 4", "2 4"};  // when the colours begin again
 
 constexpr double kLeft = 72, kRight = 20, kTop = 40, kBottom = 56, kLegendLine = 18;
 
@@ -24,71 +18,6 @@ constexpr const char* kStyle =
     ".axis{stroke:currentColor;stroke-opacity:.6}.line{fill:none;stroke-width:1.8;"
     "stroke-linejoin:round}.band{fill-opacity:.18;stroke:none}"
     "@media(prefers-color-scheme:dark){svg{background:#16181c;color:#e6e6e6}}</style>\n";
-
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.5g", value);
-  return text;
-}
-
-std::string pixel(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", value);
-  return text;
-}
-
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&')
-      out += "&amp;";
-    else if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '"')
-      out += "&quot;";
-    else if (static_cast<unsigned char>(c) >= 0x20)
-      out += c;  // XML allows no control characters
-  }
-  return out;
-}
-
-bool drawable(double value, Axis axis) {
-  return std::isfinite(value) && (axis == Axis::kLinear || value > 0);
-}
-
-// Too close for marks of their own; also true of what is no number.
-bool is_narrow(double low, double high) {
-  return !(high - low > 1e-9 * std::max(std::fabs(low), std::fabs(high)));
-}
-
-// Values to pixels along one direction.
-struct Scale {
-  Axis axis = Axis::kLinear;
-  double low = 0, high = 1;   // values
-  double begin = 0, end = 1;  // pixels
-
-  double at(double value) const {
-    const auto place = [&](double v) { return axis == Axis::kLog ? std::log10(v) : v; };
-    return begin + (place(value) - place(low)) / (place(high) - place(low)) * (end - begin);
-  }
-};
-
-Scale make_scale(Axis axis, const std::vector<double>& values, double begin, double end) {
-  Scale scale{axis, 0, 1, begin, end};
-  if (axis == Axis::kLog) scale.low = 0.1;
-  if (!values.empty()) {
-    scale.low = *std::min_element(values.begin(), values.end());
-    scale.high = *std::max_element(values.begin(), values.end());
-  }
-  if (is_narrow(scale.low, scale.high)) {  // a single value still needs some room
-    const double room = axis == Axis::kLog ? 0 : std::max(std::fabs(scale.low) * 0.1, 0.5);
-    scale.low = axis == Axis::kLog ? scale.low / 2 : scale.low - room;
-    scale.high = axis == Axis::kLog ? scale.high * 2 : scale.high + room;
-  }
-  return scale;
-}
 
 class Drawing {
  public:
@@ -114,7 +43,7 @@ class Drawing {
                              std::to_string(chart_.height) + "\" viewBox=\"0 0 " +
                              std::to_string(chart_.width) + " " + std::to_string(chart_.height);
     out_ = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + size + "\" role=\"img\">\n";
-    out_ += "<title>" + escaped(chart_.title) + "</title>\n";
+    out_ += "<title>" + escape_markup(chart_.title) + "</title>\n";
     out_ += kStyle;
     axes();
     for (std::size_t i = 0; i < chart_.series.size(); ++i) draw(i);
@@ -136,17 +65,17 @@ class Drawing {
   void text(double x, double y, const char* anchor, const std::string& words,
             const std::string& more = "") {
     out_ += "<text x=\"" + pixel(x) + "\" y=\"" + pixel(y) + "\" text-anchor=\"" + anchor + "\"" +
-            more + ">" + escaped(words) + "</text>\n";
+            more + ">" + escape_markup(words) + "</text>\n";
   }
 
   void axes() {
     for (const double mark : axis_marks(x_.low, x_.high, x_.axis, 8)) {
       line("grid", x_.at(mark), y_.begin, x_.at(mark), y_.end);
-      text(x_.at(mark), y_.begin + 18, "middle", number(mark));
+      text(x_.at(mark), y_.begin + 18, "middle", number_label(mark));
     }
     for (const double mark : axis_marks(y_.low, y_.high, y_.axis, 6)) {
       line("grid", x_.begin, y_.at(mark), x_.end, y_.at(mark));
-      text(x_.begin - 8, y_.at(mark) + 4, "end", number(mark));
+      text(x_.begin - 8, y_.at(mark) + 4, "end", number_label(mark));
     }
     line("axis", x_.begin, y_.begin, x_.end, y_.begin);
     line("axis", x_.begin, y_.begin, x_.begin, y_.end);
@@ -158,8 +87,8 @@ class Drawing {
   }
 
   std::string stroke(std::size_t index) const {
-    const char* dash = kDashes[index / kColourCount % 3];
-    std::string text = std::string(" stroke=\"") + kColours[index % kColourCount] + "\"";
+    const char* dash = series_dashes(index);
+    std::string text = std::string(" stroke=\"") + series_colour(index) + "\"";
     if (*dash != '\0') text += std::string(" stroke-dasharray=\"") + dash + "\"";
     return text;
   }
@@ -212,7 +141,7 @@ class Drawing {
     if (!series.marks && run.size() > 1) return;
     for (const LinePoint& point : run) {
       out_ += "<circle cx=\"" + pixel(x_.at(point.x)) + "\" cy=\"" + pixel(y_.at(point.y)) +
-              "\" r=\"2.6\" fill=\"" + kColours[index % kColourCount] + "\"/>\n";
+              "\" r=\"2.6\" fill=\"" + series_colour(index) + "\"/>\n";
     }
   }
 
@@ -229,8 +158,8 @@ class Drawing {
       lower.insert(0, back);
     }
     if (upper.empty()) return;
-    out_ += std::string("<path class=\"band\" fill=\"") + kColours[index % kColourCount] +
-            "\" d=\"" + upper + lower + "Z\"/>\n";
+    out_ += std::string("<path class=\"band\" fill=\"") + series_colour(index) + "\" d=\"" + upper +
+            lower + "Z\"/>\n";
   }
 
   void legend() {

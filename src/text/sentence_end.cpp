@@ -9,9 +9,9 @@ namespace medgen {
 namespace {
 
 constexpr std::array<std::string_view, 4> kEnds = {".", "!", "?", "\xE2\x80\xA6"};
-constexpr std::array<std::string_view, 6> kClosers = {"\"", "'", ")", "]", "\xE2\x80\x9D",
-                                                      "\xE2\x80\x99"};
-constexpr std::array<std::string_view, 11> kTitles = {"Dr", "Mr",  "Mrs", "Ms",   "St", "Prof",
+constexpr std::array<std::string_view, 6> kClosers = {"\"",           "'",           ")", "]",
+                                                      "\xE2\x80\x9D", "\xE2\x80\x99"};
+constexpr std::array<std::string_view, 11> kTitles = {"Dr", "Mr",  "Mrs", "Ms",     "St", "Prof",
                                                       "vs", "e.g", "i.e", "approx", "No"};
 
 // The mark of `marks` that stands at `at`, or nothing.
@@ -46,8 +46,8 @@ std::size_t complete(std::string_view text, bool ended) {
     for (std::size_t more = 1; more > 0; after += more) {
       more = std::max(mark_at(kEnds, text, after), mark_at(kClosers, text, after));
     }
-    const bool followed = after < text.size() ? std::isspace(static_cast<unsigned char>(text[after])) != 0
-                                              : ended;
+    const bool followed =
+        after < text.size() ? std::isspace(static_cast<unsigned char>(text[after])) != 0 : ended;
     if (followed && !(text[i] == '.' && after == i + 1 && is_abbreviation(text, i))) length = after;
     i = after;
   }

@@ -37,8 +37,8 @@ class LibtorchRoom : public TorchRoom {
 
   void export_model(const ModelConfig& config, StorageType storage, const TensorReader& reader,
                     const std::filesystem::path& model_pt) override {
-    // The parameters of a new module are memory that nothing has touched, so an archive of it costs none,
-    // whatever the model's size; then the values are written into it one tensor at a time.
+    // The parameters of a new module are memory that nothing has touched, so an archive of it costs
+    // none, whatever the model's size; then the values are written into it one tensor at a time.
     save_module(make_gpt2_module(config, storage), model_pt);
     fill_archive(model_pt, config, storage, reader);
   }

@@ -14,16 +14,19 @@ namespace medgen {
 namespace {
 
 constexpr int kWindow = 256;
-// Tokens for the checks of equal bytes: enough for several pages, and few enough for the scalar kernels.
+// Tokens for the checks of equal bytes: enough for several pages, and few enough for the scalar
+// kernels.
 constexpr std::size_t kByteTokens = 40;
 
 using Logits = std::vector<float>;
 
-// The logits of all tokens, [tokens, vocab], of windows that each start anew; `chunk` rows in a step.
+// The logits of all tokens, [tokens, vocab], of windows that each start anew; `chunk` rows in a
+// step.
 Logits run(Backend& backend, std::span<const int> tokens, int window, int chunk) {
   Logits all;
   for (std::size_t first = 0; first < tokens.size(); first += static_cast<std::size_t>(window)) {
-    const auto part = tokens.subspan(first, std::min<std::size_t>(static_cast<std::size_t>(window), tokens.size() - first));
+    const auto part = tokens.subspan(
+        first, std::min<std::size_t>(static_cast<std::size_t>(window), tokens.size() - first));
     const int slot = backend.acquire_slot();
     std::vector<Row> rows;
     for (std::size_t i = 0; i < part.size(); ++i) {
@@ -52,7 +55,8 @@ std::span<const float> row_of(const Logits& logits, std::size_t row, std::size_t
   return std::span<const float>(logits).subspan(row * vocab, vocab);
 }
 
-double perplexity_of(const Logits& logits, std::span<const int> tokens, std::size_t window, std::size_t vocab) {
+double perplexity_of(const Logits& logits, std::span<const int> tokens, std::size_t window,
+                     std::size_t vocab) {
   double sum = 0;
   std::size_t count = 0;
   for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
@@ -65,8 +69,8 @@ double perplexity_of(const Logits& logits, std::span<const int> tokens, std::siz
 }
 
 struct Difference {
-  double logit = 0;      // largest, relative to the largest magnitude if that is above 1
-  double divergence = 0; // mean KL(reference || other), nats
+  double logit = 0;         // largest, relative to the largest magnitude if that is above 1
+  double divergence = 0;    // mean KL(reference || other), nats
   double disagreement = 0;  // part of rows whose most likely token differs
 };
 
@@ -76,7 +80,8 @@ Difference compare(const Logits& reference, const Logits& other, std::size_t voc
   const std::size_t rows = reference.size() / vocab;
   for (std::size_t i = 0; i < reference.size(); ++i) {
     scale = std::max(scale, std::fabs(static_cast<double>(reference[i])));
-    const double difference = std::fabs(static_cast<double>(reference[i]) - static_cast<double>(other[i]));
+    const double difference =
+        std::fabs(static_cast<double>(reference[i]) - static_cast<double>(other[i]));
     d.logit = difference <= d.logit ? d.logit : difference;  // so that a NaN stays
   }
   d.logit /= scale;
@@ -87,9 +92,12 @@ Difference compare(const Logits& reference, const Logits& other, std::size_t voc
     const double norm_b = log_sum_exp(b);
     for (std::size_t i = 0; i < vocab; ++i) {
       const double log_p = static_cast<double>(a[i]) - norm_a;
-      d.divergence += std::exp(log_p) * (log_p - (static_cast<double>(b[i]) - norm_b)) / static_cast<double>(rows);
+      d.divergence += std::exp(log_p) * (log_p - (static_cast<double>(b[i]) - norm_b)) /
+                      static_cast<double>(rows);
     }
-    const auto best = [](std::span<const float> v) { return std::max_element(v.begin(), v.end()) - v.begin(); };
+    const auto best = [](std::span<const float> v) {
+      return std::max_element(v.begin(), v.end()) - v.begin();
+    };
     if (best(a) != best(b)) d.disagreement += 1 / static_cast<double>(rows);
   }
   return d;
@@ -110,8 +118,8 @@ BackendOptions in_precision(BackendOptions options, const std::string& precision
   return options;
 }
 
-// The last row's logits of several sequences that run side by side: `tokens` in the slot that counts, other
-// text in the rest.
+// The last row's logits of several sequences that run side by side: `tokens` in the slot that
+// counts, other text in the rest.
 Logits run_among_others(Backend& backend, std::span<const int> tokens, int sequences) {
   std::vector<int> slots;
   for (int i = 0; i < sequences; ++i) slots.push_back(backend.acquire_slot());
@@ -155,13 +163,15 @@ class Verification {
     const auto vocab = static_cast<std::size_t>(torch->info().vocab_size);
     const int window = window_of(*torch);
     const Logits reference = run(*torch, tokens_, window, window);
-    const double torch_perplexity = perplexity_of(reference, tokens_, static_cast<std::size_t>(window), vocab);
+    const double torch_perplexity =
+        perplexity_of(reference, tokens_, static_cast<std::size_t>(window), vocab);
     double fp32_perplexity = torch_perplexity;
     for (const char* precision : {"fp32", "bf16", "int8"}) {
       const auto native = open_native_backend(source_, in_precision(options_, precision), note_);
       const Logits logits = run(*native, tokens_, window, window);
       const Difference d = compare(reference, logits, vocab);
-      const double perplexity = perplexity_of(logits, tokens_, static_cast<std::size_t>(window), vocab);
+      const double perplexity =
+          perplexity_of(logits, tokens_, static_cast<std::size_t>(window), vocab);
       const std::string name = std::string(precision) + " against TorchScript: ";
       const bool exact = std::string_view(precision) == "fp32";
       if (exact) {
@@ -171,7 +181,8 @@ class Verification {
       add(name + "KL divergence, nats", d.divergence, exact ? 1e-6 : 0.02);
       add(name + "greedy choice differs, part of tokens", d.disagreement, exact ? 0.01 : 0.1);
       const double base = exact ? torch_perplexity : fp32_perplexity;
-      add(name + "perplexity, relative increase", perplexity / base - 1, exact ? 1e-4 : kMostPerplexityIncrease);
+      add(name + "perplexity, relative increase", perplexity / base - 1,
+          exact ? 1e-4 : kMostPerplexityIncrease);
     }
   }
 
@@ -186,13 +197,16 @@ class Verification {
     native_options.threads = threads;
     native_options.max_slots = 16;
     return std::make_unique<native::NativeBackend>(
-        open_packed_weights(source_, in_precision(options_, "auto"), note_), kernels, native_options);
+        open_packed_weights(source_, in_precision(options_, "auto"), note_), kernels,
+        native_options);
   }
 
   void against_itself() {
     const kernels::Kernels& best = native::choose_kernels();
-    const std::size_t most = std::min<std::size_t>(kByteTokens, static_cast<std::size_t>(source_.config.n_positions));
-    part_.assign(tokens_.begin(), tokens_.begin() + static_cast<std::ptrdiff_t>(std::min(most, tokens_.size())));
+    const std::size_t most =
+        std::min<std::size_t>(kByteTokens, static_cast<std::size_t>(source_.config.n_positions));
+    part_.assign(tokens_.begin(),
+                 tokens_.begin() + static_cast<std::ptrdiff_t>(std::min(most, tokens_.size())));
     const Logits reference = bytes(best, 1, kWindow);
     add("cached against uncached: logits that differ", differing(reference, bytes(best, 1, 1)), 0);
     for (const int chunk : {7, 16}) {
@@ -245,8 +259,10 @@ PrecisionReport measure_precisions(const ModelSource& source, const Note& note) 
     if (report.auto_precision.empty()) base = perplexity;
     if (perplexity <= base * (1 + kMostPerplexityIncrease)) report.auto_precision = precision;
   }
-  if (report.auto_precision.empty()) report.auto_precision = "fp32";  // a perplexity that is no number
-  for (const auto precision : {native::Precision::kFloat32, native::Precision::kBFloat16, native::Precision::kInt8}) {
+  if (report.auto_precision.empty())
+    report.auto_precision = "fp32";  // a perplexity that is no number
+  for (const auto precision :
+       {native::Precision::kFloat32, native::Precision::kBFloat16, native::Precision::kInt8}) {
     std::error_code ignored;
     if (native::to_string(precision) != report.auto_precision) {
       std::filesystem::remove(native::packed_path(source.folder, precision), ignored);
@@ -255,7 +271,8 @@ PrecisionReport measure_precisions(const ModelSource& source, const Note& note) 
   return report;
 }
 
-std::vector<Check> verify_model(const ModelSource& source, const BackendOptions& options, const Note& note) {
+std::vector<Check> verify_model(const ModelSource& source, const BackendOptions& options,
+                                const Note& note) {
   return Verification(source, options, note).run_all();
 }
 

@@ -11,8 +11,8 @@
 
 namespace medgen {
 
-// exp(mean of -log p(token | tokens before it)), over windows of at most 256 tokens; the first token of a
-// window is given, not predicted. In double from the logits.
+// exp(mean of -log p(token | tokens before it)), over windows of at most 256 tokens; the first
+// token of a window is given, not predicted. In double from the logits.
 double probe_perplexity(Backend& backend, std::span<const int> tokens);
 
 struct PrecisionReport {
@@ -23,8 +23,8 @@ struct PrecisionReport {
 // Largest increase over fp32's perplexity that `auto` accepts.
 inline constexpr double kMostPerplexityIncrease = 0.005;
 
-// Packs the model in every precision, measures each on the probe text, and keeps the packed weights of the
-// fastest faithful one alone. The result depends on the bundle only.
+// Packs the model in every precision, measures each on the probe text, and keeps the packed weights
+// of the fastest faithful one alone. The result depends on the bundle only.
 PrecisionReport measure_precisions(const ModelSource& source, const Note& note);
 
 struct Check {
@@ -34,9 +34,10 @@ struct Check {
   bool holds() const { return value <= bound; }
 };
 
-// Runs the model's probe text through both back ends, every precision, and, in the precision that `auto`
-// stands for, every instruction set of this machine and several batchings and thread counts. A check of
-// equal bytes counts the logits that differ.
-std::vector<Check> verify_model(const ModelSource& source, const BackendOptions& options, const Note& note);
+// Runs the model's probe text through both back ends, every precision, and, in the precision that
+// `auto` stands for, every instruction set of this machine and several batchings and thread counts.
+// A check of equal bytes counts the logits that differ.
+std::vector<Check> verify_model(const ModelSource& source, const BackendOptions& options,
+                                const Note& note);
 
 }  // namespace medgen

@@ -38,7 +38,8 @@ std::string native_obstacle(const ModelSource& source) {
 }
 
 std::unique_ptr<PackedWeights> build(const ModelSource& source, const PackedKey& key,
-                                     const kernels::Kernels& kernels, int threads, const Note& note) {
+                                     const kernels::Kernels& kernels, int threads,
+                                     const Note& note) {
   if (source.verify) source.verify();
   ThreadPool pool(threads > 0 ? threads : usable_cores());
   const TorchScriptWeights weights = TorchScriptWeights::open(source.model_pt);
@@ -53,7 +54,8 @@ std::unique_ptr<PackedWeights> build(const ModelSource& source, const PackedKey&
   const auto beside = native::packed_path(source.folder, key.precision);
   const bool writable = ::access(source.folder.c_str(), W_OK) == 0;
   std::string why;
-  auto packed = PackedWeights::build(writable ? beside : native::cached_packed_path(key), key, fill, why);
+  auto packed =
+      PackedWeights::build(writable ? beside : native::cached_packed_path(key), key, fill, why);
   if (!why.empty() && note) {
     note("the packed weights could not be kept (" + why + "), so the next start packs them again");
   }
@@ -63,11 +65,13 @@ std::unique_ptr<PackedWeights> build(const ModelSource& source, const PackedKey&
 std::unique_ptr<PackedWeights> find_or_build(const ModelSource& source, const PackedKey& key,
                                              const kernels::Kernels& kernels, int threads,
                                              const Note& note) {
-  for (const auto& place : {native::packed_path(source.folder, key.precision), native::cached_packed_path(key)}) {
+  for (const auto& place :
+       {native::packed_path(source.folder, key.precision), native::cached_packed_path(key)}) {
     std::string why;
     if (auto found = PackedWeights::open(place, key, why)) return found;
     if (!why.empty() && note) {
-      note("the packed weights " + place.string() + " are not used (" + why + "); they are built again");
+      note("the packed weights " + place.string() + " are not used (" + why +
+           "); they are built again");
     }
   }
   return build(source, key, kernels, threads, note);
@@ -76,14 +80,17 @@ std::unique_ptr<PackedWeights> find_or_build(const ModelSource& source, const Pa
 }  // namespace
 
 std::vector<int> probe_tokens(const ModelSource& source) {
-  const std::string text(source.probe_text.empty() ? default_probe_text() : std::string_view(source.probe_text));
+  const std::string text(source.probe_text.empty() ? default_probe_text()
+                                                   : std::string_view(source.probe_text));
   const std::vector<TokenId> ids = source.tokenizer->encode(text);
-  if (ids.empty()) throw Error(ErrorCode::kModel, "the model's tokenizer makes no tokens of its probe text");
+  if (ids.empty())
+    throw Error(ErrorCode::kModel, "the model's tokenizer makes no tokens of its probe text");
   return {ids.begin(), ids.end()};
 }
 
 std::unique_ptr<PackedWeights> open_packed_weights(const ModelSource& source,
-                                                   const BackendOptions& options, const Note& note) {
+                                                   const BackendOptions& options,
+                                                   const Note& note) {
   const std::string obstacle = native_obstacle(source);
   if (!obstacle.empty()) {
     throw Error(ErrorCode::kModel, "the native back end cannot run this model: " + obstacle +
@@ -96,7 +103,8 @@ std::unique_ptr<PackedWeights> open_packed_weights(const ModelSource& source,
 std::unique_ptr<native::NativeBackend> open_native_backend(const ModelSource& source,
                                                            const BackendOptions& options,
                                                            const Note& note) {
-  if (options.device != "cpu") refuse("the native back end runs on the cpu only; --device is " + options.device);
+  if (options.device != "cpu")
+    refuse("the native back end runs on the cpu only; --device is " + options.device);
   const kernels::Kernels& kernels = native::choose_kernels();
   if (&kernels == kernels::kScalarKernels && std::getenv("MEDGEN_ISA") == nullptr && note) {
     note("this processor has no AVX2, so the plain kernels are used, which are slow");
@@ -116,7 +124,8 @@ std::unique_ptr<Backend> open_backend(const ModelSource& source, const BackendOp
     return open_native_backend(source, options, note);
   }
   if (options.precision != "auto" && options.precision != "fp32") {
-    refuse("--precision is " + options.precision + ", but the TorchScript back end computes in fp32 only: "
+    refuse("--precision is " + options.precision +
+           ", but the TorchScript back end computes in fp32 only: "
            "leave it out, or use --backend native");
   }
   if (source.verify) source.verify();

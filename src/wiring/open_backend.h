@@ -1,5 +1,5 @@
-// The one place that names both back ends: which of them runs a model, in which precision, and where its
-// packed weights are. Must not know of commands or terminals.
+// The one place that names both back ends: which of them runs a model, in which precision, and
+// where its packed weights are. Must not know of commands or terminals.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ struct ModelSource {
   std::filesystem::path folder;  // of the bundle; empty for a lone TorchScript file
   std::string sha256;            // of model_pt
   ModelConfig config;
-  std::string auto_precision;    // what convert found to be the fastest faithful one; may be empty
+  std::string auto_precision;  // what convert found to be the fastest faithful one; may be empty
   std::string probe_text;
   std::shared_ptr<const Tokenizer> tokenizer;
   std::function<void()> verify;  // of model_pt's checksum, called before it is read; may be empty
@@ -42,8 +42,8 @@ struct ModelSource {
 using Note = std::function<void(const std::string&)>;
 
 // `auto` is native on the CPU for a bundle that the native engine knows, else torchscript. Throws
-// Error(kUsage) for options that contradict each other or the model, Error(kModel) for a model that cannot
-// be used.
+// Error(kUsage) for options that contradict each other or the model, Error(kModel) for a model that
+// cannot be used.
 std::unique_ptr<Backend> open_backend(const ModelSource& source, const BackendOptions& options,
                                       const Note& note = {});
 

@@ -45,8 +45,9 @@ SamplingParams with(Change change) {
 
 const bool kRegistered = [] {
   const auto add = [](const char* name, const SamplingParams& p) {
-    benchmark::RegisterBenchmark(name, [p](benchmark::State& state) { draw(state, p); })
-        ->Unit(benchmark::kMicrosecond);
+    benchmark::RegisterBenchmark(name, [p](benchmark::State& state) {
+      draw(state, p);
+    })->Unit(benchmark::kMicrosecond);
   };
   add("greedy", params(0));
   add("temperature", params(0.8));

@@ -1,7 +1,9 @@
 // `medgen batch` and `medgen merge` as a user sees them, on a tiny random model: what goes where,
 // exit statuses, resuming, refusals. Knows nothing of threads or journals' insides.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -31,8 +33,8 @@ std::vector<std::string> lines_of(const std::string& text) {
 std::string prompts(int count) {
   std::string rows;
   for (int i = 0; i < count; ++i) {
-    rows += R"({"id":"p)" + std::to_string(i) + R"(","prompt":"I feel )" + std::string(1 + i % 5, 'a') +
-            R"(","lang":"en"})" + "\n";
+    rows += R"({"id":"p)" + std::to_string(i) + R"(","prompt":"I feel )" +
+            std::string(1 + i % 5, 'a') + R"(","lang":"en"})" + "\n";
   }
   return rows;
 }
@@ -74,9 +76,9 @@ TEST_F(BatchCliTest, WritesARecordForEveryRow) {
   const RunResult result = batch({in, "-o", path("out.jsonl"), "-n", "2", "--seed", "7"});
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(result.out, "");
-  EXPECT_THAT(result.err, AllOf(HasSubstr("not for emergencies"), HasSubstr("complete: 5 of 5 rows"),
-                                HasSubstr("tokens/s"), HasSubstr("peak memory"),
-                                Not(HasSubstr("I feel"))));
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("not for emergencies"), HasSubstr("complete: 5 of 5 rows"),
+                    HasSubstr("tokens/s"), HasSubstr("peak memory"), Not(HasSubstr("I feel"))));
   const auto records = lines_of(read(path("out.jsonl")));
   ASSERT_EQ(records.size(), 5U);
   const Json json = Json::parse(records[3]);
@@ -101,7 +103,8 @@ TEST_F(BatchCliTest, SlotsThreadsShardsAndStdinChangeNoByte) {
   const std::string whole = read(path("whole.jsonl"));
   ASSERT_EQ(batch(with({in, "-o", path("one.jsonl"), "--slots", "1", "--threads", "1"})).status, 4);
   EXPECT_EQ(read(path("one.jsonl")), whole);
-  const RunResult filter = batch(with({"-", "-o", "-", "--input-format", "jsonl"}), {.input_path = in});
+  const RunResult filter =
+      batch(with({"-", "-o", "-", "--input-format", "jsonl"}), {.input_path = in});
   EXPECT_EQ(filter.status, 4);
   EXPECT_EQ(filter.out, whole);
   std::vector<std::string> merge = {"merge", "-o", path("merged.jsonl")};
@@ -131,16 +134,18 @@ TEST_F(BatchCliTest, ReadsTextTablesAndOpenAisForm) {
   };
   EXPECT_EQ(first(file("a.txt", "I feel ill\r\nx\n"))["prompt"], "I feel ill");
   EXPECT_EQ(first(file("a.txt", "I feel ill\n"))["id"], 1);
-  const Json csv = first(file("a.csv", "key,words,temperature,lang\n\"k,1\",\"I \"\"feel\"\"\",0,de\n"),
-                         {"--prompt-column", "words", "--id-column", "key"});
+  const Json csv =
+      first(file("a.csv", "key,words,temperature,lang\n\"k,1\",\"I \"\"feel\"\"\",0,de\n"),
+            {"--prompt-column", "words", "--id-column", "key"});
   EXPECT_EQ(csv["id"], "k,1");
   EXPECT_EQ(csv["prompt"], "I \"feel\"");
   EXPECT_EQ(csv["lang"], "de");
   EXPECT_EQ(csv["provenance"]["sampling"]["temperature"], 0);
   EXPECT_EQ(first(file("a.tsv", "prompt\nI feel\n"))["prompt"], "I feel");
-  const Json openai = first(file("o.jsonl", R"({"custom_id":"c1","method":"POST","url":"/v1/completions",)"
-                                            R"("body":{"model":"m","prompt":"I","max_tokens":3,"n":2}})"
-                                            "\n"));
+  const Json openai =
+      first(file("o.jsonl", R"({"custom_id":"c1","method":"POST","url":"/v1/completions",)"
+                            R"("body":{"model":"m","prompt":"I","max_tokens":3,"n":2}})"
+                            "\n"));
   EXPECT_EQ(openai["custom_id"], "c1");
   EXPECT_EQ(openai["error"], nullptr);
   EXPECT_EQ(openai["response"]["status_code"], 200);
@@ -148,15 +153,15 @@ TEST_F(BatchCliTest, ReadsTextTablesAndOpenAisForm) {
   EXPECT_EQ(body["object"], "text_completion");
   EXPECT_EQ(body["choices"].size(), 2U);
   EXPECT_LE(body["usage"]["completion_tokens"], 6);
-  EXPECT_EQ(body["usage"]["total_tokens"],
-            body["usage"]["prompt_tokens"].get<int>() + body["usage"]["completion_tokens"].get<int>());
+  EXPECT_EQ(body["usage"]["total_tokens"], body["usage"]["prompt_tokens"].get<int>() +
+                                               body["usage"]["completion_tokens"].get<int>());
   EXPECT_EQ(body["generated"], true);
 }
 
 TEST_F(BatchCliTest, BadRowsBecomeErrorRecordsWithoutTheirText) {
-  const std::string in =
-      file("in.jsonl", prompts(2) + "secret\n" + R"({"id":"x","prompt":"secret","temperature":-1})" +
-                           "\n" + R"({"id":"y","prompt":")" + std::string(99, 's') + "\"}\n");
+  const std::string in = file(
+      "in.jsonl", prompts(2) + "secret\n" + R"({"id":"x","prompt":"secret","temperature":-1})" +
+                      "\n" + R"({"id":"y","prompt":")" + std::string(99, 's') + "\"}\n");
   const RunResult result = batch({in, "-o", path("out.jsonl"), "--seed", "7"});
   EXPECT_EQ(result.status, 4);
   EXPECT_THAT(result.err, AllOf(HasSubstr("3 failed"), Not(HasSubstr("secret"))));
@@ -180,11 +185,13 @@ TEST_F(BatchCliTest, CheckListsBadRowsAndWritesNothing) {
 
 TEST_F(BatchCliTest, CsvAndTextOutputsAreMarkedAsMachineMade) {
   const std::string in = file("in.txt", "I feel\n\n");
-  EXPECT_EQ(batch({in, "-o", path("out.csv"), "--format", "csv", "--seed", "7", "-n", "2"}).status, 4);
+  EXPECT_EQ(batch({in, "-o", path("out.csv"), "--format", "csv", "--seed", "7", "-n", "2"}).status,
+            4);
   EXPECT_THAT(read(path("out.csv")),
               AllOf(StartsWith("id,prompt,index,text,"), HasSubstr("generated by a machine"),
                     HasSubstr("\n2,,,,,,,no_prompt,")));
-  EXPECT_EQ(batch({in, "-o", path("out.txt"), "--format", "txt", "--seed", "7", "-n", "2"}).status, 4);
+  EXPECT_EQ(batch({in, "-o", path("out.txt"), "--format", "txt", "--seed", "7", "-n", "2"}).status,
+            4);
   const auto lines = lines_of(read(path("out.txt")));
   ASSERT_EQ(lines.size(), 4U);
   EXPECT_THAT(lines[0], StartsWith("# This text was generated by a machine"));
@@ -218,8 +225,8 @@ TEST_F(BatchCliTest, KilledItGoesOnToTheSameBytes) {
 TEST_F(BatchCliTest, InterruptedItKeepsFinishedRowsAndSaysSo) {
   const std::string in = file("in.jsonl", prompts(20000));
   Process process(words({in, "-o", path("out.jsonl"), "--seed", "7", "--slots", "1"}), {});
-  for (int i = 0; i < 1000 && (!fs::exists(path("out.jsonl")) || fs::file_size(path("out.jsonl")) == 0);
-       ++i) {
+  for (int i = 0;
+       i < 1000 && (!fs::exists(path("out.jsonl")) || fs::file_size(path("out.jsonl")) == 0); ++i) {
     ::usleep(20000);
   }
   process.signal(SIGTERM);
@@ -235,8 +242,10 @@ TEST_F(BatchCliTest, ChangesAreRefusedWithWhatDiffers) {
   const std::string in = file("in.jsonl", prompts(3));
   const std::string out = path("out.jsonl");
   ASSERT_EQ(batch({in, "-o", out, "--seed", "7"}).status, 0);
-  expect_refusal(2, {in, "-o", out, "--seed", "8"}, {"settings.seed was 7 and is now 8", "--restart"});
-  expect_refusal(2, {in, "-o", out, "--seed", "7", "--temperature", "0.9"}, {"temperature was 0.7"});
+  expect_refusal(2, {in, "-o", out, "--seed", "8"},
+                 {"settings.seed was 7 and is now 8", "--restart"});
+  expect_refusal(2, {in, "-o", out, "--seed", "7", "--temperature", "0.9"},
+                 {"temperature was 0.7"});
   write(in, prompts(4));
   expect_refusal(2, {in, "-o", out, "--seed", "7"}, {"input.rows was 3 and is now 4"});
   EXPECT_EQ(batch({in, "-o", out, "--seed", "8", "--restart"}).status, 0);
@@ -252,7 +261,8 @@ TEST_F(BatchCliTest, WithoutASeedOneIsDrawnAndKept) {
 }
 
 TEST_F(BatchCliTest, RetryErrorsRedoesFailedRowsOnly) {
-  const std::string in = file("in.jsonl", prompts(3) + R"({"id":"q","prompt":7})" + "\n" + prompts(0));
+  const std::string in =
+      file("in.jsonl", prompts(3) + R"({"id":"q","prompt":7})" + "\n" + prompts(0));
   const std::string out = path("out.jsonl");
   ASSERT_EQ(batch({in, "-o", out, "--seed", "7"}).status, 4);
   const auto before = lines_of(read(out));
@@ -287,6 +297,21 @@ TEST_F(BatchCliTest, StatsAreJson) {
   EXPECT_GT(stats["run"]["peak_memory_bytes"], 1000000);
 }
 
+TEST_F(BatchCliTest, StatsGoIntoAPipeAndLeaveItOne) {
+  const std::string in = file("in.jsonl", prompts(3));
+  const std::string pipe = path("stats");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_GE(reader, 0);
+  EXPECT_EQ(batch({in, "-o", path("out.jsonl"), "--seed", "7", "--stats", pipe}).status, 0);
+  EXPECT_TRUE(fs::is_fifo(pipe));
+  char stats[4096];
+  const ssize_t got = ::read(reader, stats, sizeof stats);
+  ::close(reader);
+  ASSERT_GT(got, 0);
+  EXPECT_EQ(Json::parse(std::string(stats, static_cast<std::size_t>(got)))["rows"], 3);
+}
+
 TEST_F(BatchCliTest, WrongUsageIsRefused) {
   const std::string in = file("in.jsonl", prompts(1));
   const std::string out = path("out.jsonl");
@@ -302,16 +327,19 @@ TEST_F(BatchCliTest, WrongUsageIsRefused) {
   expect_refusal(2, {file("a.json", "secret"), "-o", out}, {"--input-format"});
   expect_refusal(2, {in, "-o", out, "--slots", "0"}, {"slots is 0"});
   expect_refusal(2, {in, "-o", out, "--max-errors", "-1"}, {"max-errors is -1"});
+  expect_refusal(2, {in, "-o", out, "--stats", "/nonexistent/s.json"}, {"/nonexistent/s.json"});
   expect_refusal(2, {in, "-o", out, "--temperature", "-1"}, {"temperature"});
   expect_refusal(2, {in, "-o", out, "--retry-errors"}, {"not a complete batch"});
   expect_refusal(2, {in, "-o", "-", "--retry-errors"}, {"--retry-errors"});
   expect_refusal(2, {in, "-o", "/dev/full"}, {"not a regular file"});
   expect_refusal(2, {in, "-o", file("mine.txt", "x")}, {"without its journal"});
-  expect_refusal(2, {file("open.csv", "prompt\n\"secret\n"), "-o", out}, {"never closed", "line 2"});
+  expect_refusal(2, {file("open.csv", "prompt\n\"secret\n"), "-o", out},
+                 {"never closed", "line 2"});
   expect_refusal(2, {file("head.csv", "secret\nx\n"), "-o", out}, {"--prompt-column"});
   expect_refusal(1, {"/nonexistent/in.jsonl", "-o", out}, {"/nonexistent/in.jsonl"});
   expect_refusal(1, {in, "-o", "/nonexistent/out.jsonl"}, {"/nonexistent/out.jsonl"});
-  expect_refusal(1, {in, "-o", "-", "--seed", "7"}, {"No space left"}, {.output_path = "/dev/full"});
+  expect_refusal(1, {in, "-o", "-", "--seed", "7"}, {"No space left"},
+                 {.output_path = "/dev/full"});
   EXPECT_FALSE(fs::exists(out));
 }
 

@@ -27,9 +27,10 @@ std::vector<Json> answers(const std::string& input, std::vector<std::string> mor
 }
 
 TEST(ExplainCliTest, AnswersLinesWithTheirOwnLogitsWithoutAModel) {
-  const RunOptions no_model{.input = R"({"prompt_ids":[0],"generated_ids":[],"logits":[2,1,0,-1],"settings":{"top_k":2}})"
-                                     "\n",
-                            .environment = {{"MEDGEN_MODEL", ""}}};
+  const RunOptions no_model{
+      .input = R"({"prompt_ids":[0],"generated_ids":[],"logits":[2,1,0,-1],"settings":{"top_k":2}})"
+               "\n",
+      .environment = {{"MEDGEN_MODEL", ""}}};
   const RunResult result = run({"explain", "--jsonl"}, no_model);
   ASSERT_EQ(result.status, 0) << result.err;
   const Json json = Json::parse(result.out);
@@ -41,16 +42,27 @@ TEST(ExplainCliTest, AnswersLinesWithTheirOwnLogitsWithoutAModel) {
 }
 
 TEST(ExplainCliTest, BadLinesBecomeErrorsAndTheStreamGoesOn) {
-  const std::string bad[] = {
-      "not json", "[]", "{}", "",
-      R"({"logits":[1,2],"settings":{"top_p":2}})", R"({"logits":[1,2],"settings":{"topp":0.5}})",
-      R"({"logits":[1,null]})", R"({"logits":[1,1e60]})", R"({"logits":[]})", R"({"logits":[1,NaN]})",
-      R"({"prompt_ids":[5],"logits":[1,2]})", R"({"prompt_ids":[-1],"logits":[1,2]})",
-      R"({"prompt_ids":["a"],"logits":[1,2]})", R"({"logits":[1,2],"settings":{"suppress_tokens":[2]}})",
-      R"({"logits":[1,2],"settings":{"suppress_tokens":[0,1]}})",
-      R"({"logits":[1,2],"settings":{"min_new_tokens":1}})", R"({"logits":[1,2],"settings":{"num_beams":2}})",
-      R"({"logits":[1,2],"settings":[]})", R"({"logits":[1,2],"wrong":1})", "{\"logits\":[1,2],\"\xff\":1}",
-      R"({"logits":[1,2],"settings":{"guidance_scale":2}})"};
+  const std::string bad[] = {"not json",
+                             "[]",
+                             "{}",
+                             "",
+                             R"({"logits":[1,2],"settings":{"top_p":2}})",
+                             R"({"logits":[1,2],"settings":{"topp":0.5}})",
+                             R"({"logits":[1,null]})",
+                             R"({"logits":[1,1e60]})",
+                             R"({"logits":[]})",
+                             R"({"logits":[1,NaN]})",
+                             R"({"prompt_ids":[5],"logits":[1,2]})",
+                             R"({"prompt_ids":[-1],"logits":[1,2]})",
+                             R"({"prompt_ids":["a"],"logits":[1,2]})",
+                             R"({"logits":[1,2],"settings":{"suppress_tokens":[2]}})",
+                             R"({"logits":[1,2],"settings":{"suppress_tokens":[0,1]}})",
+                             R"({"logits":[1,2],"settings":{"min_new_tokens":1}})",
+                             R"({"logits":[1,2],"settings":{"num_beams":2}})",
+                             R"({"logits":[1,2],"settings":[]})",
+                             R"({"logits":[1,2],"wrong":1})",
+                             "{\"logits\":[1,2],\"\xff\":1}",
+                             R"({"logits":[1,2],"settings":{"guidance_scale":2}})"};
   std::string input;
   for (const std::string& line : bad) input += line + "\n" + R"({"logits":[1,2]})" + "\n";
   const std::vector<Json> all = answers(input);
@@ -84,8 +96,11 @@ TEST(ExplainCliTest, AgreesWithTheFixtureThroughThePipe) {
 TEST(ExplainCliTest, AModelAnswersLinesThatBringNoLogits) {
   const std::vector<Json> all =
       answers(R"({"prompt_ids":[1,2],"generated_ids":[3],"settings":{"top_k":3}})"
-              "\n" R"({"prompt_ids":[1,2],"settings":{"guidance_scale":2,"negative_prompt_ids":[4]}})"
-              "\n" R"({"prompt_ids":[100000]})" "\n",
+              "\n"
+              R"({"prompt_ids":[1,2],"settings":{"guidance_scale":2,"negative_prompt_ids":[4]}})"
+              "\n"
+              R"({"prompt_ids":[100000]})"
+              "\n",
               {"--model", tiny_model()});
   ASSERT_EQ(all.size(), 3U);
   EXPECT_EQ(all[0]["kept"].size(), 3U);
@@ -99,7 +114,8 @@ TEST(ExplainCliTest, ShowsAPromptAsATableAndAsJson) {
   for (const char* word : {"model", "temperature", "top_k", "top_p", "kept mass"}) {
     EXPECT_THAT(table.out, HasSubstr(word));
   }
-  const RunResult json = run({"explain", "--json", "--model", tiny_model(), "--top-p", "0.5", "I feel"});
+  const RunResult json =
+      run({"explain", "--json", "--model", tiny_model(), "--top-p", "0.5", "I feel"});
   const Json parsed = Json::parse(json.out);
   EXPECT_EQ(parsed["stages"].size(), 4U);
   EXPECT_EQ(parsed["kept"].size(), parsed["probs"].size());

@@ -1,5 +1,5 @@
-// The native engine as a user meets it: what a start loads, packed weights that are damaged or cannot be
-// kept, the same text from every instruction set, verify and bench.
+// The native engine as a user meets it: what a start loads, packed weights that are damaged or
+// cannot be kept, the same text from every instruction set, verify and bench.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -39,7 +39,8 @@ std::vector<std::string> generate(const fs::path& model) {
 TEST(NativeCliTest, AStartMapsThePackedWeightsAndLoadsNoLibtorch) {
   const fs::path model = copy_of_default_model("mapped");
   ASSERT_EQ(run(generate(model)).status, 0);
-  Process process({"--model", model.string(), "--max-new-tokens", "240", "-n", "16", "I feel ill"}, {});
+  Process process({"--model", model.string(), "--max-new-tokens", "240", "-n", "16", "I feel ill"},
+                  {});
   ASSERT_TRUE(process.wait_for_output("Generated #1"));
   process.signal(SIGSTOP);
   const std::string maps = process.maps();
@@ -110,7 +111,8 @@ TEST(NativeCliTest, ImpossibleChoicesAreRefused) {
   const RunResult isa = run({"I feel ill"}, {.environment = {{"MEDGEN_ISA", "neon"}}});
   EXPECT_EQ(isa.status, 2);
   EXPECT_THAT(isa.err, HasSubstr("allowed are scalar, avx2, avx512 and amx"));
-  const RunResult precision = run({"--backend", "torchscript", "--precision", "int8", "I feel ill"});
+  const RunResult precision =
+      run({"--backend", "torchscript", "--precision", "int8", "I feel ill"});
   EXPECT_EQ(precision.status, 2);
   EXPECT_THAT(precision.err, HasSubstr("fp32 only"));
   const RunResult device = run({"--backend", "native", "--device", "cuda", "I feel ill"});
@@ -145,7 +147,8 @@ void pack_with_a_wrong_weight(const fs::path& model) {
   native::PackedWeights::build(
       native::packed_path(model, key.precision), key,
       [&](std::byte* block) {
-        native::pack(key.config, key.precision, read, {}, native::choose_kernels(), pool, block, {});
+        native::pack(key.config, key.precision, read, {}, native::choose_kernels(), pool, block,
+                     {});
       },
       why);
   ASSERT_EQ(why, "");
@@ -161,8 +164,9 @@ TEST(NativeCliTest, VerifyFailsOnOnePerturbedWeight) {
 
 TEST(NativeCliTest, BenchReportsEveryMeasurement) {
   const fs::path model = copy_of_default_model("bench");
-  const RunResult result = run({"bench", "--model", model.string(), "--json", "--repeats", "1", "--new-tokens",
-                                "8", "--prefill-tokens", "64", "--sequences", "1,3"});
+  const RunResult result =
+      run({"bench", "--model", model.string(), "--json", "--repeats", "1", "--new-tokens", "8",
+           "--prefill-tokens", "64", "--sequences", "1,3"});
   ASSERT_EQ(result.status, 0) << result.err;
   const Json json = Json::parse(result.out, nullptr, false);
   EXPECT_GT(json["prefill"]["tokens_per_second"]["median"].get<double>(), 0);

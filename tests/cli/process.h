@@ -38,9 +38,9 @@ class Process {
   bool wait_for_error(const std::string& text);  // the same for standard error
   void type(const std::string& keys);            // on its terminal
   void signal(int number);
-  void close_output();  // the reader goes away
+  void close_output();       // the reader goes away
   std::string maps() const;  // what it has mapped, as /proc tells; "" when it has ended
-  RunResult wait();     // at most 120 s, then it is killed
+  RunResult wait();          // at most 120 s, then it is killed
 
  private:
   bool wait_for(const std::string& gathered, const std::string& text);

@@ -69,12 +69,16 @@ TEST(SamplingCliTest, LogprobsComeInJsonAndInColour) {
 }
 
 TEST(SamplingCliTest, RefusesContradictionsAndUnknownWords) {
-  const std::vector<std::vector<std::string>> bad = {
-      {"--num-beams", "4", "--temperature", "0.7"}, {"--num-beams", "2", "-n", "3"},
-      {"--num-beams", "4", "--top-p", "0.9"},       {"--sampler-order", "hugging"},
-      {"--mirostat", "2", "--top-k", "4"},          {"--suppress-tokens", "[100000]"},
-      {"--logit-bias", "{"},                        {"--top-h", "2"},
-      {"--length-penalty", "2"},                    {"--end-at", "word"}};
+  const std::vector<std::vector<std::string>> bad = {{"--num-beams", "4", "--temperature", "0.7"},
+                                                     {"--num-beams", "2", "-n", "3"},
+                                                     {"--num-beams", "4", "--top-p", "0.9"},
+                                                     {"--sampler-order", "hugging"},
+                                                     {"--mirostat", "2", "--top-k", "4"},
+                                                     {"--suppress-tokens", "[100000]"},
+                                                     {"--logit-bias", "{"},
+                                                     {"--top-h", "2"},
+                                                     {"--length-penalty", "2"},
+                                                     {"--end-at", "word"}};
   for (const auto& words : bad) {
     const RunResult result = generate(words);
     EXPECT_EQ(result.status, 2) << words[0] << " " << words[1];
@@ -84,8 +88,8 @@ TEST(SamplingCliTest, RefusesContradictionsAndUnknownWords) {
 
 TEST(SamplingCliTest, HelpListsEverySetting) {
   const RunResult help = run({"generate", "--help"});
-  for (const char* flag : {"--min-p", "--typical-p", "--dry-multiplier", "--num-beams", "--logprobs",
-                           "--bad-words", "--stop-on-loop", "--sampler-order"}) {
+  for (const char* flag : {"--min-p", "--typical-p", "--dry-multiplier", "--num-beams",
+                           "--logprobs", "--bad-words", "--stop-on-loop", "--sampler-order"}) {
     EXPECT_THAT(help.out, HasSubstr(flag));
   }
 }

@@ -1,6 +1,6 @@
-// AVX-512, VNNI and AMX intrinsics for a machine that has AVX2 only: SIMDe (libsimde-dev) where it knows them,
-// else written out here, tiles included. For scripts/test_kernels_emulated, which includes it in place of
-// <immintrin.h>.
+// AVX-512, VNNI and AMX intrinsics for a machine that has AVX2 only: SIMDe (libsimde-dev) where it
+// knows them, else written out here, tiles included. For scripts/test_kernels_emulated, which
+// includes it in place of <immintrin.h>.
 #pragma once
 
 #define SIMDE_ENABLE_NATIVE_ALIASES
@@ -76,7 +76,9 @@ inline thread_local Tile tiles[8];
 inline thread_local std::uint8_t configuration[64];
 
 inline int rows(int tile) { return configuration[48 + tile]; }
-inline int row_bytes(int tile) { return configuration[16 + 2 * tile] | configuration[17 + 2 * tile] << 8; }
+inline int row_bytes(int tile) {
+  return configuration[16 + 2 * tile] | configuration[17 + 2 * tile] << 8;
+}
 inline void tile_loadconfig(const void* config) {
   std::memcpy(configuration, config, 64);
   std::memset(tiles, 0, sizeof tiles);
@@ -85,7 +87,8 @@ inline void tile_zero(int tile) { std::memset(&tiles[tile], 0, sizeof(Tile)); }
 inline void tile_loadd(int tile, const void* base, std::size_t stride) {
   tile_zero(tile);
   for (int r = 0; r < rows(tile); ++r) {
-    std::memcpy(tiles[tile].row[r], static_cast<const char*>(base) + static_cast<std::size_t>(r) * stride,
+    std::memcpy(tiles[tile].row[r],
+                static_cast<const char*>(base) + static_cast<std::size_t>(r) * stride,
                 static_cast<std::size_t>(row_bytes(tile)));
   }
 }

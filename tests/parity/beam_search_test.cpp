@@ -1,5 +1,5 @@
-// Beam search against transformers' own, on a tiny random GPT-2: the same sequences, scores to 1e-4,
-// alone and with neighbours. The fixture is made by scripts/make_sampling_fixtures.py.
+// Beam search against transformers' own, on a tiny random GPT-2: the same sequences, scores to
+// 1e-4, alone and with neighbours. The fixture is made by scripts/make_sampling_fixtures.py.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -51,8 +51,8 @@ double difference(const Json& entry, const std::vector<Completion>& completions)
   double largest = 0;
   for (std::size_t i = 0; i < completions.size(); ++i) {
     if (completions[i].tokens != entry["sequences"][i].get<std::vector<TokenId>>()) return INFINITY;
-    largest = std::max(largest,
-                       std::abs(*completions[i].beam_score - entry["scores"][i].get<double>()));
+    largest =
+        std::max(largest, std::abs(*completions[i].beam_score - entry["scores"][i].get<double>()));
   }
   return largest;
 }
@@ -62,7 +62,8 @@ class BeamSearchParityTest : public ::testing::Test {
   BeamSearchParityTest() {
     ConvertOptions options;
     options.tokenizer = fixture("tokenizer");
-    convert_checkpoint(fixture("gelu_new_odd_head"), folder_.path() / "tiny", options, torch_room());
+    convert_checkpoint(fixture("gelu_new_odd_head"), folder_.path() / "tiny", options,
+                       torch_room());
     bundle_ = std::make_unique<Bundle>(Bundle::open(folder_.path() / "tiny"));
     backend_ = torch_room().open_backend(bundle_->model_pt(), bundle_->config(),
                                          {.max_slots = 8, .threads = 1, .device = "cpu"});

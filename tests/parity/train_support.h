@@ -72,6 +72,7 @@ class TrainTest : public ::testing::Test {
     options_.micro_batch_windows = 8;
     options_.warmup_tokens = 2000;
     options_.threads = 1;
+    options_.precision = "fp32";  // auto depends on the processor
     options_.log_every_steps = 1;
     set_steps(30);
   }

@@ -107,11 +107,17 @@ const Setting kFilters[] = {
     {"eta_cutoff", {.temperature = 1, .top_k = 0, .eta_cutoff = 0.003, .seed = 10}},
     {"top_h", {.temperature = 1, .top_k = 0, .top_h = 0.8, .seed = 11}},
     {"top_n_sigma", {.temperature = 1, .top_k = 0, .top_n_sigma = 3, .seed = 12}},
-    {"xtc", {.temperature = 1, .top_k = 0, .xtc_probability = 1, .xtc_threshold = 0.05, .seed = 13}},
+    {"xtc",
+     {.temperature = 1, .top_k = 0, .xtc_probability = 1, .xtc_threshold = 0.05, .seed = 13}},
     {"dynatemp", {.temperature = 1, .top_k = 0, .dynatemp_range = 0.5, .seed = 14}},
     {"mirostat", {.temperature = 1, .top_k = 0, .mirostat = 2, .mirostat_tau = 3.5, .seed = 15}},
-    {"llama", {.temperature = 0.8, .top_k = 40, .top_p = 0.95, .min_p = 0.01,
-               .sampler_order = {"llama"}, .seed = 16}},
+    {"llama",
+     {.temperature = 0.8,
+      .top_k = 40,
+      .top_p = 0.95,
+      .min_p = 0.01,
+      .sampler_order = {"llama"},
+      .seed = 16}},
 };
 
 TEST(SamplerStatisticsTest, FrequenciesMatchForEveryFilter) {

@@ -17,7 +17,8 @@ TEST(ThreadPoolTest, CallsEveryPieceOnceWhateverTheNumberOfThreads) {
       const int count = job % 37;
       std::vector<std::atomic<int>> calls(static_cast<std::size_t>(count));
       pool.run(count, [&](int i) { calls[static_cast<std::size_t>(i)].fetch_add(1); });
-      for (const auto& call : calls) ASSERT_EQ(call.load(), 1) << threads << " threads, job " << job;
+      for (const auto& call : calls)
+        ASSERT_EQ(call.load(), 1) << threads << " threads, job " << job;
     }
   }
 }
@@ -26,7 +27,10 @@ TEST(ThreadPoolTest, AJobSeesWhatTheOneBeforeItWrote) {
   ThreadPool pool(3);
   std::vector<long> values(1000, 1);
   for (int round = 0; round < 200; ++round) {
-    pool.run(1000, [&](int i) { values[static_cast<std::size_t>(i)] += values[static_cast<std::size_t>(999 - i)] % 3 >= 0 ? 1 : 0; });
+    pool.run(1000, [&](int i) {
+      values[static_cast<std::size_t>(i)] +=
+          values[static_cast<std::size_t>(999 - i)] % 3 >= 0 ? 1 : 0;
+    });
   }
   EXPECT_EQ(std::accumulate(values.begin(), values.end(), 0L), 1000L * 201);
 }

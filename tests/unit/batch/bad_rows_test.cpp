@@ -29,7 +29,7 @@ RequestMaker maker() {
   made.vocab_size = tokenizer.vocab_size();
   made.plain.stopping.max_length = kContext;
   made.openai.stopping.max_new_tokens = 16;
-  made.encode = [](std::string_view prompt, const StoppingParams&) {
+  made.encode = [](std::string_view prompt, const StoppingParams&, int) {
     return tokenizer.encode(prompt, Specials::kAsText);
   };
   return made;
@@ -143,7 +143,9 @@ TEST(BadRowsTest, PromptsAndIdsOfTheWrongKind) {
 }
 
 TEST(BadRowsTest, SettingsOfTheWrongKindOrOutOfRange) {
-  const auto with = [](const std::string& settings) { return R"({"prompt":"a",)" + settings + "}"; };
+  const auto with = [](const std::string& settings) {
+    return R"({"prompt":"a",)" + settings + "}";
+  };
   expect_codes(InputFormat::kJsonl, "",
                {{with(R"("temperature":-1)"), "bad_setting"},
                 {with(R"("temperature":"secret")"), "bad_setting"},
@@ -228,7 +230,8 @@ TEST(BadRowsTest, CsvRecords) {
                 {std::string(1025, 'i') + ",a,0.5", "bad_id"},
                 {",a,", ""},
                 {"1,\"a,\"\"b\"\"\nc\",0.5", ""}});
-  expect_codes(InputFormat::kTsv, "prompt\tn", {{"a\t2\tsecret", "wrong_columns"}, {"a\tsecret", "bad_setting"}, {"a,b\t2", ""}});
+  expect_codes(InputFormat::kTsv, "prompt\tn",
+               {{"a\t2\tsecret", "wrong_columns"}, {"a\tsecret", "bad_setting"}, {"a,b\t2", ""}});
 }
 
 TEST(BadRowsTest, HeadersThatCannotBeUsedAreRefused) {
@@ -277,9 +280,11 @@ TEST(RowParserTest, KeyOfAnIdIsPinned) { EXPECT_EQ(key_of_id("sym-0001"), 0x7ADE
 
 TEST(RowParserTest, CarriesExtraFieldsInTheirOrder) {
   const RowParser parser(InputFormat::kJsonl, {}, "input");
-  const BatchRow row = parser.parse(
-      {.line = 1, .text = R"({"z":1,"id":"x","prompt":"p","n":2,"a":{"b":null}})", .too_long = false},
-      0);
+  const BatchRow row =
+      parser.parse({.line = 1,
+                    .text = R"({"z":1,"id":"x","prompt":"p","n":2,"a":{"b":null}})",
+                    .too_long = false},
+                   0);
   EXPECT_FALSE(row.error);
   EXPECT_EQ(row.extras.dump(), R"({"z":1,"a":{"b":null}})");
   EXPECT_EQ(row.settings.dump(), R"({"n":2})");

@@ -51,7 +51,7 @@ inline RequestMaker test_maker(const TestJob& job) {
   maker.plain.num_return_sequences = job.n;
   maker.plain.stopping.max_new_tokens = 12;
   maker.openai = maker.plain;
-  maker.encode = [](std::string_view prompt, const StoppingParams&) {
+  maker.encode = [](std::string_view prompt, const StoppingParams&, int) {
     return tokenizer.encode(prompt, Specials::kAsText);
   };
   return maker;
@@ -81,11 +81,12 @@ inline RunResult run_job(const TestJob& job) {
   const RequestMaker maker = test_maker(job);
   OutputFile file(job.output, job.restart);
   const Survey expected = survey(input, file.found() ? nullptr : &maker, never);
-  const Json identity{{"input", Json{{"rows", expected.rows}, {"hash", expected.hash}}},
-                      {"settings", Json{{"seed", job.seed}, {"n", job.n}}},
-                      {"format", "jsonl"},
-                      {"order", job.in_order ? "input" : "as finished"},
-                      {"shard", std::to_string(job.shard.index) + "/" + std::to_string(job.shard.count)}};
+  const Json identity{
+      {"input", Json{{"rows", expected.rows}, {"hash", expected.hash}}},
+      {"settings", Json{{"seed", job.seed}, {"n", job.n}}},
+      {"format", "jsonl"},
+      {"order", job.in_order ? "input" : "as finished"},
+      {"shard", std::to_string(job.shard.index) + "/" + std::to_string(job.shard.count)}};
   file.require_same(identity);
   if (file.found() && file.found()->committed.done) return {};
   const JournalContent start = file.found().value_or(JournalContent{});
@@ -96,6 +97,7 @@ inline RunResult run_job(const TestJob& job) {
   RunOptions options;
   options.input = input;
   options.expected = expected;
+  options.input.double_rows = expected.double_rows;
   options.window = job.window;
   options.max_errors = job.max_errors;
   options.interrupted = job.interrupted;
@@ -115,8 +117,10 @@ inline std::string mixed_rows(int count) {
     } else if (i % 17 == 3) {
       rows << "no json\n";
     } else {
-      rows << "{\"id\":\"r" << i << "\",\"prompt\":\"" << std::string(static_cast<std::size_t>(1 + i * 7 % 30), static_cast<char>('a' + i % 26))
-           << "\",\"lang\":\"en\",\"n\":" << 1 + i % 3 << ",\"max_new_tokens\":" << 1 + i * 5 % 20 << "}\n";
+      rows << "{\"id\":\"r" << i << "\",\"prompt\":\""
+           << std::string(static_cast<std::size_t>(1 + i * 7 % 30), static_cast<char>('a' + i % 26))
+           << "\",\"lang\":\"en\",\"n\":" << 1 + i % 3 << ",\"max_new_tokens\":" << 1 + i * 5 % 20
+           << "}\n";
     }
   }
   return rows.str();

@@ -97,7 +97,8 @@ TEST_F(JournalTest, PlacesOutOfOrderAddUp) {
 }
 
 TEST_F(JournalTest, OtherFilesAreRefused) {
-  for (const char* text : {"", "x", "x\n", "0123456789abcdef {}\n", "{\"medgen_batch_journal\":1}\n"}) {
+  for (const char* text :
+       {"", "x", "x\n", "0123456789abcdef {}\n", "{\"medgen_batch_journal\":1}\n"}) {
     folder_.write("x.journal", text);
     EXPECT_THROW(read_journal(path_), Error) << text;
   }

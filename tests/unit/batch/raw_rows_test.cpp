@@ -20,7 +20,8 @@ using ::testing::IsEmpty;
 Blocks blocks_of(std::string text, std::size_t size) {
   auto rest = std::make_shared<std::pair<std::string, std::size_t>>(std::move(text), 0);
   return [rest, size]() -> std::string_view {
-    const std::string_view block = std::string_view(rest->first).substr(rest->second).substr(0, size);
+    const std::string_view block =
+        std::string_view(rest->first).substr(rest->second).substr(0, size);
     rest->second += block.size();
     return block;
   };
@@ -74,8 +75,8 @@ TEST(RowSplitterTest, AQuoteThatIsNeverClosedIsRefusedWithItsLine) {
 }
 
 TEST(RowSplitterTest, LongRowsAreCutShortAndCountedOnce) {
-  const std::string text = std::string(kMaxRowBytes, 'a') + "\n" + std::string(kMaxRowBytes + 1, 'b') +
-                           "\nc\n";
+  const std::string text =
+      std::string(kMaxRowBytes, 'a') + "\n" + std::string(kMaxRowBytes + 1, 'b') + "\nc\n";
   for (const std::size_t size : {std::size_t{4096}, text.size()}) {
     RowSplitter splitter(blocks_of(text, size), InputFormat::kText, "input");
     RawRow row;
@@ -108,7 +109,9 @@ TEST(RowSplitterTest, EndlessQuoteIsRefused) {
   const std::string block(1 << 20, 'x');
   bool first = true;
   RowSplitter splitter(
-      [&]() { return std::exchange(first, false) ? std::string_view("a,\"") : std::string_view(block); },
+      [&]() {
+        return std::exchange(first, false) ? std::string_view("a,\"") : std::string_view(block);
+      },
       InputFormat::kCsv, "input");
   RawRow row;
   EXPECT_THROW(splitter.next(row), Error);

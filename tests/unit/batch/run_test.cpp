@@ -163,7 +163,8 @@ TEST_F(BatchRunTest, MergeNamesWhatIsMissingDoubleOrOther) {
     return "no error";
   };
   EXPECT_THAT(refusal({outputs[0], outputs[2]}), HasSubstr("1 of 3 shards are missing: 2"));
-  EXPECT_THAT(refusal({outputs[0], outputs[1], outputs[1], outputs[2]}), HasSubstr("2 is there twice"));
+  EXPECT_THAT(refusal({outputs[0], outputs[1], outputs[1], outputs[2]}),
+              HasSubstr("2 is there twice"));
   EXPECT_THAT(refusal({outputs[0], other.output, outputs[2]}), HasSubstr("settings.seed was 7"));
   EXPECT_THAT(refusal({outputs[0], folder_ / "none.jsonl"}), HasSubstr("does not exist"));
   EXPECT_THAT(refusal({outputs[0], input_}), HasSubstr("no journal"));
@@ -217,7 +218,8 @@ TEST_F(BatchRunTest, InterruptedJobsGoOnToTheSameBytes) {
   EXPECT_EQ(read_text(folder_ / "out.jsonl"), whole);
 }
 
-// Runs the job in a process of its own and kills it when `wait` returns. True if it was done before.
+// Runs the job in a process of its own and kills it when `wait` returns. True if it was done
+// before.
 bool run_and_kill(const TestJob& job, const std::function<void()>& wait) {
   const pid_t child = ::fork();
   if (child == 0) {
@@ -250,7 +252,8 @@ TEST_F(BatchRunTest, KilledJobsGoOnToTheSameBytes) {
     TestJob part = job("killed" + std::to_string(round) + ".jsonl");
     part.in_order = round % 3 != 2;
     part.prepare = [](auto& backend) { backend.before_step = [] { ::usleep(700); }; };
-    while (!run_and_kill(part, [&] { ::usleep(static_cast<useconds_t>(5000 + random() % 60000)); })) ++killed;
+    while (!run_and_kill(part, [&] { ::usleep(static_cast<useconds_t>(5000 + random() % 60000)); }))
+      ++killed;
     const std::string text = read_text(part.output);
     EXPECT_EQ(part.in_order ? text : sorted(text), part.in_order ? whole : sorted(whole));
   }
@@ -362,6 +365,9 @@ TEST_F(BatchRunTest, AnInputThatChangesWhileReadIsAnError) {
   for (const bool shrink : {true, false}) {
     TestJob part = job(shrink ? "shrunk.jsonl" : "grown.jsonl");
     part.input = folder_.write("moving.jsonl", mixed_rows(2000));
+    TestJob whole = job(shrink ? "whole.jsonl" : "whole2.jsonl");
+    whole.input = part.input;
+    run_job(whole);
     bool done = false;
     part.prepare = [&](auto& backend) {
       backend.before_step = [&] {
@@ -381,7 +387,12 @@ TEST_F(BatchRunTest, AnInputThatChangesWhileReadIsAnError) {
       EXPECT_THAT(error.what(), HasSubstr("input changed"));
     }
     EXPECT_FALSE(read_journal(journal_path(part.output)).committed.done);
-    EXPECT_GT(read_journal(journal_path(part.output)).committed.rows, 1000U) << "finished rows are kept";
+    EXPECT_GT(read_journal(journal_path(part.output)).committed.rows, 1000U)
+        << "finished rows are kept";
+    folder_.write("moving.jsonl", mixed_rows(2000));
+    part.prepare = {};
+    run_job(part);
+    EXPECT_TRUE(read_text(part.output) == read_text(whole.output)) << "put back, it is continued";
   }
 }
 
@@ -450,9 +461,12 @@ TEST_F(BatchRunTest, MemoryHoldsAWindowOfRows) {
 
 TEST_F(BatchRunTest, DoubleIdsAreErrorsEvenAcrossResumption) {
   TestJob part = job();
-  part.input = folder_.write("double.jsonl",
-                             R"({"id":"a","prompt":"x"})" "\n" R"({"id":"b","prompt":"y"})" "\n"
-                             R"({"id":"a","prompt":"z"})" "\n");
+  part.input = folder_.write("double.jsonl", R"({"id":"a","prompt":"x"})"
+                                             "\n"
+                                             R"({"id":"b","prompt":"y"})"
+                                             "\n"
+                                             R"({"id":"a","prompt":"z"})"
+                                             "\n");
   run_job(part);
   const auto records = lines_of(read_text(part.output));
   ASSERT_EQ(records.size(), 3U);

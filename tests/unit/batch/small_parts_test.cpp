@@ -1,5 +1,5 @@
-// CSV fields, the set of ids, the running hash, retries: parts that are too small for files of their
-// own.
+// CSV fields, the set of ids, the running hash, retries: parts that are too small for files of
+// their own.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -64,7 +64,8 @@ class OldOutputTest : public ::testing::Test {
 TEST_F(OldOutputTest, KeepsWhatIsFineAndGivesBackWhatFailed) {
   const std::string good =
       R"({"id":"a","prompt":"x","lang":"en","completions":[{"num_tokens":3},{"num_tokens":4}]})";
-  OldOutput old(folder_.write("o", good + "\n" + R"({"id":"b","error":{"code":"c"}})" + "\n" + good + "\n"));
+  OldOutput old(
+      folder_.write("o", good + "\n" + R"({"id":"b","error":{"code":"c"}})" + "\n" + good + "\n"));
   const auto kept = old.record_of(row("a", "x"));
   ASSERT_TRUE(kept);
   EXPECT_EQ(kept->bytes, good + "\n");

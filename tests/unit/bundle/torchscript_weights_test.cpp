@@ -1,4 +1,5 @@
-// Reading a TorchScript archive without libtorch, on the default model's; and rewriting one in place.
+// Reading a TorchScript archive without libtorch, on the default model's; and rewriting one in
+// place.
 #include "bundle/torchscript_weights.h"
 
 #include <gmock/gmock.h>
@@ -105,7 +106,10 @@ TEST(PickleTest, DamagedPicklesAreRefusedAndNothingIsRun) {
     EXPECT_THROW(parse_pickle(good.substr(0, length)), Error) << length;
   }
   // A call stays a name with arguments.
-  const std::string text("cos\nsystem\n(X\x02\x00\x00\x00" "lstR.", 22);
+  const std::string text(
+      "cos\nsystem\n(X\x02\x00\x00\x00"
+      "lstR.",
+      22);
   const auto call = parse_pickle(text);
   EXPECT_EQ(call->kind, PickleValue::Kind::kCall);
   EXPECT_EQ(call->text, "os system");

@@ -244,7 +244,8 @@ TEST(SamplerTest, SameKeptTokensAndCoinGiveTheSameToken) {
     Sampler sampler;
     for (std::uint32_t i = 0; i < 300; ++i) {
       const double coin = uniform({.seed = 9}, i);
-      if (sampler.sample(logits, a, coin).token != sampler.sample(logits, b, coin).token) return false;
+      if (sampler.sample(logits, a, coin).token != sampler.sample(logits, b, coin).token)
+        return false;
     }
     return true;
   };
@@ -258,14 +259,30 @@ TEST(SamplerTest, SameKeptTokensAndCoinGiveTheSameToken) {
 }
 
 TEST(SamplerTest, AlternativesSayWhichCouldBeDrawn) {
-  const Draw draw = Sampler().sample(log_of({0.5F, 0.3F, 0.2F}),
-                                     {.temperature = 1, .top_k = 2, .top_p = 1, .logprobs = 3}, 0.9);
+  const Draw draw = Sampler().sample(
+      log_of({0.5F, 0.3F, 0.2F}), {.temperature = 1, .top_k = 2, .top_p = 1, .logprobs = 3}, 0.9);
   ASSERT_EQ(draw.alternatives.size(), 3U);
   EXPECT_EQ(draw.alternatives[1].token, 1);
   EXPECT_NEAR(draw.alternatives[1].logprob, std::log(0.3), 1e-6);
   EXPECT_NEAR(*draw.alternatives[1].processed_logprob, std::log(0.375), 1e-6);
   EXPECT_FALSE(draw.alternatives[2].processed_logprob);
   EXPECT_NEAR(draw.entropy, 1.0296530, 1e-6);
+}
+
+TEST(SamplerTest, EntropyIsThatOfTheModelWhateverIsGone) {
+  std::vector<float> logits = random_logits(3000, 5, 12);
+  logits[7] = -kInf;
+  double total = 0, sum = 0;
+  for (const float logit : logits) total += std::exp(static_cast<double>(logit));
+  for (const float logit : logits) {
+    const double p = std::exp(static_cast<double>(logit)) / total;
+    if (p > 0) sum -= p * std::log(p);
+  }
+  for (const int alternatives : {0, 2}) {
+    const Draw draw =
+        Sampler().sample(logits, {.temperature = 0.5, .top_k = 3, .logprobs = alternatives}, 0.5);
+    EXPECT_NEAR(draw.entropy, sum, 1e-6 * sum);
+  }
 }
 
 TEST(RowLoopsTest, AllInstructionSetsGiveTheSameBits) {
@@ -282,6 +299,10 @@ TEST(RowLoopsTest, AllInstructionSetsGiveTheSameBits) {
       EXPECT_EQ(maxima, other_maxima) << loops->name;
       std::vector<double> sums(blocks), other_sums(blocks), w(n), other_w(n);
       EXPECT_EQ(loops->exp_sum(x.data(), n, 120), plain.exp_sum(x.data(), n, 120));
+      double weighted = 0, other_weighted = 0;
+      EXPECT_EQ(loops->entropy_sums(x.data(), n, 120, &weighted), plain.exp_sum(x.data(), n, 120));
+      plain.entropy_sums(x.data(), n, 120, &other_weighted);
+      EXPECT_EQ(weighted, other_weighted) << loops->name;
       EXPECT_EQ(loops->draw_sums(x.data(), n, 120, 1.3F, sums.data()),
                 plain.draw_sums(x.data(), n, 120, 1.3F, other_sums.data()));
       EXPECT_EQ(sums, other_sums) << loops->name;

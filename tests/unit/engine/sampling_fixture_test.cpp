@@ -37,8 +37,8 @@ double difference(const Json& actual, const Json& expected) {
   if (actual["kept"] != expected["kept"]) return INFINITY;
   double largest = 0;
   for (std::size_t i = 0; i < expected["probs"].size(); ++i) {
-    largest = std::max(largest, std::abs(actual["probs"][i].get<double>() -
-                                         expected["probs"][i].get<double>()));
+    largest = std::max(
+        largest, std::abs(actual["probs"][i].get<double>() - expected["probs"][i].get<double>()));
   }
   return largest;
 }
@@ -49,8 +49,7 @@ TEST(SamplingFixtureTest, EveryCaseKeepsTheSameTokensWithTheSameProbabilities) {
   std::set<std::string> settings;
   for (const Json& entry : all) {
     const Json actual = explained(entry["line"]);
-    EXPECT_LE(difference(actual, entry), kTolerance)
-        << entry.dump() << "\n" << actual.dump();
+    EXPECT_LE(difference(actual, entry), kTolerance) << entry.dump() << "\n" << actual.dump();
     for (const auto& [name, value] : entry["line"]["settings"].items()) settings.insert(name);
   }
   // Nothing in the registry goes untested, but what needs a second model row.
@@ -66,7 +65,8 @@ TEST(SamplingFixtureTest, TheSamplersOwnPathsKeepTheSameTokens) {
     const ExplainRequest request = parse_explain_request(entry["line"].dump());
     std::vector<TokenId> eos;
     const DecodingContext context = explain_context(request, request.logits->size(), nullptr, eos);
-    const auto p = sampler.processed_probabilities(*request.logits, request.settings.sampling, context);
+    const auto p =
+        sampler.processed_probabilities(*request.logits, request.settings.sampling, context);
     std::vector<double> expected(p.size(), 0.0);
     for (std::size_t i = 0; i < entry["kept"].size(); ++i) {
       expected[entry["kept"][i].get<std::size_t>()] = entry["probs"][i].get<double>();

@@ -11,10 +11,10 @@
 namespace medgen {
 namespace {
 
+using ::testing::ElementsAre;
 using testing::FakeBackend;
 using testing::History;
 using testing::scripted_logits;
-using ::testing::ElementsAre;
 
 struct Collector : GenerationObserver {
   void on_text(std::uint64_t, int, std::string_view piece) override { streamed += piece; }
@@ -24,7 +24,8 @@ struct Collector : GenerationObserver {
 };
 
 // Token i of the fake tokenizer is kPieces[i]; 0 is EOS.
-const std::vector<std::string> kPieces = {"", "One", ".", " Tw", "o", " three", "?", "!", " Dr", " 3.5"};
+const std::vector<std::string> kPieces = {"",       "One", ".", " Tw", "o",
+                                          " three", "?",   "!", " Dr", " 3.5"};
 
 Collector say(const History& script, StoppingParams stopping, SamplingParams sampling = {}) {
   FakeBackend backend(static_cast<int>(kPieces.size()), 200, 4,
@@ -55,7 +56,8 @@ TEST(SequenceTest, EachOfSeveralEosIdsEndsIt) {
 }
 
 TEST(SequenceTest, AnIgnoredEosAddsNoTextAndEndsNothing) {
-  const auto c = say({1, 0, 4, 0, 5}, {.max_new_tokens = 5, .ignore_eos = true}).completions.front();
+  const auto c =
+      say({1, 0, 4, 0, 5}, {.max_new_tokens = 5, .ignore_eos = true}).completions.front();
   EXPECT_EQ(c.text, "Oneo three");
   EXPECT_EQ(c.finish_reason, FinishReason::kLength);
 }
@@ -125,8 +127,8 @@ TEST(SequenceTest, XtcShiftsNoOtherCoin) {
     FakeBackend backend(20, 64, 4);
     Request request;
     request.prompt = {1, 2};
-    request.sampling = {.temperature = 1.5, .top_k = 0, .xtc_probability = q, .xtc_threshold = 0.5,
-                        .seed = 3};
+    request.sampling = {
+        .temperature = 1.5, .top_k = 0, .xtc_probability = q, .xtc_threshold = 0.5, .seed = 3};
     request.stopping.max_new_tokens = 30;
     Collector collector;
     generate(backend, testing::letters(20), {request}, collector);
@@ -174,8 +176,11 @@ TEST(SearchTest, GuidanceAwayFromThePromptItselfChangesNothing) {
     FakeBackend backend(20, 64, 4);
     Request request;
     request.prompt = {1, 2, 3};
-    request.sampling = {.temperature = 1, .top_k = 0, .guidance_scale = scale,
-                        .negative_prompt_ids = negative, .seed = 5};
+    request.sampling = {.temperature = 1,
+                        .top_k = 0,
+                        .guidance_scale = scale,
+                        .negative_prompt_ids = negative,
+                        .seed = 5};
     if (scale == 1) request.sampling.negative_prompt_ids = {};
     request.num_return_sequences = 2;
     request.stopping.max_new_tokens = 20;
@@ -183,7 +188,8 @@ TEST(SearchTest, GuidanceAwayFromThePromptItselfChangesNothing) {
     generate(backend, testing::letters(20), {request}, collector);
     EXPECT_EQ(backend.taken(), 0U);
     std::vector<History> all(2);
-    for (const Completion& c : collector.completions) all[static_cast<std::size_t>(c.index)] = c.tokens;
+    for (const Completion& c : collector.completions)
+      all[static_cast<std::size_t>(c.index)] = c.tokens;
     return all;
   };
   EXPECT_EQ(tokens(1, {}), tokens(3, {1, 2, 3}));

@@ -1,5 +1,5 @@
-// The table of settings: what is read is what is written, what is out of range or contradicts itself
-// is refused with its name, its value and what is allowed.
+// The table of settings: what is read is what is written, what is out of range or contradicts
+// itself is refused with its name, its value and what is allowed.
 #include "engine/settings.h"
 
 #include <gmock/gmock.h>
@@ -64,24 +64,55 @@ TEST(SettingsTest, RecordsOfDefaultsHoldTheOrderOfSteps) {
 }
 
 TEST(SettingsTest, RefusesWhatIsOutOfRangeWithValueAndRange) {
-  EXPECT_THAT(refusal(R"({"top_p": 1.5})"),
-              AllOf(HasSubstr("top_p is 1.5"), HasSubstr("above 0 and at most 1"), HasSubstr("0.95")));
-  EXPECT_THAT(refusal(R"({"min_p": -0.1})"), AllOf(HasSubstr("min_p is -0.1"), HasSubstr("from 0 to 1")));
-  for (const char* bad :
-       {R"({"temperature": -1})", R"({"top_k": -1})", R"({"top_k": 1.5})", R"({"top_k": 1e300})",
-        R"({"top_k": "5"})", R"({"top_k": 99999999999999999999})", R"({"top_p": 0})", R"({"typical_p": 0})",
-        R"({"epsilon_cutoff": 1})", R"({"eta_cutoff": -1})", R"({"top_h": 0})", R"({"top_h": 1.1})",
-        R"({"xtc_threshold": 2})", R"({"mirostat": 1})", R"({"repetition_penalty": 0})",
-        R"({"presence_penalty": 3})", R"({"no_repeat_ngram_size": -1})", R"({"dry_base": 0.5})",
-        R"({"dry_allowed_length": 0})", R"({"bad_words": [[]]})", R"({"bad_words": [""]})",
-        R"({"sequence_bias": [[[], 1]]})", R"({"sequence_bias": [[[1], "a"]]})",
-        R"({"logit_bias": {"x": 1}})", R"({"logit_bias": {"1": 1000}})", R"({"suppress_tokens": [-1]})",
-        R"({"exponential_decay_length_penalty": [-1, 1]})",
-        R"({"exponential_decay_length_penalty": [1, 0]})", R"({"guidance_scale": 0.5})",
-        R"({"num_beams": 0})", R"({"num_beams": 65})", R"({"early_stopping": "maybe"})",
-        R"({"num_return_sequences": 0})", R"({"n": 5000})", R"({"logprobs": 101})", R"({"seed": -1})",
-        R"({"max_length": 0})", R"({"max_new_tokens": 0})", R"({"stop": [""]})", R"({"max_time": 0})",
-        R"({"end_at": "word"})", R"({"stop_on_loop": 1})", R"({"temperature": null})", R"([])"}) {
+  EXPECT_THAT(
+      refusal(R"({"top_p": 1.5})"),
+      AllOf(HasSubstr("top_p is 1.5"), HasSubstr("above 0 and at most 1"), HasSubstr("0.95")));
+  EXPECT_THAT(refusal(R"({"min_p": -0.1})"),
+              AllOf(HasSubstr("min_p is -0.1"), HasSubstr("from 0 to 1")));
+  for (const char* bad : {R"({"temperature": -1})",
+                          R"({"top_k": -1})",
+                          R"({"top_k": 1.5})",
+                          R"({"top_k": 1e300})",
+                          R"({"top_k": "5"})",
+                          R"({"top_k": 99999999999999999999})",
+                          R"({"top_p": 0})",
+                          R"({"typical_p": 0})",
+                          R"({"epsilon_cutoff": 1})",
+                          R"({"eta_cutoff": -1})",
+                          R"({"top_h": 0})",
+                          R"({"top_h": 1.1})",
+                          R"({"xtc_threshold": 2})",
+                          R"({"mirostat": 1})",
+                          R"({"repetition_penalty": 0})",
+                          R"({"presence_penalty": 3})",
+                          R"({"no_repeat_ngram_size": -1})",
+                          R"({"dry_base": 0.5})",
+                          R"({"dry_allowed_length": 0})",
+                          R"({"bad_words": [[]]})",
+                          R"({"bad_words": [""]})",
+                          R"({"sequence_bias": [[[], 1]]})",
+                          R"({"sequence_bias": [[[1], "a"]]})",
+                          R"({"logit_bias": {"x": 1}})",
+                          R"({"logit_bias": {"1": 1000}})",
+                          R"({"suppress_tokens": [-1]})",
+                          R"({"exponential_decay_length_penalty": [-1, 1]})",
+                          R"({"exponential_decay_length_penalty": [1, 0]})",
+                          R"({"guidance_scale": 0.5})",
+                          R"({"num_beams": 0})",
+                          R"({"num_beams": 65})",
+                          R"({"early_stopping": "maybe"})",
+                          R"({"num_return_sequences": 0})",
+                          R"({"n": 5000})",
+                          R"({"logprobs": 101})",
+                          R"({"seed": -1})",
+                          R"({"max_length": 0})",
+                          R"({"max_new_tokens": 0})",
+                          R"({"stop": [""]})",
+                          R"({"max_time": 0})",
+                          R"({"end_at": "word"})",
+                          R"({"stop_on_loop": 1})",
+                          R"({"temperature": null})",
+                          R"([])"}) {
     EXPECT_NE(refusal(bad), "accepted") << bad;
   }
 }
@@ -93,15 +124,15 @@ TEST(SettingsTest, SuggestsTheNearestNameForAnUnknownOne) {
 }
 
 TEST(SettingsTest, RefusesContradictions) {
-  for (const char* bad : {
-           R"({"num_beams": 4, "temperature": 0.7})", R"({"num_beams": 4, "top_p": 0.9})",
-           R"({"num_beams": 4, "min_p": 0.1})", R"({"num_beams": 4, "num_return_sequences": 5})",
-           R"({"num_beams": 2, "guidance_scale": 2})", R"({"length_penalty": 2})",
-           R"({"early_stopping": true})", R"({"mirostat": 2, "top_k": 5})",
-           R"({"negative_prompt": "x"})", R"({"temperature": 0, "num_return_sequences": 2})",
-           R"({"do_sample": false, "temperature": 1})", R"({"max_length": 9, "max_new_tokens": 9})",
-           R"({"sampler_order": ["top_k"], "top_p": 0.9})", R"({"sampler_order": "hff"})",
-           R"({"sampler_order": "top_k,top_k"})", R"({"temperature": 0, "dynatemp_range": 1})"}) {
+  for (const char* bad :
+       {R"({"num_beams": 4, "temperature": 0.7})", R"({"num_beams": 4, "top_p": 0.9})",
+        R"({"num_beams": 4, "min_p": 0.1})", R"({"num_beams": 4, "num_return_sequences": 5})",
+        R"({"num_beams": 2, "guidance_scale": 2})", R"({"length_penalty": 2})",
+        R"({"early_stopping": true})", R"({"mirostat": 2, "top_k": 5})",
+        R"({"negative_prompt": "x"})", R"({"temperature": 0, "num_return_sequences": 2})",
+        R"({"do_sample": false, "temperature": 1})", R"({"max_length": 9, "max_new_tokens": 9})",
+        R"({"sampler_order": ["top_k"], "top_p": 0.9})", R"({"sampler_order": "hff"})",
+        R"({"sampler_order": "top_k,top_k"})", R"({"temperature": 0, "dynatemp_range": 1})"}) {
     EXPECT_NE(refusal(bad), "accepted") << bad;
   }
 }
@@ -130,7 +161,8 @@ TEST(SettingsTest, RefusesIdsOutsideTheVocabulary) {
     check_token_ids(settings.sampling, settings.stopping, 20);
     ADD_FAILURE();
   } catch (const Error& error) {
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("suppress_tokens"), HasSubstr("20"), HasSubstr("19")));
+    EXPECT_THAT(error.what(),
+                AllOf(HasSubstr("suppress_tokens"), HasSubstr("20"), HasSubstr("19")));
   }
 }
 

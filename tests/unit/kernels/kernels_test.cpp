@@ -1,5 +1,5 @@
-// Every instruction set that this machine has gives the bits of the scalar kernels, and those agree with
-// formulas computed in double. An instruction set that is missing is skipped by name.
+// Every instruction set that this machine has gives the bits of the scalar kernels, and those agree
+// with formulas computed in double. An instruction set that is missing is skipped by name.
 #include "kernels/kernels.h"
 
 #include <gtest/gtest.h>
@@ -28,7 +28,8 @@ std::vector<float> normal(std::size_t count, unsigned seed, float scale = 1) {
 
 // The tables by the names that MEDGEN_ISA knows.
 const Kernels* table(const std::string& name) {
-  const Kernels* const all[] = {kScalarKernels, kAvx2Kernels, kAvx512Kernels, kAvx512VnniKernels, kAmxKernels};
+  const Kernels* const all[] = {kScalarKernels, kAvx2Kernels, kAvx512Kernels, kAvx512VnniKernels,
+                                kAmxKernels};
   for (const Kernels* kernels : all) {
     if (kernels != nullptr && name == kernels->name) return kernels;
   }
@@ -72,15 +73,18 @@ struct Problem {
         fp32[at(c / 16 * 16 * k + i * 16 + c % 16)] = w[at(i * n + c)];
         bf16[at(c / 16 * 16 * k + i * 16 + c % 16)] = float_to_bfloat16(w[at(i * n + c)]);
         // Extremes on purpose, so that an accumulator too narrow shows.
-        const int q = c % 3 == 0 ? (i % 2 == 0 ? 127 : -127) : static_cast<int>(engine() % 255) - 127;
-        int8[at(c / 16 * 16 * k_padded + i / 4 * 64 + c % 16 * 4 + i % 4)] = static_cast<std::int8_t>(q);
+        const int q =
+            c % 3 == 0 ? (i % 2 == 0 ? 127 : -127) : static_cast<int>(engine() % 255) - 127;
+        int8[at(c / 16 * 16 * k_padded + i / 4 * 64 + c % 16 * 4 + i % 4)] =
+            static_cast<std::int8_t>(q);
         column_sum[at(c)] += q;
       }
     }
   }
   static std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
-  std::vector<float> multiply(const Kernels& kernels, WeightType type, Epilogue epilogue, bool halves) {
+  std::vector<float> multiply(const Kernels& kernels, WeightType type, Epilogue epilogue,
+                              bool halves) {
     std::vector<float> y = y_before;
     MatMul job;
     job.type = type;
@@ -92,7 +96,7 @@ struct Problem {
     job.y = y.data();
     job.y_stride = static_cast<std::size_t>(n);
     job.epilogue = epilogue;
-    job.weights = type == WeightType::kFloat32 ? static_cast<const void*>(fp32.data())
+    job.weights = type == WeightType::kFloat32    ? static_cast<const void*>(fp32.data())
                   : type == WeightType::kBFloat16 ? static_cast<const void*>(bf16.data())
                                                   : static_cast<const void*>(int8.data());
     const int padded_rows = (rows + kRowBlock - 1) / kRowBlock * kRowBlock;
@@ -101,8 +105,9 @@ struct Problem {
     if (type == WeightType::kInt8) {
       job.format = kernels.activation_format(rows, q_max > 127);
       for (int row = 0; row < rows; ++row) {
-        row_scale[at(row)] = kernels.quantize(x.data() + row * k, input_scale.data(), k, k_padded, q_max,
-                                              job.format, row, padded_rows, quantized.data());
+        row_scale[at(row)] =
+            kernels.quantize(x.data() + row * k, input_scale.data(), k, k_padded, q_max, job.format,
+                             row, padded_rows, quantized.data());
       }
       job.x = quantized.data();
       job.row_scale = row_scale.data();
@@ -148,16 +153,21 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 
 TEST_P(KernelsTest, ProductsHaveTheBitsOfTheScalarOnes) {
   for (const int rows : {1, 2, 3, 4, 5, 6, 7, 8, 11, 13, 16, 17, 33, 40}) {
-    for (const auto& [k, n] : {std::pair{64, 16}, std::pair{100, 50}, std::pair{192, 144}, std::pair{20, 7}}) {
+    for (const auto& [k, n] :
+         {std::pair{64, 16}, std::pair{100, 50}, std::pair{192, 144}, std::pair{20, 7}}) {
       Problem problem(rows, k, n, static_cast<unsigned>(rows * 1000 + k));
       Problem wide(rows, k, n, static_cast<unsigned>(rows * 1000 + k), 4095);
-      for (const Epilogue epilogue : {Epilogue::kStore, Epilogue::kAdd, Epilogue::kGeluTanh, Epilogue::kRelu}) {
-        for (const WeightType type : {WeightType::kFloat32, WeightType::kBFloat16, WeightType::kInt8}) {
+      for (const Epilogue epilogue :
+           {Epilogue::kStore, Epilogue::kAdd, Epilogue::kGeluTanh, Epilogue::kRelu}) {
+        for (const WeightType type :
+             {WeightType::kFloat32, WeightType::kBFloat16, WeightType::kInt8}) {
           const auto scalar = problem.multiply(*kScalarKernels, type, epilogue, false);
-          const std::string what = "rows " + std::to_string(rows) + " k " + std::to_string(k) + " n " +
-                                   std::to_string(n) + " type " + std::to_string(static_cast<int>(type)) +
-                                   " epilogue " + std::to_string(static_cast<int>(epilogue));
-          EXPECT_TRUE(same_bits(scalar, problem.multiply(*kernels_, type, epilogue, false))) << what;
+          const std::string what = "rows " + std::to_string(rows) + " k " + std::to_string(k) +
+                                   " n " + std::to_string(n) + " type " +
+                                   std::to_string(static_cast<int>(type)) + " epilogue " +
+                                   std::to_string(static_cast<int>(epilogue));
+          EXPECT_TRUE(same_bits(scalar, problem.multiply(*kernels_, type, epilogue, false)))
+              << what;
           EXPECT_TRUE(same_bits(scalar, problem.multiply(*kernels_, type, epilogue, true))) << what;
         }
         const auto scalar = wide.multiply(*kScalarKernels, WeightType::kInt8, epilogue, false);
@@ -172,7 +182,8 @@ TEST_P(KernelsTest, AChangedWeightChangesAProduct) {
   Problem problem(3, 64, 32, 5);
   const auto before = problem.multiply(*kernels_, WeightType::kInt8, Epilogue::kStore, false);
   problem.int8[70] = static_cast<std::int8_t>(problem.int8[70] ^ 1);
-  EXPECT_FALSE(same_bits(before, problem.multiply(*kernels_, WeightType::kInt8, Epilogue::kStore, false)));
+  EXPECT_FALSE(
+      same_bits(before, problem.multiply(*kernels_, WeightType::kInt8, Epilogue::kStore, false)));
 }
 
 TEST_P(KernelsTest, FloatProductsAreCloseToDouble) {
@@ -187,9 +198,11 @@ TEST_P(KernelsTest, GeluIsCloseToItsFormula) {
   std::fill(problem.fp32.begin(), problem.fp32.end(), 0.0F);
   for (float v = -12; v <= 12; v += 0.37F) {
     std::fill(problem.bias.begin(), problem.bias.end(), v);
-    const float y = problem.multiply(*kernels_, WeightType::kFloat32, Epilogue::kGeluTanh, false)[0];
+    const float y =
+        problem.multiply(*kernels_, WeightType::kFloat32, Epilogue::kGeluTanh, false)[0];
     const double x = v;
-    const double exact = 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    const double exact =
+        0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
     EXPECT_NEAR(y, exact, 1e-6 * std::max(1.0, std::fabs(exact))) << v;
   }
 }
@@ -201,7 +214,8 @@ TEST_P(KernelsTest, QuantizedProductsAreExactInIntegers) {
   std::fill(problem.bias.begin(), problem.bias.end(), 0.0F);
   std::mt19937 engine(1);
   for (std::size_t i = 0; i < problem.x.size(); ++i) {
-    problem.x[i] = i % 64 == 0 ? 127.0F : static_cast<float>(static_cast<int>(engine() % 255) - 127);
+    problem.x[i] =
+        i % 64 == 0 ? 127.0F : static_cast<float>(static_cast<int>(engine() % 255) - 127);
   }
   const auto y = problem.multiply(*kernels_, WeightType::kInt8, Epilogue::kStore, false);
   for (int row = 0; row < 5; ++row) {
@@ -211,7 +225,8 @@ TEST_P(KernelsTest, QuantizedProductsAreExactInIntegers) {
         sum += static_cast<long long>(problem.x[Problem::at(row * 64 + i)]) *
                problem.int8[Problem::at(c / 16 * 16 * 64 + i / 4 * 64 + c % 16 * 4 + i % 4)];
       }
-      EXPECT_EQ(y[Problem::at(row * 48 + c)], static_cast<float>(sum) * problem.column_scale[Problem::at(c)]);
+      EXPECT_EQ(y[Problem::at(row * 48 + c)],
+                static_cast<float>(sum) * problem.column_scale[Problem::at(c)]);
     }
   }
 }
@@ -221,7 +236,8 @@ TEST_P(KernelsTest, QuantizingKeepsTheNumberOfBitsAndNoticesWhatIsNotFinite) {
   auto x = normal(k, 4, 3);
   const std::vector<float> ones(k, 1.0F);
   std::vector<std::int16_t> q(128);
-  const float scale = kScalarKernels->quantize(x.data(), ones.data(), k, 128, 4095, ActivationFormat::kInt16, 0, 1, q.data());
+  const float scale = kScalarKernels->quantize(x.data(), ones.data(), k, 128, 4095,
+                                               ActivationFormat::kInt16, 0, 1, q.data());
   int most = 0;
   for (int i = 0; i < k; ++i) {
     most = std::max(most, std::abs(static_cast<int>(q[Problem::at(i)])));
@@ -229,12 +245,16 @@ TEST_P(KernelsTest, QuantizingKeepsTheNumberOfBitsAndNoticesWhatIsNotFinite) {
   }
   EXPECT_EQ(most, 4095);
   for (int i = k; i < 128; ++i) EXPECT_EQ(q[Problem::at(i)], 0);
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     x[70] = bad;
-    EXPECT_TRUE(std::isnan(kernels_->quantize(x.data(), ones.data(), k, 128, 127, ActivationFormat::kInt16, 0, 1, q.data())));
+    EXPECT_TRUE(std::isnan(kernels_->quantize(x.data(), ones.data(), k, 128, 127,
+                                              ActivationFormat::kInt16, 0, 1, q.data())));
   }
   std::fill(x.begin(), x.end(), 0.0F);
-  EXPECT_EQ(kernels_->quantize(x.data(), ones.data(), k, 128, 127, ActivationFormat::kInt16, 0, 1, q.data()), 0);
+  EXPECT_EQ(kernels_->quantize(x.data(), ones.data(), k, 128, 127, ActivationFormat::kInt16, 0, 1,
+                               q.data()),
+            0);
 }
 
 TEST_P(KernelsTest, LayerNormIsItsFormulaAndHasTheScalarBits) {
@@ -253,12 +273,14 @@ TEST_P(KernelsTest, LayerNormIsItsFormulaAndHasTheScalarBits) {
     for (const float v : x) variance += (v - mean) * (v - mean) / n;
     for (int i = 0; i < n; ++i) {
       const std::size_t at = Problem::at(i);
-      EXPECT_NEAR(y[at], (x[at] - mean) / std::sqrt(variance + 1e-5) * weight[at] + bias[at], 2e-5) << n;
+      EXPECT_NEAR(y[at], (x[at] - mean) / std::sqrt(variance + 1e-5) * weight[at] + bias[at], 2e-5)
+          << n;
     }
   }
 }
 
-// Pages of random keys and values, `shared` of them the same memory twice in the list of a second row.
+// Pages of random keys and values, `shared` of them the same memory twice in the list of a second
+// row.
 struct Pages {
   Pages(int head_size_in, int positions, CacheType type_in, const Kernels& kernels, unsigned seed)
       : head_size(head_size_in), type(type_in) {
@@ -269,23 +291,30 @@ struct Pages {
     for (int p = 0; p < positions; ++p) {
       if (p % 16 == 0) memory.emplace_back(tile * 2);
       std::byte* page = memory.back().data();
-      kernels.store_key_value(type, &keys[Problem::at(p * head_size)], &values[Problem::at(p * head_size)],
-                              head_size, p % 16, page, page + tile);
+      kernels.store_key_value(type, &keys[Problem::at(p * head_size)],
+                              &values[Problem::at(p * head_size)], head_size, p % 16, page,
+                              page + tile);
     }
     for (const auto& page : memory) pointers.push_back(page.data());
   }
 
-  std::vector<float> attend(const Kernels& kernels, const std::vector<float>& query, int positions) const {
-    std::vector<float> output(Problem::at(head_size));
-    std::vector<float> scores(Problem::at((positions + 15) / 16 * 16));
+  Attention job(int positions) const {
     Attention job;
-    job.query = query.data();
     job.head_size = head_size;
     job.scale = 1 / std::sqrt(static_cast<float>(head_size));
     job.cache = type;
     job.pages = pointers.data();
     job.value_offset = tile;
     job.positions = positions;
+    return job;
+  }
+
+  std::vector<float> attend(const Kernels& kernels, const std::vector<float>& query,
+                            int positions) const {
+    std::vector<float> output(Problem::at(head_size));
+    std::vector<float> scores(Problem::at((positions + 15) / 16 * 16));
+    Attention job = this->job(positions);
+    job.query = query.data();
     job.scores = scores.data();
     job.output = output.data();
     kernels.attention(job);
@@ -296,11 +325,14 @@ struct Pages {
   std::vector<double> exact(const std::vector<float>& query, int positions) const {
     std::vector<double> weights;
     double most = -1e300;
-    const auto held = [&](float v) { return type == CacheType::kFloat16 ? half_to_float(float_to_half(v)) : v; };
+    const auto held = [&](float v) {
+      return type == CacheType::kFloat16 ? half_to_float(float_to_half(v)) : v;
+    };
     for (int p = 0; p < positions; ++p) {
       double score = 0;
       for (int i = 0; i < head_size; ++i) {
-        score += static_cast<double>(query[Problem::at(i)]) * held(keys[Problem::at(p * head_size + i)]);
+        score +=
+            static_cast<double>(query[Problem::at(i)]) * held(keys[Problem::at(p * head_size + i)]);
       }
       weights.push_back(score / std::sqrt(static_cast<double>(head_size)));
       most = std::max(most, weights.back());
@@ -310,7 +342,8 @@ struct Pages {
     std::vector<double> output(Problem::at(head_size));
     for (int p = 0; p < positions; ++p) {
       for (int i = 0; i < head_size; ++i) {
-        output[Problem::at(i)] += weights[Problem::at(p)] / sum * held(values[Problem::at(p * head_size + i)]);
+        output[Problem::at(i)] +=
+            weights[Problem::at(p)] / sum * held(values[Problem::at(p * head_size + i)]);
       }
     }
     return output;
@@ -328,7 +361,8 @@ TEST_P(KernelsTest, AttentionIsItsFormulaInEveryLengthHeadAndCache) {
   for (const CacheType type : {CacheType::kFloat32, CacheType::kFloat16}) {
     for (const int head_size : {20, 32, 64, 80, 128}) {
       const Pages pages(head_size, 1024, type, *kernels_, static_cast<unsigned>(head_size));
-      const Pages scalar_pages(head_size, 1024, type, *kScalarKernels, static_cast<unsigned>(head_size));
+      const Pages scalar_pages(head_size, 1024, type, *kScalarKernels,
+                               static_cast<unsigned>(head_size));
       const auto query = normal(Problem::at(head_size), 77, 2);
       for (const int positions : {1, 2, 15, 16, 17, 63, 64, 65, 200, 333, 1023, 1024}) {
         const auto output = pages.attend(*kernels_, query, positions);
@@ -337,6 +371,39 @@ TEST_P(KernelsTest, AttentionIsItsFormulaInEveryLengthHeadAndCache) {
         const auto exact = pages.exact(query, positions);
         for (std::size_t i = 0; i < output.size(); ++i) {
           EXPECT_NEAR(output[i], exact[i], 1e-5) << head_size << " " << positions;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, AttentionOfRowsTogetherIsThatOfEachAlone) {
+  for (const CacheType type : {CacheType::kFloat32, CacheType::kFloat16}) {
+    for (const int head_size : {20, 64, 80}) {
+      const Pages pages(head_size, 160, type, *kernels_, static_cast<unsigned>(head_size));
+      const auto size = Problem::at(head_size);
+      for (const int rows : {2, 4, 5, 8, 11}) {
+        for (const int positions : {1, 14, 63, 149}) {
+          const auto stride = size + 3;
+          const auto queries = normal(stride * Problem::at(rows), 9, 2);
+          std::vector<float> output(stride * Problem::at(rows), -7.0F);
+          std::vector<float> scores(kAttentionRows * 160);
+          Attention job = pages.job(positions);
+          job.query = queries.data();
+          job.query_stride = stride;
+          job.rows = rows;
+          job.scores = scores.data();
+          job.output = output.data();
+          job.output_stride = stride;
+          kernels_->attention(job);
+          for (int row = 0; row < rows; ++row) {
+            const auto begin = stride * Problem::at(row);
+            const std::vector<float> query(&queries[begin], &queries[begin] + size);
+            const std::vector<float> together(&output[begin], &output[begin] + size);
+            EXPECT_TRUE(same_bits(together, pages.attend(*kernels_, query, positions + row)))
+                << head_size << " " << rows << " " << positions << " " << row;
+            for (auto i = begin + size; i < begin + stride; ++i) EXPECT_EQ(output[i], -7.0F);
+          }
         }
       }
     }
@@ -369,7 +436,8 @@ TEST_P(KernelsTest, HalfPrecisionRoundsAsInPlainArithmetic) {
   for (std::size_t i = 0; i < values.size(); i += 16) {
     std::vector<std::uint16_t> keys(256);
     std::vector<std::uint16_t> row(256);
-    kernels_->store_key_value(CacheType::kFloat16, &values[i], &values[i], 16, 0, keys.data(), row.data());
+    kernels_->store_key_value(CacheType::kFloat16, &values[i], &values[i], 16, 0, keys.data(),
+                              row.data());
     for (std::size_t j = 0; j < 16; ++j) {
       ASSERT_EQ(row[j], float_to_half(values[i + j])) << values[i + j];
       ASSERT_EQ(keys[j * 16], float_to_half(values[i + j])) << values[i + j];

@@ -1,5 +1,5 @@
-// The native engine against the formulas of GPT-2 in double, and against itself: the same bytes for every
-// batch, chunk, thread count, slot order and instruction set.
+// The native engine against the formulas of GPT-2 in double, and against itself: the same bytes for
+// every batch, chunk, thread count, slot order and instruction set.
 #include "native/native_backend.h"
 
 #include <gmock/gmock.h>
@@ -51,7 +51,8 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 
 class PrecisionTest : public ::testing::TestWithParam<Precision> {};
 INSTANTIATE_TEST_SUITE_P(All, PrecisionTest,
-                         ::testing::Values(Precision::kFloat32, Precision::kBFloat16, Precision::kInt8),
+                         ::testing::Values(Precision::kFloat32, Precision::kBFloat16,
+                                           Precision::kInt8),
                          [](const auto& test) { return std::string(to_string(test.param)); });
 
 double largest_error(Precision precision, const TinyModel& model) {
@@ -85,15 +86,20 @@ TEST_P(PrecisionTest, ChunksThreadsAndInstructionSetsChangeNoBit) {
   const auto tokens = some_tokens(70);
   const auto reference = run(*tiny().backend(GetParam(), choose_kernels(), 1), tokens, 70);
   for (const int chunk : {1, 7, 64}) {
-    EXPECT_TRUE(same_bits(reference, run(*tiny().backend(GetParam(), choose_kernels(), 1), tokens, chunk))) << chunk;
+    EXPECT_TRUE(
+        same_bits(reference, run(*tiny().backend(GetParam(), choose_kernels(), 1), tokens, chunk)))
+        << chunk;
   }
   for (const int threads : {2, 4}) {
-    EXPECT_TRUE(same_bits(reference, run(*tiny().backend(GetParam(), choose_kernels(), threads), tokens, 33))) << threads;
+    EXPECT_TRUE(same_bits(reference,
+                          run(*tiny().backend(GetParam(), choose_kernels(), threads), tokens, 33)))
+        << threads;
   }
   const kernels::KernelList all = kernels::all_kernels();
   for (int i = 0; i < all.count; ++i) {
     if (!kernels::can_run(*all.tables[i])) continue;
-    EXPECT_TRUE(same_bits(reference, run(*tiny().backend(GetParam(), *all.tables[i], 2), tokens, 70)))
+    EXPECT_TRUE(
+        same_bits(reference, run(*tiny().backend(GetParam(), *all.tables[i], 2), tokens, 70)))
         << all.tables[i]->name;
   }
 }
@@ -108,21 +114,25 @@ TEST_P(PrecisionTest, NeighboursSlotsAndSharedPagesChangeNoBit) {
     for (int& slot : slots) slot = backend->acquire_slot();
     std::reverse(slots.begin(), slots.end());
     const int watched = slots[slots.size() / 2];
-    // The first 21 tokens are common: prefilled once and shared, so page 1 is copied when it is written.
+    // The first 21 tokens are common: prefilled once and shared, so page 1 is copied when it is
+    // written.
     std::vector<Row> rows;
-    for (int i = 0; i < 21; ++i) rows.push_back({slots[0], tokens[static_cast<std::size_t>(i)], i, false});
+    for (int i = 0; i < 21; ++i)
+      rows.push_back({slots[0], tokens[static_cast<std::size_t>(i)], i, false});
     backend->step(rows);
     for (std::size_t i = 1; i < slots.size(); ++i) backend->share_cache(slots[0], slots[i], 21);
     for (std::size_t t = 21; t < tokens.size(); ++t) {
       rows.clear();
       for (const int slot : slots) {
         const auto other = some_tokens(50, slot + 1);
-        rows.push_back({slot, slot == watched ? tokens[t] : other[t], static_cast<int>(t), slot == watched});
+        rows.push_back(
+            {slot, slot == watched ? tokens[t] : other[t], static_cast<int>(t), slot == watched});
       }
       const auto logits = backend->step(rows);
       const std::vector<float> row(logits.begin(), logits.end());
-      const std::vector<float> wanted(reference.begin() + static_cast<std::ptrdiff_t>(t * vocab),
-                                      reference.begin() + static_cast<std::ptrdiff_t>((t + 1) * vocab));
+      const std::vector<float> wanted(
+          reference.begin() + static_cast<std::ptrdiff_t>(t * vocab),
+          reference.begin() + static_cast<std::ptrdiff_t>((t + 1) * vocab));
       ASSERT_TRUE(same_bits(row, wanted)) << sequences << " sequences, token " << t;
     }
   }
@@ -134,14 +144,16 @@ TEST(NativeBackendTest, TruncatedAndReusedSlotsForget) {
   const auto reference = run(*backend, tokens, 40);
   const int slot = backend->acquire_slot();
   std::vector<Row> rows;
-  for (int i = 0; i < 60; ++i) rows.push_back({slot, i < 20 ? tokens[static_cast<std::size_t>(i)] : 1, i, false});
+  for (int i = 0; i < 60; ++i)
+    rows.push_back({slot, i < 20 ? tokens[static_cast<std::size_t>(i)] : 1, i, false});
   backend->step(rows);
   backend->truncate_cache(slot, 20);
   rows.clear();
-  for (int i = 20; i < 40; ++i) rows.push_back({slot, tokens[static_cast<std::size_t>(i)], i, true});
+  for (int i = 20; i < 40; ++i)
+    rows.push_back({slot, tokens[static_cast<std::size_t>(i)], i, true});
   const auto logits = backend->step(rows);
-  EXPECT_TRUE(std::equal(logits.begin(), logits.end(),
-                         reference.begin() + 20 * tiny().config.vocab_size));
+  EXPECT_TRUE(
+      std::equal(logits.begin(), logits.end(), reference.begin() + 20 * tiny().config.vocab_size));
 }
 
 TEST(NativeBackendTest, LogitsComeOnlyForTheRowsThatWantThem) {
@@ -155,8 +167,8 @@ TEST(NativeBackendTest, MisuseIsAnErrorAndNotACrash) {
   const auto backend = tiny().backend(Precision::kFloat32, choose_kernels(), 1, 2);
   const int slot = backend->acquire_slot();
   const auto step = [&](Row row) { backend->step(std::vector<Row>{row}); };
-  EXPECT_THROW(step({slot, 1, 3, true}), Error);    // a gap
-  EXPECT_THROW(step({slot, 83, 0, true}), Error);   // no such token
+  EXPECT_THROW(step({slot, 1, 3, true}), Error);   // a gap
+  EXPECT_THROW(step({slot, 83, 0, true}), Error);  // no such token
   EXPECT_THROW(step({slot, -1, 0, true}), Error);
   EXPECT_THROW(step({slot + 1, 1, 0, true}), Error);  // not acquired
   EXPECT_THROW(backend->truncate_cache(slot, 1), Error);
@@ -196,13 +208,15 @@ TEST(NativeBackendTest, UnsupportedModelsAreNamed) {
   EXPECT_THAT(unsupported_reason(config), HasSubstr("silu"));
 }
 
-// Six channels of both norms times 40 with the rows that read them divided, and six value columns likewise:
-// the function stays, and int8 must stay as faithful.
+// Six channels of both norms times 40 with the rows that read them divided, and six value columns
+// likewise: the function stays, and int8 must stay as faithful.
 TEST(PackerTest, PlantedOutliersLeaveInt8AsItWas) {
   TinyModel planted;
   const auto width = static_cast<std::size_t>(planted.config.n_embd);
-  const auto scale_rows = [&](const std::string& name, std::size_t row, std::size_t columns, float factor) {
-    for (std::size_t c = 0; c < columns; ++c) planted.parameters.at(name)[row * columns + c] *= factor;
+  const auto scale_rows = [&](const std::string& name, std::size_t row, std::size_t columns,
+                              float factor) {
+    for (std::size_t c = 0; c < columns; ++c)
+      planted.parameters.at(name)[row * columns + c] *= factor;
   };
   for (int layer = 0; layer < planted.config.n_layer; ++layer) {
     const std::string name = "transformer.h." + std::to_string(layer);
@@ -215,33 +229,40 @@ TEST(PackerTest, PlantedOutliersLeaveInt8AsItWas) {
       scale_rows(name + ".attn.c_attn.weight", channel, 3 * width, 1 / 40.0F);
       scale_rows(name + ".mlp.c_fc.weight", channel, 4 * width, 1 / 40.0F);
       for (std::size_t i = 0; i < width; ++i) {
-        planted.parameters.at(name + ".attn.c_attn.weight")[i * 3 * width + 2 * width + channel] *= 40;
+        planted.parameters.at(name + ".attn.c_attn.weight")[i * 3 * width + 2 * width + channel] *=
+            40;
       }
       planted.parameters.at(name + ".attn.c_attn.bias")[2 * width + channel] *= 40;
       scale_rows(name + ".attn.c_proj.weight", channel, width, 1 / 40.0F);
     }
   }
   EXPECT_LT(largest_error(Precision::kFloat32, planted), 2e-4);  // the same function
-  EXPECT_LT(largest_error(Precision::kInt8, planted), 1.3 * largest_error(Precision::kInt8, tiny()));
+  EXPECT_LT(largest_error(Precision::kInt8, planted),
+            1.3 * largest_error(Precision::kInt8, tiny()));
 }
 
 TEST(PackerTest, PackingDoesNotDependOnTheProcessor) {
   const auto scalar = tiny().packed(Precision::kInt8);
   ThreadPool pool(2);
   std::vector<std::byte> block(scalar->model().size_bytes + 64);
-  std::byte* aligned = block.data() + (64 - reinterpret_cast<std::uintptr_t>(block.data()) % 64) % 64;
-  pack(tiny().config, Precision::kInt8, tiny().reader(), tiny().probe(), choose_kernels(), pool, aligned, {});
+  std::byte* aligned =
+      block.data() + (64 - reinterpret_cast<std::uintptr_t>(block.data()) % 64) % 64;
+  pack(tiny().config, Precision::kInt8, tiny().reader(), tiny().probe(), choose_kernels(), pool,
+       aligned, {});
   const PackedModel other = lay_out(tiny().config, Precision::kInt8, aligned);
   const auto& a = scalar->model().layers[1].c_attn;
   const auto& b = other.layers[1].c_attn;
-  EXPECT_EQ(std::memcmp(a.weights, b.weights, static_cast<std::size_t>(a.n_padded() * a.k_padded(Precision::kInt8))), 0);
+  EXPECT_EQ(std::memcmp(a.weights, b.weights,
+                        static_cast<std::size_t>(a.n_padded() * a.k_padded(Precision::kInt8))),
+            0);
   EXPECT_EQ(std::memcmp(a.column_scale, b.column_scale, static_cast<std::size_t>(a.n) * 4), 0);
   EXPECT_EQ(a.q_max, b.q_max);
 }
 
 TEST(PackerTest, ParametersThatAreNoNumbersAreRefused) {
   TinyModel broken;
-  broken.parameters.at("transformer.h.0.mlp.c_fc.weight")[5] = std::numeric_limits<float>::quiet_NaN();
+  broken.parameters.at("transformer.h.0.mlp.c_fc.weight")[5] =
+      std::numeric_limits<float>::quiet_NaN();
   EXPECT_THROW(broken.packed(Precision::kInt8), Error);
 }
 

@@ -8,8 +8,8 @@
 #include <cstring>
 #include <fstream>
 
-#include "unit/native/tiny_model.h"
 #include "temporary_folder.h"
+#include "unit/native/tiny_model.h"
 
 namespace medgen::native {
 namespace {
@@ -19,16 +19,20 @@ using ::testing::HasSubstr;
 
 class PackedFileTest : public ::testing::Test {
  protected:
-  PackedFileTest() : path_(folder_.path() / "packed-int8.bin"), key_{std::string(64, 'b'), model_.config, Precision::kInt8} {
+  PackedFileTest()
+      : path_(folder_.path() / "packed-int8.bin"),
+        key_{std::string(64, 'b'), model_.config, Precision::kInt8} {
     built_ = build();
   }
 
   std::unique_ptr<PackedWeights> build() {
-    return PackedWeights::build(path_, key_, [&](std::byte* block) { fill(block); }, why_);
+    return PackedWeights::build(
+        path_, key_, [&](std::byte* block) { fill(block); }, why_);
   }
   void fill(std::byte* block) {
     ThreadPool pool(1);
-    pack(model_.config, Precision::kInt8, model_.reader(), model_.probe(), choose_kernels(), pool, block, {});
+    pack(model_.config, Precision::kInt8, model_.reader(), model_.probe(), choose_kernels(), pool,
+         block, {});
   }
   std::string reason_against(const PackedKey& key) {
     std::string why;
@@ -66,8 +70,9 @@ TEST_F(PackedFileTest, OpensWhatItBuilt) {
 
 TEST_F(PackedFileTest, EveryFlippedPartIsNoticed) {
   const auto size = static_cast<std::streamoff>(fs::file_size(path_));
-  for (const std::streamoff place : {std::streamoff{0}, std::streamoff{9}, std::streamoff{20}, std::streamoff{90},
-                                     std::streamoff{4096}, size / 2, size - 1}) {
+  for (const std::streamoff place :
+       {std::streamoff{0}, std::streamoff{9}, std::streamoff{20}, std::streamoff{90},
+        std::streamoff{4096}, size / 2, size - 1}) {
     flip(place);
     EXPECT_NE(reason_against(key_), "") << place;
     flip(place);
@@ -111,7 +116,8 @@ TEST_F(PackedFileTest, WithoutAPlaceItRunsFromMemoryAndSaysWhy) {
 
 TEST_F(PackedFileTest, AFailureWhilePackingLeavesNothingBehind) {
   fs::remove(path_);
-  EXPECT_THROW(PackedWeights::build(path_, key_, [](std::byte*) { throw std::runtime_error("no"); }, why_),
+  EXPECT_THROW(PackedWeights::build(
+                   path_, key_, [](std::byte*) { throw std::runtime_error("no"); }, why_),
                std::runtime_error);
   EXPECT_TRUE(fs::is_empty(folder_.path()));
 }

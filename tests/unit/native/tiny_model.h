@@ -1,4 +1,5 @@
-// A small GPT-2 with random parameters, given as the packer reads it, for tests of the native engine.
+// A small GPT-2 with random parameters, given as the packer reads it, for tests of the native
+// engine.
 #pragma once
 
 #include <cmath>
@@ -40,7 +41,9 @@ struct TinyModel {
   }
 
   WeightReader reader() const {
-    return [this](const std::string& name, const std::vector<std::int64_t>&) { return parameters.at(name); };
+    return [this](const std::string& name, const std::vector<std::int64_t>&) {
+      return parameters.at(name);
+    };
   }
 
   // Packed in memory, never on disk.
@@ -49,7 +52,9 @@ struct TinyModel {
     std::string why;
     return PackedWeights::build(
         {}, {std::string(64, 'a'), config, precision},
-        [&](std::byte* block) { pack(config, precision, reader(), probe(), *kernels::kScalarKernels, pool, block, {}); },
+        [&](std::byte* block) {
+          pack(config, precision, reader(), probe(), *kernels::kScalarKernels, pool, block, {});
+        },
         why);
   }
 
@@ -59,8 +64,8 @@ struct TinyModel {
     return tokens;
   }
 
-  std::unique_ptr<NativeBackend> backend(Precision precision, const kernels::Kernels& kernels, int threads,
-                                         int slots = 8) const {
+  std::unique_ptr<NativeBackend> backend(Precision precision, const kernels::Kernels& kernels,
+                                         int threads, int slots = 8) const {
     NativeOptions options;
     options.threads = threads;
     options.max_slots = slots;
@@ -87,11 +92,14 @@ inline std::vector<double> TinyModel::exact(const std::vector<int>& tokens) cons
       double variance = 0;
       for (std::size_t i = 0; i < width; ++i) mean += x[r * width + i] / static_cast<double>(width);
       for (std::size_t i = 0; i < width; ++i) {
-        variance += (x[r * width + i] - mean) * (x[r * width + i] - mean) / static_cast<double>(width);
+        variance +=
+            (x[r * width + i] - mean) * (x[r * width + i] - mean) / static_cast<double>(width);
       }
       for (std::size_t i = 0; i < width; ++i) {
-        y[r * width + i] = (x[r * width + i] - mean) / std::sqrt(variance + config.layer_norm_epsilon) *
-                               static_cast<double>(weight[i]) + static_cast<double>(bias[i]);
+        y[r * width + i] = (x[r * width + i] - mean) /
+                               std::sqrt(variance + config.layer_norm_epsilon) *
+                               static_cast<double>(weight[i]) +
+                           static_cast<double>(bias[i]);
       }
     }
     return y;
@@ -104,7 +112,8 @@ inline std::vector<double> TinyModel::exact(const std::vector<int>& tokens) cons
     for (std::size_t r = 0; r < x.size() / inputs; ++r) {
       for (std::size_t o = 0; o < outputs; ++o) {
         double sum = static_cast<double>(bias[o]);
-        for (std::size_t i = 0; i < inputs; ++i) sum += x[r * inputs + i] * static_cast<double>(weight[i * outputs + o]);
+        for (std::size_t i = 0; i < inputs; ++i)
+          sum += x[r * inputs + i] * static_cast<double>(weight[i * outputs + o]);
         y[r * outputs + o] = sum;
       }
     }
@@ -113,8 +122,10 @@ inline std::vector<double> TinyModel::exact(const std::vector<int>& tokens) cons
   Rows x(count * width);
   for (std::size_t r = 0; r < count; ++r) {
     for (std::size_t i = 0; i < width; ++i) {
-      x[r * width + i] = static_cast<double>(parameters.at("transformer.wte.weight")[static_cast<std::size_t>(tokens[r]) * width + i]) +
-                         static_cast<double>(parameters.at("transformer.wpe.weight")[r * width + i]);
+      x[r * width + i] =
+          static_cast<double>(parameters.at(
+              "transformer.wte.weight")[static_cast<std::size_t>(tokens[r]) * width + i]) +
+          static_cast<double>(parameters.at("transformer.wpe.weight")[r * width + i]);
     }
   }
   const auto heads = static_cast<std::size_t>(config.n_head);
@@ -136,7 +147,8 @@ inline std::vector<double> TinyModel::exact(const std::vector<int>& tokens) cons
         }
         for (std::size_t p = 0; p <= r; ++p) {
           for (std::size_t i = 0; i < size; ++i) {
-            mixed[r * width + h * size + i] += weights[p] / sum * qkv[p * 3 * width + 2 * width + h * size + i];
+            mixed[r * width + h * size + i] +=
+                weights[p] / sum * qkv[p * 3 * width + 2 * width + h * size + i];
           }
         }
       }
@@ -144,7 +156,8 @@ inline std::vector<double> TinyModel::exact(const std::vector<int>& tokens) cons
     const Rows attended = linear(mixed, width, name + ".attn.c_proj");
     for (std::size_t i = 0; i < x.size(); ++i) x[i] += attended[i];
     Rows hidden = linear(norm(x, name + ".ln_2"), width, name + ".mlp.c_fc");
-    for (double& v : hidden) v = 0.5 * v * (1 + std::tanh(std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v)));
+    for (double& v : hidden)
+      v = 0.5 * v * (1 + std::tanh(std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v)));
     const Rows fed = linear(hidden, static_cast<std::size_t>(config.n_inner), name + ".mlp.c_proj");
     for (std::size_t i = 0; i < x.size(); ++i) x[i] += fed[i];
   }
@@ -154,7 +167,9 @@ inline std::vector<double> TinyModel::exact(const std::vector<int>& tokens) cons
   for (std::size_t r = 0; r < count; ++r) {
     for (std::size_t o = 0; o < vocab; ++o) {
       for (std::size_t i = 0; i < width; ++i) {
-        logits[r * vocab + o] += x[r * width + i] * static_cast<double>(parameters.at("transformer.wte.weight")[o * width + i]);
+        logits[r * vocab + o] +=
+            x[r * width + i] *
+            static_cast<double>(parameters.at("transformer.wte.weight")[o * width + i]);
       }
     }
   }

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""Makes tests/fixtures/metrics/metrics.json: texts and what other implementations say of them.
+
+Self-BLEU-4 is nltk's sentence_bleu (smoothing method 1), Zipf's coefficient scipy's linregress, Holm's
+correction statsmodels', the bootstrap scipy's; counts are plain Python. Needs
+    pip install nltk scipy statsmodels
+and is run in development alone: the tests read the file.
+"""
+import json
+import pathlib
+from collections import Counter
+
+import numpy
+import scipy.stats
+from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
+from statsmodels.stats.multitest import multipletests
+
+
+def make_texts(rng):
+    """Four texts for each of 15 prompts: frequencies like Zipf's, shared phrases, loops, edge cases."""
+    phrases = [rng.zipf(1.4, 6).clip(max=300).tolist() for _ in range(8)]
+    texts = []
+    for prompt in range(15):
+        for index in range(4):
+            tokens = []
+            for _ in range(int(rng.integers(2, 9))):
+                if rng.random() < 0.4:
+                    tokens += phrases[int(rng.integers(len(phrases)))]
+                else:
+                    tokens += rng.zipf(1.4, int(rng.integers(1, 9))).clip(max=300).tolist()
+            texts.append({"prompt": f"p{prompt}", "index": index, "tokens": [int(t) for t in tokens]})
+    loops = [[], [5], [5, 5], [7, 8, 9], [1, 2] * 3, [1, 2] * 2, [4] * 5, [4] * 51, [9] * 52,
+             [1, 2, 3] * 2, [1, 2, 3] * 3, [8, 9, 8] * 4, [301] * 3 + [302], list(range(400, 445)) * 2,
+             list(range(500, 591)) * 2]
+    for i, tail in enumerate(loops):  # the last text of each prompt ends in one of them
+        texts[4 * i + 3]["tokens"] = ([] if len(tail) < 4 else texts[4 * i + 3]["tokens"]) + tail
+    return texts
+
+
+def self_bleu(tokens):
+    smoothing = SmoothingFunction().method1
+    return [float(sentence_bleu(tokens[:i] + tokens[i + 1:], tokens[i], smoothing_function=smoothing))
+            for i in range(len(tokens))]
+
+
+def ngrams(tokens, n):
+    counts = Counter()
+    for text in tokens:
+        counts.update(zip(*(text[i:] for i in range(n))))
+    return counts
+
+
+def share(tokens, n, counted):
+    counts = ngrams(tokens, n)
+    return sum(1 for c in counts.values() if counted(c)) / sum(counts.values())
+
+
+def zipf(tokens):
+    return zipf_of_counts(ngrams(tokens, 1).values())
+
+
+def zipf_of_counts(counts):
+    counts = sorted(counts, reverse=True)[:5000]
+    return -scipy.stats.linregress(numpy.log(numpy.arange(1, len(counts) + 1)), numpy.log(counts)).slope
+
+
+def times_said(tokens, length):
+    """How often the last `length` tokens are said in a row at the end."""
+    if length > len(tokens):
+        return 1
+    times = 1
+    while tokens[len(tokens) - (times + 1) * length:len(tokens) - times * length] == tokens[-length:] \
+            and (times + 1) * length <= len(tokens):
+        times += 1
+    return times
+
+
+def repeats(tokens):
+    return any(times_said(tokens, length) >= 3 for length in range(2, len(tokens) + 1))
+
+
+def repeats_in_code(tokens):
+    times = [times_said(tokens, length) for length in range(1, 91)]
+    best = times.index(max(times))
+    return times[best] > 1 and (best + 1 >= 3 or times[best] > 50)
+
+
+def everything(tokens):
+    return {
+        "self_bleu_4": numpy.mean(self_bleu(tokens)),
+        **{f"distinct_{n}": share(tokens, n, lambda c: c > 0) for n in (1, 2, 3)},
+        **{f"once_{n}": share(tokens, n, lambda c: c == 1) for n in (1, 2, 3)},
+        "zipf": zipf(tokens),
+        "repetition": numpy.mean([repeats(t) for t in tokens]),
+        "repetition_code": numpy.mean([repeats_in_code(t) for t in tokens]),
+        "length": numpy.mean([len(t) for t in tokens]),
+    }
+
+
+def main():
+    rng = numpy.random.default_rng(20)
+    texts = make_texts(rng)
+    tokens = [text["tokens"] for text in texts]
+    prompts = sorted({text["prompt"] for text in texts})
+    of = {p: [t["tokens"] for t in texts if t["prompt"] == p] for p in prompts}
+    without = {p: [t["tokens"] for t in texts if t["prompt"] != p] for p in prompts}
+
+    expected = everything(tokens)
+    within = [score for p in prompts for score in self_bleu(of[p])]
+    expected["self_bleu_4_prompt"] = numpy.mean(within)
+
+    # More tokens than the 5,000 ranks of Zipf's fit.
+    wide = [int(c) for c in rng.zipf(1.5, 5600).clip(max=100000)]
+
+    top = rng.normal(30, 6, 80)
+    bottom = rng.integers(8, 14, 80).astype(float)
+    interval = scipy.stats.bootstrap((top, bottom), lambda t, b, axis: t.sum(axis) / b.sum(axis), paired=True,
+                                     vectorized=True, n_resamples=20000, method="percentile",
+                                     rng=numpy.random.default_rng(3)).confidence_interval
+    p_values = [0.01, 0.04, 0.03, 0.005, 0.2, 0.04, 0.9, 0.0002]
+    sample = [float(v) for v in rng.normal(size=37)]
+
+    fixture = {
+        "texts": texts,
+        "expected": {name: float(value) for name, value in expected.items()},
+        "self_bleu_4_of_texts": self_bleu(tokens),
+        "without_prompt": {p: {"zipf": float(zipf(without[p])),
+                               "distinct_2": share(without[p], 2, lambda c: c > 0),
+                               "once_2": share(without[p], 2, lambda c: c == 1)} for p in prompts},
+        "repeats": [bool(repeats(t)) for t in tokens],
+        "repeats_in_code": [bool(repeats_in_code(t)) for t in tokens],
+        "wide": {"counts": wide, "zipf": float(zipf_of_counts(wide))},
+        "holm": {"p": p_values, "corrected": [float(p) for p in multipletests(p_values, method="holm")[1]]},
+        "percentile": {"values": sample, "low": float(numpy.percentile(sample, 5)),
+                       "high": float(numpy.percentile(sample, 95))},
+        "bootstrap": {"top": top.tolist(), "bottom": bottom.tolist(), "low": float(interval.low),
+                      "high": float(interval.high)},
+    }
+    path = pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures/metrics/metrics.json"
+    path.write_text(json.dumps(fixture, separators=(",", ":")) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+// What `batch` and `sweep` have in common: rows of an input, a model and settings become records in
+// a file, durably.
+// Must not know how a record looks, nor what becomes of the file.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "batch/output_file.h"
+#include "batch/retry.h"
+#include "batch/run.h"
+#include "cli/batch_options.h"
+#include "cli/batch_progress.h"
+#include "cli/model.h"
+#include "cli/output.h"
+
+namespace medgen::cli {
+
+// Everything of a run that is known before the model's weights are loaded.
+struct BatchJob {
+  BatchArguments arguments;
+  batch::InputOptions input;
+  Model model;
+  batch::RequestMaker maker;
+  batch::Json settings;  // as the journal gives them
+};
+
+// Throws Error(kUsage) for settings out of range before anything is opened.
+BatchJob make_job(BatchArguments arguments);
+
+// The seed of the job: the user's, or that of the job which is continued, or a new one.
+std::uint64_t choose_seed(const BatchJob& job, const batch::OutputFile* file);
+void set_seed(BatchJob& job, std::uint64_t seed);
+void note_seed(const BatchJob& job, const Messages& messages);
+
+// What makes the output what it is; see Journal.
+batch::Json describe_job(const BatchJob& job, const std::optional<batch::Survey>& survey,
+                         const std::string& backend, const std::string& precision);
+
+// Reads a file's rows before anything is loaded: all checks for a new job, the hash alone for one
+// that is continued.
+std::optional<batch::Survey> look_ahead(const BatchJob& job, const Messages& messages,
+                                        bool continued, const std::atomic<bool>& stop);
+
+// Whether more rows are bad than --max-errors allows.
+bool too_many_bad(const BatchJob& job, const std::optional<batch::Survey>& survey);
+
+struct OpenedModel {
+  std::unique_ptr<Backend> backend;
+  int slots = 0;
+};
+OpenedModel open_model_of(BatchJob& job, const Messages& messages);
+
+// How results are written.
+struct Records {
+  std::string heading;
+  std::function<std::string(const batch::FinishedRow&)> record;
+};
+
+// Runs the rows that are left into `writer`.
+BatchSummary run_rows(const BatchJob& job, const OpenedModel& opened, const Records& records,
+                      batch::RecordWriter& writer, const batch::JournalContent& start,
+                      const std::optional<batch::Survey>& survey, const std::atomic<bool>& stop,
+                      batch::Passed passed = {});
+
+// Says how it ended; the exit status.
+int finish(const BatchJob& job, const BatchSummary& summary, const Messages& messages);
+
+// From the lock on the output to its last record. `job` is then as it was run.
+struct FileOutcome {
+  int status = 0;
+  bool complete = false;
+  std::uint64_t rows = 0, failed = 0;  // in the file
+};
+FileOutcome run_to_file(
+    BatchJob& job, const Messages& messages,
+    const std::function<Records(const BatchJob&, const BackendInfo&)>& make_records);
+
+}  // namespace medgen::cli

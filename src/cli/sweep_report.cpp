@@ -1,0 +1,93 @@
+// See the header.
+#include "cli/sweep_report.h"
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/files.h"
+#include "corpus/documents.h"
+#include "medgen/error.h"
+#include "research/rating_pack.h"
+
+namespace medgen::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+// Of a file of JSON lines: records of medgen, or {"text", "prompt"?, "id"?}.
+std::vector<Sample> read_samples(const fs::path& file, const std::string& setting) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) throw Error(ErrorCode::kUsage, "cannot read " + file.string());
+  std::vector<Sample> samples;
+  std::uint64_t number = 0;
+  for (std::string line; std::getline(stream, line);) {
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    const std::string where = file.string() + ", line " + std::to_string(number);
+    const Json record = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (record.is_discarded()) throw Error(ErrorCode::kUsage, where + " is no JSON");
+    try {
+      for (Sample& sample : samples_of(record, setting, std::to_string(number))) {
+        samples.push_back(std::move(sample));
+      }
+    } catch (const Error& error) {
+      throw Error(ErrorCode::kUsage, where + ": " + error.what());
+    }
+  }
+  return samples;
+}
+
+std::vector<Sample> read_texts(const fs::path& file) {
+  std::vector<Sample> texts;
+  read_documents(file, [&](Document&& document) {
+    const auto number = std::to_string(texts.size() + 1);
+    texts.push_back({.setting = "human",
+                     .prompt_id = document.id.empty() ? number : document.id,
+                     .text = std::move(document.text)});
+  });
+  return texts;
+}
+
+}  // namespace
+
+std::vector<Sample> read_reference(const fs::path& file) {
+  std::vector<Sample> reference =
+      file.extension() == ".jsonl" ? read_samples(file, "human") : read_texts(file);
+  if (reference.empty()) {
+    throw Error(ErrorCode::kUsage,
+                file.string() +
+                    " holds no texts: give .jsonl with a \"text\" in each line, .csv with a column "
+                    "\"text\", or .txt with blank lines between texts");
+  }
+  return reference;
+}
+
+WrittenReport write_report(const SweepReport& report) {
+  const std::vector<Sample> samples = read_samples(report.samples, "");
+  if (samples.empty()) {
+    throw Error(ErrorCode::kRuntime, report.samples.string() +
+                                         " holds no texts, so there is nothing to measure: every "
+                                         "prompt failed; its records say why");
+  }
+  const fs::path folder = report.samples.parent_path();
+  WrittenReport written;
+  const auto write = [&](const char* name, const std::string& content) {
+    write_file_atomically(folder / name, content);
+    written.files.emplace_back(name);
+  };
+  const Metrics metrics = compute_metrics(samples, report.reference, report.metrics);
+  write("metrics.json", metrics_json(metrics).dump(2) + "\n");
+  write("metrics.csv", metrics_csv(metrics));
+  write("report.html", report_html(metrics, samples, report.context));
+  if (report.rating_pack) {
+    const RatingPack pack = make_rating_pack(samples, *report.rating_pack, report.context.seed);
+    write("rating_pack.csv", pack.texts_csv);
+    write("rating_key.csv", pack.key_csv);
+  }
+  written.table = metrics_table(metrics);
+  return written;
+}
+
+}  // namespace medgen::cli

@@ -1,0 +1,37 @@
+// What a sweep's samples are turned into: metrics, a report, texts for people to rate.
+// Must not know how samples are made.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "research/metrics.h"
+#include "research/report.h"
+#include "research/sample.h"
+
+namespace medgen::cli {
+
+// The documents of a file as texts that people wrote. Throws Error(kUsage) if there are none.
+std::vector<Sample> read_reference(const std::filesystem::path& file);
+
+struct SweepReport {
+  std::filesystem::path samples;  // samples.jsonl; the results go beside it
+  std::vector<Sample> reference;
+  MetricsOptions metrics;
+  ReportContext context;
+  std::optional<std::size_t> rating_pack;
+};
+
+struct WrittenReport {
+  std::vector<std::string> files;  // names
+  std::string table;               // for a terminal
+};
+
+// Writes metrics.json, metrics.csv, report.html and, if wanted, rating_pack.csv and
+// rating_key.csv; each appears whole. Throws Error(kRuntime) if no prompt has texts.
+WrittenReport write_report(const SweepReport& report);
+
+}  // namespace medgen::cli

@@ -1,0 +1,475 @@
+// The table: every measure of every setting, its interval and its comparison.
+#include "research/metrics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <unordered_map>
+
+#include "base/random.h"
+#include "engine/sequence.h"
+#include "engine/settings.h"
+#include "medgen/error.h"
+#include "research/metrics_ngrams.h"
+#include "research/metrics_notices.h"
+
+namespace medgen {
+namespace {
+
+// Sets these draws apart from those of samples, whose numbers are small.
+constexpr std::uint32_t kSelfBleuStream = 0x40000001U, kReferenceStream = 0x40000002U;
+
+using Tokens = std::vector<TokenId>;
+
+// The texts of one setting, ready to be counted.
+struct TextRow {
+  std::vector<const Sample*> samples;
+  std::vector<Tokens> tokens;                     // of each sample, a final EOS left out
+  std::vector<std::string> prompts;               // ids, ascending
+  std::vector<std::vector<std::size_t>> members;  // of each prompt: places in `samples`
+};
+
+// A measure's value, and what it comes from prompt by prompt.
+struct Measure {
+  std::optional<double> value = {};
+  PromptSums sums = {};                    // empty where there is nothing to resample
+  Interval range = {-HUGE_VAL, HUGE_VAL};  // that an interval of influences may not leave
+};
+
+void check(const MetricsOptions& options) {
+  const auto refuse = [](const std::string& what) { throw Error(ErrorCode::kUsage, what); };
+  if (options.bootstrap_resamples < 0 || options.bootstrap_resamples > 1'000'000) {
+    refuse("bootstrap resamples are " + std::to_string(options.bootstrap_resamples) +
+           "; they must be from 0 (none) to 1000000: 10000 is usual");
+  }
+  if (!(options.confidence > 0 && options.confidence < 1)) {
+    refuse("confidence is " + std::to_string(options.confidence) +
+           "; it must be above 0 and below 1: 0.95 is usual");
+  }
+  if (options.self_bleu_limit < 1) {
+    refuse("the self-BLEU limit is " + std::to_string(options.self_bleu_limit) +
+           "; it must be 1 or more: 1000 is usual");
+  }
+}
+
+bool tokens_unknown(const Sample& sample) { return sample.tokens.empty() && !sample.text.empty(); }
+
+// Texts to ids, all in the same way.
+class Units {
+ public:
+  Units(const std::vector<Sample>& samples, const std::vector<Sample>& reference,
+        const Tokenizer* tokenizer)
+      : tokenizer_(tokenizer) {
+    words_ =
+        tokenizer == nullptr && (std::any_of(samples.begin(), samples.end(), tokens_unknown) ||
+                                 std::any_of(reference.begin(), reference.end(), tokens_unknown));
+  }
+
+  const char* name() const { return words_ ? "word" : "token"; }
+
+  Tokens operator()(const Sample& sample) {
+    if (words_) return words_of(sample.text);
+    if (tokens_unknown(sample)) return tokenizer_->encode(sample.text);
+    Tokens tokens = sample.tokens;
+    if (sample.finish_reason == "eos" && !tokens.empty()) tokens.pop_back();
+    return tokens;
+  }
+
+ private:
+  // What blanks part.
+  Tokens words_of(const std::string& text) {
+    constexpr const char* kBlanks = " \t\n\r\f\v";
+    Tokens ids;
+    for (std::size_t begin = text.find_first_not_of(kBlanks); begin != std::string::npos;) {
+      const std::size_t end = std::min(text.find_first_of(kBlanks, begin), text.size());
+      const auto next = static_cast<TokenId>(numbers_.size());
+      ids.push_back(numbers_.try_emplace(text.substr(begin, end - begin), next).first->second);
+      begin = text.find_first_not_of(kBlanks, end);
+    }
+    return ids;
+  }
+
+  const Tokenizer* tokenizer_;
+  bool words_ = false;
+  std::unordered_map<std::string, TokenId> numbers_;
+};
+
+std::vector<const Sample*> pointers(const std::vector<Sample>& samples) {
+  std::vector<const Sample*> all;
+  for (const Sample& sample : samples) all.push_back(&sample);
+  return all;
+}
+
+TextRow make_row(std::vector<const Sample*> samples,
+                 const std::function<Tokens(const Sample&)>& units) {
+  TextRow row;
+  std::map<std::string, std::vector<std::size_t>> members;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    members[samples[i]->prompt_id].push_back(i);
+    row.tokens.push_back(units(*samples[i]));
+  }
+  for (auto& [prompt, texts] : members) {
+    row.prompts.push_back(prompt);
+    row.members.push_back(std::move(texts));
+  }
+  row.samples = std::move(samples);
+  return row;
+}
+
+Measure ratio(const TextRow& row, bool exponential, const std::function<double(std::size_t)>& top,
+              const std::function<double(std::size_t)>& bottom) {
+  Measure measure;
+  measure.sums.exponential = exponential;
+  for (const auto& texts : row.members) {
+    double above = 0, below = 0;
+    for (const std::size_t text : texts) {
+      above += top(text);
+      below += bottom(text);
+    }
+    measure.sums.top.push_back(above);
+    measure.sums.bottom.push_back(below);
+  }
+  const double value = measure.sums.value();
+  if (std::isfinite(value)) measure.value = value;
+  return measure;
+}
+
+Measure mean(const TextRow& row, const std::function<double(std::size_t)>& of) {
+  return ratio(row, false, of, [](std::size_t) { return 1.0; });
+}
+
+// A value of each sample that knows it, weighted by tokens; no value unless all know it.
+Measure token_mean(const TextRow& row, std::optional<double> Sample::*member, bool is_sum,
+                   double sign, bool exponential) {
+  for (const Sample* sample : row.samples) {
+    const bool has_tokens = sample->num_tokens > 0 || !sample->text.empty();
+    if (has_tokens && !(sample->*member)) return {};
+  }
+  return ratio(
+      row, exponential,
+      [&](std::size_t i) {
+        const double value = (row.samples[i]->*member).value_or(0);
+        return sign * (is_sum ? value : value * row.samples[i]->num_tokens);
+      },
+      [&](std::size_t i) { return static_cast<double>(row.samples[i]->num_tokens); });
+}
+
+// A measure of all texts together. Texts drawn twice would count as repetition, so what is
+// resampled is each prompt's influence: its jackknife pseudo-value (Efron and Tibshirani 1993,
+// chapter 11), shifted so that all together give the value itself.
+Measure jackknifed(
+    const TextRow& row, std::optional<double> value,
+    const std::function<std::optional<double>(std::span<const std::size_t>)>& without) {
+  Measure measure{value};
+  if (!value || row.prompts.size() < 2) return measure;
+  const auto prompts = static_cast<double>(row.prompts.size());
+  std::vector<double> influence;
+  double sum = 0;
+  for (const auto& texts : row.members) {
+    const std::optional<double> rest = without(texts);
+    if (!rest) return measure;
+    influence.push_back(-(prompts - 1) * *rest);
+    sum += influence.back();
+  }
+  for (const double each : influence) {
+    measure.sums.top.push_back(*value + each - sum / prompts);
+    measure.sums.bottom.push_back(1);
+  }
+  return measure;
+}
+
+std::optional<double> share(std::uint64_t part, std::uint64_t whole) {
+  if (whole == 0) return std::nullopt;
+  return static_cast<double>(part) / static_cast<double>(whole);
+}
+
+Measure distinct(const TextRow& row, const Ngrams& ngrams, std::uint64_t NgramTotals::*counted) {
+  const NgramTotals all = ngram_totals(ngrams);
+  const auto without = [&](std::span<const std::size_t> texts) {
+    const NgramTotals rest = ngram_totals(ngrams, all, texts);
+    return share(rest.*counted, rest.total);
+  };
+  Measure measure = jackknifed(row, share(all.*counted, all.total), without);
+  measure.range = {0, 1};
+  return measure;
+}
+
+Measure zipf(const TextRow& row, const Ngrams& unigrams) {
+  const FrequencyTable all = frequency_table(unigrams);
+  return jackknifed(row, zipf_coefficient(all), [&](std::span<const std::size_t> texts) {
+    return zipf_coefficient(frequency_table(unigrams, all, texts));
+  });
+}
+
+// Scores of some texts as a mean over them; the texts they are scored against stay in every
+// resample.
+Measure mean_of_scored(const TextRow& row, const std::vector<std::optional<double>>& scores) {
+  return ratio(
+      row, false, [&](std::size_t i) { return scores[i].value_or(0); },
+      [&](std::size_t i) { return scores[i] ? 1.0 : 0.0; });
+}
+
+Measure self_bleu(const TextRow& row, SelfBleu& bleu, const MetricsOptions& options) {
+  const std::size_t n = row.samples.size();
+  if (n < 2) return {};
+  std::vector<std::size_t> among(n), scored;
+  for (std::size_t i = 0; i < n; ++i) among[i] = i;
+  for (const std::uint32_t text :
+       permutation(static_cast<std::uint32_t>(n), {options.seed, 0, kSelfBleuStream})) {
+    if (scored.size() < static_cast<std::size_t>(options.self_bleu_limit)) scored.push_back(text);
+  }
+  const std::vector<double> values = bleu.scores(among, scored);
+  std::vector<std::optional<double>> scores(n);
+  for (std::size_t i = 0; i < scored.size(); ++i) scores[scored[i]] = values[i];
+  return mean_of_scored(row, scores);
+}
+
+Measure self_bleu_of_prompts(const TextRow& row, SelfBleu& bleu) {
+  std::vector<std::optional<double>> scores(row.samples.size());
+  for (const auto& texts : row.members) {
+    if (texts.size() < 2) continue;
+    const std::vector<double> values = bleu.scores(texts, texts);
+    for (std::size_t i = 0; i < texts.size(); ++i) scores[texts[i]] = values[i];
+  }
+  return mean_of_scored(row, scores);
+}
+
+// In the order of metric_infos().
+std::vector<Measure> measure(const TextRow& row, const MetricsOptions& options) {
+  const NgramOrders orders = count_ngrams(row.tokens);
+  SelfBleu bleu(orders);
+  std::vector<Measure> all = {
+      token_mean(row, &Sample::logprob, true, -1, true),
+      token_mean(row, &Sample::mean_entropy, false, 1, false),
+      self_bleu(row, bleu, options),
+      self_bleu_of_prompts(row, bleu),
+  };
+  for (const auto counted : {&NgramTotals::distinct, &NgramTotals::once}) {
+    for (std::size_t n = 0; n < 3; ++n) all.push_back(distinct(row, orders[n], counted));
+  }
+  all.push_back(zipf(row, orders.front()));
+  const auto share_of = [&](const std::function<bool(std::size_t)>& is) {
+    return mean(row, [&](std::size_t i) { return is(i) ? 1.0 : 0.0; });
+  };
+  all.push_back(share_of([&](std::size_t i) { return repeats_at_end(row.tokens[i]); }));
+  all.push_back(share_of([&](std::size_t i) { return repeats_at_end_in_code(row.tokens[i]); }));
+  all.push_back(share_of([&](std::size_t i) {
+    return row.samples[i]->finish_reason == "loop" || ends_in_loop(row.tokens[i]);
+  }));
+  all.push_back(
+      mean(row, [&](std::size_t i) { return static_cast<double>(row.tokens[i].size()); }));
+  return all;
+}
+
+SettingMetrics described(const std::string& setting, bool is_reference, const TextRow& row,
+                         const std::vector<Measure>& measures) {
+  SettingMetrics result;
+  result.setting = setting;
+  result.is_reference = is_reference;
+  result.texts = row.samples.size();
+  result.prompts = row.prompts.size();
+  for (const Tokens& tokens : row.tokens) result.tokens += tokens.size();
+  for (const Sample* sample : row.samples) {
+    if (!sample->finish_reason.empty()) ++result.finish_reasons[sample->finish_reason];
+  }
+  for (std::size_t m = 0; m < measures.size(); ++m) {
+    result.metrics.push_back({std::string(metric_infos()[m].name), measures[m].value});
+  }
+  return result;
+}
+
+// Intervals of rows that have the same prompts, and their differences from the baseline among them.
+class Resampling {
+ public:
+  explicit Resampling(const MetricsOptions& options) : options_(options) {}
+
+  void add(SettingMetrics& row, const std::vector<Measure>& measures) {
+    for (std::size_t m = 0; m < measures.size(); ++m) {
+      if (measures[m].sums.top.size() < 2 || !measures[m].value) continue;
+      places_.push_back({&row, m});
+      series_.push_back(measures[m].sums);
+      ranges_.push_back(measures[m].range);
+    }
+  }
+
+  void run(const std::string& baseline) {
+    const auto values = bootstrap(series_, options_.bootstrap_resamples, options_.seed);
+    std::map<std::size_t, std::size_t> base;  // metric -> series
+    for (std::size_t s = 0; s < places_.size(); ++s) {
+      const auto& [row, m] = places_[s];
+      row->metrics[m].interval = percentile_interval(values[s], options_.confidence);
+      if (auto& interval = row->metrics[m].interval) {
+        interval->low = std::max(interval->low, ranges_[s].low);
+        interval->high = std::min(interval->high, ranges_[s].high);
+      }
+      if (!row->is_reference && row->setting == baseline) base[m] = s;
+    }
+    for (std::size_t s = 0; s < places_.size(); ++s) {
+      const auto& [row, m] = places_[s];
+      const auto it = base.find(m);
+      if (it != base.end() && it->second != s) compare(s, it->second, values);
+    }
+  }
+
+ private:
+  void compare(std::size_t s, std::size_t base, const std::vector<std::vector<double>>& values) {
+    const auto metric = [&](std::size_t series) -> Metric& {
+      return places_[series].first->metrics[places_[series].second];
+    };
+    std::vector<double> differences;
+    for (std::size_t r = 0; r < values[s].size(); ++r) {
+      differences.push_back(values[s][r] - values[base][r]);
+    }
+    const auto interval = percentile_interval(differences, options_.confidence);
+    if (!interval) return;
+    // No test on so few prompts could tell more: this is what all of one sign would be worth.
+    const double least = std::exp2(1.0 - static_cast<double>(series_[s].top.size()));
+    metric(s).comparison = Comparison{*metric(s).value - *metric(base).value, *interval,
+                                      std::max(least, two_sided_p(differences)), 1};
+  }
+
+  const MetricsOptions& options_;
+  std::vector<std::pair<SettingMetrics*, std::size_t>> places_;
+  std::vector<PromptSums> series_;
+  std::vector<Interval> ranges_;
+};
+
+void correct(std::vector<SettingMetrics>& rows) {
+  std::vector<double> p_values;
+  std::vector<Comparison*> comparisons;
+  for (SettingMetrics& row : rows) {
+    for (Metric& metric : row.metrics) {
+      if (!metric.comparison) continue;
+      comparisons.push_back(&*metric.comparison);
+      p_values.push_back(metric.comparison->p_value);
+    }
+  }
+  const std::vector<double> corrected = holm(p_values);
+  for (std::size_t i = 0; i < corrected.size(); ++i) comparisons[i]->p_holm = corrected[i];
+}
+
+// Rows with the same prompts share their draws.
+void resample(std::vector<SettingMetrics>& results, const std::vector<TextRow>& rows,
+              const std::vector<std::vector<Measure>>& measures, const MetricsOptions& options) {
+  std::map<std::pair<bool, std::vector<std::string>>, Resampling> groups;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    const auto key = std::pair(results[r].is_reference, rows[r].prompts);
+    groups.try_emplace(key, options).first->second.add(results[r], measures[r]);
+  }
+  for (auto& [key, group] : groups) group.run(options.baseline);
+  correct(results);
+}
+
+void measure_distances(Metrics& metrics) {
+  const SettingMetrics* reference = metrics.reference();
+  if (reference == nullptr) return;
+  for (SettingMetrics& row : metrics.rows) {
+    if (row.is_reference) continue;
+    for (std::size_t m = 0; m < row.metrics.size(); ++m) {
+      const auto& human = reference->metrics[m].value;
+      if (row.metrics[m].value && human) {
+        row.metrics[m].distance = std::fabs(*row.metrics[m].value - *human);
+      }
+    }
+  }
+}
+
+// What is longer or more than the settings' own would differ for that alone: the reference is cut
+// to the same number of texts and the longest text's length.
+std::vector<Sample> drawn_reference(const std::vector<Sample>& reference,
+                                    const std::vector<TextRow>& rows, Units& units,
+                                    const MetricsOptions& options,
+                                    std::vector<std::string>& notices) {
+  std::size_t most = 0, longest = 0;
+  for (const TextRow& row : rows) {
+    most = std::max(most, row.samples.size());
+    for (const Tokens& tokens : row.tokens) longest = std::max(longest, tokens.size());
+  }
+  std::vector<std::uint32_t> chosen = permutation(static_cast<std::uint32_t>(reference.size()),
+                                                  {options.seed, 0, kReferenceStream});
+  chosen.resize(std::min(chosen.size(), most));
+  std::sort(chosen.begin(), chosen.end());
+  std::vector<Sample> drawn;
+  std::size_t cut = 0;
+  for (const std::uint32_t i : chosen) {
+    Sample& sample = drawn.emplace_back(reference[i]);
+    sample.tokens = units(sample);
+    sample.finish_reason.clear();  // its end-of-text token is gone
+    if (sample.tokens.size() <= longest) continue;
+    sample.tokens.resize(longest);
+    ++cut;
+  }
+  note_reference(reference.size(), drawn.size(), cut, longest, units.name(), notices);
+  return drawn;
+}
+
+std::vector<std::pair<std::string, std::vector<const Sample*>>> by_setting(
+    const std::vector<Sample>& samples) {
+  std::vector<std::pair<std::string, std::vector<const Sample*>>> settings;
+  std::unordered_map<std::string, std::size_t> places;
+  for (const Sample& sample : samples) {
+    const auto [it, is_new] = places.try_emplace(sample.setting, settings.size());
+    if (is_new) settings.push_back({sample.setting, {}});
+    settings[it->second].second.push_back(&sample);
+  }
+  return settings;
+}
+
+void check_baseline(const std::string& baseline, const std::vector<std::string>& names) {
+  if (baseline.empty() || std::count(names.begin(), names.end(), baseline) > 0) return;
+  std::string message = "the baseline \"";
+  message += baseline + "\" is none of the settings";
+  const std::string nearest = nearest_setting(baseline, names);
+  if (std::count(names.begin(), names.end(), nearest) > 0) {
+    message += "; did you mean \"" + nearest + "\"?";
+  } else {
+    message += ", which are:";
+    for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 12); ++i) {
+      message += (i > 0 ? ", \"" : " \"") + names[i] + "\"";
+    }
+    if (names.size() > 12) message += " and others";
+  }
+  throw Error(ErrorCode::kUsage, message);
+}
+
+}  // namespace
+
+Metrics compute_metrics(const std::vector<Sample>& samples, const std::vector<Sample>& reference,
+                        const MetricsOptions& options) {
+  check(options);
+  if (samples.empty()) throw Error(ErrorCode::kUsage, "there are no texts to measure");
+  const auto settings = by_setting(samples);
+  std::vector<std::string> names;
+  for (const auto& setting : settings) names.push_back(setting.first);
+  check_baseline(options.baseline, names);
+
+  Units units(samples, reference, options.tokenizer);
+
+  Metrics metrics;
+  metrics.unit = units.name();
+  metrics.baseline = options.baseline;
+  metrics.bootstrap_resamples = options.bootstrap_resamples;
+  metrics.confidence = options.confidence;
+  metrics.seed = options.seed;
+
+  std::vector<TextRow> rows;
+  for (const auto& setting : settings) rows.push_back(make_row(setting.second, std::ref(units)));
+  std::vector<Sample> drawn;
+  if (!reference.empty()) {
+    drawn = drawn_reference(reference, rows, units, options, metrics.notices);
+    rows.push_back(make_row(pointers(drawn), [](const Sample& sample) { return sample.tokens; }));
+  }
+  std::vector<std::vector<Measure>> measures;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    const bool is_reference = r == settings.size();
+    measures.push_back(measure(rows[r], options));
+    metrics.rows.push_back(described(is_reference ? "human" : settings[r].first, is_reference,
+                                     rows[r], measures.back()));
+  }
+  if (options.bootstrap_resamples > 0) resample(metrics.rows, rows, measures, options);
+  measure_distances(metrics);
+  note_rows(metrics);
+  return metrics;
+}
+
+}  // namespace medgen

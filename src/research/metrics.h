@@ -1,0 +1,108 @@
+// How diverse, likely and repetitive the texts of several sampling settings are, beside each other,
+// beside a baseline and beside texts that people wrote. Definitions: docs/SAMPLING.md and
+// metric_infos().
+// Knows nothing of files or of how results are shown.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "medgen/tokenizer.h"
+#include "research/bootstrap.h"
+#include "research/sample.h"
+
+namespace medgen {
+
+struct MetricsOptions {
+  // The setting that the others are compared with; empty: none.
+  std::string baseline;
+
+  // Resampled sets of prompts; 0: no intervals and no comparison's p. With 10,000 the smallest p is
+  // 0.0002, which many comparisons need.
+  int bootstrap_resamples = 10'000;
+
+  double confidence = 0.95;  // in (0, 1)
+  std::uint64_t seed = 0;    // of all draws: which texts self-BLEU scores, the bootstrap
+
+  // Texts of a setting that self-BLEU scores, drawn at random where there are more; each is scored
+  // against all others. 1,000 is the nucleus paper's.
+  int self_bleu_limit = 1000;
+
+  // For texts whose tokens are unknown. Without it all are counted in words if one is unknown.
+  const Tokenizer* tokenizer = nullptr;
+};
+
+// A setting minus the baseline, on the same prompts.
+struct Comparison {
+  double difference = 0;
+  Interval interval;
+  double p_value = 1;  // two-sided, that there is no difference; at least 2^(1 - prompts)
+  double p_holm = 1;   // corrected for all comparisons of the table (Holm 1979)
+};
+
+struct Metric {
+  std::string name;             // of metric_infos()
+  std::optional<double> value;  // none: not known for these texts
+  std::optional<Interval> interval = {};
+  std::optional<Comparison> comparison = {};
+  std::optional<double> distance = {};  // |value - the reference's|
+};
+
+// One row of the table.
+struct SettingMetrics {
+  std::string setting;
+  bool is_reference = false;
+  std::size_t texts = 0, prompts = 0;
+  std::uint64_t tokens = 0;                           // of Metrics::unit, that were counted
+  std::map<std::string, std::size_t> finish_reasons;  // where known
+  std::vector<Metric> metrics;  // one for each of metric_infos(), in its order
+
+  const Metric& metric(std::string_view name) const;  // throws Error(kRuntime) for an unknown name
+};
+
+struct Metrics {
+  std::string unit;      // "token" or "word"
+  std::string baseline;  // empty: none
+  int bootstrap_resamples = 0;
+  double confidence = 0.95;
+  std::uint64_t seed = 0;
+  std::vector<SettingMetrics> rows;  // settings in order of first appearance, then the reference
+  std::vector<std::string> notices;  // what a reader should know of the numbers
+
+  const SettingMetrics* reference() const;  // null: none
+  // The setting nearest to the reference in this metric, the first of several; empty without one.
+  std::string closest(std::string_view metric) const;
+};
+
+struct MetricInfo {
+  std::string_view name;   // "self_bleu_4", as in JSON and CSV
+  std::string_view label;  // "Self-BLEU-4"
+  std::string_view help;   // its definition in a sentence or two
+  int digits = 3;          // shown after the point
+  bool is_share = false;   // shown in percent
+};
+
+const std::vector<MetricInfo>& metric_infos();
+
+// The row's name of `reference` is "human". Throws Error(kUsage) without samples, for a baseline
+// that is no setting (the nearest is suggested) and options out of range.
+Metrics compute_metrics(const std::vector<Sample>& samples, const std::vector<Sample>& reference,
+                        const MetricsOptions& options);
+
+nlohmann::ordered_json metrics_json(const Metrics& metrics);
+
+// A row for every setting and metric: what spreadsheets and R read at once.
+std::string metrics_csv(const Metrics& metrics);
+
+// For a terminal of that many columns: a line for each setting, in as many blocks as it takes.
+std::string metrics_table(const Metrics& metrics, int columns = 80);
+
+// As tables show it: "12.34", "5.1 %", "-" for none.
+std::string metric_text(const MetricInfo& info, std::optional<double> value);
+
+}  // namespace medgen

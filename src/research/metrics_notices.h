@@ -1,0 +1,20 @@
+// What a reader has to know before comparing the numbers.
+// Knows nothing of how the numbers are computed.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "research/metrics.h"
+
+namespace medgen {
+
+// The reference was `all` texts, of which `used` count, `cut` of them shortened to `longest` units.
+void note_reference(std::size_t all, std::size_t used, std::size_t cut, std::size_t longest,
+                    const std::string& unit, std::vector<std::string>& notices);
+
+// Adds to metrics.notices what the finished table shows.
+void note_rows(Metrics& metrics);
+
+}  // namespace medgen

@@ -1,0 +1,34 @@
+// A text that is to be measured, with what is known of how it was made.
+// Knows nothing of files or of how the text was made.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "medgen/tokenizer.h"
+
+namespace medgen {
+
+struct Sample {
+  std::string setting;    // which row of the table it belongs to
+  std::string prompt_id;  // texts of one prompt are resampled together
+  int index = 0;          // of the prompt's samples
+  std::string prompt = {};
+  std::string text = {};
+  std::vector<TokenId> tokens = {};         // generated; empty: unknown
+  int num_tokens = 0;                       // generated, an EOS included; 0: unknown
+  std::optional<double> logprob = {};       // the model's, summed over num_tokens, natural
+  std::optional<double> mean_entropy = {};  // of the model's distribution over num_tokens, nats
+  std::string finish_reason = {};           // as in a record; empty: unknown
+};
+
+// The samples of one record: what `batch`, `sweep` and `generate --json` write ("completions"), a
+// line of OpenAI's batch output ("response"), or a plain {"text", "setting"?, "id"?, "prompt"?}.
+// `setting` and `id` are for records that name none. A record of a failed row ("error") has none.
+// Throws Error(kRuntime) that says what is missing; never quotes the text.
+std::vector<Sample> samples_of(const nlohmann::ordered_json& record, const std::string& setting,
+                               const std::string& id);
+
+}  // namespace medgen

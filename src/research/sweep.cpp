@@ -1,0 +1,200 @@
+// See the header.
+#include "research/sweep.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "batch/row_settings.h"
+#include "medgen/error.h"
+#include "text/utf8.h"
+
+namespace medgen {
+namespace {
+
+constexpr std::size_t kMaxNameBytes = 200;
+
+[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kUsage, message); }
+
+std::string in_quotes(const std::string& text) { return "\"" + text + "\""; }
+
+// Refuses what is no setting, and the seed: under another the coins would differ.
+void check_setting(const std::string& name, const std::string& where) {
+  if (name == "seed") {
+    refuse(where +
+           ": seed cannot be varied, since all settings draw the same coins: give one --seed for "
+           "all");
+  }
+  if (is_setting(name)) return;
+  const std::string nearest = nearest_setting(name);
+  refuse(where + ": unknown setting " + in_quotes(replace_invalid_utf8(name.substr(0, 60))) +
+         (nearest.empty() ? std::string("; docs/SAMPLING.md lists them")
+                          : "; did you mean " + in_quotes(nearest) + "?"));
+}
+
+// At commas that are outside of brackets, braces and quotes.
+std::vector<std::string> split_values(std::string_view text) {
+  std::vector<std::string> values(1);
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"') in_string = !in_string;
+    if (in_string && c == '\\' && i + 1 < text.size()) values.back() += text[i++];
+    if (!in_string && (c == '[' || c == '{')) ++depth;
+    if (!in_string && (c == ']' || c == '}')) --depth;
+    if (c == ',' && depth == 0 && !in_string) {
+      values.emplace_back();
+    } else {
+      values.back() += text[i];
+    }
+  }
+  return values;
+}
+
+struct Axis {
+  std::string name;
+  std::vector<std::pair<std::string, SettingsJson>> values;  // as written, and as a setting
+};
+
+Axis parse_axis(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  const std::string where = "--grid " + replace_invalid_utf8(text.substr(0, 60));
+  if (equals == std::string::npos || equals == 0) {
+    refuse(where + ": give a setting and its values, such as temperature=0.5,0.7,1.0");
+  }
+  Axis axis;
+  axis.name = text.substr(0, equals);
+  std::replace(axis.name.begin(), axis.name.end(), '-', '_');
+  check_setting(axis.name, where);
+  if (find_invalid_utf8(text)) refuse(where + ": it is not valid UTF-8");
+  for (std::string& value : split_values(std::string_view(text).substr(equals + 1))) {
+    if (value.empty()) {
+      refuse(where + ": a value is missing; give values with single commas between them");
+    }
+    SettingsJson parsed = batch::setting_of_text(axis.name, value);
+    for (const auto& [other, same] : axis.values) {
+      if (same == parsed) refuse(where + ": the value " + value + " is given twice; give it once");
+    }
+    axis.values.emplace_back(std::move(value), std::move(parsed));
+  }
+  return axis;
+}
+
+void check_count(std::size_t cells) {
+  if (cells <= kMaxSweepSettings) return;
+  refuse("the grid has more than " + std::to_string(kMaxSweepSettings) +
+         " settings, which is the most that one sweep compares: give fewer values, or several "
+         "sweeps");
+}
+
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && name.size() <= kMaxNameBytes &&
+         std::none_of(name.begin(), name.end(),
+                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+}
+
+SweepCell parse_cell(const std::string& line, const std::string& where) {
+  if (std::count_if(line.begin(), line.end(), [](char c) { return c == '[' || c == '{'; }) > 1000) {
+    refuse(where + ": it is nested too deep");
+  }
+  const SettingsJson json = SettingsJson::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) {
+    refuse(where + R"(: it is no JSON object, such as {"name": "nucleus", "top_p": 0.95})");
+  }
+  SweepCell cell;
+  for (const auto& [name, value] : json.items()) {
+    if (name == "name") {
+      if (value.is_string()) cell.name = value.get<std::string>();
+      continue;
+    }
+    check_setting(name, where);
+    cell.given[name] = value;
+  }
+  if (!is_plain_name(cell.name)) {
+    refuse(where + ": \"name\" must be a text of 1 to " + std::to_string(kMaxNameBytes) +
+           " bytes without line breaks: it says what the setting is called in the results");
+  }
+  return cell;
+}
+
+}  // namespace
+
+std::vector<SweepCell> grid_cells(const std::vector<std::string>& axes) {
+  std::vector<SweepCell> cells(1);
+  std::set<std::string> names;
+  for (const std::string& text : axes) {
+    const Axis axis = parse_axis(text);
+    if (!names.insert(axis.name).second) {
+      refuse("--grid " + axis.name + " is given twice: give all its values in one");
+    }
+    check_count(cells.size() * axis.values.size());
+    std::vector<SweepCell> next;
+    for (const SweepCell& cell : cells) {
+      for (const auto& [written, value] : axis.values) {
+        SweepCell& added = next.emplace_back(cell);
+        added.name += (cell.name.empty() ? "" : " ") + axis.name + "=" + written;
+        added.given[axis.name] = value;
+      }
+    }
+    cells = std::move(next);
+  }
+  return cells;
+}
+
+std::vector<SweepCell> named_cells(std::string_view jsonl, const std::string& file) {
+  std::vector<SweepCell> cells;
+  std::set<std::string> names;
+  if (find_invalid_utf8(jsonl)) refuse(file + " is not valid UTF-8: convert it");
+  for (std::size_t line = 1; !jsonl.empty(); ++line) {
+    const std::size_t end = std::min(jsonl.find('\n'), jsonl.size());
+    const std::string text(jsonl.substr(0, end));
+    jsonl.remove_prefix(std::min(end + 1, jsonl.size()));
+    if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
+    const std::string where = file + ", line " + std::to_string(line);
+    SweepCell& cell = cells.emplace_back(parse_cell(text, where));
+    if (!names.insert(cell.name).second) {
+      refuse(where + ": the name " + in_quotes(cell.name) + " is given twice: rename one of them");
+    }
+    check_count(cells.size());
+  }
+  if (cells.empty()) {
+    refuse(file + R"( holds no settings: give a line {"name": ..., SETTING: VALUE, ...} for each)");
+  }
+  return cells;
+}
+
+std::vector<batch::NamedSettings> sweep_settings(const std::vector<SweepCell>& cells,
+                                                 const DecodingSettings& base,
+                                                 const Tokenizer& tokenizer) {
+  std::vector<batch::NamedSettings> all;
+  for (const SweepCell& cell : cells) {
+    try {
+      DecodingSettings settings = make_settings(cell.given, base);
+      check_token_ids(settings.sampling, settings.stopping, tokenizer.vocab_size());
+      resolve_texts(settings.sampling, tokenizer);
+      all.push_back({cell.name, std::move(settings)});
+    } catch (const Error& error) {
+      refuse("the setting " + in_quotes(cell.name) + " cannot be run: " + error.what());
+    }
+  }
+  return all;
+}
+
+std::map<std::string, std::map<std::string, double>> swept_numbers(
+    const std::vector<SweepCell>& cells) {
+  std::map<std::string, std::map<std::string, double>> swept;
+  for (const SweepCell& cell : cells) {
+    for (const auto& [name, value] : cell.given.items()) {
+      if (value.is_number()) swept[name][cell.name] = value.get<double>();
+    }
+  }
+  std::erase_if(swept, [](const auto& variable) {
+    std::set<double> different;
+    for (const auto& [cell, value] : variable.second) different.insert(value);
+    return different.size() < 2;
+  });
+  return swept;
+}
+
+}  // namespace medgen

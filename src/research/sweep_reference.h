@@ -1,0 +1,20 @@
+// How likely a model finds texts that it did not make: what a comparison with people's texts needs.
+// Knows nothing of files.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "medgen/backend.h"
+#include "medgen/tokenizer.h"
+#include "research/sample.h"
+
+namespace medgen {
+
+// Fills tokens, num_tokens and logprob of each: of the text's own tokens after its prompt, or after
+// `start` where there is none (without that the first token is context alone and not counted).
+// Texts longer than the context go through it in windows that overlap by half.
+void score_texts(Backend& backend, const Tokenizer& tokenizer, std::optional<TokenId> start,
+                 std::vector<Sample>& samples);
+
+}  // namespace medgen
