@@ -23,22 +23,6 @@ using ::testing::Not;
 using ::testing::StartsWith;
 using Json = nlohmann::ordered_json;
 
-std::vector<std::string> lines_of(const std::string& text) {
-  std::istringstream stream(text);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
-  return lines;
-}
-
-std::string prompts(int count) {
-  std::string rows;
-  for (int i = 0; i < count; ++i) {
-    rows += R"({"id":"p)" + std::to_string(i) + R"(","prompt":"I feel )" +
-            std::string(1 + i % 5, 'a') + R"(","lang":"en"})" + "\n";
-  }
-  return rows;
-}
-
 class BatchCliTest : public ::testing::Test {
  protected:
   void SetUp() override {

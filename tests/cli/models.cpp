@@ -65,4 +65,20 @@ std::string read(const fs::path& file) {
   return content.str();
 }
 
+std::vector<std::string> lines_of(const std::string& text) {
+  std::istringstream stream(text);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+std::string prompts(int count) {
+  std::string rows;
+  for (int i = 0; i < count; ++i) {
+    rows += R"({"id":"p)" + std::to_string(i) + R"(","prompt":"I feel )" +
+            std::string(1 + i % 5, 'a') + R"(","lang":"en"})" + "\n";
+  }
+  return rows;
+}
+
 }  // namespace medgen::cli_tests

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace medgen::cli_tests {
 
@@ -23,5 +24,10 @@ std::filesystem::path copy_of_tiny_model(const std::string& name);
 
 void write(const std::filesystem::path& file, const std::string& content);
 std::string read(const std::filesystem::path& file);
+
+std::vector<std::string> lines_of(const std::string& text);
+
+// So many rows for `batch` and `sweep`: ids p0, p1, ..., short prompts and a field of their own.
+std::string prompts(int count);
 
 }  // namespace medgen::cli_tests

@@ -21,26 +21,10 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using Json = nlohmann::ordered_json;
 
-std::vector<std::string> lines_of(const std::string& text) {
-  std::istringstream stream(text);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
-  return lines;
-}
-
 std::vector<Json> records_of(const fs::path& file) {
   std::vector<Json> records;
   for (const std::string& line : lines_of(read(file))) records.push_back(Json::parse(line));
   return records;
-}
-
-std::string prompts(int count) {
-  std::string rows;
-  for (int i = 0; i < count; ++i) {
-    rows += R"({"id":"p)" + std::to_string(i) + R"(","prompt":"I feel )" +
-            std::string(1 + i % 5, 'a') + R"(","lang":"en"})" + "\n";
-  }
-  return rows;
 }
 
 class SweepCliTest : public ::testing::Test {
