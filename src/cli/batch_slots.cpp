@@ -6,10 +6,10 @@
 #include <fstream>
 #include <string>
 
+#include "wiring/open_backend.h"
+
 namespace medgen::cli {
 namespace {
-
-constexpr std::int64_t kMost = 32;
 
 // What the system could give without swapping; 0 if it does not say.
 std::int64_t available_memory_bytes() {
@@ -29,7 +29,7 @@ int automatic_slots(const ModelConfig& config) {
                                   std::max(config.n_positions, 1) * std::int64_t{sizeof(float)};
   if (slot_bytes == 0) return 8;  // a foreign model that does not tell its shape
   return static_cast<int>(
-      std::clamp(available_memory_bytes() / 4 / slot_bytes, std::int64_t{1}, kMost));
+      std::clamp<std::int64_t>(available_memory_bytes() / 4 / slot_bytes, 1, useful_slots()));
 }
 
 }  // namespace medgen::cli

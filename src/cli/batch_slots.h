@@ -7,7 +7,7 @@
 namespace medgen::cli {
 
 // As many as a quarter of the free memory holds keys and values for, at full context; at least 1,
-// at most 32, beyond which two slots more make a step on a CPU hardly faster per token.
+// at most useful_slots().
 int automatic_slots(const ModelConfig& config);
 
 }  // namespace medgen::cli

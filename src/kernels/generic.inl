@@ -305,25 +305,46 @@ void store_key_value(CacheType type, const float* key, const float* value, int h
   }
 }
 
-// 16 scores of each of P pages for R rows; queries are scaled already.
+// 16 scores of each of P pages for R rows; queries are scaled already. The values of these positions
+// are wanted next, so they are fetched on the way.
 template <int R, int P, typename Element>
-inline void score_pages(const Attention& job, const float* queries, int page, int padded) {
+inline void score_pages(const Attention& job, const std::byte* const* pages, const float* queries,
+                        float* scores, int padded) {
   Vec sum[R][P];
   const Element* keys[P];
+  const Element* values[P];
   for (int p = 0; p < P; ++p) {
     for (int r = 0; r < R; ++r) sum[r][p] = zero();
-    keys[p] = reinterpret_cast<const Element*>(job.pages[page + p] + job.key_offset);
+    keys[p] = reinterpret_cast<const Element*>(pages[p] + job.key_offset);
+    values[p] = reinterpret_cast<const Element*>(pages[p] + job.value_offset);
   }
   for (int i = 0; i < job.head_size; ++i) {
     Vec key[P];
-    for (int p = 0; p < P; ++p) key[p] = load_cached(keys[p] + i * 16);
+    for (int p = 0; p < P; ++p) {
+      key[p] = load_cached(keys[p] + i * 16);
+      __builtin_prefetch(values[p] + i * 16);
+    }
     for (int r = 0; r < R; ++r) {
       const Vec q = set1(queries[r * kMaxHeadSize + i]);
       for (int p = 0; p < P; ++p) sum[r][p] = fma(q, key[p], sum[r][p]);
     }
   }
   for (int r = 0; r < R; ++r) {
-    for (int p = 0; p < P; ++p) store(job.scores + r * padded + (page + p) * 16, sum[r][p]);
+    for (int p = 0; p < P; ++p) store(scores + r * padded + p * 16, sum[r][p]);
+  }
+}
+
+// The scores of pages [first, end) for R rows that share them.
+template <int R, typename Element>
+inline void score(const Attention& job, const std::byte* const* pages, int first, int end,
+                  const float* queries, float* scores, int padded) {
+  constexpr int kWide = R == 1 || kMaxTile >= R * 4 ? 4 : 1;
+  int page = first;
+  for (; page + kWide <= end; page += kWide) {
+    score_pages<R, kWide, Element>(job, pages + page, queries, scores + page * 16, padded);
+  }
+  for (; page < end; ++page) {
+    score_pages<R, 1, Element>(job, pages + page, queries, scores + page * 16, padded);
   }
 }
 
@@ -343,83 +364,118 @@ inline float weigh(float* scores, int positions) {
   return 1.0F / tree_sum(sum);
 }
 
-// 16 W elements of the mixed values of R rows: for each a chain over its positions. Only those that
-// all rows have are read together: a later one may hold what no earlier row may see, even times 0.
+// Carries 16 W elements of the mixed values of R rows on over positions [first, end), which they
+// share: for each row a chain over its positions.
 template <int R, int W, typename Element>
-inline void mix_values(const Attention& job, const float* scales, int element, int first,
-                       int padded) {
+inline void mix_values(const Attention& job, const std::byte* const* pages, int first, int end,
+                       const float* weights, int padded, int element, float* mixed) {
   const int row_size = (job.head_size + 15) / 16 * 16;
-  const auto values = [&](int position) {
-    return reinterpret_cast<const Element*>(job.pages[position / 16] + job.value_offset) +
-           position % 16 * row_size + element;
-  };
-  const float* scores = job.scores;
-  const int common = job.positions + first;
   Vec sum[R][W];
   for (int r = 0; r < R; ++r) {
-    for (int w = 0; w < W; ++w) sum[r][w] = zero();
+    for (int w = 0; w < W; ++w) sum[r][w] = load(mixed + r * kMaxHeadSize + w * 16);
   }
-  for (int position = 0; position < common; ++position) {
-    const Element* row = values(position);
+  for (int position = first; position < end; ++position) {
+    const Element* row =
+        reinterpret_cast<const Element*>(pages[position / 16] + job.value_offset) +
+        position % 16 * row_size + element;
     Vec value[W];
     for (int w = 0; w < W; ++w) value[w] = load_cached(row + w * 16);
     for (int r = 0; r < R; ++r) {
-      const Vec weight = set1(scores[r * padded + position]);
+      const Vec weight = set1(weights[r * padded + position]);
       for (int w = 0; w < W; ++w) sum[r][w] = fma(weight, value[w], sum[r][w]);
     }
   }
   for (int r = 0; r < R; ++r) {
-    for (int position = common; position < common + r; ++position) {
-      const Vec weight = set1(scores[r * padded + position]);
-      const Element* row = values(position);
-      for (int w = 0; w < W; ++w) sum[r][w] = fma(weight, load_cached(row + w * 16), sum[r][w]);
-    }
+    for (int w = 0; w < W; ++w) store(mixed + r * kMaxHeadSize + w * 16, sum[r][w]);
+  }
+}
+
+template <int R, typename Element>
+inline void mix(const Attention& job, const std::byte* const* pages, int first, int end,
+                const float* weights, int padded, float* mixed) {
+  constexpr int kWide = R == 1 || kMaxTile >= R * 4 ? 4 : 1;
+  const int width = (job.head_size + 15) / 16;
+  int w = 0;
+  for (; w + kWide <= width; w += kWide) {
+    mix_values<R, kWide, Element>(job, pages, first, end, weights, padded, w * 16, mixed + w * 16);
+  }
+  for (; w < width; ++w) {
+    mix_values<R, 1, Element>(job, pages, first, end, weights, padded, w * 16, mixed + w * 16);
+  }
+}
+
+inline int pages_of(const AttentionRow& row) { return (row.positions + 15) / 16; }
+
+// R rows from `first` on. What a key or value costs to load is shared by them on the pages with
+// which all begin; each goes on by itself where they part. Positions beyond a row's own are never
+// mixed in, not even times 0: they may hold anything.
+template <int R, typename Element>
+inline void attention_of(const Attention& job, int first) {
+  const AttentionRow* rows = job.row + first;
+  float queries[R * kMaxHeadSize];
+  float mixed[R * kMaxHeadSize];
+  const int head_padded = (job.head_size + 15) / 16 * 16;
+  int longest = 0;
+  int shared = pages_of(rows[0]);
+  for (int r = 0; r < R; ++r) {
+    const float* query = job.query + static_cast<std::size_t>(first + r) * job.query_stride;
+    for (int i = 0; i < job.head_size; ++i) queries[r * kMaxHeadSize + i] = query[i] * job.scale;
+    for (int i = 0; i < head_padded; i += 16) store(mixed + r * kMaxHeadSize + i, zero());
+    const int pages = pages_of(rows[r]);
+    longest = pages > longest ? pages : longest;
+    shared = pages < shared ? pages : shared;
+    int same = 0;
+    while (same < shared && rows[r].pages[same] == rows[0].pages[same]) ++same;
+    shared = same;
+  }
+  const int padded = longest * 16;
+  score<R, Element>(job, rows[0].pages, 0, shared, queries, job.scores, padded);
+  int common = shared * 16;
+  float scales[R];
+  for (int r = 0; r < R; ++r) {
+    float* scores = job.scores + r * padded;
+    score<1, Element>(job, rows[r].pages, shared, pages_of(rows[r]), queries + r * kMaxHeadSize,
+                      scores, padded);
+    scales[r] = weigh(scores, rows[r].positions);
+    common = rows[r].positions < common ? rows[r].positions : common;
+  }
+  mix<R, Element>(job, rows[0].pages, 0, common, job.scores, padded, mixed);
+  for (int r = 0; r < R; ++r) {
+    float* sums = mixed + r * kMaxHeadSize;
+    mix<1, Element>(job, rows[r].pages, common, rows[r].positions, job.scores + r * padded, padded,
+                    sums);
     float* output = job.output + static_cast<std::size_t>(first + r) * job.output_stride;
-    for (int w = 0; w < W; ++w) {
-      const int at = element + w * 16;
-      store_upto(output + at, mul(sum[r][w], set1(scales[r])), job.head_size - at);
+    for (int i = 0; i < job.head_size; i += 16) {
+      store_upto(output + i, mul(load(sums + i), set1(scales[r])), job.head_size - i);
     }
   }
 }
 
-// R rows from `first` on. What a key or value costs to load is shared by them.
-template <int R, typename Element>
-inline void attention_of(const Attention& job, int first) {
-  constexpr int kWide = R == 1 || kMaxTile >= R * 4 ? 4 : 1;
-  float queries[R * kMaxHeadSize];
-  for (int r = 0; r < R; ++r) {
-    const float* query = job.query + static_cast<std::size_t>(first + r) * job.query_stride;
-    for (int i = 0; i < job.head_size; ++i) queries[r * kMaxHeadSize + i] = query[i] * job.scale;
+// How many rows from `first` on begin with the same page.
+inline int rows_together(const Attention& job, int first) {
+  int end = first + 1;
+  while (end < job.rows && end - first < kAttentionRows &&
+         job.row[end].pages[0] == job.row[first].pages[0]) {
+    ++end;
   }
-  const int last = job.positions + first + R - 1;
-  const int pages = (last + 15) / 16;
-  const int padded = pages * 16;
-  int page = 0;
-  for (; page + kWide <= pages; page += kWide) {
-    score_pages<R, kWide, Element>(job, queries, page, padded);
-  }
-  for (; page < pages; ++page) score_pages<R, 1, Element>(job, queries, page, padded);
-
-  float scales[R];
-  for (int r = 0; r < R; ++r) {
-    scales[r] = weigh(job.scores + r * padded, job.positions + first + r);
-  }
-
-  const int width = (job.head_size + 15) / 16;
-  int w = 0;
-  for (; w + kWide <= width; w += kWide) {
-    mix_values<R, kWide, Element>(job, scales, w * 16, first, padded);
-  }
-  for (; w < width; ++w) mix_values<R, 1, Element>(job, scales, w * 16, first, padded);
+  return end - first;
 }
 
 template <typename Element>
 inline void attention_rows(const Attention& job) {
-  int row = 0;
-  for (; row + kAttentionRows <= job.rows; row += kAttentionRows) {
-    attention_of<kAttentionRows, Element>(job, row);
+  for (int row = 0; row < job.rows;) {
+    const int together = rows_together(job, row);
+    if (together == kAttentionRows) {
+      attention_of<kAttentionRows, Element>(job, row);
+      row += kAttentionRows;
+    } else if (together >= 2) {
+      attention_of<2, Element>(job, row);
+      row += 2;
+    } else {
+      attention_of<1, Element>(job, row);
+      ++row;
+    }
   }
-  for (; row < job.rows; ++row) attention_of<1, Element>(job, row);
 }
 
 void attention(const Attention& job) {

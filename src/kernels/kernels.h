@@ -61,21 +61,26 @@ struct MatMul {
   int panel_end = 0;
 };
 
-// softmax(q K^T * scale) V for one head of some rows of one sequence: each over the positions up to
-// its own, of which the next row has one more.
+// What a row attends to.
+struct AttentionRow {
+  const std::byte* const* pages = nullptr;  // as many as its positions need
+  int positions = 0;                        // itself included; >= 1
+};
+
+// softmax(q K^T * scale) V for one head of some rows, each over its own positions. Rows that stand
+// together and begin with the same pages read these together.
 struct Attention {
+  const AttentionRow* row = nullptr;  // [rows]
+  int rows = 1;
   const float* query = nullptr;  // [rows, query_stride], head_size of each row used
   std::size_t query_stride = 0;  // in floats
-  int rows = 1;
   int head_size = 0;
   float scale = 1;
   CacheType cache = CacheType::kFloat32;
-  const std::byte* const* pages = nullptr;  // as many as the last row's positions need
   std::size_t key_offset = 0;    // bytes into a page: keys of this layer and head, [head_size][16]
   std::size_t value_offset = 0;  // values, [16][head_size padded to 16]
-  int positions = 0;             // of the first row, itself included; >= 1
-  float* scores = nullptr;  // scratch, kAttentionRows times the last row's positions padded to 16
-  float* output = nullptr;  // [rows, output_stride], head_size of each row written
+  float* scores = nullptr;       // scratch, kAttentionRows times the most positions, padded to 16
+  float* output = nullptr;       // [rows, output_stride], head_size of each row written
   std::size_t output_stride = 0;
 };
 

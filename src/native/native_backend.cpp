@@ -80,7 +80,8 @@ NativeBackend::NativeBackend(std::unique_ptr<PackedWeights> weights,
       transformer_(kernels, pool_, weights_->model().config, weights_->model().precision),
       cache_(weights_->model().config, cache_type(weights_->model().precision),
              slots_in(weights_->model(), options),
-             options.cache_memory_bytes == 0 ? UINT64_MAX : options.cache_memory_bytes) {
+             options.cache_memory_bytes == 0 ? UINT64_MAX : options.cache_memory_bytes),
+      keep_weights_(options.keep_weights) {
   const PackedModel& model = weights_->model();
   info_.name = "native";
   info_.precision = to_string(model.precision);
@@ -137,6 +138,7 @@ std::span<const float> NativeBackend::step(std::span<const Row> rows) {
     float* x = transformer_.embed(model, block);
     for (std::size_t i = 0; i < model.layers.size(); ++i) {
       transformer_.run_layer(model.layers[i], static_cast<int>(i), block, cache_, x);
+      if (!keep_weights_) weights_->forget();
     }
     if (!chosen.empty()) transformer_.run_head(model, x, chosen, logits + done * vocab);
     done += chosen.size();

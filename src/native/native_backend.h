@@ -17,6 +17,7 @@ struct NativeOptions {
   int max_slots = 16;
   int threads = 0;                       // 0: usable_cores()
   std::uint64_t cache_memory_bytes = 0;  // 0: enough for all slots at full length
+  bool keep_weights = true;  // false: each layer leaves this process's memory after its use
 };
 
 // The kernels that MEDGEN_ISA names (scalar, avx2, avx512, amx), or the best ones that this
@@ -54,6 +55,7 @@ class NativeBackend : public Backend {
   Transformer transformer_;
   PagedCache cache_;
   BackendInfo info_;
+  bool keep_weights_;
   Buffer logits_;
 };
 

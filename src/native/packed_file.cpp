@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -15,6 +16,7 @@
 #include <system_error>
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "bundle/config.h"
 #include "medgen/error.h"
 
@@ -24,7 +26,7 @@ namespace {
 
 constexpr char kMagic[8] = {'m', 'e', 'd', 'g', 'e', 'n', 'P', 'K'};
 // To be raised whenever the layout, or what pack() makes of the same parameters, changes.
-constexpr std::uint32_t kLayoutVersion = 2;
+constexpr std::uint32_t kLayoutVersion = 3;
 constexpr std::size_t kHeaderBytes = 4096;
 
 struct Header {
@@ -43,7 +45,7 @@ std::uint64_t header_hash(const Header& header) {
   return XXH3_64bits(&header, offsetof(Header, header_hash));
 }
 
-Header make_header(const PackedKey& key, std::uint64_t body_bytes, const std::byte* body) {
+Header make_header(const PackedKey& key, std::uint64_t body_bytes, const XXH128_hash_t& body) {
   Header header{};
   std::memcpy(header.magic, kMagic, sizeof kMagic);
   header.layout_version = kLayoutVersion;
@@ -52,11 +54,8 @@ Header make_header(const PackedKey& key, std::uint64_t body_bytes, const std::by
   const std::string config = config_to_json(key.config);
   header.config_hash = XXH3_64bits(config.data(), config.size());
   header.body_bytes = body_bytes;
-  if (body != nullptr) {
-    const XXH128_hash_t hash = XXH3_128bits(body, body_bytes);
-    header.body_low = hash.low64;
-    header.body_high = hash.high64;
-  }
+  header.body_low = body.low64;
+  header.body_high = body.high64;
   header.header_hash = header_hash(header);
   return header;
 }
@@ -81,24 +80,41 @@ std::string reason(const char* what) {
   return text + std::generic_category().message(errno);
 }
 
-// Of what a file holds after its header; false if it cannot be read. Through a small buffer,
-// because pages that are read through a mapping stay in this process's memory, needed or not.
+// Of what a file holds after its header, as the hash of its chunks' hashes; false if it cannot be
+// read. Through small buffers, because pages that are read through a mapping stay in this process's
+// memory, needed or not.
 bool hash_body(int fd, std::uint64_t bytes, XXH128_hash_t& hash) {
-  std::vector<char> buffer(std::size_t{1} << 20U);
-  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
-                                                                              XXH3_freeState);
-  XXH3_128bits_reset(state.get());
-  std::uint64_t offset = kHeaderBytes;
-  while (bytes > 0) {
-    const ssize_t got = ::pread(fd, buffer.data(), std::min<std::uint64_t>(bytes, buffer.size()),
-                                static_cast<off_t>(offset));
-    if (got <= 0) return false;
-    XXH3_128bits_update(state.get(), buffer.data(), static_cast<std::size_t>(got));
-    offset += static_cast<std::uint64_t>(got);
-    bytes -= static_cast<std::uint64_t>(got);
-  }
-  hash = XXH3_128bits_digest(state.get());
-  return true;
+  constexpr std::uint64_t kChunk = std::uint64_t{4} << 20U;
+  constexpr std::size_t kBuffer = std::size_t{1} << 18U;  // stays in a core's cache
+  const auto chunks = static_cast<int>((bytes + kChunk - 1) / kChunk);
+  std::vector<XXH128_hash_t> hashes(static_cast<std::size_t>(chunks));
+  ThreadPool pool(std::clamp(chunks, 1, usable_cores()));
+  const int pieces = std::min(chunks, pool.size() * 4);
+  std::vector<char> buffers(kBuffer * static_cast<std::size_t>(pieces));
+  std::atomic<bool> readable{true};
+  pool.run(pieces, [&](int piece) {
+    char* buffer = buffers.data() + kBuffer * static_cast<std::size_t>(piece);
+    XXH3_state_t* state = XXH3_createState();
+    for (int chunk = piece; chunk < chunks && readable; chunk += pieces) {
+      XXH3_128bits_reset(state);
+      const std::uint64_t first = kChunk * static_cast<std::uint64_t>(chunk);
+      const std::uint64_t end = std::min(bytes, first + kChunk);
+      for (std::uint64_t at = first; at < end;) {
+        const ssize_t got = ::pread(fd, buffer, std::min<std::uint64_t>(end - at, kBuffer),
+                                    static_cast<off_t>(kHeaderBytes + at));
+        if (got <= 0) {
+          readable = false;
+          break;
+        }
+        XXH3_128bits_update(state, buffer, static_cast<std::size_t>(got));
+        at += static_cast<std::uint64_t>(got);
+      }
+      hashes[static_cast<std::size_t>(chunk)] = XXH3_128bits_digest(state);
+    }
+    XXH3_freeState(state);
+  });
+  hash = XXH3_128bits(hashes.data(), hashes.size() * sizeof(XXH128_hash_t));
+  return readable;
 }
 
 // Why a file is not what `key` asks for; empty if it is.
@@ -109,7 +125,7 @@ std::string mismatch(int fd, std::size_t size, const PackedKey& key, std::uint64
   if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0) return "it is something else";
   if (header.layout_version != kLayoutVersion) return "another version of medgen wrote it";
   if (header.header_hash != header_hash(header)) return "its header is damaged";
-  const Header wanted = make_header(key, body, nullptr);
+  const Header wanted = make_header(key, body, {});
   if (std::memcmp(header.sha256, wanted.sha256, sizeof header.sha256) != 0 ||
       header.config_hash != wanted.config_hash || header.precision != wanted.precision) {
     return "it belongs to another model";
@@ -146,13 +162,18 @@ void* map_new_file(const fs::path& path, std::size_t size, std::string& why) {
 
 }  // namespace
 
-PackedWeights::PackedWeights(void* mapping, std::size_t size, std::size_t body,
-                             const PackedKey& key)
+PackedWeights::PackedWeights(void* mapping, std::size_t size, bool of_file, const PackedKey& key)
     : mapping_(mapping),
+      of_file_(of_file),
       size_(size),
-      model_(lay_out(key.config, key.precision, static_cast<const std::byte*>(mapping) + body)) {}
+      model_(lay_out(key.config, key.precision,
+                     static_cast<const std::byte*>(mapping) + kHeaderBytes)) {}
 
 PackedWeights::~PackedWeights() { ::munmap(mapping_, size_); }
+
+void PackedWeights::forget() const {
+  if (of_file_) ::madvise(mapping_, size_, MADV_DONTNEED);
+}
 
 std::unique_ptr<PackedWeights> PackedWeights::open(const fs::path& file, const PackedKey& key,
                                                    std::string& why) {
@@ -176,12 +197,11 @@ std::unique_ptr<PackedWeights> PackedWeights::open(const fs::path& file, const P
     why = reason("it cannot be mapped");
     return nullptr;
   }
-  return std::unique_ptr<PackedWeights>(new PackedWeights(mapping, size, kHeaderBytes, key));
+  return std::unique_ptr<PackedWeights>(new PackedWeights(mapping, size, /*of_file=*/true, key));
 }
 
-std::unique_ptr<PackedWeights> PackedWeights::build(
-    const fs::path& file, const PackedKey& key, const std::function<void(std::byte* block)>& fill,
-    std::string& why) {
+std::unique_ptr<PackedWeights> PackedWeights::build(const fs::path& file, const PackedKey& key,
+                                                    const Fill& fill, std::string& why) {
   why.clear();
   const std::uint64_t body = lay_out(key.config, key.precision, nullptr).size_bytes;
   const std::size_t size = kHeaderBytes + body;
@@ -195,23 +215,31 @@ std::unique_ptr<PackedWeights> PackedWeights::build(
     if (mapping == MAP_FAILED) throw std::bad_alloc();
   }
   auto* start = static_cast<std::byte*>(mapping);
+  // A file's pages stay in the system's cache, changed or not.
+  const auto forget = [&] {
+    if (on_disk) ::madvise(mapping, size, MADV_DONTNEED);
+  };
   try {
-    fill(start + kHeaderBytes);
+    fill(start + kHeaderBytes, forget);
   } catch (...) {
     ::munmap(mapping, size);
     if (on_disk) ::unlink(aside.c_str());
     throw;
   }
   if (on_disk) {
-    const Header header = make_header(key, body, start + kHeaderBytes);
+    const Descriptor fd(::open(aside.c_str(), O_RDONLY | O_CLOEXEC));
+    XXH128_hash_t hash{};
+    const bool hashed = fd.get() >= 0 && hash_body(fd.get(), body, hash);
+    const Header header = make_header(key, body, hash);
     std::memcpy(start, &header, sizeof header);
-    if (::msync(mapping, size, MS_SYNC) != 0 || ::rename(aside.c_str(), file.c_str()) != 0) {
+    if (!hashed || ::msync(mapping, size, MS_SYNC) != 0 ||
+        ::rename(aside.c_str(), file.c_str()) != 0) {
       why = reason("cannot be written");
       ::unlink(aside.c_str());
     }
   }
   ::mprotect(mapping, size, PROT_READ);
-  return std::unique_ptr<PackedWeights>(new PackedWeights(mapping, size, kHeaderBytes, key));
+  return std::unique_ptr<PackedWeights>(new PackedWeights(mapping, size, on_disk, key));
 }
 
 fs::path packed_path(const fs::path& folder, Precision precision) {

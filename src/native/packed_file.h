@@ -26,12 +26,13 @@ class PackedWeights {
   static std::unique_ptr<PackedWeights> open(const std::filesystem::path& file,
                                              const PackedKey& key, std::string& why);
 
-  // Calls fill(block) for lay_out()'s block, in a file beside `file` that is renamed when it is
-  // complete; two processes may do so at once. If the file cannot be written, fills plain memory
-  // instead and says why in `why`.
+  // Calls fill(block, forget) for lay_out()'s block, in a file beside `file` that is renamed when
+  // it is complete; two processes may do so at once. If the file cannot be written, fills plain
+  // memory instead and says why in `why`. A filler that calls forget() now and then keeps what it
+  // has written out of this process's memory.
+  using Fill = std::function<void(std::byte* block, const std::function<void()>& forget)>;
   static std::unique_ptr<PackedWeights> build(const std::filesystem::path& file,
-                                              const PackedKey& key,
-                                              const std::function<void(std::byte* block)>& fill,
+                                              const PackedKey& key, const Fill& fill,
                                               std::string& why);
 
   ~PackedWeights();
@@ -40,10 +41,14 @@ class PackedWeights {
 
   const PackedModel& model() const { return model_; }
 
+  // Lets what was read of a file leave this process's memory; it is mapped again where it is read.
+  void forget() const;
+
  private:
-  PackedWeights(void* mapping, std::size_t size, std::size_t body, const PackedKey& key);
+  PackedWeights(void* mapping, std::size_t size, bool of_file, const PackedKey& key);
 
   void* mapping_;
+  bool of_file_;
   std::size_t size_;
   PackedModel model_;
 };

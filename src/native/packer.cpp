@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -30,15 +31,6 @@ struct Weights {
   bool transposed = false;  // values are [n, k], as an embedding is
   int k = 0;
   int n = 0;
-
-  float at(int input, int output) const {
-    const std::size_t place = transposed
-                                  ? static_cast<std::size_t>(output) * static_cast<std::size_t>(k) +
-                                        static_cast<std::size_t>(input)
-                                  : static_cast<std::size_t>(input) * static_cast<std::size_t>(n) +
-                                        static_cast<std::size_t>(output);
-    return values[place];
-  }
 };
 
 // The block belongs to the caller and is ours to write; PackedModel shows it as const.
@@ -56,34 +48,83 @@ void check_finite(std::span<const float> values, const std::string& name) {
                                      "cannot work, get or convert it again");
 }
 
-template <typename Element, typename Convert>
-void pack_float(const Weights& w, const Matrix& matrix, const Convert& convert) {
-  auto* out = static_cast<Element*>(const_cast<void*>(matrix.weights));
-  for (int panel = 0; panel < matrix.n_padded() / kPanel; ++panel) {
-    for (int i = 0; i < w.k; ++i) {
-      for (int c = 0; c < kPanel; ++c) {
-        const int column = panel * kPanel + c;
-        *out++ = column < w.n ? convert(w.at(i, column)) : Element{};
-      }
+// Pieces of a job of `count` like parts: enough for the threads to share evenly.
+int pieces_of(int count, const ThreadPool& pool) { return std::min(count, pool.size() * 8); }
+
+// Columns 16 panel and on as [k][16], with zeros beyond the last.
+void load_panel(const Weights& w, int panel, float* out) {
+  const int first = panel * kPanel;
+  const int count = std::min(kPanel, w.n - first);
+  const auto k = static_cast<std::size_t>(w.k);
+  if (count < kPanel) std::fill_n(out, k * kPanel, 0.0F);
+  if (w.transposed) {
+    for (int c = 0; c < count; ++c) {
+      const float* column = &w.values[static_cast<std::size_t>(first + c) * k];
+      for (std::size_t i = 0; i < k; ++i) out[i * kPanel + static_cast<std::size_t>(c)] = column[i];
     }
+  } else {
+    const float* row = &w.values[static_cast<std::size_t>(first)];
+    for (std::size_t i = 0; i < k; ++i, row += w.n) std::copy_n(row, count, out + i * kPanel);
   }
 }
 
-// Largest magnitudes over each input's weights.
-std::vector<float> input_maxima(const Weights& w) {
-  std::vector<float> most(static_cast<std::size_t>(w.k), 0.0F);
-  for (int i = 0; i < w.k; ++i) {
-    for (int o = 0; o < w.n; ++o) {
-      most[static_cast<std::size_t>(i)] =
-          std::max(most[static_cast<std::size_t>(i)], std::fabs(w.at(i, o)));
+// Calls function(panel, values [k][16]) for each panel, on the threads. It must not throw.
+template <typename Function>
+void for_each_panel(const Weights& w, ThreadPool& pool, const Function& function) {
+  const int panels = (w.n + kPanel - 1) / kPanel;
+  const int pieces = pieces_of(panels, pool);
+  const auto size = static_cast<std::size_t>(w.k) * kPanel;
+  std::vector<float> scratch(size * static_cast<std::size_t>(pieces));
+  pool.run(pieces, [&](int piece) {
+    float* values = scratch.data() + size * static_cast<std::size_t>(piece);
+    const int end = panels * (piece + 1) / pieces;
+    for (int panel = panels * piece / pieces; panel < end; ++panel) {
+      load_panel(w, panel, values);
+      function(panel, values);
     }
-  }
+  });
+}
+
+template <typename Element, typename Convert>
+void pack_float(const Weights& w, const Matrix& matrix, ThreadPool& pool, const Convert& convert) {
+  auto* out = static_cast<Element*>(const_cast<void*>(matrix.weights));
+  const auto size = static_cast<std::size_t>(w.k) * kPanel;
+  for_each_panel(w, pool, [&](int panel, const float* values) {
+    std::transform(values, values + size, out + size * static_cast<std::size_t>(panel), convert);
+  });
+}
+
+// Largest magnitudes over each input's weights.
+std::vector<float> input_maxima(const Weights& w, ThreadPool& pool) {
+  std::vector<float> most(static_cast<std::size_t>(w.k), 0.0F);
+  const int pieces = pieces_of(w.k, pool);
+  pool.run(pieces, [&](int piece) {
+    const auto first = static_cast<std::size_t>(w.k) * static_cast<std::size_t>(piece) /
+                       static_cast<std::size_t>(pieces);
+    const auto end = static_cast<std::size_t>(w.k) * static_cast<std::size_t>(piece + 1) /
+                     static_cast<std::size_t>(pieces);
+    const auto take = [&](std::size_t i, float weight) {
+      most[i] = std::max(most[i], std::fabs(weight));
+    };
+    const auto n = static_cast<std::size_t>(w.n);
+    if (w.transposed) {
+      for (std::size_t o = 0; o < n; ++o) {
+        const float* column = &w.values[o * static_cast<std::size_t>(w.k)];
+        for (std::size_t i = first; i < end; ++i) take(i, column[i]);
+      }
+    } else {
+      for (std::size_t i = first; i < end; ++i) {
+        for (std::size_t o = 0; o < n; ++o) take(i, w.values[i * n + o]);
+      }
+    }
+  });
   return most;
 }
 
 // Divisors of the inputs; see the header.
-std::vector<float> smoothing(std::span<const float> input_most, const Weights& w) {
-  const std::vector<float> weight_most = input_maxima(w);
+std::vector<float> smoothing(std::span<const float> input_most, const Weights& w,
+                             ThreadPool& pool) {
+  const std::vector<float> weight_most = input_maxima(w, pool);
   std::vector<float> divisor(static_cast<std::size_t>(w.k), 1.0F);
   for (std::size_t i = 0; i < divisor.size(); ++i) {
     // A channel that is silent in the probe must not get a divisor that a loud one would overflow.
@@ -94,38 +135,50 @@ std::vector<float> smoothing(std::span<const float> input_most, const Weights& w
   return divisor;
 }
 
-void pack_int8(const Weights& w, const Matrix& matrix, std::span<const float> divisor) {
+// Rounds half to even; |x| below 2^22.
+float rounded_to_even(float x) {
+  constexpr float kShift = 0x1.8p23F;
+  return (x + kShift) - kShift;
+}
+
+void pack_int8(const Weights& w, const Matrix& matrix, std::span<const float> divisor,
+               ThreadPool& pool) {
   const int k_padded = matrix.k_padded(Precision::kInt8);
   auto* out = static_cast<std::int8_t*>(const_cast<void*>(matrix.weights));
-  float* column_scale = writable(matrix.column_scale);
-  std::int32_t* column_sum = writable(matrix.column_sum);
   for (int i = 0; i < w.k; ++i) {
     writable(matrix.input_scale)[i] = 1.0F / divisor[static_cast<std::size_t>(i)];
   }
-  std::fill_n(out, static_cast<std::size_t>(k_padded) * static_cast<std::size_t>(matrix.n_padded()),
-              std::int8_t{0});
-  for (int column = 0; column < matrix.n_padded(); ++column) {
-    column_scale[column] = 0;
-    column_sum[column] = 0;
-    if (column >= w.n) continue;
-    float most = 0;
+  for_each_panel(w, pool, [&](int panel, float* values) {
+    float most[kPanel] = {};
+    std::int32_t sum[kPanel] = {};
     for (int i = 0; i < w.k; ++i) {
-      most = std::max(most, std::fabs(w.at(i, column) * divisor[static_cast<std::size_t>(i)]));
+      float* row = values + static_cast<std::size_t>(i) * kPanel;
+      for (int c = 0; c < kPanel; ++c) {
+        row[c] *= divisor[static_cast<std::size_t>(i)];
+        most[c] = std::max(most[c], std::fabs(row[c]));
+      }
     }
-    if (most == 0) continue;
-    const float scale = most / 127.0F;
-    std::int8_t* panel = out + static_cast<std::size_t>(column / kPanel) *
-                                   static_cast<std::size_t>(k_padded) * kPanel;
-    std::int32_t sum = 0;
+    float scale[kPanel];
+    float step[kPanel];  // 1 where the column is zero
+    for (int c = 0; c < kPanel; ++c) {
+      scale[c] = most[c] / 127.0F;
+      step[c] = most[c] == 0 ? 1.0F : scale[c];
+    }
+    std::int8_t* place =
+        out + static_cast<std::size_t>(panel) * static_cast<std::size_t>(k_padded) * kPanel;
+    std::fill_n(place, static_cast<std::size_t>(k_padded) * kPanel, std::int8_t{0});
     for (int i = 0; i < w.k; ++i) {
-      const float value = w.at(i, column) * divisor[static_cast<std::size_t>(i)];
-      const auto q = static_cast<int>(std::clamp(std::nearbyint(value / scale), -127.0F, 127.0F));
-      panel[i / 4 * 64 + column % kPanel * 4 + i % 4] = static_cast<std::int8_t>(q);
-      sum += q;
+      const float* row = values + static_cast<std::size_t>(i) * kPanel;
+      for (int c = 0; c < kPanel; ++c) {
+        const auto q =
+            static_cast<int>(std::clamp(rounded_to_even(row[c] / step[c]), -127.0F, 127.0F));
+        place[i / 4 * 64 + c * 4 + i % 4] = static_cast<std::int8_t>(q);
+        sum[c] += q;
+      }
     }
-    column_scale[column] = scale;
-    column_sum[column] = sum;
-  }
+    std::copy_n(scale, kPanel, writable(matrix.column_scale) + panel * kPanel);
+    std::copy_n(sum, kPanel, writable(matrix.column_sum) + panel * kPanel);
+  });
 }
 
 float quantized_weight(const Matrix& matrix, int input, int column) {
@@ -138,41 +191,56 @@ float quantized_weight(const Matrix& matrix, int input, int column) {
 
 // Whether the rounding of 8-bit activations shows; see the header for the bounds.
 bool needs_wide(const Weights& w, const Matrix& matrix, std::span<const float> inputs,
-                bool gives_logits) {
+                bool gives_logits, ThreadPool& pool) {
   const auto k = static_cast<std::size_t>(w.k);
   const int rows = static_cast<int>(inputs.size() / k);
   const int row_step = std::max(1, rows / kSampleRows);
   const int column_step = std::max(1, w.n / kSampleColumns);
-  double signal = 0;
-  double error = 0;
-  std::uint64_t count = 0;
-  std::vector<float> scaled(k);
-  std::vector<float> rounded(k);
-  for (int row = 0; row < rows; row += row_step) {
-    const float* x = inputs.data() + static_cast<std::size_t>(row) * k;
+  const auto row_count = static_cast<std::size_t>((rows + row_step - 1) / row_step);
+  const int column_count = (w.n + column_step - 1) / column_step;
+  std::vector<float> exact(row_count * k);
+  std::vector<float> difference(row_count * k);  // of the rounded ones from these
+  for (std::size_t row = 0; row < row_count; ++row) {
+    const float* x = inputs.data() + row * static_cast<std::size_t>(row_step) * k;
     float most = 0;
     for (std::size_t i = 0; i < k; ++i) {
-      scaled[i] = x[i] * matrix.input_scale[i];
-      most = std::max(most, std::fabs(scaled[i]));
+      exact[row * k + i] = x[i] * matrix.input_scale[i];
+      most = std::max(most, std::fabs(exact[row * k + i]));
     }
     const float step = most / 127.0F;
     for (std::size_t i = 0; i < k; ++i) {
-      rounded[i] = step > 0 ? std::nearbyint(scaled[i] / step) * step : 0.0F;
-    }
-    for (int column = 0; column < w.n; column += column_step) {
-      double exact = 0;
-      double difference = 0;
-      for (std::size_t i = 0; i < k; ++i) {
-        const float weight = quantized_weight(matrix, static_cast<int>(i), column);
-        exact += static_cast<double>(scaled[i]) * static_cast<double>(weight);
-        difference += static_cast<double>(rounded[i] - scaled[i]) * static_cast<double>(weight);
-      }
-      signal += exact * exact;
-      error += difference * difference;
-      ++count;
+      const float value = exact[row * k + i];
+      const float rounded = step > 0 ? rounded_to_even(value / step) * step : 0.0F;
+      difference[row * k + i] = rounded - value;
     }
   }
-  return gives_logits ? error > 0.001 * static_cast<double>(count) : error > 0.0004 * signal;
+  std::vector<double> signal(static_cast<std::size_t>(column_count), 0.0);  // by column
+  std::vector<double> error(static_cast<std::size_t>(column_count), 0.0);
+  const int pieces = pieces_of(column_count, pool);
+  std::vector<float> scratch(k * static_cast<std::size_t>(pieces));
+  pool.run(pieces, [&](int piece) {
+    float* weights = scratch.data() + k * static_cast<std::size_t>(piece);
+    for (int c = column_count * piece / pieces; c < column_count * (piece + 1) / pieces; ++c) {
+      for (std::size_t i = 0; i < k; ++i) {
+        weights[i] = quantized_weight(matrix, static_cast<int>(i), c * column_step);
+      }
+      for (std::size_t row = 0; row < row_count; ++row) {
+        double of_signal = 0;
+        double of_error = 0;
+        for (std::size_t i = 0; i < k; ++i) {
+          const auto weight = static_cast<double>(weights[i]);
+          of_signal += static_cast<double>(exact[row * k + i]) * weight;
+          of_error += static_cast<double>(difference[row * k + i]) * weight;
+        }
+        signal[static_cast<std::size_t>(c)] += of_signal * of_signal;
+        error[static_cast<std::size_t>(c)] += of_error * of_error;
+      }
+    }
+  });
+  const double all_signal = std::accumulate(signal.begin(), signal.end(), 0.0);
+  const double all_error = std::accumulate(error.begin(), error.end(), 0.0);
+  const double count = static_cast<double>(row_count) * column_count;
+  return gives_logits ? all_error > 0.001 * count : all_error > 0.0004 * all_signal;
 }
 
 // Inputs of the matrices of one layer (or of the output), as seen in the calibration run.
@@ -266,6 +334,7 @@ class Packer {
         precision_(precision),
         read_(read),
         kernels_(kernels),
+        pool_(pool),
         model_(lay_out(config, precision, block)),
         q_max_(reinterpret_cast<std::int32_t*>(block)) {
     if (precision == Precision::kInt8) calibration_.emplace(config, kernels, pool);
@@ -369,7 +438,7 @@ class Packer {
     pack_bias(bias, matrix);
     if (copy != nullptr) {
       pack_bias(bias, *copy);
-      pack_float<float>(w, *copy, [](float v) { return v; });
+      pack_float<float>(w, *copy, pool_, [](float v) { return v; });
     }
     return w;
   }
@@ -383,16 +452,17 @@ class Packer {
   std::int32_t pack_matrix(const Weights& w, Matrix& matrix, std::span<const float> inputs) {
     switch (precision_) {
       case Precision::kFloat32:
-        pack_float<float>(w, matrix, [](float v) { return v; });
+        pack_float<float>(w, matrix, pool_, [](float v) { return v; });
         return 0;
       case Precision::kBFloat16:
-        pack_float<std::uint16_t>(w, matrix, float_to_bfloat16);
+        pack_float<std::uint16_t>(w, matrix, pool_, float_to_bfloat16);
         return 0;
       case Precision::kInt8:
         break;
     }
-    pack_int8(w, matrix, smoothing(channel_maxima(inputs, w.k), w));
-    return needs_wide(w, matrix, inputs, &matrix == &model_.lm_head) ? wide_q_max(w.k) : 127;
+    pack_int8(w, matrix, smoothing(channel_maxima(inputs, w.k), w, pool_), pool_);
+    const bool wide = needs_wide(w, matrix, inputs, &matrix == &model_.lm_head, pool_);
+    return wide ? wide_q_max(w.k) : 127;
   }
 
   void pack_head() {
@@ -420,6 +490,7 @@ class Packer {
   Precision precision_;
   const WeightReader& read_;
   const kernels::Kernels& kernels_;
+  ThreadPool& pool_;
   PackedModel model_;
   std::int32_t* q_max_;
   std::optional<Calibration> calibration_;

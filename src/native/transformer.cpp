@@ -36,13 +36,6 @@ int panels_of_piece(int panels, int threads) {
   return std::clamp(even / kStep * kStep, kStep, 32);
 }
 
-// Whether row i is the token after row i - 1 of the same sequence.
-bool follows(std::span<const TokenRow> rows, int i) {
-  const TokenRow& before = rows[static_cast<std::size_t>(i) - 1];
-  const TokenRow& row = rows[static_cast<std::size_t>(i)];
-  return row.slot == before.slot && row.position == before.position + 1;
-}
-
 }  // namespace
 
 void Buffer::grow(std::size_t bytes) {
@@ -220,16 +213,18 @@ void Transformer::attend(int layer, std::span<const TokenRow> rows, const float*
   float scale = config_.scale_attn_weights ? 1.0F / std::sqrt(static_cast<float>(size)) : 1.0F;
   if (config_.scale_attn_by_inverse_layer_idx) scale /= static_cast<float>(layer + 1);
 
-  // Head by head and there row by row, so that pages shared by several rows are read while they are
-  // warm. A piece is some rows of a head; each has scratch of its own.
+  // Head by head, so that pages shared by several rows are read together. A piece is some rows of a
+  // head; each has scratch of its own.
   const int rows_each = std::max(1, std::min(count, 16));
   const int pieces_of_head = (count + rows_each - 1) / rows_each;
   const int pieces = heads * pieces_of_head;
   std::int64_t positions = 0;
   int longest = 1;
-  for (const TokenRow& row : rows) {
-    positions += row.position + 1;
-    longest = std::max(longest, row.position + 1);
+  auto* attended = attended_.at_least<kernels::AttentionRow>(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    attended[i] = {cache.pages(rows[i].slot), rows[i].position + 1};
+    positions += attended[i].positions;
+    longest = std::max(longest, attended[i].positions);
   }
   const auto scratch = static_cast<std::size_t>((longest + 15) / 16 * 16);
   const std::size_t scratch_of_piece = scratch * kernels::kAttentionRows;
@@ -247,17 +242,11 @@ void Transformer::attend(int layer, std::span<const TokenRow> rows, const float*
     job.scores = scores + scratch_of_piece * static_cast<std::size_t>(piece);
     job.query_stride = 3 * width;
     job.output_stride = width;
-    const int end = std::min(count, first + rows_each);
-    for (int i = first; i < end; i += job.rows) {
-      const TokenRow& row = rows[static_cast<std::size_t>(i)];
-      job.rows = 1;
-      while (i + job.rows < end && follows(rows, i + job.rows)) ++job.rows;
-      job.query = qkv + static_cast<std::size_t>(i) * job.query_stride + head * size;
-      job.pages = cache.pages(row.slot);
-      job.positions = row.position + 1;
-      job.output = mixed + static_cast<std::size_t>(i) * width + head * size;
-      kernels_.attention(job);
-    }
+    job.row = attended + first;
+    job.rows = std::min(count - first, rows_each);
+    job.query = qkv + static_cast<std::size_t>(first) * job.query_stride + head * size;
+    job.output = mixed + static_cast<std::size_t>(first) * width + head * size;
+    kernels_.attention(job);
   });
 }
 

@@ -97,6 +97,7 @@ class Transformer {
   Buffer hidden_;
   Buffer quantized_;
   Buffer row_scale_;
+  Buffer attended_;
   Buffer scores_;
   Buffer chosen_;
 };

@@ -18,11 +18,15 @@ double statistic(double top, double bottom, bool exponential) {
   return exponential ? std::exp(ratio) : ratio;
 }
 
-double quantile(const std::vector<double>& sorted, double share) {
-  const double place = share * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<std::size_t>(place);
-  const std::size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+// Linear between the two order statistics on either side. Reorders the values.
+double quantile(std::vector<double>& values, double share) {
+  const double place = share * static_cast<double>(values.size() - 1);
+  const auto below = values.begin() + static_cast<std::ptrdiff_t>(place);
+  std::nth_element(values.begin(), below, values.end());
+  const double low = *below;
+  if (below + 1 == values.end()) return low;
+  const double high = *std::min_element(below + 1, values.end());
+  return low + (place - std::floor(place)) * (high - low);
 }
 
 }  // namespace
@@ -58,7 +62,6 @@ std::vector<std::vector<double>> bootstrap(std::span<const PromptSums> series, i
 std::optional<Interval> percentile_interval(std::vector<double> values, double confidence) {
   std::erase_if(values, [](double value) { return !std::isfinite(value); });
   if (values.size() < 2) return std::nullopt;
-  std::sort(values.begin(), values.end());
   return Interval{quantile(values, (1 - confidence) / 2), quantile(values, (1 + confidence) / 2)};
 }
 

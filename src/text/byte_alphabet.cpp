@@ -1,8 +1,6 @@
 // GPT-2's spelling of bytes: see byte_alphabet.h.
 #include "text/byte_alphabet.h"
 
-#include <unordered_map>
-
 #include "text/utf8.h"
 
 namespace medgen {
@@ -21,20 +19,33 @@ const std::array<std::string, 256>& byte_spellings() {
 }
 
 std::string bytes_of_piece(std::string_view piece) {
-  static const std::unordered_map<std::string_view, char> bytes = [] {
-    std::unordered_map<std::string_view, char> result;
-    for (unsigned byte = 0; byte < 256; ++byte) {
-      result[byte_spellings()[byte]] = static_cast<char>(static_cast<unsigned char>(byte));
+  // By code point; all spellings have one or two bytes of UTF-8.
+  static const std::array<int, 0x200> bytes = [] {
+    std::array<int, 0x200> result;
+    result.fill(-1);
+    for (int byte = 0; byte < 256; ++byte) {
+      const std::string& spelling = byte_spellings()[static_cast<std::size_t>(byte)];
+      const auto first = static_cast<unsigned char>(spelling[0]);
+      const std::size_t code =
+          spelling.size() == 1
+              ? first
+              : (first & 0x1FU) << 6U | (static_cast<unsigned char>(spelling[1]) & 0x3FU);
+      result[code] = byte;
     }
     return result;
   }();
   std::string out;
+  out.reserve(piece.size());
   for (std::size_t at = 0; at < piece.size();) {
-    const std::size_t size = static_cast<unsigned char>(piece[at]) < 0x80 ? 1 : 2;
-    const auto found = bytes.find(piece.substr(at, size));
-    if (found == bytes.end()) return std::string(piece);
-    out += found->second;
-    at += size;
+    const auto first = static_cast<unsigned char>(piece[at++]);
+    std::size_t code = first;
+    if (first >= 0x80) {
+      const auto second = at < piece.size() ? static_cast<unsigned char>(piece[at++]) : 0U;
+      if (first < 0xC2 || first > 0xC7 || (second & 0xC0U) != 0x80) return std::string(piece);
+      code = (first & 0x1FU) << 6U | (second & 0x3FU);
+    }
+    if (bytes[code] < 0) return std::string(piece);
+    out += static_cast<char>(bytes[code]);
   }
   return out;
 }

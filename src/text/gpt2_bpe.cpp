@@ -62,7 +62,7 @@ Gpt2Bpe::Gpt2Bpe(Gpt2Vocabulary vocabulary, const std::string& source)
   std::unordered_map<std::string_view, TokenId> ids;
   for (std::size_t i = 0; i < pieces_.size(); ++i) {
     if (pieces_[i].empty()) continue;
-    ids[pieces_[i]] = static_cast<TokenId>(i);
+    if (pieces_[i].size() <= 2) ids[pieces_[i]] = static_cast<TokenId>(i);  // may spell a byte
     if (vocabulary.ignore_merges) words_[bytes_[i]] = static_cast<TokenId>(i);
   }
   for (std::size_t byte = 0; byte < 256; ++byte) {

@@ -1,6 +1,8 @@
 // Reads the files of a byte-level BPE vocabulary: see gpt2_vocabulary.h.
 #include "text/gpt2_vocabulary.h"
 
+#include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <unordered_map>
@@ -42,19 +44,35 @@ Json read_json(const Path& file) {
   }
 }
 
+[[noreturn]] void fail_at_id(const Path& file, std::string_view token, const std::string& id) {
+  fail(file, "token " + in_quotes(token) + " has the id " + id.substr(0, 40) +
+                 "; ids are whole numbers from 0 to " + std::to_string(kMaxVocabSize - 1));
+}
+
 TokenId token_id(const Path& file, std::string_view token, const Json& value) {
   if (!value.is_number_integer() || value < 0 || value >= kMaxVocabSize) {
-    fail(file, "token " + in_quotes(token) + " has the id " + value.dump().substr(0, 40) +
-                   "; ids are whole numbers from 0 to " + std::to_string(kMaxVocabSize - 1));
+    fail_at_id(file, token, value.dump());
   }
   return value.get<TokenId>();
 }
+
+[[noreturn]] void fail_without_vocabulary(const Path& file) {
+  fail(file, "holds no vocabulary: expected an object {\"token\": id, …} with entries");
+}
+
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const {
+    return std::hash<std::string_view>{}(text);
+  }
+};
 
 // The vocabulary under construction: pieces by id, ids by piece.
 struct Builder {
   const Path& file;
   Gpt2Vocabulary result;
-  std::unordered_map<std::string, TokenId> ids;
+  std::unordered_map<std::string, TokenId, TextHash, std::equal_to<>> ids;
+  std::string merged;  // scratch
 
   explicit Builder(const Path& vocabulary_file) : file(vocabulary_file) {}
 
@@ -67,43 +85,92 @@ struct Builder {
                      " have the same id " + std::to_string(id));
     }
     result.pieces[slot] = token;
-    ids.emplace(token, id);
+    if (!ids.emplace(token, id).second) fail(file, "token " + in_quotes(token) + " stands twice");
   }
 
   void add_all(const Json& vocabulary) {
-    if (!vocabulary.is_object() || vocabulary.empty()) {
-      fail(file, "holds no vocabulary: expected an object {\"token\": id, …} with entries");
-    }
+    if (!vocabulary.is_object() || vocabulary.empty()) fail_without_vocabulary(file);
     ids.reserve(vocabulary.size());
     for (const auto& [token, id] : vocabulary.items()) add(token, token_id(file, token, id));
   }
 
-  void add_merge(const Path& where, const std::string& place, const std::string& left,
-                 const std::string& right) {
-    const auto id = [&](const std::string& token) {
+  void add_merge(const Path& where, const std::string& place, std::string_view left,
+                 std::string_view right) {
+    const auto id = [&](std::string_view token) {
       const auto found = ids.find(token);
       if (found == ids.end()) {
         fail(where, place + ": " + in_quotes(token) + " is not in the vocabulary");
       }
       return found->second;
     };
-    result.merges.push_back({id(left), id(right), id(left + right)});
+    merged.assign(left).append(right);
+    result.merges.push_back({id(left), id(right), id(merged)});
   }
 };
 
+// Adds a vocab.json as it is read: a tree of its tens of thousands of entries would take longer to
+// build and to take down than all else that opens a model.
+class VocabularyReader : public nlohmann::json_sax<Json> {
+ public:
+  explicit VocabularyReader(Builder& builder) : builder_(builder) {}
+
+  bool start_object(std::size_t) override {
+    if (depth_++ > 0) fail_at_id(builder_.file, token_, "{");
+    return true;
+  }
+  bool end_object() override {
+    --depth_;
+    return true;
+  }
+  bool key(std::string& token) override {
+    token_ = token;
+    return true;
+  }
+  bool number_unsigned(std::uint64_t id) override {
+    if (id >= std::uint64_t{kMaxVocabSize}) return other(std::to_string(id));
+    if (depth_ == 0) fail_without_vocabulary(builder_.file);
+    builder_.add(token_, static_cast<TokenId>(id));
+    return true;
+  }
+  bool number_integer(std::int64_t id) override { return other(std::to_string(id)); }
+  bool number_float(double, const std::string& text) override { return other(text); }
+  bool null() override { return other("null"); }
+  bool boolean(bool value) override { return other(value ? "true" : "false"); }
+  bool string(std::string& text) override { return other(Json(text).dump()); }
+  bool binary(Json::binary_t&) override { return other("binary"); }
+  bool start_array(std::size_t) override { return other("["); }
+  bool end_array() override { return true; }
+  bool parse_error(std::size_t, const std::string&, const Json::exception& error) override {
+    fail(builder_.file, std::string("is not valid JSON: ") + error.what());
+  }
+
+ private:
+  bool other(const std::string& value) {
+    if (depth_ == 0) fail_without_vocabulary(builder_.file);
+    fail_at_id(builder_.file, token_, value);
+  }
+
+  Builder& builder_;
+  std::string token_;
+  int depth_ = 0;
+};
+
 // "left right", one space between; nothing if it is anything else.
-std::optional<std::pair<std::string, std::string>> split_merge(std::string_view line) {
+using Pair = std::pair<std::string_view, std::string_view>;
+std::optional<Pair> split_merge(std::string_view line) {
   const auto space = line.find(' ');
   if (space == std::string_view::npos || space == 0 || space + 1 == line.size() ||
       line.find(' ', space + 1) != std::string_view::npos) {
     return std::nullopt;
   }
-  return std::pair{std::string(line.substr(0, space)), std::string(line.substr(space + 1))};
+  return Pair{line.substr(0, space), line.substr(space + 1)};
 }
 
 void read_merges(const Path& file, Builder& builder) {
   const std::string text = read_file(file, kMaxFileBytes, ErrorCode::kModel);
   std::string_view rest = text;
+  const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  builder.result.merges.reserve(std::min(lines, builder.ids.size()));
   for (std::size_t number = 1; !rest.empty(); ++number) {
     std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));
@@ -169,12 +236,12 @@ void read_json_merges(const Path& file, const Json& merges, Builder& builder) {
   for (std::size_t i = 0; i < merges.size(); ++i) {
     const Json& entry = merges[i];
     const std::string place = "model.merges[" + std::to_string(i) + "]";
-    std::optional<std::pair<std::string, std::string>> merge;
+    std::optional<Pair> merge;
     if (entry.is_string()) {
       merge = split_merge(entry.get_ref<const std::string&>());
     } else if (entry.is_array() && entry.size() == 2 && entry[0].is_string() &&
                entry[1].is_string()) {
-      merge = std::pair{entry[0].get<std::string>(), entry[1].get<std::string>()};
+      merge = Pair{entry[0].get_ref<const std::string&>(), entry[1].get_ref<const std::string&>()};
     }
     if (!merge) fail(file, place + ": expected \"left right\" or [\"left\", \"right\"]");
     builder.add_merge(file, place, merge->first, merge->second);
@@ -209,7 +276,11 @@ void read_added_tokens(const Path& file, const Json& added, Builder& builder) {
 
 Gpt2Vocabulary read_vocab_and_merges(const Path& vocab_json, const Path& merges_txt) {
   Builder builder(vocab_json);
-  builder.add_all(read_json(vocab_json));
+  const std::string text = read_file(vocab_json, kMaxFileBytes, ErrorCode::kModel);
+  builder.ids.reserve(text.size() / 16);
+  VocabularyReader reader(builder);
+  Json::sax_parse(text, &reader);
+  if (builder.ids.empty()) fail_without_vocabulary(vocab_json);
   read_merges(merges_txt, builder);
   const auto end = builder.ids.find(kEndOfText);
   if (end != builder.ids.end()) builder.result.added.push_back({kEndOfText, end->second, true});

@@ -253,7 +253,9 @@ PrecisionReport measure_precisions(const ModelSource& source, const Note& note) 
   double base = 0;
   // From the slowest to the fastest: the last that is faithful wins.
   for (const char* precision : {"fp32", "bf16", "int8"}) {
-    const auto backend = open_native_backend(source, in_precision({}, precision), note);
+    BackendOptions options = in_precision({}, precision);
+    options.keep_weights = false;
+    const auto backend = open_native_backend(source, options, note);
     const double perplexity = probe_perplexity(*backend, tokens);
     report.perplexity.emplace_back(precision, perplexity);
     if (report.auto_precision.empty()) base = perplexity;

@@ -48,8 +48,9 @@ std::unique_ptr<PackedWeights> build(const ModelSource& source, const PackedKey&
   const auto read = [&](const std::string& name, const std::vector<std::int64_t>& shape) {
     return weights.read(name, shape);
   };
-  const auto fill = [&](std::byte* block) {
-    native::pack(key.config, key.precision, read, probe, kernels, pool, block, nullptr);
+  const auto fill = [&](std::byte* block, const std::function<void()>& forget) {
+    native::pack(key.config, key.precision, read, probe, kernels, pool, block,
+                 [&](int, int) { forget(); });
   };
   const auto beside = native::packed_path(source.folder, key.precision);
   const bool writable = ::access(source.folder.c_str(), W_OK) == 0;
@@ -78,6 +79,8 @@ std::unique_ptr<PackedWeights> find_or_build(const ModelSource& source, const Pa
 }
 
 }  // namespace
+
+int useful_slots() { return &native::choose_kernels() == kernels::kAmxKernels ? 32 : 16; }
 
 std::vector<int> probe_tokens(const ModelSource& source) {
   const std::string text(source.probe_text.empty() ? default_probe_text()
@@ -114,6 +117,7 @@ std::unique_ptr<native::NativeBackend> open_native_backend(const ModelSource& so
   native_options.max_slots = options.max_slots;
   native_options.threads = options.threads;
   native_options.cache_memory_bytes = options.cache_memory_bytes;
+  native_options.keep_weights = options.keep_weights;
   return std::make_unique<native::NativeBackend>(std::move(weights), kernels, native_options);
 }
 

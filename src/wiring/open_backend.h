@@ -24,6 +24,7 @@ struct BackendOptions {
   int threads = 0;                 // 0: the physical cores this process may use
   int max_slots = 16;
   std::uint64_t cache_memory_bytes = 0;  // 0: enough for all slots
+  bool keep_weights = true;              // false: as native::NativeOptions
 };
 
 // What there is to run.
@@ -51,6 +52,10 @@ std::unique_ptr<Backend> open_backend(const ModelSource& source, const BackendOp
 std::unique_ptr<native::NativeBackend> open_native_backend(const ModelSource& source,
                                                            const BackendOptions& options,
                                                            const Note& note = {});
+
+// How many sequences at once make a step of this machine's kernels cheapest per token: with more,
+// keys and values leave the cores' caches, which only tiles' rate outweighs.
+int useful_slots();
 
 // The packed weights alone, in the options' precision.
 std::unique_ptr<native::PackedWeights> open_packed_weights(const ModelSource& source,

@@ -8,12 +8,15 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "bundle/probe_text.h"
 #include "bundle/torchscript_weights.h"
 #include "cli/models.h"
 #include "cli/process.h"
 #include "medgen/bundle.h"
 #include "native/native_backend.h"
 #include "native/packer.h"
+#include "unit/native/planted_outliers.h"
+#include "wiring/faithfulness.h"
 
 namespace medgen::cli_tests {
 namespace {
@@ -146,7 +149,7 @@ void pack_with_a_wrong_weight(const fs::path& model) {
   std::string why;
   native::PackedWeights::build(
       native::packed_path(model, key.precision), key,
-      [&](std::byte* block) {
+      [&](std::byte* block, const auto&) {
         native::pack(key.config, key.precision, read, {}, native::choose_kernels(), pool, block,
                      {});
       },
@@ -160,6 +163,45 @@ TEST(NativeCliTest, VerifyFailsOnOnePerturbedWeight) {
   const RunResult result = run({"verify", model.string()});
   EXPECT_EQ(result.status, 1) << result.err;
   EXPECT_THAT(result.out, HasSubstr("BROKEN"));
+}
+
+TEST(NativeCliTest, OutliersPlantedInTheDefaultModelLeaveInt8Faithful) {
+  const Bundle bundle = Bundle::open(MEDGEN_DEFAULT_MODEL);
+  const ModelConfig& config = bundle.config();
+  const TorchScriptWeights weights = TorchScriptWeights::open(bundle.model_pt());
+  native::Parameters parameters;
+  for (const ParameterSpec& spec : weights.specs()) {
+    parameters[spec.name] = weights.read(spec.name, spec.shape);
+  }
+  // Calibrated on one text, measured on what follows.
+  const std::string text(default_probe_text());
+  const auto half = text.find(' ', text.size() / 2);
+  const auto tokens_of = [&](const std::string& part) {
+    const auto ids = bundle.tokenizer().encode(part);
+    return std::vector<int>(ids.begin(), ids.end());
+  };
+  const std::vector<int> probe = tokens_of(text.substr(0, half));
+  const std::vector<int> measured = tokens_of(text.substr(half));
+  const auto perplexity = [&](native::Precision precision) {
+    ThreadPool pool(2);
+    std::string why;
+    native::NativeBackend backend(
+        native::PackedWeights::build(
+            {}, {bundle.sha256(), config, precision},
+            [&](std::byte* block, const auto&) {
+              native::pack(
+                  config, precision,
+                  [&](const std::string& name, const auto&) { return parameters.at(name); }, probe,
+                  native::choose_kernels(), pool, block, {});
+            },
+            why),
+        native::choose_kernels(), {});
+    return probe_perplexity(backend, measured);
+  };
+  const double plain = perplexity(native::Precision::kFloat32);
+  native::plant_outliers(parameters, config.n_layer, static_cast<std::size_t>(config.n_embd));
+  EXPECT_NEAR(perplexity(native::Precision::kFloat32), plain, 1e-3 * plain);
+  EXPECT_LT(perplexity(native::Precision::kInt8), 1.005 * plain);
 }
 
 TEST(NativeCliTest, BenchReportsEveryMeasurement) {

@@ -298,14 +298,14 @@ struct Pages {
     for (const auto& page : memory) pointers.push_back(page.data());
   }
 
-  Attention job(int positions) const {
+  AttentionRow row(int positions) const { return {pointers.data(), positions}; }
+
+  Attention job() const {
     Attention job;
     job.head_size = head_size;
     job.scale = 1 / std::sqrt(static_cast<float>(head_size));
     job.cache = type;
-    job.pages = pointers.data();
     job.value_offset = tile;
-    job.positions = positions;
     return job;
   }
 
@@ -313,7 +313,9 @@ struct Pages {
                             int positions) const {
     std::vector<float> output(Problem::at(head_size));
     std::vector<float> scores(Problem::at((positions + 15) / 16 * 16));
-    Attention job = this->job(positions);
+    const AttentionRow row = this->row(positions);
+    Attention job = this->job();
+    job.row = &row;
     job.query = query.data();
     job.scores = scores.data();
     job.output = output.data();
@@ -377,6 +379,32 @@ TEST_P(KernelsTest, AttentionIsItsFormulaInEveryLengthHeadAndCache) {
   }
 }
 
+// What attention() gives for rows together, against each alone.
+void expect_rows_as_alone(const Kernels& kernels, const Pages& pages,
+                          const std::vector<AttentionRow>& rows,
+                          const std::vector<std::vector<float>>& alone,
+                          const std::vector<float>& queries, const std::string& what) {
+  const auto size = Problem::at(pages.head_size);
+  const auto stride = queries.size() / rows.size();
+  std::vector<float> output(stride * rows.size(), -7.0F);
+  std::vector<float> scores(kAttentionRows * 256);
+  Attention job = pages.job();
+  job.row = rows.data();
+  job.rows = static_cast<int>(rows.size());
+  job.query = queries.data();
+  job.query_stride = stride;
+  job.scores = scores.data();
+  job.output = output.data();
+  job.output_stride = stride;
+  kernels.attention(job);
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    const auto begin = stride * row;
+    const std::vector<float> together(&output[begin], &output[begin] + size);
+    EXPECT_TRUE(same_bits(together, alone[row])) << what << ", row " << row;
+    for (auto i = begin + size; i < begin + stride; ++i) EXPECT_EQ(output[i], -7.0F);
+  }
+}
+
 TEST_P(KernelsTest, AttentionOfRowsTogetherIsThatOfEachAlone) {
   for (const CacheType type : {CacheType::kFloat32, CacheType::kFloat16}) {
     for (const int head_size : {20, 64, 80}) {
@@ -386,25 +414,46 @@ TEST_P(KernelsTest, AttentionOfRowsTogetherIsThatOfEachAlone) {
         for (const int positions : {1, 14, 63, 149}) {
           const auto stride = size + 3;
           const auto queries = normal(stride * Problem::at(rows), 9, 2);
-          std::vector<float> output(stride * Problem::at(rows), -7.0F);
-          std::vector<float> scores(kAttentionRows * 160);
-          Attention job = pages.job(positions);
-          job.query = queries.data();
-          job.query_stride = stride;
-          job.rows = rows;
-          job.scores = scores.data();
-          job.output = output.data();
-          job.output_stride = stride;
-          kernels_->attention(job);
+          std::vector<AttentionRow> list;
+          std::vector<std::vector<float>> alone;
           for (int row = 0; row < rows; ++row) {
-            const auto begin = stride * Problem::at(row);
-            const std::vector<float> query(&queries[begin], &queries[begin] + size);
-            const std::vector<float> together(&output[begin], &output[begin] + size);
-            EXPECT_TRUE(same_bits(together, pages.attend(*kernels_, query, positions + row)))
-                << head_size << " " << rows << " " << positions << " " << row;
-            for (auto i = begin + size; i < begin + stride; ++i) EXPECT_EQ(output[i], -7.0F);
+            const float* query = &queries[stride * Problem::at(row)];
+            list.push_back(pages.row(positions + row));
+            alone.push_back(pages.attend(*kernels_, {query, query + size}, positions + row));
           }
+          expect_rows_as_alone(*kernels_, pages, list, alone, queries,
+                               std::to_string(head_size) + " " + std::to_string(positions));
         }
+      }
+    }
+  }
+}
+
+// Sequences that begin with the same pages, some of them, and then part.
+TEST_P(KernelsTest, AttentionOfSequencesWithACommonBeginningIsThatOfEachAlone) {
+  for (const CacheType type : {CacheType::kFloat32, CacheType::kFloat16}) {
+    for (const int head_size : {20, 64, 80}) {
+      const auto size = Problem::at(head_size);
+      for (const int common : {0, 1, 3, 5}) {
+        std::vector<Pages> sequences;
+        std::vector<AttentionRow> list;
+        std::vector<std::vector<float>> alone;
+        const std::vector<int> positions = {66, 100, 81, 160, 97, 17, 130, 90, 1, 88, 88};
+        const auto queries = normal(size * positions.size(), 9, 2);
+        for (unsigned i = 0; i < positions.size(); ++i) {
+          sequences.emplace_back(head_size, 160, type, *kernels_, 100 + i);
+        }
+        for (std::size_t i = 0; i < positions.size(); ++i) {
+          Pages& own = sequences[i];
+          if (i != 7) {  // which stands between others and shares nothing
+            std::copy_n(sequences[0].pointers.begin(), common, own.pointers.begin());
+          }
+          list.push_back(own.row(positions[i]));
+          const float* query = &queries[size * i];
+          alone.push_back(own.attend(*kernels_, {query, query + size}, positions[i]));
+        }
+        expect_rows_as_alone(*kernels_, sequences[0], list, alone, queries,
+                             std::to_string(head_size) + " " + std::to_string(common));
       }
     }
   }

@@ -27,7 +27,7 @@ class PackedFileTest : public ::testing::Test {
 
   std::unique_ptr<PackedWeights> build() {
     return PackedWeights::build(
-        path_, key_, [&](std::byte* block) { fill(block); }, why_);
+        path_, key_, [&](std::byte* block, const auto&) { fill(block); }, why_);
   }
   void fill(std::byte* block) {
     ThreadPool pool(1);
@@ -116,9 +116,10 @@ TEST_F(PackedFileTest, WithoutAPlaceItRunsFromMemoryAndSaysWhy) {
 
 TEST_F(PackedFileTest, AFailureWhilePackingLeavesNothingBehind) {
   fs::remove(path_);
-  EXPECT_THROW(PackedWeights::build(
-                   path_, key_, [](std::byte*) { throw std::runtime_error("no"); }, why_),
-               std::runtime_error);
+  EXPECT_THROW(
+      PackedWeights::build(
+          path_, key_, [](std::byte*, const auto&) { throw std::runtime_error("no"); }, why_),
+      std::runtime_error);
   EXPECT_TRUE(fs::is_empty(folder_.path()));
 }
 

@@ -52,7 +52,7 @@ struct TinyModel {
     std::string why;
     return PackedWeights::build(
         {}, {std::string(64, 'a'), config, precision},
-        [&](std::byte* block) {
+        [&](std::byte* block, const auto&) {
           pack(config, precision, reader(), probe(), *kernels::kScalarKernels, pool, block, {});
         },
         why);

@@ -97,7 +97,15 @@ TEST_F(Gpt2VocabularyTest, BadVocabulariesSayWhatIsWrong) {
   with_vocab("\xFF\xFE{}");
   expect_error({"vocab.json", "not valid JSON"});
   with_vocab(std::string(100000, '['));
-  expect_error({"vocab.json", "not valid JSON"});
+  expect_error({"vocab.json", "no vocabulary"});
+  with_vocab("3");
+  expect_error({"vocab.json", "no vocabulary"});
+  with_vocab("{\"a\": 0, \"a\": 1}");
+  expect_error({"vocab.json", "'a'", "twice"});
+  for (const char* value : {"{\"b\": 1}", "[1]", "null", "true"}) {
+    with_vocab(std::string("{\"a\": ") + value + "}");
+    expect_error({"vocab.json", "'a'", "whole numbers"});
+  }
 }
 
 TEST_F(Gpt2VocabularyTest, AVocabularyWithoutEndOfTextHasNoBosOrEos) {
