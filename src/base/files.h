@@ -29,6 +29,9 @@ class MappedFile {
 
   std::string_view bytes() const { return {data_, size_}; }
 
+  // Lets what was read leave this process's memory; it is mapped again where it is read.
+  void forget() const;
+
  private:
   const char* data_ = nullptr;
   std::size_t size_ = 0;

@@ -1,13 +1,30 @@
-// SHA-256 of bytes and of files, as lower-case hexadecimal. Knows nothing of what is hashed.
+// SHA-256, as lower-case hexadecimal. Knows nothing of what is hashed.
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "medgen/error.h"
 
 namespace medgen {
+
+// Of bytes that arrive one after another; its value can be asked for at any time.
+class RunningHash {
+ public:
+  RunningHash();
+  ~RunningHash();
+  RunningHash(const RunningHash&) = delete;
+  RunningHash& operator=(const RunningHash&) = delete;
+
+  void add(std::string_view bytes);
+  std::string hex() const;  // of all that was added so far, 64 lower-case digits
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 std::string sha256(std::string_view bytes);
 

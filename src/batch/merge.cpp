@@ -11,8 +11,8 @@
 #include <map>
 #include <memory>
 
+#include "base/sha256.h"
 #include "batch/output_file.h"
-#include "batch/running_hash.h"
 #include "medgen/error.h"
 
 namespace medgen::batch {

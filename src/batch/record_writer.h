@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "base/sha256.h"
 #include "batch/journal.h"
-#include "batch/running_hash.h"
 
 namespace medgen::batch {
 

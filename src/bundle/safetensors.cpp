@@ -219,6 +219,7 @@ std::vector<float> Safetensors::read_float32(const std::string& name) const {
          std::to_string(bad - values.begin()) +
          "); such a model cannot work, get the checkpoint again");
   }
+  for (const MappedFile& file : files_) file.forget();
   return values;
 }
 

@@ -47,9 +47,12 @@ ConvertArguments parse(const Arguments& words) {
   return a;
 }
 
-void show_progress(int done, int total) {
-  Messages::raw("\r\x1b[Kmedgen: tensor " + std::to_string(done) + " of " + std::to_string(total));
+void show_progress(const std::string& what, int done, int total) {
+  Messages::raw("\r\x1b[Kmedgen: " + what + " " + std::to_string(done) + " of " +
+                std::to_string(total));
 }
+
+void clear_progress() { Messages::raw("\r\x1b[K"); }
 
 }  // namespace
 
@@ -71,21 +74,25 @@ int convert_command(const Arguments& words) {
   if (a.tokenizer) options.tokenizer = *a.tokenizer;
   options.name = a.name.value_or("");
   options.replace = a.force;
-  options.progress = [&](int done, int total) {
+  const auto progress = [&](const std::string& what, int done, int total) {
     if (interrupt.interrupted()) throw Interrupted{};
-    if (animated) show_progress(done, total);
+    if (!animated) return;
+    done == total ? clear_progress() : show_progress(what, done, total);
   };
+  options.progress = [&](int done, int total) { progress("tensor", done, total); };
   try {
     if (fs::is_directory(source)) {
       convert_checkpoint(source, output, options, torch_room());
     } else {
       convert_archive(source, output, options, torch_room());
     }
+    if (animated) clear_progress();
+    settle_precision(output, messages, [&](const std::string& precision, int done, int total) {
+      progress("packing in " + precision + ", part", done, total);
+    });
   } catch (const Interrupted&) {
     return kExitInterrupted;
   }
-  if (animated) Messages::raw("\r\x1b[K");
-  settle_precision(output, messages);
   messages.note("wrote " + output.string());
   return kExitFine;
 }

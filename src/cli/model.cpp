@@ -9,7 +9,6 @@
 #include "base/sha256.h"
 #include "bundle/config.h"
 #include "medgen/error.h"
-#include "wiring/faithfulness.h"
 #include "wiring/torch_module.h"
 
 namespace medgen::cli {
@@ -127,14 +126,15 @@ std::unique_ptr<Backend> open_backend(const Model& model, const std::string& dev
   return open_backend(model, options);
 }
 
-void settle_precision(const fs::path& directory, const Messages& messages) {
+void settle_precision(const fs::path& directory, const Messages& messages,
+                      const PrecisionProgress& progress) {
   const ModelSource source = source_of(open_bundle(directory));
   const std::string obstacle = native::unsupported_reason(source.config);
   if (!obstacle.empty()) {
     messages.note("the TorchScript back end will run this model: " + obstacle);
     return;
   }
-  const PrecisionReport report = measure_precisions(source, {});
+  const PrecisionReport report = measure_precisions(source, {}, progress);
   record_precision(directory, report.auto_precision, report.perplexity);
   std::string line = "the native engine will run it in ";
   line += report.auto_precision + " (perplexity of the probe text:";

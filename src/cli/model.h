@@ -12,6 +12,7 @@
 #include "medgen/backend.h"
 #include "medgen/bundle.h"
 #include "medgen/tokenizer.h"
+#include "wiring/faithfulness.h"
 #include "wiring/open_backend.h"
 
 namespace medgen::cli {
@@ -51,7 +52,8 @@ std::unique_ptr<Backend> open_backend(const Model& model, const BackendOptions& 
 std::unique_ptr<Backend> open_backend(const Model& model, const std::string& device, int threads);
 
 // Finds the fastest faithful precision of the bundle in `directory`, writes it into its manifest
-// and says so; leaves that precision's packed weights beside it.
-void settle_precision(const std::filesystem::path& directory, const Messages& messages);
+// and says so; leaves that precision's packed weights beside it. `progress` may throw to stop it.
+void settle_precision(const std::filesystem::path& directory, const Messages& messages,
+                      const PrecisionProgress& progress = {});
 
 }  // namespace medgen::cli

@@ -247,7 +247,8 @@ double probe_perplexity(Backend& backend, std::span<const int> tokens) {
                        static_cast<std::size_t>(backend.info().vocab_size));
 }
 
-PrecisionReport measure_precisions(const ModelSource& source, const Note& note) {
+PrecisionReport measure_precisions(const ModelSource& source, const Note& note,
+                                   const PrecisionProgress& progress) {
   PrecisionReport report;
   const std::vector<int> tokens = probe_tokens(source);
   double base = 0;
@@ -255,6 +256,9 @@ PrecisionReport measure_precisions(const ModelSource& source, const Note& note) 
   for (const char* precision : {"fp32", "bf16", "int8"}) {
     BackendOptions options = in_precision({}, precision);
     options.keep_weights = false;
+    if (progress) {
+      options.packing = [&](int done, int total) { progress(precision, done, total); };
+    }
     const auto backend = open_native_backend(source, options, note);
     const double perplexity = probe_perplexity(*backend, tokens);
     report.perplexity.emplace_back(precision, perplexity);

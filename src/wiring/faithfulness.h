@@ -23,9 +23,13 @@ struct PrecisionReport {
 // Largest increase over fp32's perplexity that `auto` accepts.
 inline constexpr double kMostPerplexityIncrease = 0.005;
 
+// Told which precision is being packed and how far that has come.
+using PrecisionProgress = std::function<void(const std::string& precision, int done, int total)>;
+
 // Packs the model in every precision, measures each on the probe text, and keeps the packed weights
 // of the fastest faithful one alone. The result depends on the bundle only.
-PrecisionReport measure_precisions(const ModelSource& source, const Note& note);
+PrecisionReport measure_precisions(const ModelSource& source, const Note& note,
+                                   const PrecisionProgress& progress = {});
 
 struct Check {
   std::string what;

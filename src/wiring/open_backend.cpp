@@ -10,7 +10,6 @@
 #include "bundle/torchscript_weights.h"
 #include "kernels/cpu.h"
 #include "medgen/error.h"
-#include "native/packer.h"
 #include "wiring/torch_module.h"
 
 namespace medgen {
@@ -38,10 +37,10 @@ std::string native_obstacle(const ModelSource& source) {
 }
 
 std::unique_ptr<PackedWeights> build(const ModelSource& source, const PackedKey& key,
-                                     const kernels::Kernels& kernels, int threads,
+                                     const kernels::Kernels& kernels, const BackendOptions& options,
                                      const Note& note) {
   if (source.verify) source.verify();
-  ThreadPool pool(threads > 0 ? threads : usable_cores());
+  ThreadPool pool(options.threads > 0 ? options.threads : usable_cores());
   const TorchScriptWeights weights = TorchScriptWeights::open(source.model_pt);
   const std::vector<int> probe =
       key.precision == Precision::kInt8 ? probe_tokens(source) : std::vector<int>{};
@@ -50,7 +49,10 @@ std::unique_ptr<PackedWeights> build(const ModelSource& source, const PackedKey&
   };
   const auto fill = [&](std::byte* block, const std::function<void()>& forget) {
     native::pack(key.config, key.precision, read, probe, kernels, pool, block,
-                 [&](int, int) { forget(); });
+                 [&](int done, int total) {
+                   forget();
+                   if (options.packing) options.packing(done, total);
+                 });
   };
   const auto beside = native::packed_path(source.folder, key.precision);
   const bool writable = ::access(source.folder.c_str(), W_OK) == 0;
@@ -64,8 +66,8 @@ std::unique_ptr<PackedWeights> build(const ModelSource& source, const PackedKey&
 }
 
 std::unique_ptr<PackedWeights> find_or_build(const ModelSource& source, const PackedKey& key,
-                                             const kernels::Kernels& kernels, int threads,
-                                             const Note& note) {
+                                             const kernels::Kernels& kernels,
+                                             const BackendOptions& options, const Note& note) {
   for (const auto& place :
        {native::packed_path(source.folder, key.precision), native::cached_packed_path(key)}) {
     std::string why;
@@ -75,7 +77,7 @@ std::unique_ptr<PackedWeights> find_or_build(const ModelSource& source, const Pa
            "); they are built again");
     }
   }
-  return build(source, key, kernels, threads, note);
+  return build(source, key, kernels, options, note);
 }
 
 }  // namespace
@@ -100,7 +102,7 @@ std::unique_ptr<PackedWeights> open_packed_weights(const ModelSource& source,
                                        "; --backend torchscript runs it");
   }
   const PackedKey key{source.sha256, source.config, parse_precision(source, options.precision)};
-  return find_or_build(source, key, native::choose_kernels(), options.threads, note);
+  return find_or_build(source, key, native::choose_kernels(), options, note);
 }
 
 std::unique_ptr<native::NativeBackend> open_native_backend(const ModelSource& source,

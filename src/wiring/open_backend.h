@@ -14,6 +14,7 @@
 #include "medgen/model_config.h"
 #include "medgen/tokenizer.h"
 #include "native/native_backend.h"
+#include "native/packer.h"
 
 namespace medgen {
 
@@ -25,6 +26,8 @@ struct BackendOptions {
   int max_slots = 16;
   std::uint64_t cache_memory_bytes = 0;  // 0: enough for all slots
   bool keep_weights = true;              // false: as native::NativeOptions
+  // Told how far the packing of weights has come, where they must be packed; may throw to stop it.
+  native::PackProgress packing;
 };
 
 // What there is to run.

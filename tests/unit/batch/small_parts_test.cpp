@@ -7,7 +7,6 @@
 #include "batch/csv.h"
 #include "batch/id_set.h"
 #include "batch/retry.h"
-#include "batch/running_hash.h"
 #include "medgen/error.h"
 #include "unit/batch/job.h"
 
