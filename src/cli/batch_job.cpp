@@ -161,6 +161,9 @@ bool too_many_bad(const BatchJob& job, const std::optional<batch::Survey>& surve
 OpenedModel open_model_of(BatchJob& job, const Messages& messages) {
   BackendOptions options = resolve(job.arguments.backend);
   options.max_slots = job.maker.max_slots;
+  // Samples that are one row until their settings part take a slot each.
+  if (!job.arguments.slots && job.maker.variants.size() > 1)
+    options.max_slots += options.max_slots / 3;
   OpenedModel opened;
   opened.backend =
       open_backend(job.model, options, [&](const std::string& text) { messages.note(text); });

@@ -39,15 +39,22 @@ Scheduler::Prompt::Prompt(GenerationObserver& next, Request asked)
   }
 }
 
-std::unique_ptr<Sequence> Scheduler::Prompt::next_sequence(const Tokenizer& tokenizer,
-                                                           int n_positions) {
-  if (next_sample == drawn[part].request.num_return_sequences) {
-    ++part;
-    next_sample = 0;
+Scheduler::Sequences Scheduler::Prompt::next_sequences(int most, const Tokenizer& tokenizer,
+                                                       int n_positions) {
+  Sequences next;
+  while (waits() && static_cast<int>(next.size()) < most) {
+    if (next_part == drawn.size()) {
+      next_part = 0;
+      ++next_sample;
+      if (!next.empty()) break;
+    }
+    Part& part = drawn[next_part++];
+    if (next_sample >= part.request.num_return_sequences) continue;
+    next.push_back(
+        std::make_unique<Sequence>(part.request, next_sample, tokenizer, n_positions, part));
+    ++started;
   }
-  ++started;
-  return std::make_unique<Sequence>(drawn[part].request, next_sample++, tokenizer, n_positions,
-                                    drawn[part]);
+  return next;
 }
 
 Scheduler::Scheduler(Backend& backend, const Tokenizer& tokenizer, RequestSource& source,
@@ -80,17 +87,21 @@ void Scheduler::run() {
     }
   }
   for (const Running& running : running_) running.prompt->cut_short = true;
-  for (const Running& running : running_) running.sequence->interrupt();
+  for (const Running& running : running_) {
+    for (const auto& sequence : running.sequences) sequence->interrupt();
+  }
 }
 
 bool Scheduler::interrupted() const {
   return options_.interrupted != nullptr && options_.interrupted->load(std::memory_order_relaxed);
 }
 
-// Those that nothing has a claim on: samples of prompts that are being prefilled will want theirs
-// with the next step or the one after.
-int Scheduler::free_slots() const {
-  int free = backend_.info().max_slots;
+int Scheduler::max_slots() const { return backend_.info().max_slots; }
+
+// Rows of a step that nothing has a claim on: samples of prompts that are being prefilled will want
+// theirs with the next step or the one after.
+int Scheduler::free_rows() const {
+  int free = max_slots();
   if (options_.max_slots > 0) free = std::min(free, options_.max_slots);
   free -= static_cast<int>(slots_.size());
   for (const PromptPointer& prompt : prefilling_) {
@@ -100,15 +111,20 @@ int Scheduler::free_slots() const {
   return free;
 }
 
+// Neither taken nor promised.
+int Scheduler::free_slots() const {
+  return max_slots() - static_cast<int>(slots_.size()) - promised_;
+}
+
 void Scheduler::fill_free_slots() {
-  while (free_slots() > 0) {
+  while (free_rows() > 0 && free_slots() > 0) {
     while (!waiting_.empty() && !waiting_.front()->waits()) waiting_.pop_front();
     if (!waiting_.empty()) {
       const PromptPointer prompt = waiting_.front();
       const int from = slot_that_begins_with(*prompt);
       const int slot = acquire_slot();
       backend_.share_cache(from, slot, prompt->size());
-      start_sample(prompt, slot);
+      start_samples(prompt, slot);
     } else if (alone_ || !take_request(/*wait=*/false)) {
       return;
     }
@@ -161,9 +177,10 @@ void Scheduler::step() {
 
 void Scheduler::add_decode_rows() {
   for (const Running& running : running_) {
+    const Sequence& sequence = *running.sequences.front();
     rows_.push_back({.slot = running.slot,
-                     .token = running.sequence->last_token(),
-                     .position = running.sequence->last_position(),
+                     .token = sequence.last_token(),
+                     .position = sequence.last_position(),
                      .want_logits = true});
   }
 }
@@ -187,13 +204,17 @@ std::vector<Draw> Scheduler::read_logits(std::span<const float> logits) {
   const auto vocab = std::min(width, static_cast<std::size_t>(tokenizer_.vocab_size()));
   std::size_t row = running_.size();
   const auto row_at = [&](std::size_t i) { return logits.subspan(width * i, width).first(vocab); };
-  std::vector<Draw> draws(running_.size());
-  std::vector<std::exception_ptr> failures(running_.size());
-  samplers_.resize(std::max(samplers_.size(), running_.size()));
-  backend_.parallel(static_cast<int>(running_.size()), [&](int i) {
+  std::vector<std::pair<std::size_t, const Sequence*>> drawing;  // with the rows of their logits
+  for (std::size_t i = 0; i < running_.size(); ++i) {
+    for (const auto& sequence : running_[i].sequences) drawing.emplace_back(i, sequence.get());
+  }
+  std::vector<Draw> draws(drawing.size());
+  std::vector<std::exception_ptr> failures(drawing.size());
+  samplers_.resize(std::max(samplers_.size(), drawing.size()));
+  backend_.parallel(static_cast<int>(drawing.size()), [&](int i) {
     const auto at = static_cast<std::size_t>(i);
     try {
-      draws[at] = running_[at].sequence->draw(samplers_[at], row_at(at));
+      draws[at] = drawing[at].second->draw(samplers_[at], row_at(drawing[at].first));
     } catch (...) {
       failures[at] = std::current_exception();
     }
@@ -203,7 +224,7 @@ std::vector<Draw> Scheduler::read_logits(std::span<const float> logits) {
     try {
       std::rethrow_exception(failures[i]);
     } catch (const Error& error) {
-      fail(*running_[i].prompt, error);
+      fail(*running_[drawing[i].first].prompt, error);
     }
   }
   for (const PromptPointer& prompt : prefilling_) {
@@ -235,41 +256,63 @@ Draw Scheduler::draw_first(const Sequence& sequence, Prompt& prompt) {
 }
 
 void Scheduler::advance_running(const std::vector<Draw>& draws) {
-  std::vector<Running> before = std::exchange(running_, {});
-  for (std::size_t i = 0; i < before.size(); ++i) {
-    Running& running = before[i];
+  std::span<const Draw> left = draws;
+  for (Running& running : std::exchange(running_, {})) {
+    const std::size_t count = running.sequences.size();
+    promised_ -= static_cast<int>(count) - 1;
     if (running.prompt->failed) {
       release_slot(running.slot);
-    } else if (running.sequence->advance(draws[i])) {
-      running_.push_back(std::move(running));
-    } else {
+    } else if (!advance(running.prompt, running.slot, std::move(running.sequences),
+                        left.first(count))) {
       hand_on(running.prompt, running.slot);
     }
+    left = left.subspan(count);
   }
+}
+
+// Gives sequences in one slot their next tokens. Those that go on run on, together where their
+// tokens are the same; false if there are none.
+bool Scheduler::advance(const PromptPointer& prompt, int slot, Sequences sequences,
+                        std::span<const Draw> draws) {
+  std::vector<Sequences> groups;
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    if (!sequences[i]->advance(draws[i])) continue;
+    const auto same = std::find_if(groups.begin(), groups.end(), [&](const Sequences& group) {
+      return group.front()->last_token() == draws[i].token;
+    });
+    (same == groups.end() ? groups.emplace_back() : *same).push_back(std::move(sequences[i]));
+  }
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const int own = i == 0 ? slot : acquire_slot();
+    // The last token is not in the cache yet.
+    if (own != slot) backend_.share_cache(slot, own, groups[i].front()->last_position());
+    promised_ += static_cast<int>(groups[i].size()) - 1;
+    running_.push_back({prompt, own, std::move(groups[i])});
+  }
+  return !groups.empty();
 }
 
 void Scheduler::start_prefilled() {
   const auto is_prefilled = [](const auto& prompt) { return prompt->prefilled == prompt->size(); };
   const auto first_unready = std::find_if_not(prefilling_.begin(), prefilling_.end(), is_prefilled);
   for (auto prompt = prefilling_.begin(); prompt != first_unready; ++prompt) {
-    start_sample(*prompt, (*prompt)->slot);
+    start_samples(*prompt, (*prompt)->slot);
     if ((*prompt)->waits()) waiting_.push_back(*prompt);
   }
   prefilling_.erase(prefilling_.begin(), first_unready);
 }
 
-// Starts the next sample in a slot that holds exactly the prompt. One that ends with its first
-// token leaves the slot as it was, for the one after it.
-void Scheduler::start_sample(const PromptPointer& prompt, int slot) {
+// Starts the next samples in a slot that holds exactly the prompt. Where all end with their first
+// token the slot is as it was, for those after them.
+void Scheduler::start_samples(const PromptPointer& prompt, int slot) {
   while (prompt->waits()) {
-    auto sequence = prompt->next_sequence(tokenizer_, backend_.info().n_positions);
-    const Draw first = draw_first(*sequence, *prompt);
+    Sequences sequences = prompt->next_sequences(1 + std::max(0, free_slots()), tokenizer_,
+                                                 backend_.info().n_positions);
+    std::vector<Draw> draws;
+    for (const auto& sequence : sequences) draws.push_back(draw_first(*sequence, *prompt));
     if (!prompt->waits()) prompt->logits = {};
     if (prompt->failed) break;
-    if (sequence->advance(first)) {
-      running_.push_back({prompt, slot, std::move(sequence)});
-      return;
-    }
+    if (advance(prompt, slot, std::move(sequences), draws)) return;
   }
   release_slot(slot);
 }
@@ -278,7 +321,7 @@ void Scheduler::start_sample(const PromptPointer& prompt, int slot) {
 void Scheduler::hand_on(const PromptPointer& prompt, int slot) {
   if (!prompt->waits()) return release_slot(slot);
   backend_.truncate_cache(slot, prompt->size());
-  start_sample(prompt, slot);
+  start_samples(prompt, slot);
 }
 
 // There is one while samples wait, since a finished sample hands its slot to the next.

@@ -5,6 +5,11 @@
 // A request with variants is one prompt with several plain requests, its parts: their samples share
 // the prefill, but for those that search, which run by themselves after the others.
 //
+// Samples with the same number under several variants draw the same coins, so they often begin with
+// the same tokens. While they do they are one: a row of the step and a slot serves them all, and
+// each draws from its logits by its own rules; where they part, the cache is shared on. Each of
+// them has a slot promised for that, so a sample that has begun never waits.
+//
 // A prompt is prefilled once, in chunks that run beside the decoding of other sequences. Its
 // samples share that cache: any running one can serve as the source, since it begins with the
 // prompt; and a finished one's slot is cut back to the prompt for the next. So nothing is ever
@@ -36,6 +41,7 @@ class Scheduler {
 
  private:
   struct Prompt;
+  using Sequences = std::vector<std::unique_ptr<Sequence>>;
 
   // One of a request's settings. It listens to its sequences and numbers their results on from
   // those of the parts before it.
@@ -58,8 +64,8 @@ class Scheduler {
 
     int size() const { return static_cast<int>(request.prompt.size()); }
     bool waits() const { return !failed && started < to_draw; }
-    // The next sample to start.
-    std::unique_ptr<Sequence> next_sequence(const Tokenizer& tokenizer, int n_positions);
+    // The next samples to start, all of one number, at most `most`.
+    Sequences next_sequences(int most, const Tokenizer& tokenizer, int n_positions);
 
     GenerationObserver& observer;
     const Request request;
@@ -70,8 +76,8 @@ class Scheduler {
     int slot = 0;               // while it is prefilled
     int prefilled = 0;          // tokens
     int started = 0;            // samples of those in `drawn`
-    std::size_t part = 0;       // in `drawn`, of the next sample
-    int next_sample = 0;        // within it
+    int next_sample = 0;        // its number within its part
+    std::size_t next_part = 0;  // in `drawn`, the next one to be looked at for it
     bool failed = false;
     bool cut_short = false;  // interrupted
     std::vector<float>
@@ -82,10 +88,12 @@ class Scheduler {
   struct Running {
     PromptPointer prompt;
     int slot = 0;
-    std::unique_ptr<Sequence> sequence;
+    Sequences sequences;  // at least one; all with the same tokens so far
   };
 
   bool interrupted() const;
+  int max_slots() const;
+  int free_rows() const;
   int free_slots() const;
   void fill_free_slots();
   bool take_request(bool wait);
@@ -98,7 +106,9 @@ class Scheduler {
   void fail(Prompt& prompt, const Error& error);
   void advance_running(const std::vector<Draw>& draws);
   void start_prefilled();
-  void start_sample(const PromptPointer& prompt, int slot);
+  void start_samples(const PromptPointer& prompt, int slot);
+  bool advance(const PromptPointer& prompt, int slot, Sequences sequences,
+               std::span<const Draw> draws);
   void hand_on(const PromptPointer& prompt, int slot);
   int slot_that_begins_with(const Prompt& prompt) const;
   int acquire_slot();
@@ -109,13 +119,14 @@ class Scheduler {
   RequestSource& source_;
   GenerationObserver& observer_;
   const GenerateOptions& options_;
-  std::vector<Sampler> samplers_;  // one for each row, since rows are drawn side by side
+  std::vector<Sampler> samplers_;  // one for each sequence, since they are drawn side by side
 
   bool source_ended_ = false;
   PromptPointer alone_;  // has parts that need all slots; nothing else begins before it
   std::vector<PromptPointer> prefilling_;  // in order of request
   std::deque<PromptPointer> waiting_;      // prefilled, with samples that wait for a slot
   std::vector<Running> running_;
+  int promised_ = 0;        // slots to the sequences that run in another's
   std::vector<int> slots_;  // taken
   std::vector<Row> rows_;   // of the current step
 };

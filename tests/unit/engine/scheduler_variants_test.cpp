@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cmath>
+#include <set>
 
 #include "medgen/error.h"
 #include "medgen/generate.h"
@@ -86,7 +87,7 @@ TEST(SchedulerVariantsTest, EachGivesTheTextsThatItGivesAlone) {
                                          request(2, History(9, 4), {variant(1, 1, 2, 5)}),
                                          request(3, {7}, mixed_variants())};
   std::size_t different = 0;
-  for (const int slots : {3, 4, 9}) {
+  for (const int slots : {3, 4, 9, 30}) {
     FakeBackend backend(kVocab, 64, slots);
     Whole together;
     generate(backend, tokenizer, requests, together, {.prefill_chunk = 4});
@@ -116,13 +117,66 @@ TEST(SchedulerVariantsTest, EachGivesTheTextsThatItGivesAlone) {
   EXPECT_GT(different, 20U) << "settings give different texts, or nothing was compared";
 }
 
-TEST(SchedulerVariantsTest, ThePromptIsPrefilledOnce) {
-  for (const int slots : {1, 2, 5, 8}) {
+// How many tokens have to be fed for samples 0 .. n - 1 of each of `variants` settings, if what
+// samples of one number have in common is fed once. The last token of each is not fed.
+std::size_t distinct_tokens(const Recorder& recorder, int variants, int n) {
+  std::set<std::pair<int, std::vector<TokenId>>> beginnings;
+  for (int v = 0; v < variants; ++v) {
+    for (int i = 0; i < n; ++i) {
+      const std::vector<TokenId>& tokens = recorder.completion(1, v * n + i).tokens;
+      for (std::size_t length = 1; length < tokens.size(); ++length) {
+        beginnings.insert({i, {tokens.begin(), tokens.begin() + static_cast<long>(length)}});
+      }
+    }
+  }
+  return beginnings.size();
+}
+
+TEST(SchedulerVariantsTest, ThePromptIsPrefilledOnceAndWhatSamplesShareIsComputedOnce) {
+  const std::vector<DecodingSettings> variants = {variant(1, 1, 3, 9), variant(0.9, 1, 3, 9),
+                                                  variant(1, 0.9, 3, 9), variant(1, 1, 3, 9)};
+  for (const int slots : {1, 2, 5, 12, 30}) {
     FakeBackend backend(kVocab, 64, slots);
     Whole whole;
-    generate(backend, letters(kVocab),
-             {request(1, History(30, 2), {variant(1, 1, 2, 4), variant(0.7, 1, 3, 4)})}, whole);
-    EXPECT_EQ(backend.rows(), 30U + 5 * 3) << slots << " slots";
+    generate(backend, letters(kVocab), {request(1, History(30, 2), variants)}, whole);
+    const std::size_t distinct = distinct_tokens(whole, 4, 3);
+    EXPECT_LT(distinct, 3U * 4 * 8 - 3 * 8) << "two settings are the same";
+    EXPECT_LE(backend.rows(), 30U + 3 * 4 * 8);
+    EXPECT_GE(backend.rows(), 30U + distinct);
+    if (slots >= 12) {
+      EXPECT_EQ(backend.rows(), 30U + distinct) << slots << " slots";
+    }
+    EXPECT_EQ(backend.taken(), 0U);
+  }
+}
+
+TEST(SchedulerVariantsTest, SlotsPromisedToSamplesThatMayPartAreNotGivenAway) {
+  const std::vector<DecodingSettings> variants(5, variant(1.3, 1, 2, 12));
+  std::vector<Request> requests;
+  for (std::uint64_t id = 1; id <= 6; ++id) {
+    std::vector<DecodingSettings> different = variants;
+    for (std::size_t v = 0; v < variants.size(); ++v) {
+      different[v].sampling.temperature = 0.6 + 0.3 * static_cast<double>(v);
+    }
+    requests.push_back(request(id, History(3, static_cast<TokenId>(id)), different));
+  }
+  Recorder reference;
+  FakeBackend plenty(kVocab, 64, 60);
+  generate(plenty, letters(kVocab), requests, reference);
+  for (const int slots : {1, 3, 4, 7, 11}) {
+    for (const int most : {0, 1, 3, 6}) {      // rows of a step
+      FakeBackend backend(kVocab, 64, slots);  // refuses to give more slots than it has
+      Recorder recorder;
+      generate(backend, letters(kVocab), requests, recorder, {.max_slots = most});
+      for (const Request& whole : requests) {
+        for (int i = 0; i < 10; ++i) {
+          EXPECT_EQ(recorder.completion(whole.id, i).tokens,
+                    reference.completion(whole.id, i).tokens)
+              << slots << " slots, " << most;
+        }
+      }
+      EXPECT_EQ(backend.taken(), 0U);
+    }
   }
 }
 
