@@ -239,6 +239,7 @@ std::unique_ptr<PackedWeights> PackedWeights::build(const fs::path& file, const 
     }
   }
   ::mprotect(mapping, size, PROT_READ);
+  // Only now: laying the model out reads what was filled in.
   return std::unique_ptr<PackedWeights>(new PackedWeights(mapping, size, on_disk, key));
 }
 

@@ -51,6 +51,16 @@ void check_finite(std::span<const float> values, const std::string& name) {
 // Pieces of a job of `count` like parts: enough for the threads to share evenly.
 int pieces_of(int count, const ThreadPool& pool) { return std::min(count, pool.size() * 8); }
 
+// Calls function(piece, begin, end) for each of the pieces_of(count) ranges of 0 .. count - 1, on
+// the threads. It must not throw.
+template <typename Function>
+void for_each_piece(int count, ThreadPool& pool, const Function& function) {
+  const int pieces = pieces_of(count, pool);
+  pool.run(pieces, [&](int piece) {
+    function(piece, count * piece / pieces, count * (piece + 1) / pieces);
+  });
+}
+
 // Columns 16 panel and on as [k][16], with zeros beyond the last.
 void load_panel(const Weights& w, int panel, float* out) {
   const int first = panel * kPanel;
@@ -72,13 +82,11 @@ void load_panel(const Weights& w, int panel, float* out) {
 template <typename Function>
 void for_each_panel(const Weights& w, ThreadPool& pool, const Function& function) {
   const int panels = (w.n + kPanel - 1) / kPanel;
-  const int pieces = pieces_of(panels, pool);
   const auto size = static_cast<std::size_t>(w.k) * kPanel;
-  std::vector<float> scratch(size * static_cast<std::size_t>(pieces));
-  pool.run(pieces, [&](int piece) {
+  std::vector<float> scratch(size * static_cast<std::size_t>(pieces_of(panels, pool)));
+  for_each_piece(panels, pool, [&](int piece, int begin, int end) {
     float* values = scratch.data() + size * static_cast<std::size_t>(piece);
-    const int end = panels * (piece + 1) / pieces;
-    for (int panel = panels * piece / pieces; panel < end; ++panel) {
+    for (int panel = begin; panel < end; ++panel) {
       load_panel(w, panel, values);
       function(panel, values);
     }
@@ -97,12 +105,9 @@ void pack_float(const Weights& w, const Matrix& matrix, ThreadPool& pool, const 
 // Largest magnitudes over each input's weights.
 std::vector<float> input_maxima(const Weights& w, ThreadPool& pool) {
   std::vector<float> most(static_cast<std::size_t>(w.k), 0.0F);
-  const int pieces = pieces_of(w.k, pool);
-  pool.run(pieces, [&](int piece) {
-    const auto first = static_cast<std::size_t>(w.k) * static_cast<std::size_t>(piece) /
-                       static_cast<std::size_t>(pieces);
-    const auto end = static_cast<std::size_t>(w.k) * static_cast<std::size_t>(piece + 1) /
-                     static_cast<std::size_t>(pieces);
+  for_each_piece(w.k, pool, [&](int, int begin_input, int end_input) {
+    const auto begin = static_cast<std::size_t>(begin_input);
+    const auto end = static_cast<std::size_t>(end_input);
     const auto take = [&](std::size_t i, float weight) {
       most[i] = std::max(most[i], std::fabs(weight));
     };
@@ -110,10 +115,10 @@ std::vector<float> input_maxima(const Weights& w, ThreadPool& pool) {
     if (w.transposed) {
       for (std::size_t o = 0; o < n; ++o) {
         const float* column = &w.values[o * static_cast<std::size_t>(w.k)];
-        for (std::size_t i = first; i < end; ++i) take(i, column[i]);
+        for (std::size_t i = begin; i < end; ++i) take(i, column[i]);
       }
     } else {
-      for (std::size_t i = first; i < end; ++i) {
+      for (std::size_t i = begin; i < end; ++i) {
         for (std::size_t o = 0; o < n; ++o) take(i, w.values[i * n + o]);
       }
     }
@@ -216,11 +221,10 @@ bool needs_wide(const Weights& w, const Matrix& matrix, std::span<const float> i
   }
   std::vector<double> signal(static_cast<std::size_t>(column_count), 0.0);  // by column
   std::vector<double> error(static_cast<std::size_t>(column_count), 0.0);
-  const int pieces = pieces_of(column_count, pool);
-  std::vector<float> scratch(k * static_cast<std::size_t>(pieces));
-  pool.run(pieces, [&](int piece) {
+  std::vector<float> scratch(k * static_cast<std::size_t>(pieces_of(column_count, pool)));
+  for_each_piece(column_count, pool, [&](int piece, int begin, int end) {
     float* weights = scratch.data() + k * static_cast<std::size_t>(piece);
-    for (int c = column_count * piece / pieces; c < column_count * (piece + 1) / pieces; ++c) {
+    for (int c = begin; c < end; ++c) {
       for (std::size_t i = 0; i < k; ++i) {
         weights[i] = quantized_weight(matrix, static_cast<int>(i), c * column_step);
       }
