@@ -305,24 +305,41 @@ void store_key_value(CacheType type, const float* key, const float* value, int h
   }
 }
 
-// 16 scores of each of P pages for R rows; queries are scaled already. The values of these positions
-// are wanted next, so they are fetched on the way.
+// What is read after the pages at hand, asked for on the way: of each page the same part as is being
+// read there. The processor's own prefetching would begin anew with every page. A single row waits
+// for memory above all: into the second level then, since the first has room for few requests at a
+// time.
+template <int R>
+constexpr int kLevel = R == 1 ? 2 : 3;  // __builtin_prefetch's locality
+struct Next {
+  const std::byte* const* pages = nullptr;
+  int end = 0;             // pages
+  std::size_t offset = 0;  // bytes into a page
+
+  // That of `page`; where there is none, `current`, which is there already.
+  const std::byte* part(int page, const std::byte* current) const {
+    return page < end ? pages[page] + offset : current;
+  }
+};
+
+// 16 scores of each of P pages for R rows; queries are scaled already.
 template <int R, int P, typename Element>
-inline void score_pages(const Attention& job, const std::byte* const* pages, const float* queries,
-                        float* scores, int padded) {
+inline void score_pages(const Attention& job, const std::byte* const* pages, int page,
+                        const Next& next, const float* queries, float* scores, int padded) {
   Vec sum[R][P];
   const Element* keys[P];
-  const Element* values[P];
+  const Element* ahead[P];
   for (int p = 0; p < P; ++p) {
     for (int r = 0; r < R; ++r) sum[r][p] = zero();
-    keys[p] = reinterpret_cast<const Element*>(pages[p] + job.key_offset);
-    values[p] = reinterpret_cast<const Element*>(pages[p] + job.value_offset);
+    const std::byte* here = pages[page + p] + job.key_offset;
+    keys[p] = reinterpret_cast<const Element*>(here);
+    ahead[p] = reinterpret_cast<const Element*>(next.part(page + p, here));
   }
   for (int i = 0; i < job.head_size; ++i) {
     Vec key[P];
     for (int p = 0; p < P; ++p) {
       key[p] = load_cached(keys[p] + i * 16);
-      __builtin_prefetch(values[p] + i * 16);
+      __builtin_prefetch(ahead[p] + i * 16, 0, kLevel<R>);
     }
     for (int r = 0; r < R; ++r) {
       const Vec q = set1(queries[r * kMaxHeadSize + i]);
@@ -330,22 +347,36 @@ inline void score_pages(const Attention& job, const std::byte* const* pages, con
     }
   }
   for (int r = 0; r < R; ++r) {
-    for (int p = 0; p < P; ++p) store(scores + r * padded + p * 16, sum[r][p]);
+    for (int p = 0; p < P; ++p) store(scores + r * padded + (page + p) * 16, sum[r][p]);
   }
 }
+
+// The pages that are left, P of them or fewer, at once: chains side by side cost what one does.
+template <int R, int P, typename Element>
+inline void score_rest(const Attention& job, const std::byte* const* pages, int first, int end,
+                       const Next& next, const float* queries, float* scores, int padded) {
+  if constexpr (P > 0) {
+    if (end - first == P) {
+      score_pages<R, P, Element>(job, pages, first, next, queries, scores, padded);
+    } else {
+      score_rest<R, P - 1, Element>(job, pages, first, end, next, queries, scores, padded);
+    }
+  }
+}
+
+// How many vectors to take at once for R rows, so that their accumulators fit into the registers.
+template <int R>
+constexpr int kWide = R == 1 || kMaxTile >= R * 4 ? 4 : kMaxTile >= R * 2 ? 2 : 1;
 
 // The scores of pages [first, end) for R rows that share them.
 template <int R, typename Element>
 inline void score(const Attention& job, const std::byte* const* pages, int first, int end,
-                  const float* queries, float* scores, int padded) {
-  constexpr int kWide = R == 1 || kMaxTile >= R * 4 ? 4 : 1;
+                  const Next& next, const float* queries, float* scores, int padded) {
   int page = first;
-  for (; page + kWide <= end; page += kWide) {
-    score_pages<R, kWide, Element>(job, pages + page, queries, scores + page * 16, padded);
+  for (; page + kWide<R> <= end; page += kWide<R>) {
+    score_pages<R, kWide<R>, Element>(job, pages, page, next, queries, scores, padded);
   }
-  for (; page < end; ++page) {
-    score_pages<R, 1, Element>(job, pages + page, queries, scores + page * 16, padded);
-  }
+  score_rest<R, kWide<R> - 1, Element>(job, pages, page, end, next, queries, scores, padded);
 }
 
 // Turns the scores of a row into e^(score - highest); returns 1 / their sum.
@@ -368,21 +399,30 @@ inline float weigh(float* scores, int positions) {
 // share: for each row a chain over its positions.
 template <int R, int W, typename Element>
 inline void mix_values(const Attention& job, const std::byte* const* pages, int first, int end,
-                       const float* weights, int padded, int element, float* mixed) {
+                       const Next& next, const float* weights, int padded, int element,
+                       float* mixed) {
   const int row_size = (job.head_size + 15) / 16 * 16;
   Vec sum[R][W];
   for (int r = 0; r < R; ++r) {
     for (int w = 0; w < W; ++w) sum[r][w] = load(mixed + r * kMaxHeadSize + w * 16);
   }
-  for (int position = first; position < end; ++position) {
-    const Element* row =
-        reinterpret_cast<const Element*>(pages[position / 16] + job.value_offset) +
-        position % 16 * row_size + element;
-    Vec value[W];
-    for (int w = 0; w < W; ++w) value[w] = load_cached(row + w * 16);
-    for (int r = 0; r < R; ++r) {
-      const Vec weight = set1(weights[r * padded + position]);
-      for (int w = 0; w < W; ++w) sum[r][w] = fma(weight, value[w], sum[r][w]);
+  for (int position = first; position < end;) {
+    const std::byte* page = pages[position / 16] + job.value_offset;
+    const auto* values = reinterpret_cast<const Element*>(page) + element;
+    const auto* ahead =
+        reinterpret_cast<const Element*>(next.part(position / 16, page)) + element;
+    const int page_end = (position / 16 + 1) * 16;
+    for (const int stop = page_end < end ? page_end : end; position < stop; ++position) {
+      const int row = position % 16 * row_size;
+      Vec value[W];
+      for (int w = 0; w < W; ++w) {
+        value[w] = load_cached(values + row + w * 16);
+        if constexpr (R == 1) __builtin_prefetch(ahead + row + w * 16, 0, kLevel<R>);
+      }
+      for (int r = 0; r < R; ++r) {
+        const Vec weight = set1(weights[r * padded + position]);
+        for (int w = 0; w < W; ++w) sum[r][w] = fma(weight, value[w], sum[r][w]);
+      }
     }
   }
   for (int r = 0; r < R; ++r) {
@@ -392,15 +432,16 @@ inline void mix_values(const Attention& job, const std::byte* const* pages, int 
 
 template <int R, typename Element>
 inline void mix(const Attention& job, const std::byte* const* pages, int first, int end,
-                const float* weights, int padded, float* mixed) {
-  constexpr int kWide = R == 1 || kMaxTile >= R * 4 ? 4 : 1;
+                const Next& next, const float* weights, int padded, float* mixed) {
   const int width = (job.head_size + 15) / 16;
   int w = 0;
-  for (; w + kWide <= width; w += kWide) {
-    mix_values<R, kWide, Element>(job, pages, first, end, weights, padded, w * 16, mixed + w * 16);
+  for (; w + kWide<R> <= width; w += kWide<R>) {
+    mix_values<R, kWide<R>, Element>(job, pages, first, end, next, weights, padded, w * 16,
+                                     mixed + w * 16);
   }
   for (; w < width; ++w) {
-    mix_values<R, 1, Element>(job, pages, first, end, weights, padded, w * 16, mixed + w * 16);
+    mix_values<R, 1, Element>(job, pages, first, end, next, weights, padded, w * 16,
+                              mixed + w * 16);
   }
 }
 
@@ -429,21 +470,30 @@ inline void attention_of(const Attention& job, int first) {
     shared = same;
   }
   const int padded = longest * 16;
-  score<R, Element>(job, rows[0].pages, 0, shared, queries, job.scores, padded);
+  // Every pass asks for what the next one reads: the keys of the next row, the values of the first,
+  // the values of the next row, the keys of the row after all these.
+  const auto next_of = [&](int row, std::size_t offset) {
+    return row < job.rows ? Next{job.row[row].pages, pages_of(job.row[row]), offset} : Next{};
+  };
+  score<R, Element>(job, rows[0].pages, 0, shared, next_of(first, job.value_offset), queries,
+                    job.scores, padded);
   int common = shared * 16;
   float scales[R];
   for (int r = 0; r < R; ++r) {
     float* scores = job.scores + r * padded;
-    score<1, Element>(job, rows[r].pages, shared, pages_of(rows[r]), queries + r * kMaxHeadSize,
-                      scores, padded);
+    score<1, Element>(job, rows[r].pages, shared, pages_of(rows[r]),
+                      r + 1 < R ? next_of(first + r + 1, job.key_offset)
+                                : next_of(first, job.value_offset),
+                      queries + r * kMaxHeadSize, scores, padded);
     scales[r] = weigh(scores, rows[r].positions);
     common = rows[r].positions < common ? rows[r].positions : common;
   }
-  mix<R, Element>(job, rows[0].pages, 0, common, job.scores, padded, mixed);
+  mix<R, Element>(job, rows[0].pages, 0, common, Next{}, job.scores, padded, mixed);
   for (int r = 0; r < R; ++r) {
     float* sums = mixed + r * kMaxHeadSize;
-    mix<1, Element>(job, rows[r].pages, common, rows[r].positions, job.scores + r * padded, padded,
-                    sums);
+    mix<1, Element>(job, rows[r].pages, common, rows[r].positions,
+                    next_of(first + r + 1, r + 1 < R ? job.value_offset : job.key_offset),
+                    job.scores + r * padded, padded, sums);
     float* output = job.output + static_cast<std::size_t>(first + r) * job.output_stride;
     for (int i = 0; i < job.head_size; i += 16) {
       store_upto(output + i, mul(load(sums + i), set1(scales[r])), job.head_size - i);
@@ -461,20 +511,21 @@ inline int rows_together(const Attention& job, int first) {
   return end - first;
 }
 
+// R rows together where as many begin with the same page, else fewer.
+template <int R, typename Element>
+inline int attention_from(const Attention& job, int row, int together) {
+  if constexpr (R > 1) {
+    if (together < R) return attention_from<R / 2, Element>(job, row, together);
+  }
+  attention_of<R, Element>(job, row);
+  return R;
+}
+
 template <typename Element>
 inline void attention_rows(const Attention& job) {
+  constexpr int kMost = kAttentionRows;
   for (int row = 0; row < job.rows;) {
-    const int together = rows_together(job, row);
-    if (together == kAttentionRows) {
-      attention_of<kAttentionRows, Element>(job, row);
-      row += kAttentionRows;
-    } else if (together >= 2) {
-      attention_of<2, Element>(job, row);
-      row += 2;
-    } else {
-      attention_of<1, Element>(job, row);
-      ++row;
-    }
+    row += attention_from<kMost, Element>(job, row, rows_together(job, row));
   }
 }
 

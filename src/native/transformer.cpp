@@ -29,11 +29,13 @@ class Stopwatch {
 // Work, in elements touched, below which waking the other threads costs more than it saves.
 constexpr std::int64_t kWorthSharing = 16384;
 
-// Panels of a piece: enough pieces for the threads to share evenly, each long enough to stream.
-int panels_of_piece(int panels, int threads) {
-  constexpr int kStep = 4;  // what the kernels take at once
-  const int even = panels / (threads * 8);
-  return std::clamp(even / kStep * kStep, kStep, 32);
+// Panels of a piece: enough pieces for the threads to share evenly, each long enough to stream. Many
+// rows make long pieces, so that the last to end is waited for longer: shorter ones then.
+int panels_of_piece(int panels, int threads, int rows) {
+  const bool many = rows >= 64;
+  const int step = many ? 2 : 4;  // what the kernels take at once
+  const int even = panels / (threads * (many ? 16 : 8));
+  return std::clamp(even / step * step, step, 32);
 }
 
 }  // namespace
@@ -174,7 +176,7 @@ void Transformer::multiply(const Matrix& matrix, const float* x, int rows, float
   }
   const Stopwatch watch(profile_.matrices);
   const int panels = matrix.n_padded() / kernels::kPanel;
-  const int each = panels_of_piece(panels, pool_.size());
+  const int each = panels_of_piece(panels, pool_.size(), rows);
   pool_.run((panels + each - 1) / each, [&](int piece) {
     kernels::MatMul part = job;
     part.panel_begin = piece * each;
