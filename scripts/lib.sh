@@ -5,7 +5,7 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 build_packages=(build-essential cmake ninja-build pkg-config libtorch-dev libopenblas0-pthread
-  libsentencepiece-dev libcli11-dev nlohmann-json3-dev libspdlog-dev libpcre2-dev libssl-dev libzstd-dev libzip-dev libxxhash-dev
+  libsentencepiece-dev libcli11-dev nlohmann-json3-dev libpcre2-dev libssl-dev libzstd-dev libzip-dev libxxhash-dev
   zlib1g-dev libutf8proc-dev)
 # shellcheck disable=SC2034  # used by scripts/test
 test_packages=("${build_packages[@]}" libgtest-dev libgmock-dev)

@@ -170,6 +170,12 @@ void write_file(const fs::path& path, std::string_view content) {
 }
 
 void write_file_atomically(const fs::path& path, std::string_view content) {
+  std::error_code ignored;
+  const fs::file_status status = fs::status(path, ignored);
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    write_file(path, content);
+    return;
+  }
   fs::path aside = path;
   aside.replace_filename(hidden_name(path) + std::to_string(::getpid()));
   write_file(aside, content);

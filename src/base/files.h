@@ -42,6 +42,7 @@ class MappedFile {
 void write_file(const std::filesystem::path& path, std::string_view content);
 
 // The same, but `path` holds either its old content or the new one, whatever happens in between.
+// What is no regular file (a pipe, a device) is written to, never replaced by one.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 // Copies a regular file, with the same errors. `code` is for a source that cannot be read.

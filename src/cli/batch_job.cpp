@@ -206,18 +206,9 @@ BatchSummary run_rows(const BatchJob& job, const OpenedModel& opened, const Reco
   return summary;
 }
 
-// What is no regular file (a pipe, a device) is written to, never replaced by one.
-void write_stats(const std::filesystem::path& path, const std::string& json) {
-  if (std::filesystem::exists(path) && !std::filesystem::is_regular_file(path)) {
-    write_file(path, json);
-  } else {
-    write_file_atomically(path, json);
-  }
-}
-
 int finish(const BatchJob& job, const BatchSummary& summary, const Messages& messages) {
   messages.note(summary_line(summary));
-  if (job.arguments.stats) write_stats(*job.arguments.stats, summary_json(summary));
+  if (job.arguments.stats) write_file_atomically(*job.arguments.stats, summary_json(summary));
   if (summary.result.ending == batch::Ending::kInterrupted) return kExitInterrupted;
   return summary.state.failed > 0 ? kExitSomeFailed : kExitFine;
 }

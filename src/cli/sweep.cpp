@@ -206,7 +206,8 @@ int sweep_command(const Arguments& words) {
   }
   report.context = report_context(job, settings);
   report.context.swept = swept_numbers(cells);
-  if (arguments.reference) report.context.reference_name = *arguments.reference;
+  if (arguments.reference)
+    report.context.reference_name = std::filesystem::path(*arguments.reference).filename().string();
   const WrittenReport written = write_report(report);
   messages.note("wrote " + listed(written.files) + " in " + *arguments.folder);
   Output output(STDOUT_FILENO);

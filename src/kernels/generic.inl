@@ -305,10 +305,10 @@ void store_key_value(CacheType type, const float* key, const float* value, int h
   }
 }
 
-// What is read after the pages at hand, asked for on the way: of each page the same part as is being
-// read there. The processor's own prefetching would begin anew with every page. A single row waits
-// for memory above all: into the second level then, since the first has room for few requests at a
-// time.
+// What is read after the pages at hand, asked for on the way: of each page the same part as is
+// being read there. The processor's own prefetching would begin anew with every page. A single row
+// waits for memory above all: into the second level then, since the first has room for few requests
+// at a time.
 template <int R>
 constexpr int kLevel = R == 1 ? 2 : 3;  // __builtin_prefetch's locality
 struct Next {
@@ -366,7 +366,9 @@ inline void score_rest(const Attention& job, const std::byte* const* pages, int 
 
 // How many vectors to take at once for R rows, so that their accumulators fit into the registers.
 template <int R>
-constexpr int kWide = R == 1 || kMaxTile >= R * 4 ? 4 : kMaxTile >= R * 2 ? 2 : 1;
+constexpr int kWide = R == 1 || kMaxTile >= R * 4 ? 4
+                      : kMaxTile >= R * 2         ? 2
+                                                  : 1;
 
 // The scores of pages [first, end) for R rows that share them.
 template <int R, typename Element>
@@ -409,8 +411,7 @@ inline void mix_values(const Attention& job, const std::byte* const* pages, int 
   for (int position = first; position < end;) {
     const std::byte* page = pages[position / 16] + job.value_offset;
     const auto* values = reinterpret_cast<const Element*>(page) + element;
-    const auto* ahead =
-        reinterpret_cast<const Element*>(next.part(position / 16, page)) + element;
+    const auto* ahead = reinterpret_cast<const Element*>(next.part(position / 16, page)) + element;
     const int page_end = (position / 16 + 1) * 16;
     for (const int stop = page_end < end ? page_end : end; position < stop; ++position) {
       const int row = position % 16 * row_size;
@@ -481,10 +482,10 @@ inline void attention_of(const Attention& job, int first) {
   float scales[R];
   for (int r = 0; r < R; ++r) {
     float* scores = job.scores + r * padded;
-    score<1, Element>(job, rows[r].pages, shared, pages_of(rows[r]),
-                      r + 1 < R ? next_of(first + r + 1, job.key_offset)
-                                : next_of(first, job.value_offset),
-                      queries + r * kMaxHeadSize, scores, padded);
+    score<1, Element>(
+        job, rows[r].pages, shared, pages_of(rows[r]),
+        r + 1 < R ? next_of(first + r + 1, job.key_offset) : next_of(first, job.value_offset),
+        queries + r * kMaxHeadSize, scores, padded);
     scales[r] = weigh(scores, rows[r].positions);
     common = rows[r].positions < common ? rows[r].positions : common;
   }
@@ -523,9 +524,8 @@ inline int attention_from(const Attention& job, int row, int together) {
 
 template <typename Element>
 inline void attention_rows(const Attention& job) {
-  constexpr int kMost = kAttentionRows;
   for (int row = 0; row < job.rows;) {
-    row += attention_from<kMost, Element>(job, row, rows_together(job, row));
+    row += attention_from<kAttentionRows, Element>(job, row, rows_together(job, row));
   }
 }
 

@@ -19,7 +19,7 @@ inline constexpr int kPanel = 16;          // output columns that are packed tog
 inline constexpr int kPagePositions = 16;  // positions of one page of the key/value cache
 inline constexpr int kInt8Block = 64;  // int8 matrices have their k padded to a multiple of this
 inline constexpr int kMaxHeadSize = 512;
-inline constexpr int kAttentionRows = 4;  // most rows that attention() takes through the cache together
+inline constexpr int kAttentionRows = 4;  // rows that attention() takes through the cache together
 inline constexpr int kRowBlock = 16;      // activation buffers hold a multiple of this many rows
 
 enum class WeightType : std::uint8_t { kFloat32, kBFloat16, kInt8 };

@@ -29,8 +29,8 @@ class Stopwatch {
 // Work, in elements touched, below which waking the other threads costs more than it saves.
 constexpr std::int64_t kWorthSharing = 16384;
 
-// Panels of a piece: enough pieces for the threads to share evenly, each long enough to stream. Many
-// rows make long pieces, so that the last to end is waited for longer: shorter ones then.
+// Panels of a piece: enough pieces for the threads to share evenly, each long enough to stream.
+// Many rows make long pieces, so that the last to end is waited for longer: shorter ones then.
 int panels_of_piece(int panels, int threads, int rows) {
   const bool many = rows >= 64;
   const int step = many ? 2 : 4;  // what the kernels take at once

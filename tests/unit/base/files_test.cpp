@@ -1,8 +1,11 @@
 // Reading with limits; writing all or nothing.
 #include "base/files.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -78,6 +81,20 @@ TEST(WriteFileTest, KeepsTheOldContentWhenTheNewCannotBeWritten) {
   error_of([&] { write_file_atomically(folder / "x", "new"); }, ErrorCode::kRuntime);
   EXPECT_TRUE(fs::is_directory(folder / "x"));
   EXPECT_EQ(folder.entries(), 1);
+}
+
+TEST(WriteFileTest, WritesIntoAPipeInsteadOfReplacingIt) {
+  const TemporaryFolder folder;
+  const fs::path pipe = folder / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_GE(reader, 0);
+  write_file_atomically(pipe, "new");
+  char got[8] = {};
+  EXPECT_EQ(::read(reader, got, sizeof got), 3);
+  EXPECT_STREQ(got, "new");
+  EXPECT_TRUE(fs::is_fifo(pipe));
+  ::close(reader);
 }
 
 TEST(CopyFileTest, CopiesBytesAndRefusesFolders) {

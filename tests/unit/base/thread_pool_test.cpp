@@ -26,11 +26,12 @@ TEST(ThreadPoolTest, CallsEveryPieceOnceWhateverTheNumberOfThreads) {
 TEST(ThreadPoolTest, AJobSeesWhatTheOneBeforeItWrote) {
   ThreadPool pool(3);
   std::vector<long> values(1000, 1);
+  std::vector<long> next(1000);
   for (int round = 0; round < 200; ++round) {
     pool.run(1000, [&](int i) {
-      values[static_cast<std::size_t>(i)] +=
-          values[static_cast<std::size_t>(999 - i)] % 3 >= 0 ? 1 : 0;
+      next[static_cast<std::size_t>(i)] = values[static_cast<std::size_t>(999 - i)] + 1;
     });
+    values.swap(next);
   }
   EXPECT_EQ(std::accumulate(values.begin(), values.end(), 0L), 1000L * 201);
 }
