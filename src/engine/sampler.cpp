@@ -163,7 +163,15 @@ Draw Sampler::sample(std::span<const float> logits, const SamplingParams& params
     return params.logprobs ? loops.entropy_sums(logits.data(), logits.size(), highest, &weighted)
                            : loops.exp_sum(logits.data(), logits.size(), highest);
   };
-  if (greedy(params)) {
+  const std::vector<const Step*> steps = ordered_steps(params);
+  const bool processed = std::any_of(steps.begin(), steps.end(),
+                                     [](const Step* step) { return step->process != nullptr; });
+  if (greedy(params) && !processed && !params.logprobs) {
+    const auto block = std::find(maxima_.begin(), maxima_.end(), highest) - maxima_.begin();
+    const auto first = logits.begin() + block * static_cast<std::ptrdiff_t>(kRowBlock);
+    draw.token = static_cast<TokenId>(std::find(first, logits.end(), highest) - logits.begin());
+    raw_sum = sum_up();
+  } else if (greedy(params)) {
     draw.token = static_cast<TokenId>(argmax(processed_scores(logits, false, params, context)));
     candidates_.assign(std::span<const double>(scores_));
     const TokenId token = draw.token;
@@ -173,7 +181,6 @@ Draw Sampler::sample(std::span<const float> logits, const SamplingParams& params
     candidates_.keep(marks);
     raw_sum = sum_up();
   } else {
-    const std::vector<const Step*> steps = ordered_steps(params);
     const bool plain = std::all_of(steps.begin(), steps.end(), [&](const Step* step) {
       return step->name == "temperature" || step->name == "renormalize_logits";
     });

@@ -162,6 +162,20 @@ TEST(SamplerTest, GreedyTakesTheLowestIdAmongEquals) {
   EXPECT_THAT(kept(std::vector<float>{1, 4, -kInf, 4}, {.temperature = 0}), ElementsAre(1));
 }
 
+TEST(SamplerTest, GreedyTakesTheSameTokenHoweverItLooks) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    std::vector<float> logits = random_logits(300, seed);
+    const auto best =
+        static_cast<std::size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+    if (seed % 2 == 1) logits[299] = logits[best];  // another as high, in another block
+    for (const SamplingParams& params :
+         {SamplingParams{.temperature = 0}, SamplingParams{.temperature = 0, .logprobs = 0},
+          SamplingParams{.temperature = 0, .suppress_tokens = {best == 7 ? 8 : 7}}}) {
+      EXPECT_EQ(Sampler().sample(logits, params, 0.5).token, static_cast<TokenId>(best)) << seed;
+    }
+  }
+}
+
 TEST(SamplerTest, TinyTemperaturesTakeTheMostLikely) {
   for (const float temperature : {1e-4F, 1e-8F, 1e-38F, std::numeric_limits<float>::denorm_min()}) {
     for (const float shift : {0.0F, -1000.0F, 1e6F}) {
