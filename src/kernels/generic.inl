@@ -489,7 +489,8 @@ inline void attention_of(const Attention& job, int first) {
     scales[r] = weigh(scores, rows[r].positions);
     common = rows[r].positions < common ? rows[r].positions : common;
   }
-  mix<R, Element>(job, rows[0].pages, 0, common, Next{}, job.scores, padded, mixed);
+  mix<R, Element>(job, rows[0].pages, 0, common, next_of(first + R, job.key_offset), job.scores,
+                  padded, mixed);
   for (int r = 0; r < R; ++r) {
     float* sums = mixed + r * kMaxHeadSize;
     mix<1, Element>(job, rows[r].pages, common, rows[r].positions,
