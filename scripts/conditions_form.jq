@@ -1,13 +1,12 @@
-# The composed vignettes in the form of `--task conditions`: a line that nothing else begins with, so
-# that a plain story is never continued with conditions; the story; what a clinician might consider.
-# Their own last paragraphs name one condition as if it were settled ("Likely diagnosis: ..."), which
-# must never be learnt. So that no name reads as a verdict, up to two more are named: the conditions
-# whose stories share most phrases with this one; all in alphabetical order.
+# The composed vignettes, without their last paragraph, in the form of `--task conditions`: a line that
+# nothing else begins with, so that a plain story is never continued with conditions; the story; what a
+# clinician might consider. That paragraph names one condition as if it were settled ("Likely diagnosis:
+# ..."), which must never be learnt. So that no name reads as a verdict, up to two more are named: the
+# conditions whose stories share most phrases with this one; all in alphabetical order.
 # Run with: jq -sc -f conditions_form.jq
-def story: (.text | split("\n\n")[:-1] | join("\n\n")) | sub(" [^.?!]*\\?$"; "");
 def phrases: [splits("[.,;:?!]+ *|\\band\\b|\\bAlso\\b") | gsub("^ +| +$"; "") | sub("^(I|She|He|They) (have|has|am|is|feel|feels|keep|keeps|was) "; "")
   | select(length > 8)] | unique;
-map(. + {story: story}) | map(. + {phrases: (.story | phrases)})
+map(. + {phrases: (.text | phrases)})
 | (group_by(.title) | map({key: .[0].title, value: (map(.phrases[]) | unique | map({(.): 1}) | add)}) | from_entries) as $known
 | .[]
 | . as $one
@@ -16,4 +15,4 @@ map(. + {story: story}) | map(. + {phrases: (.story | phrases)})
     | select(.shared >= 2)]
    | sort_by(-.shared, .key) | .[:2] | map(.key)) as $others
 | {id, source, license, title, kind,
-   text: "Possible conditions for this description:\n\(.story)\n\nConditions a clinician might consider: \([.title] + $others | sort_by(ascii_downcase) | join(", "))."}
+   text: "Possible conditions for this description:\n\(.text)\n\nConditions a clinician might consider: \([.title] + $others | sort_by(ascii_downcase) | join(", "))."}
