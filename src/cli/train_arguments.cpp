@@ -159,7 +159,7 @@ TrainArguments parse_train_arguments(const Arguments& words) {
   TrainOptions& options = a.options;
   CorpusArguments data, anneal;
   std::optional<std::string> dtype;
-  std::optional<std::vector<std::string>> freeze;
+  std::optional<std::vector<std::string>> freeze, average_with;
   CommandLine line(
       "medgen train",
       "Trains a GPT-2 from scratch or further and writes a model folder. Ctrl-C writes a "
@@ -168,6 +168,10 @@ TrainArguments parse_train_arguments(const Arguments& words) {
   declare_texts(line, bind, data, anneal, options);
   declare_places(bind, options);
   declare_model(line, bind, options);
+  line.texts(
+      "--average-with", "DIR", average_with,
+      "Begin with the mean of the parameters of --from and of this model folder, of the same "
+      "shape and tokenizer, such as another end of the same run; may be given several times.");
   line.texts("--freeze", "WHAT", freeze,
              "Leave parameters as they are: embeddings, a layer or a range of layers, such as "
              "embeddings,0-3; commas between, or given several times.");
@@ -186,6 +190,9 @@ TrainArguments parse_train_arguments(const Arguments& words) {
   options.weights = source_weights(data);
   options.anneal_data = data_files(anneal);
   options.anneal_weights = source_weights(anneal, "--anneal-weight");
+  for (const std::string& folder : average_with.value_or(std::vector<std::string>{})) {
+    options.average_with.emplace_back(folder);
+  }
   for (const std::string& items : freeze.value_or(std::vector<std::string>{})) {
     std::istringstream parts(items);
     for (std::string item; std::getline(parts, item, ',');) options.freeze.push_back(item);

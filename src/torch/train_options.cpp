@@ -66,6 +66,9 @@ void validate(const TrainOptions& options) {
     throw Error(ErrorCode::kUsage,
                 "--from brings a configuration along, so --config cannot be given with it");
   }
+  if (options.from.empty() && !options.average_with.empty()) {
+    throw Error(ErrorCode::kUsage, "--average-with needs --from, the first model of the mean");
+  }
   require(std::isfinite(options.max_gradient_norm) && options.max_gradient_norm > 0,
           "max-gradient-norm", options.max_gradient_norm, "it must be above 0");
   require(options.log_every_steps >= 1, "log-every-steps", options.log_every_steps,

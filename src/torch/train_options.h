@@ -18,16 +18,18 @@ struct TrainOptions {
   std::vector<SourceWeight> weights;               // by source or by file; 1 where nothing is said
   std::vector<std::filesystem::path> anneal_data;  // used while the rate falls; may be empty
   std::vector<SourceWeight> anneal_weights;
-  std::filesystem::path valid;       // held-out file or shard folder; empty: the valid split of
-                                     // `data` where these are shards, else none
-  std::filesystem::path tokenizer;   // a folder or file that load_tokenizer() opens; empty: that of
-                                     // `from` or of the shards
-  std::filesystem::path from;        // a bundle whose parameters training begins with; or empty
-  std::filesystem::path config;      // a config.json in place of the n_ fields; or empty
-  std::filesystem::path work_dir;    // checkpoint, metrics, record; created if missing
-  std::filesystem::path output;      // the bundle to write at the end; must not exist
-  std::filesystem::path model_card;  // copied into the bundle; may be empty
-  std::filesystem::path templates;   // becomes its templates.json; empty: that of `from`, if any
+  std::filesystem::path valid;      // held-out file or shard folder; empty: the valid split of
+                                    // `data` where these are shards, else none
+  std::filesystem::path tokenizer;  // a folder or file that load_tokenizer() opens; empty: that of
+                                    // `from` or of the shards
+  std::filesystem::path from;       // a bundle whose parameters training begins with; or empty
+  std::vector<std::filesystem::path> average_with;  // bundles like `from`: training begins with
+                                                    // the mean of all their parameters
+  std::filesystem::path config;       // a config.json in place of the n_ fields; or empty
+  std::filesystem::path work_dir;     // checkpoint, metrics, record; created if missing
+  std::filesystem::path output;       // the bundle to write at the end; must not exist
+  std::filesystem::path model_card;   // copied into the bundle; may be empty
+  std::filesystem::path templates;    // becomes its templates.json; empty: that of `from`, if any
   std::string name = "medgen-model";  // the bundle's name
   StorageType storage = StorageType::kFloat16;
 

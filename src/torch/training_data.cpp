@@ -208,6 +208,19 @@ ModelConfig choose_config(const TrainOptions& options, const std::optional<Bundl
   return config;
 }
 
+std::vector<Bundle> open_average(const TrainOptions& options, const TrainingData& data) {
+  std::vector<Bundle> bundles;
+  for (const fs::path& folder : options.average_with) {
+    bundles.push_back(Bundle::open(folder));
+    const bool same_shape = config_to_json(bundles.back().config()) == config_to_json(data.config);
+    if (same_shape && tokenizer_fingerprint(folder) == data.tokenizer_fingerprint) continue;
+    usage("--average-with is " + folder.string() + ", whose " +
+          (same_shape ? "tokenizer" : "config.json") + " is not that of " + options.from.string() +
+          "; a mean needs models of one shape and tokenizer");
+  }
+  return bundles;
+}
+
 EvaluationText read_held_out(const TrainOptions& options, const RunTokenizer& tokenizer,
                              int window) {
   std::vector<fs::path> places = {options.valid};
@@ -233,6 +246,7 @@ TrainingData open_training_data(const TrainOptions& options) {
   data.tokenizer_fingerprint = tokenizer.fingerprint;
   if (!options.from.empty()) data.from = Bundle::open(options.from);
   data.config = choose_config(options, data.from, *tokenizer.tokenizer);
+  data.average_with = open_average(options, data);
   data.window = options.window == 0 ? data.config.n_positions : options.window;
   if (data.window > data.config.n_positions) {
     usage("window is " + std::to_string(data.window) + "; the model's context is " +

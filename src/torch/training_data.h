@@ -26,7 +26,8 @@ struct TrainingData {
   ModelConfig config;
   int window = 0;
   std::optional<Bundle> from;
-  std::filesystem::path tokenizer;  // for the bundle to come
+  std::vector<Bundle> average_with;  // of the configuration and tokenizer of `from`
+  std::filesystem::path tokenizer;   // for the bundle to come
   std::string tokenizer_fingerprint;
   Mixture main;
   std::optional<Mixture> anneal;

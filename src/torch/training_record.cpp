@@ -14,8 +14,11 @@ namespace {
 using json = nlohmann::ordered_json;
 
 json settings_of(const TrainOptions& o, const TrainingData& data) {
+  json averaged = json::array();
+  for (const Bundle& bundle : data.average_with) averaged.push_back(bundle.sha256());
   return {{"model", json::parse(config_to_json(data.config))},
           {"from", data.from ? data.from->sha256() : ""},
+          {"average_with", averaged},
           {"freeze", o.freeze},
           {"tokenizer_sha256", data.tokenizer_fingerprint},
           {"window", data.window},

@@ -103,6 +103,62 @@ TEST_F(TrainFurtherTest, RefusesWhatCannotBeGivenWithABundle) {
   EXPECT_THAT(refusal(), HasSubstr("nowhere"));
 }
 
+TEST_F(TrainFurtherTest, BeginsWithTheMeanOfSeveralModels) {
+  make_base();
+  set_steps(5);
+  run();
+  const std::filesystem::path second = options_.output;
+  options_.average_with = {second, second};
+  options_.learning_rate = 1e-12;
+  options_.muon_learning_rate = 1e-12;
+  options_.storage = StorageType::kFloat32;
+  set_steps(1);
+  start_anew("mean");
+  run();
+  const auto a = parameters_of(base_);
+  const auto b = parameters_of(second);
+  double apart = 0;
+  for (const auto& [name, values] : parameters_of(options_.output)) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const double mean = (a.at(name)[i] + 2.0 * b.at(name)[i]) / 3;
+      ASSERT_NEAR(values[i], mean, 1e-6) << name;
+      apart = std::max(apart, std::abs(mean - a.at(name)[i]));
+    }
+  }
+  EXPECT_GT(apart, 1e-3);  // the models differ, so a copy of one would have been seen
+  const auto record = nlohmann::json::parse(read_file(options_.output / "training.json", 1 << 20));
+  const std::string sum = Bundle::open(second).sha256();
+  EXPECT_EQ(record.at("settings").at("average_with"), (nlohmann::json{sum, sum}));
+}
+
+TEST_F(TrainFurtherTest, RefusesAMeanOfWhatDoesNotBelongTogether) {
+  const std::filesystem::path tokenizer = options_.tokenizer;
+  make_base();
+  const TrainOptions further = options_;
+  options_.from.clear();
+  options_.average_with = {base_};
+  EXPECT_THAT(refusal(), HasSubstr("--average-with needs --from"));
+
+  options_.average_with.clear();
+  options_.tokenizer = tokenizer;
+  options_.n_layer = 1;
+  set_steps(1);
+  start_anew("flat");
+  run();
+  const std::filesystem::path flat = options_.output;
+  options_.tokenizer = without_last_merge(tokenizer);
+  options_.config = base_ / "config.json";
+  start_anew("other");
+  run();
+  const std::filesystem::path other = options_.output;
+
+  options_ = further;
+  options_.average_with = {flat};
+  EXPECT_THAT(refusal(), HasSubstr("flat-out, whose config.json is not that of"));
+  options_.average_with = {other};
+  EXPECT_THAT(refusal(), HasSubstr("other-out, whose tokenizer is not that of"));
+}
+
 // A shard folder as `medgen prepare` leaves it, of one source.
 std::filesystem::path make_shards(const std::filesystem::path& folder,
                                   const std::filesystem::path& tokenizer_files) {
@@ -169,13 +225,8 @@ TEST_F(TrainShardsTest, GiveTheRunOfTheirText) {
 }
 
 TEST_F(TrainShardsTest, OfAnotherTokenizerAreRefused) {
-  const std::filesystem::path other = folder_ / "tokenizer";
-  std::filesystem::copy(options_.tokenizer, other);
-  const std::string merges = read_file(other / "merges.txt", 1 << 20);
-  std::filesystem::remove(other / "merges.txt");
-  write_file(other / "merges.txt", merges.substr(0, merges.rfind('\n', merges.size() - 2) + 1));
   options_.data = {make_shards(folder_ / "shards", options_.tokenizer)};
-  options_.tokenizer = other;
+  options_.tokenizer = without_last_merge(options_.tokenizer);
   EXPECT_THAT(refusal(), HasSubstr("is not the one that"));
 }
 

@@ -108,6 +108,16 @@ class TrainTest : public ::testing::Test {
     return "";
   }
 
+  // Another tokenizer than the one in `files`, by one merge.
+  std::filesystem::path without_last_merge(const std::filesystem::path& files) {
+    const std::filesystem::path other = folder_ / "tokenizer";
+    std::filesystem::copy(files, other);
+    const std::string merges = read_file(other / "merges.txt", 1 << 20);
+    std::filesystem::remove(other / "merges.txt");
+    write_file(other / "merges.txt", merges.substr(0, merges.rfind('\n', merges.size() - 2) + 1));
+    return other;
+  }
+
   // Every parameter of a bundle, by name.
   static std::map<std::string, std::vector<float>> parameters_of(const std::filesystem::path& out) {
     std::map<std::string, std::vector<float>> values;
