@@ -15,9 +15,12 @@ std::string card(const TrainOptions& options, const TrainingData& data) {
   if (!options.model_card.empty()) return read_file(options.model_card, kMaxTextBytes);
   const std::string title = "# " + options.name;
   if (!data.from) return title + "\n\nNo card was given when this was trained.\n";
-  return title + "\n\nTrained further from \"" + data.from->name() + "\" (model.pt " +
-         data.from->sha256() + "); no card was given then. The card of that model:\n\n" +
-         data.from->model_card();
+  std::string begun = "\"" + data.from->name() + "\" (model.pt " + data.from->sha256() + ")";
+  for (const Bundle& bundle : data.average_with) {
+    begun += " averaged with \"" + bundle.name() + "\" (model.pt " + bundle.sha256() + ")";
+  }
+  return title + "\n\nTrained further from " + begun +
+         "; no card was given then. The card of the first:\n\n" + data.from->model_card();
 }
 
 }  // namespace

@@ -86,7 +86,9 @@ std::vector<std::string> TrainingRecord::go_on(const std::string& checkpoint_jso
   const json before = json::parse(checkpoint_json);
   record_["history"] = before.at("history");
   for (const auto& [name, now] : record_["settings"].items()) {
-    const json old = before.at("settings").value(name, json(nullptr));
+    // Runs of a medgen that could not average record nothing of it.
+    const json missing = name == "average_with" ? json::array() : json(nullptr);
+    const json old = before.at("settings").value(name, missing);
     if (old == now) continue;
     if (!may_change(name)) {
       throw Error(ErrorCode::kUsage,

@@ -129,6 +129,8 @@ TEST_F(TrainFurtherTest, BeginsWithTheMeanOfSeveralModels) {
   const auto record = nlohmann::json::parse(read_file(options_.output / "training.json", 1 << 20));
   const std::string sum = Bundle::open(second).sha256();
   EXPECT_EQ(record.at("settings").at("average_with"), (nlohmann::json{sum, sum}));
+  EXPECT_THAT(Bundle::open(options_.output).model_card(),
+              HasSubstr(" averaged with \"medgen-model\" (model.pt " + sum));
 }
 
 TEST_F(TrainFurtherTest, RefusesAMeanOfWhatDoesNotBelongTogether) {
