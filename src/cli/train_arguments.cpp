@@ -190,9 +190,7 @@ TrainArguments parse_train_arguments(const Arguments& words) {
   options.weights = source_weights(data);
   options.anneal_data = data_files(anneal);
   options.anneal_weights = source_weights(anneal, "--anneal-weight");
-  for (const std::string& folder : average_with.value_or(std::vector<std::string>{})) {
-    options.average_with.emplace_back(folder);
-  }
+  if (average_with) options.average_with.assign(average_with->begin(), average_with->end());
   for (const std::string& items : freeze.value_or(std::vector<std::string>{})) {
     std::istringstream parts(items);
     for (std::string item; std::getline(parts, item, ',');) options.freeze.push_back(item);

@@ -53,17 +53,18 @@ at::Tensor to_tensor(const std::vector<TokenId>& ids, std::int64_t rows) {
 void average_parameters(const torch::jit::Module& mean, const std::vector<Bundle>& others,
                         const ModelConfig& config) {
   const torch::NoGradGuard no_grad;
-  std::vector<torch::jit::Module> models;
+  const std::vector<NamedParameter> parameters = named_parameters(mean, config);
   for (const Bundle& bundle : others) {
-    models.push_back(load_archive(bundle.model_pt()));
-    require_shapes(models.back(), config);
-  }
-  for (const NamedParameter& parameter : named_parameters(mean, config)) {
-    at::Tensor tensor = parameter.tensor;
-    for (const torch::jit::Module& model : models) {
+    const torch::jit::Module model = load_archive(bundle.model_pt());
+    require_shapes(model, config);
+    for (const NamedParameter& parameter : parameters) {
+      at::Tensor tensor = parameter.tensor;
       tensor.add_(find_parameter(model, parameter.name));
     }
-    tensor.div_(static_cast<double>(1 + models.size()));
+  }
+  for (const NamedParameter& parameter : parameters) {
+    at::Tensor tensor = parameter.tensor;
+    tensor.div_(static_cast<double>(1 + others.size()));
   }
 }
 
@@ -72,7 +73,7 @@ torch::jit::Module first_module(const TrainOptions& options, const TrainingData&
   torch::jit::Module module = make_gpt2_module(data.config, StorageType::kFloat32);
   if (data.from) {
     copy_parameters(load_archive(data.from->model_pt()), data.config, module);
-    if (!data.average_with.empty()) average_parameters(module, data.average_with, data.config);
+    average_parameters(module, data.average_with, data.config);
   } else {
     initialise(named_parameters(module, data.config), data.config.n_layer, options.seed);
   }
