@@ -159,7 +159,7 @@ TrainArguments parse_train_arguments(const Arguments& words) {
   TrainOptions& options = a.options;
   CorpusArguments data, anneal;
   std::optional<std::string> dtype;
-  std::optional<std::vector<std::string>> freeze, average_with;
+  std::optional<std::vector<std::string>> freeze, average_with, distil_from;
   CommandLine line(
       "medgen train",
       "Trains a GPT-2 from scratch or further and writes a model folder. Ctrl-C writes a "
@@ -172,6 +172,11 @@ TrainArguments parse_train_arguments(const Arguments& words) {
       "--average-with", "DIR", average_with,
       "Begin with the mean of the parameters of --from and of this model folder, of the same "
       "shape and tokenizer, such as another end of the same run; may be given several times.");
+  line.texts("--distil-from", "DIR", distil_from,
+             "Learn the probabilities that this model folder gives for every token, besides the "
+             "text; of the same tokenizer; may be given several times, for their mean.");
+  bind.number("--distil-weight", options.distil_weight,
+              "Part of those probabilities in what is learnt; above 0, at most 1.");
   line.texts("--freeze", "WHAT", freeze,
              "Leave parameters as they are: embeddings, a layer or a range of layers, such as "
              "embeddings,0-3; commas between, or given several times.");
@@ -191,6 +196,7 @@ TrainArguments parse_train_arguments(const Arguments& words) {
   options.anneal_data = data_files(anneal);
   options.anneal_weights = source_weights(anneal, "--anneal-weight");
   if (average_with) options.average_with.assign(average_with->begin(), average_with->end());
+  if (distil_from) options.distil_from.assign(distil_from->begin(), distil_from->end());
   for (const std::string& items : freeze.value_or(std::vector<std::string>{})) {
     std::istringstream parts(items);
     for (std::string item; std::getline(parts, item, ',');) options.freeze.push_back(item);

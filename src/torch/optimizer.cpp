@@ -19,21 +19,24 @@ bool in_a_block(const std::string& name) { return name.find(".h.") != std::strin
 
 }  // namespace
 
-at::Tensor newton_schulz(const at::Tensor& matrix, bool bf16) {
+at::Tensor newton_schulz(const at::Tensor& matrices, bool bf16) {
   constexpr double a = 3.4445;
   constexpr double b = -4.7750;
   constexpr double c = 2.0315;
-  const bool tall = matrix.size(0) > matrix.size(1);
-  at::Tensor x = tall ? matrix.t().contiguous() : matrix.contiguous();
-  x = x / (x.norm() + 1e-7);
+  const bool one = matrices.dim() == 2;
+  const bool tall = matrices.size(-2) > matrices.size(-1);
+  at::Tensor x = (tall ? matrices.transpose(-2, -1) : matrices).contiguous();
+  x = x / (at::norm(x, 2, {-2, -1}, /*keepdim=*/true) + 1e-7);
   if (bf16) x = x.to(at::kBFloat16);
   for (int step = 0; step < 5; ++step) {
-    const at::Tensor gram = x.mm(x.t());
-    const at::Tensor polynomial = at::addmm(gram, gram, gram, /*beta=*/b, /*alpha=*/c);
-    x = at::addmm(x, polynomial, x, /*beta=*/a, /*alpha=*/1);
+    const at::Tensor gram = at::matmul(x, x.transpose(-2, -1));
+    const at::Tensor polynomial = one ? at::addmm(gram, gram, gram, /*beta=*/b, /*alpha=*/c)
+                                      : at::baddbmm(gram, gram, gram, /*beta=*/b, /*alpha=*/c);
+    x = one ? at::addmm(x, polynomial, x, /*beta=*/a, /*alpha=*/1)
+            : at::baddbmm(x, polynomial, x, /*beta=*/a, /*alpha=*/1);
   }
   if (bf16) x = x.to(at::kFloat);
-  return tall ? x.t() : x;
+  return tall ? x.transpose(-2, -1) : x;
 }
 
 Optimizer::Optimizer(const std::vector<NamedParameter>& parameters, const OptimizerOptions& options)
@@ -56,66 +59,91 @@ void Optimizer::step(double factor) {
   const double rate = factor * options_.learning_rate;
   const double muon_rate = factor * options_.muon_learning_rate;
   for (Slot& slot : slots_) {
-    at::Tensor& weight = slot.parameter.tensor;
-    const double slot_rate = slot.muon ? muon_rate : rate;
-    if (weight.dim() == 2) weight.mul_(1.0 - slot_rate * options_.weight_decay);
-    if (!slot.muon) adamw_step(slot, rate);
+    if (slot.parameter.tensor.dim() != 2) continue;
+    slot.parameter.tensor.mul_(1.0 - (slot.muon ? muon_rate : rate) * options_.weight_decay);
   }
-  muon_steps(muon_rate);
+  adamw_step(rate);
+  muon_step(muon_rate);
 }
 
-// The largest matrices first, each by the next free thread: they do not depend on each other.
-void Optimizer::muon_steps(double rate) {
-  std::vector<std::pair<Slot*, int>> work;
+// On a CPU the largest matrices first, each by the next free thread: they do not depend on each
+// other. A GPU takes all of one shape at once.
+void Optimizer::muon_step(double rate) {
+  std::vector<std::vector<MatrixView>> groups;
   for (Slot& slot : slots_) {
-    for (int part = 0; slot.muon && part < slot.parts; ++part) work.emplace_back(&slot, part);
-    if (slot.muon) slot.first.mul_(kMomentum).add_(slot.parameter.tensor.grad(), 1 - kMomentum);
+    if (!slot.muon) continue;
+    at::Tensor& weight = slot.parameter.tensor;
+    slot.first.mul_(kMomentum).add_(weight.grad(), 1 - kMomentum);
+    const std::int64_t columns = weight.size(1) / slot.parts;
+    for (int part = 0; part < slot.parts; ++part) {
+      const auto view = [&](const at::Tensor& x) { return x.narrow(1, part * columns, columns); };
+      const MatrixView matrix = {view(weight), view(weight.grad()), view(slot.first)};
+      const auto same_shape = std::find_if(groups.begin(), groups.end(), [&](const auto& group) {
+        return !weight.is_cpu() && group.front().weight.sizes() == matrix.weight.sizes();
+      });
+      if (same_shape == groups.end()) {
+        groups.push_back({matrix});
+      } else {
+        same_shape->push_back(matrix);
+      }
+    }
   }
-  std::stable_sort(work.begin(), work.end(), [](const auto& a, const auto& b) {
-    return a.first->first.numel() / a.first->parts > b.first->first.numel() / b.first->parts;
+  std::stable_sort(groups.begin(), groups.end(), [](const auto& a, const auto& b) {
+    return a.front().weight.numel() > b.front().weight.numel();
   });
   std::atomic<std::size_t> next = 0;
   for_each_worker(options_.threads, [&](int) {
     const torch::NoGradGuard no_grad;  // threads begin with gradients on
-    for (std::size_t i = next++; i < work.size(); i = next++) {
-      muon_update(*work[i].first, work[i].second, rate);
-    }
+    for (std::size_t i = next++; i < groups.size(); i = next++) muon_update(groups[i], rate);
   });
 }
 
-void Optimizer::muon_update(Slot& slot, int part, double rate) const {
-  const std::int64_t columns = slot.first.size(1) / slot.parts;
-  const auto columns_of = [&](const at::Tensor& whole) {
-    return whole.narrow(1, part * columns, columns);
-  };
-  const at::Tensor update =
-      at::lerp(columns_of(slot.parameter.tensor.grad()), columns_of(slot.first), kMomentum);
-  const double out_over_in = static_cast<double>(columns) / static_cast<double>(slot.first.size(0));
-  columns_of(slot.parameter.tensor)
-      .add_(newton_schulz(update, options_.bf16), -rate * std::sqrt(std::max(1.0, out_over_in)));
+void Optimizer::muon_update(const std::vector<MatrixView>& group, double rate) const {
+  const at::Tensor& first = group.front().weight;
+  const double out_over_in =
+      static_cast<double>(first.size(1)) / static_cast<double>(first.size(0));
+  const double step = -rate * std::sqrt(std::max(1.0, out_over_in));
+  std::vector<at::Tensor> updates;
+  for (const MatrixView& matrix : group) {
+    updates.push_back(at::lerp(matrix.gradient, matrix.momentum, kMomentum));
+  }
+  const at::Tensor orthogonal =
+      newton_schulz(group.size() == 1 ? updates.front() : at::stack(updates), options_.bf16);
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    at::Tensor weight = group[i].weight;
+    weight.add_(group.size() == 1 ? orthogonal : orthogonal[static_cast<std::int64_t>(i)], step);
+  }
 }
 
-void Optimizer::adamw_step(Slot& slot, double rate) const {
-  const at::Tensor& gradient = slot.parameter.tensor.grad();
-  slot.first.mul_(kBeta1).add_(gradient, 1 - kBeta1);
-  slot.second.mul_(kBeta2).addcmul_(gradient, gradient, 1 - kBeta2);
+// All parameters together: a GPU would wait for the launch of each operation on each alone.
+void Optimizer::adamw_step(double rate) const {
+  std::vector<at::Tensor> weights, gradients, first, second;
+  for (const Slot& slot : slots_) {
+    if (slot.muon) continue;
+    weights.push_back(slot.parameter.tensor);
+    gradients.push_back(slot.parameter.tensor.grad());
+    first.push_back(slot.first);
+    second.push_back(slot.second);
+  }
+  if (weights.empty()) return;
+  at::_foreach_mul_(first, kBeta1);
+  at::_foreach_add_(first, gradients, 1 - kBeta1);
+  at::_foreach_mul_(second, kBeta2);
+  at::_foreach_addcmul_(second, gradients, gradients, 1 - kBeta2);
   const auto count = static_cast<double>(steps_);
   const double correction1 = 1 - std::pow(kBeta1, count);
   const double correction2 = 1 - std::pow(kBeta2, count);
-  const at::Tensor scale = (slot.second / correction2).sqrt_().add_(kEpsilon);
-  slot.parameter.tensor.addcdiv_(slot.first, scale, -rate / correction1);
+  const std::vector<at::Tensor> scale = at::_foreach_div(second, correction2);
+  at::_foreach_sqrt_(scale);
+  at::_foreach_add_(scale, kEpsilon);
+  at::_foreach_addcdiv_(weights, first, scale, -rate / correction1);
 }
 
 double Optimizer::clip_gradients(double limit) {
-  double squares = 0;
-  for (const Slot& slot : slots_) {
-    const double norm = slot.parameter.tensor.grad().norm().item<double>();
-    squares += norm * norm;
-  }
-  const double norm = std::sqrt(squares);
-  if (norm > limit) {
-    for (const Slot& slot : slots_) slot.parameter.tensor.mutable_grad().mul_(limit / norm);
-  }
+  std::vector<at::Tensor> gradients;
+  for (const Slot& slot : slots_) gradients.push_back(slot.parameter.tensor.grad());
+  const double norm = at::stack(at::_foreach_norm(gradients)).norm().item<double>();
+  if (norm > limit) at::_foreach_mul_(gradients, limit / norm);
   return norm;
 }
 

@@ -25,9 +25,9 @@ struct OptimizerOptions {
   int threads = 1;    // that Muon's matrices are divided among
 };
 
-// The nearest semi-orthogonal matrix to `matrix`, roughly: singular values end near 1. With `bf16`
-// the products are computed in bfloat16.
-at::Tensor newton_schulz(const at::Tensor& matrix, bool bf16);
+// The nearest semi-orthogonal matrix to each of `matrices`, [rows, columns] or [count, rows,
+// columns], roughly: singular values end near 1. With `bf16` the products are computed in bfloat16.
+at::Tensor newton_schulz(const at::Tensor& matrices, bool bf16);
 
 class Optimizer {
  public:
@@ -53,9 +53,12 @@ class Optimizer {
     at::Tensor first;   // momentum
     at::Tensor second;  // AdamW's squared gradients; undefined for Muon
   };
-  void muon_steps(double rate);
-  void muon_update(Slot& slot, int part, double rate) const;
-  void adamw_step(Slot& slot, double rate) const;
+  struct MatrixView {  // one matrix that is orthogonalised; shares memory
+    at::Tensor weight, gradient, momentum;
+  };
+  void muon_step(double rate);
+  void muon_update(const std::vector<MatrixView>& group, double rate) const;
+  void adamw_step(double rate) const;
 
   OptimizerOptions options_;
   std::vector<Slot> slots_;

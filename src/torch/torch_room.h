@@ -38,6 +38,8 @@ struct GradientOptions {
   int threads = 1;
   double dropout = 0;
   bool bf16 = false;
+  std::vector<TensorReader> teachers = {};  // parameters of models of the same shape
+  double distil_weight = 0;                 // of their mean probabilities in what is learnt
 };
 
 struct LossAndGradients {

@@ -47,6 +47,8 @@ void validate(const TrainOptions& options) {
           options.schedule, "it must be constant-linear or cosine");
   require(options.dropout >= 0 && options.dropout < 1, "dropout", options.dropout,
           "it must lie in [0, 1)");
+  require(options.distil_weight > 0 && options.distil_weight <= 1, "distil-weight",
+          options.distil_weight, "it must lie in (0, 1]");
   require(options.precision == "auto" || options.precision == "fp32" || options.precision == "bf16",
           "precision", options.precision, "it must be auto, fp32 or bf16");
   require(options.threads >= 0 && options.threads <= 1024, "threads", options.threads,

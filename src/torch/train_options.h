@@ -25,6 +25,8 @@ struct TrainOptions {
   std::filesystem::path from;       // a bundle whose parameters training begins with; or empty
   std::vector<std::filesystem::path> average_with;  // bundles like `from`: training begins with
                                                     // the mean of all their parameters
+  std::vector<std::filesystem::path> distil_from;   // bundles whose mean probabilities are learnt
+  double distil_weight = 0.5;         // of these in what is learnt; the rest is the text itself
   std::filesystem::path config;       // a config.json in place of the n_ fields; or empty
   std::filesystem::path work_dir;     // checkpoint, metrics, record; created if missing
   std::filesystem::path output;       // the bundle to write at the end; must not exist

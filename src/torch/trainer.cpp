@@ -81,6 +81,23 @@ torch::jit::Module first_module(const TrainOptions& options, const TrainingData&
   return module;
 }
 
+// The teachers, in float32 on the device.
+std::vector<TrainingModel> load_teachers(const TrainOptions& options, const TrainingData& data) {
+  std::vector<TrainingModel> teachers;
+  for (const Bundle& bundle : data.distil_from) {
+    torch::jit::Module module = make_gpt2_module(bundle.config(), StorageType::kFloat32);
+    copy_parameters(load_archive(bundle.model_pt()), bundle.config(), module);
+    module.to(at::Device(options.device));
+    const std::vector<NamedParameter> parameters = named_parameters(module, bundle.config());
+    for (const NamedParameter& parameter : parameters) {
+      at::Tensor tensor = parameter.tensor;
+      tensor.set_requires_grad(false);
+    }
+    teachers.emplace_back(bundle.config(), parameters);
+  }
+  return teachers;
+}
+
 class Trainer {
  public:
   Trainer(const TrainOptions& options, TrainObserver& observer, int threads, bool bf16)
@@ -105,6 +122,7 @@ class Trainer {
                  {"precision", bf16 ? "bf16" : "fp32"},
                  {"libtorch", TORCH_VERSION}}),
         steps_((options.tokens + tokens_per_step() - 1) / tokens_per_step()) {
+    step_.set_teachers(load_teachers(options, data_));
     if (data_.anneal) anneal_.emplace(data_.anneal->documents, stream_options());
     for (const auto& window : data_.held_out.windows) held_out_.push_back(to_tensor(window, 1));
   }
@@ -170,6 +188,7 @@ class Trainer {
     step_options.forward = {.dropout = options_.dropout,
                             .key = (options_.seed << 32U) ^ static_cast<std::uint64_t>(step),
                             .bf16 = bf16_};
+    step_options.distil_weight = options_.distil_weight;
     const double loss = step_.gradients(to_tensor(ids, options_.batch_windows), step_options);
     gradient_norm_ = optimizer_.clip_gradients(options_.max_gradient_norm);
     if (!std::isfinite(loss) || !std::isfinite(gradient_norm_)) diverged(step + 1);

@@ -221,6 +221,26 @@ std::vector<Bundle> open_average(const TrainOptions& options, const TrainingData
   return bundles;
 }
 
+std::vector<Bundle> open_teachers(const TrainOptions& options, const TrainingData& data) {
+  std::vector<Bundle> bundles;
+  for (const fs::path& folder : options.distil_from) {
+    bundles.push_back(Bundle::open(folder));
+    const ModelConfig& config = bundles.back().config();
+    if (tokenizer_fingerprint(folder) != data.tokenizer_fingerprint ||
+        config.vocab_size != data.config.vocab_size) {
+      usage("--distil-from is " + folder.string() +
+            ", whose tokenizer is not that of the model that is trained; probabilities can only be "
+            "learnt from a model of the same tokens");
+    }
+    if (config.n_positions < data.window) {
+      usage("--distil-from is " + folder.string() + ", whose context is " +
+            std::to_string(config.n_positions) + "; windows are " + std::to_string(data.window) +
+            " tokens. Give --window " + std::to_string(config.n_positions) + " or less.");
+    }
+  }
+  return bundles;
+}
+
 EvaluationText read_held_out(const TrainOptions& options, const RunTokenizer& tokenizer,
                              int window) {
   std::vector<fs::path> places = {options.valid};
@@ -252,6 +272,7 @@ TrainingData open_training_data(const TrainOptions& options) {
     usage("window is " + std::to_string(data.window) + "; the model's context is " +
           std::to_string(data.config.n_positions));
   }
+  data.distil_from = open_teachers(options, data);
   data.main =
       MixtureReader(tokenizer, options.weights, "--weight").read(options.data, Split::kTrain);
   if (!options.anneal_data.empty()) {

@@ -27,6 +27,7 @@ struct TrainingData {
   int window = 0;
   std::optional<Bundle> from;
   std::vector<Bundle> average_with;  // of the configuration and tokenizer of `from`
+  std::vector<Bundle> distil_from;   // of this tokenizer and vocabulary size
   std::filesystem::path tokenizer;   // for the bundle to come
   std::string tokenizer_fingerprint;
   Mixture main;

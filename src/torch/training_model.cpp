@@ -1,6 +1,8 @@
 // GPT-2's forward pass for training. Shapes in comments; rows are batch * time.
 #include "torch/training_model.h"
 
+#include <torch/version.h>
+
 #include <cmath>
 
 #include "bundle/config.h"
@@ -185,18 +187,27 @@ at::Tensor plain_attention(const at::Tensor& qkv, std::int64_t batch, std::int64
                            double scale) {
   const std::int64_t time = qkv.size(0) / batch;
   const std::int64_t width = qkv.size(1) / 3;
-  const at::Tensor parts =
-      qkv.view({batch, time, 3, heads, width / heads}).permute({2, 0, 3, 1, 4});
+  const std::vector<at::Tensor> parts =
+      qkv.view({batch, time, 3, heads, width / heads}).transpose(1, 3).unbind(2);
+#if TORCH_VERSION_MAJOR >= 2
+  const at::Tensor mixed = at::scaled_dot_product_attention(
+      parts[0], parts[1], parts[2], /*attn_mask=*/{}, /*dropout_p=*/0, /*is_causal=*/true, scale);
+#else
   const at::Tensor later = at::ones({time, time}, qkv.options().dtype(at::kBool)).triu(1);
   const at::Tensor scores =
       at::matmul(parts[0] * scale, parts[1].transpose(2, 3)).masked_fill(later, -INFINITY);
-  return at::matmul(at::softmax(scores, -1), parts[2]).permute({0, 2, 1, 3}).reshape({-1, width});
+  const at::Tensor mixed = at::matmul(at::softmax(scores, -1), parts[2]);
+#endif
+  return mixed.transpose(1, 2).reshape({-1, width});
 }
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                   bool bf16) {
   if (!bf16) return at::addmm(bias, x, weight);
-  return x.to(at::kBFloat16).mm(weight.to(at::kBFloat16)).to(at::kFloat) + bias;
+  const at::Tensor x16 = x.to(at::kBFloat16);
+  const at::Tensor weight16 = weight.to(at::kBFloat16);
+  if (!x.is_cpu()) return at::addmm(bias.to(at::kBFloat16), x16, weight16);
+  return x16.mm(weight16).to(at::kFloat) + bias;
 }
 
 class DropoutSites {
@@ -285,12 +296,20 @@ at::Tensor TrainingModel::hidden(const at::Tensor& input_ids, const ForwardOptio
 }
 
 double output_loss(const at::Tensor& hidden, const at::Tensor& output, const at::Tensor& targets,
-                   double scale, bool bf16, at::Tensor* hidden_gradient) {
+                   const LossOptions& options, at::Tensor* hidden_gradient) {
   const torch::NoGradGuard no_grad;
-  constexpr std::int64_t kBlock = 256;
+  // On a CPU a block's logits stay in the cache; a GPU needs many rows to be busy.
+  const std::int64_t block_rows = hidden.is_cpu() ? 256 : 8192;
   const std::int64_t rows = hidden.size(0);
-  const at::Tensor rows_in = bf16 ? hidden.detach().to(at::kBFloat16) : hidden.detach();
-  const at::Tensor weight = bf16 ? output.detach().to(at::kBFloat16) : output.detach();
+  const auto product_type = [&](const at::Tensor& x) {
+    return options.bf16 ? x.detach().to(at::kBFloat16) : x.detach();
+  };
+  const at::Tensor rows_in = product_type(hidden);
+  const at::Tensor weight = product_type(output);
+  std::vector<TeacherRows> teachers;
+  for (const TeacherRows& teacher : options.teachers) {
+    teachers.push_back({product_type(teacher.hidden), product_type(teacher.output)});
+  }
   const bool learn_output = hidden_gradient != nullptr && output.requires_grad();
   if (hidden_gradient != nullptr) {
     *hidden_gradient = at::empty_like(hidden, at::MemoryFormat::Contiguous);
@@ -298,35 +317,48 @@ double output_loss(const at::Tensor& hidden, const at::Tensor& output, const at:
   if (learn_output && !output.grad().defined()) {
     output.mutable_grad() = at::zeros_like(output, at::MemoryFormat::Contiguous);
   }
-  const double part = scale / static_cast<double>(rows);
+  const double part = options.scale / static_cast<double>(rows);
   double nll = 0;
-  for (std::int64_t begin = 0; begin < rows; begin += kBlock) {
-    const std::int64_t count = std::min(kBlock, rows - begin);
+  at::Tensor device_nll;  // summed where it is computed: asking for each block's would wait for it
+  for (std::int64_t begin = 0; begin < rows; begin += block_rows) {
+    const std::int64_t count = std::min(block_rows, rows - begin);
     const at::Tensor block = rows_in.narrow(0, begin, count);
     const at::Tensor picked = targets.narrow(0, begin, count);
-    at::Tensor scores = block.mm(weight.t()).to(at::kFloat);
+    const at::Tensor column = picked.unsqueeze(1);
+    at::Tensor scores = block.mm(weight.t());
+    if (hidden.is_cpu()) scores = scores.to(at::kFloat);
+    // What follows leaves softmax - target in `scores`, if gradients are asked for.
+    const auto add_to_target = [&](float value) {
+      scores.scatter_add_(1, column, at::full({count, 1}, value, scores.options()));
+    };
     if (has_own_kernels(scores)) {
       nll += kernels::softmax_loss(scores.data_ptr<float>(), count, scores.size(1),
-                                   picked.data_ptr<std::int64_t>(), static_cast<float>(part),
-                                   hidden_gradient != nullptr);
+                                   picked.data_ptr<std::int64_t>(), 1, hidden_gradient != nullptr);
     } else {
-      const at::Tensor column = picked.unsqueeze(1);
-      const at::Tensor log_sum = scores.logsumexp(1, /*keepdim=*/true);
-      nll += (log_sum - scores.gather(1, column)).sum().item<double>();
-      scores.sub_(log_sum).exp_();  // softmax
-      scores.scatter_add_(1, column, at::full({count, 1}, -1.0F, scores.options()));
-      scores.mul_(part);
+      scores = at::log_softmax(scores, 1, at::kFloat);
+      const at::Tensor sum = scores.gather(1, column).sum(at::kDouble);
+      device_nll = device_nll.defined() ? device_nll - sum : -sum;
+      if (hidden_gradient != nullptr) {
+        scores.exp_();
+        add_to_target(-1);
+      }
     }
     if (hidden_gradient == nullptr) continue;
-    at::Tensor gradient = bf16 ? scores.to(at::kBFloat16) : scores;
-    hidden_gradient->narrow(0, begin, count).copy_(gradient.mm(weight));
-    if (!learn_output) continue;
-    if (bf16) {
-      output.mutable_grad().add_(gradient.t().mm(block));
-    } else {
-      output.mutable_grad().addmm_(gradient.t(), block);
+    if (!teachers.empty()) {
+      at::Tensor taught;
+      for (const TeacherRows& teacher : teachers) {
+        const at::Tensor probabilities = at::softmax(
+            teacher.hidden.narrow(0, begin, count).mm(teacher.output.t()), 1, at::kFloat);
+        taught = taught.defined() ? taught.add_(probabilities) : probabilities;
+      }
+      scores.sub_(taught, options.distil_weight / static_cast<double>(teachers.size()));
+      add_to_target(static_cast<float>(options.distil_weight));
     }
+    const at::Tensor gradient = options.bf16 ? scores.to(at::kBFloat16) : scores;
+    hidden_gradient->narrow(0, begin, count).copy_(gradient.mm(weight)).mul_(part);
+    if (learn_output) output.mutable_grad().add_(gradient.t().mm(block), part);
   }
+  if (device_nll.defined()) nll = device_nll.item<double>();
   return nll / static_cast<double>(rows);
 }
 

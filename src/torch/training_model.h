@@ -22,7 +22,8 @@ struct ForwardOptions {
   double dropout = 0;          // of the embedded input and of what each block adds; 0 is none
   std::uint64_t key = 0;       // what the dropped elements are a function of, with their place
   std::int64_t first_row = 0;  // place of the first of these rows in the whole batch
-  bool bf16 = false;           // products of matrices in bfloat16, the rest in float32
+  bool bf16 = false;           // products of matrices in bfloat16, the rest in float32; on a GPU
+                               // what lies between the products of a block is bfloat16 too
 };
 
 class TrainingModel {
@@ -52,13 +53,28 @@ class TrainingModel {
   Affine ln_f_;
 };
 
-// Mean NLL per token of `targets` given `hidden`'s rows through the output embedding, and its
-// gradients. Works through the rows in blocks, so the logits of a batch never exist at once.
-//   hidden [rows, n_embd], output [vocab, n_embd], targets [rows]; `scale` multiplies the
-//   gradients.
+// What a teacher gives for the same rows: its hidden() [rows, its n_embd] and output() [vocab, its
+// n_embd].
+struct TeacherRows {
+  at::Tensor hidden, output;
+};
+
+struct LossOptions {
+  double scale = 1;  // multiplies the gradients
+  bool bf16 = false;
+  std::vector<TeacherRows> teachers = {};
+  double distil_weight = 0;  // of the mean of the teachers' probabilities in what is learnt
+};
+
+// Mean NLL per token of `targets` given `hidden`'s rows through the output embedding, and the
+// gradients of what is learnt: that NLL, or with teachers the cross entropy to
+// (1 - w) target + w mean of their probabilities (Hinton and others 2015, "Distilling the knowledge
+// in a neural network", at temperature 1). Works through the rows in blocks, so the logits of a
+// batch never exist at once.
+//   hidden [rows, n_embd], output [vocab, n_embd], targets [rows]
 // With `hidden_gradient` null no gradients are computed. Gradients of `output` are added to its
 // grad if it requires one.
 double output_loss(const at::Tensor& hidden, const at::Tensor& output, const at::Tensor& targets,
-                   double scale, bool bf16, at::Tensor* hidden_gradient);
+                   const LossOptions& options, at::Tensor* hidden_gradient);
 
 }  // namespace medgen

@@ -14,11 +14,16 @@ namespace {
 using json = nlohmann::ordered_json;
 
 json settings_of(const TrainOptions& o, const TrainingData& data) {
-  json averaged = json::array();
-  for (const Bundle& bundle : data.average_with) averaged.push_back(bundle.sha256());
+  const auto sums = [](const std::vector<Bundle>& bundles) {
+    json list = json::array();
+    for (const Bundle& bundle : bundles) list.push_back(bundle.sha256());
+    return list;
+  };
   return {{"model", json::parse(config_to_json(data.config))},
           {"from", data.from ? data.from->sha256() : ""},
-          {"average_with", averaged},
+          {"average_with", sums(data.average_with)},
+          {"distil_from", sums(data.distil_from)},
+          {"distil_weight", data.distil_from.empty() ? 0 : o.distil_weight},
           {"freeze", o.freeze},
           {"tokenizer_sha256", data.tokenizer_fingerprint},
           {"window", data.window},
@@ -56,6 +61,10 @@ json mixture_json(const std::vector<std::filesystem::path>& places,
           {"sha256", mixture.fingerprint}};
 }
 
+// What runs did whose medgen had no such setting to record.
+const json kUnrecorded = {
+    {"average_with", json::array()}, {"distil_from", json::array()}, {"distil_weight", 0}};
+
 // Settings whose change is decided by a rule of its own, or that change nothing of what was done.
 bool may_change(const std::string& name) {
   return name == "tokens" || name == "constant_fraction" || name == "early_stop_patience";
@@ -85,10 +94,10 @@ std::vector<std::string> TrainingRecord::go_on(const std::string& checkpoint_jso
   }
   const json before = json::parse(checkpoint_json);
   record_["history"] = before.at("history");
+  json settings = kUnrecorded;
+  settings.update(before.at("settings"));
   for (const auto& [name, now] : record_["settings"].items()) {
-    // Runs of a medgen that could not average record nothing of it.
-    const json missing = name == "average_with" ? json::array() : json(nullptr);
-    const json old = before.at("settings").value(name, missing);
+    const json old = settings.value(name, json(nullptr));
     if (old == now) continue;
     if (!may_change(name)) {
       throw Error(ErrorCode::kUsage,

@@ -87,26 +87,51 @@ double TrainingStep::run_part(Worker& worker, const at::Tensor& batch, std::int6
     const at::Tensor hidden = worker.model.hidden(input, forward);
     const double share = static_cast<double>(windows) / static_cast<double>(batch.size(0));
     at::Tensor gradient;
-    loss +=
-        share * output_loss(hidden, worker.model.output(), targets, share, forward.bf16, &gradient);
+    const LossOptions learnt = {.scale = share,
+                                .bf16 = forward.bf16,
+                                .teachers = ask_teachers(input, forward.bf16),
+                                .distil_weight = options.distil_weight};
+    loss += share * output_loss(hidden, worker.model.output(), targets, learnt, &gradient);
     hidden.backward(gradient);
   }
   return loss;
 }
 
+std::vector<TeacherRows> TrainingStep::ask_teachers(const at::Tensor& input, bool bf16) const {
+  const torch::NoGradGuard no_grad;
+  std::vector<TeacherRows> rows;
+  for (const TrainingModel& teacher : teachers_) {
+    rows.push_back({teacher.hidden(input, {.bf16 = bf16}), teacher.output()});
+  }
+  return rows;
+}
+
 double TrainingStep::nll(const std::vector<at::Tensor>& windows, bool bf16) const {
-  std::vector<double> sums(windows.size(), 0);
+  // A CPU's threads take a window each; a GPU takes many of one length at once.
+  const std::size_t most = device_.is_cpu() ? 1 : 32;
+  std::vector<at::Tensor> batches;
+  for (std::size_t i = 0; i < windows.size();) {
+    std::size_t end = i + 1;
+    while (end < windows.size() && end - i < most && windows[end].sizes() == windows[i].sizes()) {
+      ++end;
+    }
+    const std::vector<at::Tensor> same(windows.begin() + static_cast<std::ptrdiff_t>(i),
+                                       windows.begin() + static_cast<std::ptrdiff_t>(end));
+    batches.push_back(at::cat(same));
+    i = end;
+  }
+  std::vector<double> sums(batches.size(), 0);
   std::atomic<std::size_t> next = 0;
   for_each_worker(static_cast<int>(workers_.size()), [&](int worker) {
     const torch::NoGradGuard no_grad;
     const TrainingModel& model = workers_[static_cast<std::size_t>(worker)].model;
-    for (std::size_t i = next++; i < windows.size(); i = next++) {
-      const std::int64_t length = windows[i].size(1) - 1;
-      const at::Tensor input = windows[i].narrow(1, 0, length).to(device_);
-      const at::Tensor targets = windows[i].narrow(1, 1, length).reshape(-1).to(device_);
+    for (std::size_t i = next++; i < batches.size(); i = next++) {
+      const std::int64_t length = batches[i].size(1) - 1;
+      const at::Tensor input = batches[i].narrow(1, 0, length).contiguous().to(device_);
+      const at::Tensor targets = batches[i].narrow(1, 1, length).reshape(-1).to(device_);
       const at::Tensor hidden = model.hidden(input, {.bf16 = bf16});
-      sums[i] = output_loss(hidden, model.output(), targets, 1, bf16, nullptr) *
-                static_cast<double>(length);
+      sums[i] = output_loss(hidden, model.output(), targets, {.bf16 = bf16}, nullptr) *
+                static_cast<double>(targets.size(0));
     }
   });
   double sum = 0;

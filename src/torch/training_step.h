@@ -16,6 +16,7 @@ namespace medgen {
 struct StepOptions {
   int chunk_windows = 16;  // computed at once, by all threads together
   ForwardOptions forward;
+  double distil_weight = 0;  // as in LossOptions; used if there are teachers
 };
 
 class TrainingStep {
@@ -24,6 +25,9 @@ class TrainingStep {
   // them. `threads` is 1 on a GPU. The parameters may change between calls, in place.
   TrainingStep(const ModelConfig& config, const std::vector<NamedParameter>& parameters,
                int threads);
+
+  // Models whose probabilities the next steps learn, on the parameters' device.
+  void set_teachers(std::vector<TrainingModel> teachers) { teachers_ = std::move(teachers); }
 
   // batch [windows, window + 1] int64 on the CPU; returns the mean NLL per token in nats and sets
   // the parameters' gradients to those of it.
@@ -40,10 +44,12 @@ class TrainingStep {
   };
   double run_part(Worker& worker, const at::Tensor& batch, std::int64_t begin, std::int64_t end,
                   const StepOptions& options) const;
+  std::vector<TeacherRows> ask_teachers(const at::Tensor& input, bool bf16) const;
 
   std::vector<NamedParameter> parameters_;
   at::Device device_;
   std::vector<Worker> workers_;
+  std::vector<TrainingModel> teachers_;
 };
 
 // Runs body(0) .. body(count - 1) at once, each on a thread of its own in which libtorch's

@@ -161,6 +161,51 @@ TEST_F(TrainFurtherTest, RefusesAMeanOfWhatDoesNotBelongTogether) {
   EXPECT_THAT(refusal(), HasSubstr("other-out, whose tokenizer is not that of"));
 }
 
+TEST_F(TrainFurtherTest, LearnsFromATeacherAndRecordsIt) {
+  make_base();
+  options_.distil_from = {base_};
+  options_.distil_weight = 0.9;
+  set_steps(3);
+  start_anew("taught");
+  run();
+  const auto record = nlohmann::json::parse(read_file(options_.output / "training.json", 1 << 20));
+  EXPECT_EQ(record.at("settings").at("distil_from"), nlohmann::json{Bundle::open(base_).sha256()});
+  EXPECT_EQ(record.at("settings").at("distil_weight"), 0.9);
+  const auto taught = parameters_of(options_.output);
+
+  options_.distil_weight = 0.1;  // companion: what is learnt depends on it
+  start_anew("less");
+  run();
+  EXPECT_NE(parameters_of(options_.output), taught);
+}
+
+TEST_F(TrainFurtherTest, RefusesATeacherOfOtherTokensOrAShorterContext) {
+  const std::filesystem::path tokenizer = options_.tokenizer;
+  make_base();
+  const TrainOptions further = options_;
+  options_.from.clear();
+  options_.tokenizer = without_last_merge(tokenizer);
+  options_.config = base_ / "config.json";
+  set_steps(1);
+  start_anew("other");
+  run();
+  const std::filesystem::path other = options_.output;
+
+  options_ = further;
+  options_.distil_from = {other};
+  EXPECT_THAT(refusal(), HasSubstr("other-out, whose tokenizer is not that of the model"));
+  options_.distil_from = {base_};
+  options_.distil_weight = 1.5;
+  EXPECT_THAT(refusal(), HasSubstr("distil-weight is 1.5; it must lie in (0, 1]"));
+
+  options_ = further;
+  options_.from.clear();
+  options_.tokenizer = tokenizer;
+  options_.distil_from = {base_};
+  options_.n_positions = 2 * Bundle::open(base_).config().n_positions;
+  EXPECT_THAT(refusal(), HasSubstr("whose context is "));
+}
+
 // A shard folder as `medgen prepare` leaves it, of one source.
 std::filesystem::path make_shards(const std::filesystem::path& folder,
                                   const std::filesystem::path& tokenizer_files) {

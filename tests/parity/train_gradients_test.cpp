@@ -32,9 +32,8 @@ double between(double low, double high, std::uint64_t stream, std::uint32_t i) {
   return low + (high - low) * uniform({.seed = 5, .request = stream, .sample = 0}, i);
 }
 
-Parameters random_parameters(const ModelConfig& config) {
+Parameters random_parameters(const ModelConfig& config, std::uint64_t stream = 0) {
   Parameters parameters;
-  std::uint64_t stream = 0;
   for (const ParameterSpec& spec : parameter_specs(config)) {
     std::size_t count = 1;
     for (const std::int64_t size : spec.shape) count *= static_cast<std::size_t>(size);
@@ -59,13 +58,17 @@ std::vector<std::vector<TokenId>> random_windows(const ModelConfig& config, int 
   return windows;
 }
 
-LossAndGradients compute(const ModelConfig& config, const Parameters& parameters,
-                         const GradientOptions& options, int windows = 3) {
-  const TensorReader reader = [&](const std::string& name, const std::vector<std::int64_t>&) {
+TensorReader reader_of(const Parameters& parameters) {
+  return [&](const std::string& name, const std::vector<std::int64_t>&) {
     return parameters.at(name);
   };
-  return torch_room().loss_and_gradients(
-      config, reader, random_windows(config, windows, config.n_positions + 1), options);
+}
+
+LossAndGradients compute(const ModelConfig& config, const Parameters& parameters,
+                         const GradientOptions& options, int windows = 3) {
+  return torch_room().loss_and_gradients(config, reader_of(parameters),
+                                         random_windows(config, windows, config.n_positions + 1),
+                                         options);
 }
 
 // The largest |a - b| of a tensor over the largest |b|; the worst of all tensors.
@@ -109,6 +112,31 @@ TEST(TrainGradientsTest, OfModelsWithOtherSettingsToo) {
   EXPECT_LT(difference(compute(config, parameters, {}).gradients,
                        compute(config, parameters, {.plain = true}).gradients),
             1e-4);
+}
+
+TEST(TrainGradientsTest, WithTeachersAreThoseOfTheCrossEntropyToTheirMean) {
+  const ModelConfig config = tiny_config();
+  const Parameters parameters = random_parameters(config);
+  const Parameters first = random_parameters(config, 100);
+  const Parameters second = random_parameters(config, 200);
+  GradientOptions options;
+  options.teachers = {reader_of(first), reader_of(second)};
+  options.distil_weight = 0.7;
+  GradientOptions plain = options;
+  plain.plain = true;
+  const LossAndGradients expected = compute(config, parameters, plain);
+  for (const int threads : {1, 2}) {
+    options.threads = threads;
+    const LossAndGradients own = compute(config, parameters, options);
+    EXPECT_NEAR(own.loss, expected.loss, 1e-5);  // still of the text
+    EXPECT_LT(difference(own.gradients, expected.gradients), 1e-4);
+  }
+  // Companions: another weight and one teacher less are seen.
+  options.distil_weight = 0.6;
+  EXPECT_GT(difference(compute(config, parameters, options).gradients, expected.gradients), 1e-3);
+  options.distil_weight = 0.7;
+  options.teachers.pop_back();
+  EXPECT_GT(difference(compute(config, parameters, options).gradients, expected.gradients), 1e-3);
 }
 
 // Companion: what is compared is sensitive to a single value.
