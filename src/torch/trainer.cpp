@@ -88,12 +88,7 @@ std::vector<TrainingModel> load_teachers(const TrainOptions& options, const Trai
     torch::jit::Module module = make_gpt2_module(bundle.config(), StorageType::kFloat32);
     copy_parameters(load_archive(bundle.model_pt()), bundle.config(), module);
     module.to(at::Device(options.device));
-    const std::vector<NamedParameter> parameters = named_parameters(module, bundle.config());
-    for (const NamedParameter& parameter : parameters) {
-      at::Tensor tensor = parameter.tensor;
-      tensor.set_requires_grad(false);
-    }
-    teachers.emplace_back(bundle.config(), parameters);
+    teachers.emplace_back(bundle.config(), named_parameters(module, bundle.config()));
   }
   return teachers;
 }

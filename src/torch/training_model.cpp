@@ -210,6 +210,18 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
   return x16.mm(weight16).to(at::kFloat) + bias;
 }
 
+// What the teachers expect of `count` rows from `begin` on, added up: [count, vocab]
+at::Tensor summed_probabilities(const std::vector<TeacherRows>& teachers, std::int64_t begin,
+                                std::int64_t count) {
+  at::Tensor sum;
+  for (const TeacherRows& teacher : teachers) {
+    const at::Tensor scores = teacher.hidden.narrow(0, begin, count).mm(teacher.output.t());
+    const at::Tensor probabilities = at::softmax(scores, 1, at::kFloat);
+    sum = sum.defined() ? sum.add_(probabilities) : probabilities;
+  }
+  return sum;
+}
+
 class DropoutSites {
  public:
   explicit DropoutSites(const ForwardOptions& options) : options_(options) {}
@@ -345,13 +357,8 @@ double output_loss(const at::Tensor& hidden, const at::Tensor& output, const at:
     }
     if (hidden_gradient == nullptr) continue;
     if (!teachers.empty()) {
-      at::Tensor taught;
-      for (const TeacherRows& teacher : teachers) {
-        const at::Tensor probabilities = at::softmax(
-            teacher.hidden.narrow(0, begin, count).mm(teacher.output.t()), 1, at::kFloat);
-        taught = taught.defined() ? taught.add_(probabilities) : probabilities;
-      }
-      scores.sub_(taught, options.distil_weight / static_cast<double>(teachers.size()));
+      scores.sub_(summed_probabilities(teachers, begin, count),
+                  options.distil_weight / static_cast<double>(teachers.size()));
       add_to_target(static_cast<float>(options.distil_weight));
     }
     const at::Tensor gradient = options.bf16 ? scores.to(at::kBFloat16) : scores;

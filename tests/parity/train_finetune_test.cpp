@@ -31,6 +31,19 @@ class TrainFurtherTest : public TrainTest {
     options_.valid = options_.data.front();
     start_anew("further");
   }
+  // A model of the base's shape whose tokenizer lacks a merge of `tokenizer`.
+  std::filesystem::path make_other_tokens(const std::filesystem::path& tokenizer) {
+    const TrainOptions before = options_;
+    options_.from.clear();
+    options_.tokenizer = without_last_merge(tokenizer);
+    options_.config = base_ / "config.json";
+    set_steps(1);
+    start_anew("other");
+    run();
+    const std::filesystem::path other = options_.output;
+    options_ = before;
+    return other;
+  }
   std::filesystem::path base_;
 };
 
@@ -148,13 +161,9 @@ TEST_F(TrainFurtherTest, RefusesAMeanOfWhatDoesNotBelongTogether) {
   start_anew("flat");
   run();
   const std::filesystem::path flat = options_.output;
-  options_.tokenizer = without_last_merge(tokenizer);
-  options_.config = base_ / "config.json";
-  start_anew("other");
-  run();
-  const std::filesystem::path other = options_.output;
 
   options_ = further;
+  const std::filesystem::path other = make_other_tokens(tokenizer);
   options_.average_with = {flat};
   EXPECT_THAT(refusal(), HasSubstr("flat-out, whose config.json is not that of"));
   options_.average_with = {other};
@@ -183,16 +192,7 @@ TEST_F(TrainFurtherTest, RefusesATeacherOfOtherTokensOrAShorterContext) {
   const std::filesystem::path tokenizer = options_.tokenizer;
   make_base();
   const TrainOptions further = options_;
-  options_.from.clear();
-  options_.tokenizer = without_last_merge(tokenizer);
-  options_.config = base_ / "config.json";
-  set_steps(1);
-  start_anew("other");
-  run();
-  const std::filesystem::path other = options_.output;
-
-  options_ = further;
-  options_.distil_from = {other};
+  options_.distil_from = {make_other_tokens(tokenizer)};
   EXPECT_THAT(refusal(), HasSubstr("other-out, whose tokenizer is not that of the model"));
   options_.distil_from = {base_};
   options_.distil_weight = 1.5;
