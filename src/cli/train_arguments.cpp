@@ -97,12 +97,13 @@ void declare_model(CommandLine& line, Binder& bind, TrainOptions& o) {
   bind.number("--n-layer", o.n_layer, "Layers.");
   bind.number("--n-head", o.n_head, "Attention heads; divides the width.");
   bind.number("--n-embd", o.n_embd, "Width.");
-  bind.number("--n-positions", o.n_positions, "Context in tokens.");
+  bind.number("--n-positions", o.n_positions,
+              "Context in tokens; 0 is that of --from, else 256. With --from it may be longer than "
+              "that model's, whose position embeddings are then stretched over it.");
   for (const char* given : {"--from", "--config"}) {
-    for (const char* shape : {"--n-layer", "--n-head", "--n-embd", "--n-positions"}) {
-      line.exclude(given, shape);
-    }
+    for (const char* shape : {"--n-layer", "--n-head", "--n-embd"}) line.exclude(given, shape);
   }
+  line.exclude("--config", "--n-positions");
   line.exclude("--from", "--config");
   line.exclude("--from", "--tokenizer");
   bind.number("--window", o.window, "Tokens of a training window; 0 is the whole context.");

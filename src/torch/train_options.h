@@ -38,7 +38,7 @@ struct TrainOptions {
   int n_layer = 6;
   int n_head = 4;
   int n_embd = 256;
-  int n_positions = 256;            // context
+  int n_positions = 0;              // context; 0: that of `from` or of `config`, else 256
   int window = 0;                   // tokens of a training window; 0: the whole context
   std::vector<std::string> freeze;  // "embeddings", "3", "0-3": parameters left as they are
 

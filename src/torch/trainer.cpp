@@ -68,12 +68,31 @@ void average_parameters(const torch::jit::Module& mean, const std::vector<Bundle
   }
 }
 
+// Copies parameters to a model of a longer context, over which the position embeddings are
+// stretched (linear interpolation; the idea is that of Chen and others 2023, "Extending context
+// window of large language models via positional interpolation").
+void copy_to_longer_context(const torch::jit::Module& from, const ModelConfig& config,
+                            const torch::jit::Module& to) {
+  const torch::NoGradGuard no_grad;
+  for (const NamedParameter& parameter : named_parameters(from, config)) {
+    at::Tensor value = parameter.tensor;
+    const at::Tensor target = find_parameter(to, parameter.name);
+    if (target.sizes() != value.sizes()) {
+      value = at::upsample_linear1d(value.t().unsqueeze(0), target.size(0), true).squeeze(0).t();
+    }
+    target.copy_(value);
+  }
+}
+
 // The module that is trained, in float32 on its device, with its first parameters.
 torch::jit::Module first_module(const TrainOptions& options, const TrainingData& data) {
   torch::jit::Module module = make_gpt2_module(data.config, StorageType::kFloat32);
   if (data.from) {
-    copy_parameters(load_archive(data.from->model_pt()), data.config, module);
-    average_parameters(module, data.average_with, data.config);
+    const ModelConfig& config = data.from->config();
+    const torch::jit::Module first = make_gpt2_module(config, StorageType::kFloat32);
+    copy_parameters(load_archive(data.from->model_pt()), config, first);
+    average_parameters(first, data.average_with, config);
+    copy_to_longer_context(first, config, module);
   } else {
     initialise(named_parameters(module, data.config), data.config.n_layer, options.seed);
   }

@@ -12,6 +12,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kDefaultContext = 256;
+
 [[noreturn]] void usage(const std::string& message) { throw Error(ErrorCode::kUsage, message); }
 
 // The tokenizer of a run and how messages call where it came from.
@@ -185,8 +187,19 @@ class MixtureReader {
 
 ModelConfig choose_config(const TrainOptions& options, const std::optional<Bundle>& from,
                           const Tokenizer& tokenizer) {
-  if (from) return from->config();
   ModelConfig config;
+  if (from) {
+    config = from->config();
+    if (options.n_positions == 0) return config;
+    if (options.n_positions < config.n_positions) {
+      usage("n-positions is " + std::to_string(options.n_positions) +
+            "; the context of --from is " + std::to_string(config.n_positions) +
+            ", which can be made longer but not shorter. --window sets how much of it is trained.");
+    }
+    config.n_positions = options.n_positions;
+    validate(config);
+    return config;
+  }
   if (!options.config.empty()) {
     config = read_config(options.config);
     if (tokenizer.vocab_size() > config.vocab_size) {
@@ -196,7 +209,7 @@ ModelConfig choose_config(const TrainOptions& options, const std::optional<Bundl
     }
   } else {
     config.vocab_size = tokenizer.vocab_size();
-    config.n_positions = options.n_positions;
+    config.n_positions = options.n_positions == 0 ? kDefaultContext : options.n_positions;
     config.n_embd = options.n_embd;
     config.n_layer = options.n_layer;
     config.n_head = options.n_head;
@@ -212,7 +225,8 @@ std::vector<Bundle> open_average(const TrainOptions& options, const TrainingData
   std::vector<Bundle> bundles;
   for (const fs::path& folder : options.average_with) {
     bundles.push_back(Bundle::open(folder));
-    const bool same_shape = config_to_json(bundles.back().config()) == config_to_json(data.config);
+    const bool same_shape =
+        config_to_json(bundles.back().config()) == config_to_json(data.from->config());
     if (same_shape && tokenizer_fingerprint(folder) == data.tokenizer_fingerprint) continue;
     usage("--average-with is " + folder.string() + ", whose " +
           (same_shape ? "tokenizer" : "config.json") + " is not that of " + options.from.string() +

@@ -170,6 +170,46 @@ TEST_F(TrainFurtherTest, RefusesAMeanOfWhatDoesNotBelongTogether) {
   EXPECT_THAT(refusal(), HasSubstr("other-out, whose tokenizer is not that of"));
 }
 
+TEST_F(TrainFurtherTest, StretchesPositionEmbeddingsOverALongerContext) {
+  make_base();
+  const int context = Bundle::open(base_).config().n_positions;
+  options_.n_positions = 2 * context - 1;  // each old position and the middle of each two
+  options_.learning_rate = 1e-12;
+  options_.muon_learning_rate = 1e-12;
+  options_.storage = StorageType::kFloat32;
+  set_steps(1);
+  start_anew("longer");
+  run();
+  EXPECT_EQ(Bundle::open(options_.output).config().n_positions, options_.n_positions);
+  const auto before = parameters_of(base_);
+  for (const auto& [name, values] : parameters_of(options_.output)) {
+    const std::vector<float>& old = before.at(name);
+    if (name.find("wpe") == std::string::npos) {
+      ASSERT_EQ(values.size(), old.size()) << name;
+      for (std::size_t i = 0; i < values.size(); ++i) ASSERT_NEAR(values[i], old[i], 1e-6) << name;
+      continue;
+    }
+    const std::size_t width = old.size() / context;
+    double apart = 0;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const std::size_t position = i / width;
+      const std::size_t left = position / 2 * width + i % width;
+      const std::size_t right = (position + 1) / 2 * width + i % width;
+      ASSERT_NEAR(values[i], (old[left] + old[right]) / 2, 1e-6) << position;
+      apart = std::max(apart, std::abs(static_cast<double>(old[left]) - old[right]));
+    }
+    EXPECT_GT(apart, 1e-3);  // neighbours differ, so a copy of either would have been seen
+  }
+}
+
+TEST_F(TrainFurtherTest, RefusesAShorterContext) {
+  make_base();
+  const int context = Bundle::open(base_).config().n_positions;
+  options_.n_positions = context - 1;
+  EXPECT_THAT(refusal(), HasSubstr("n-positions is " + std::to_string(context - 1) +
+                                   "; the context of --from is " + std::to_string(context)));
+}
+
 TEST_F(TrainFurtherTest, LearnsFromATeacherAndRecordsIt) {
   make_base();
   options_.distil_from = {base_};
