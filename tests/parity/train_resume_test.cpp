@@ -2,6 +2,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "bundle/zip_patch.h"
 #include "parity/train_support.h"
 
 namespace medgen {
@@ -12,6 +13,23 @@ using ::testing::HasSubstr;
 class TrainResumeTest : public TrainTest {
  protected:
   std::string metrics() { return read_file(options_.work_dir / "metrics.jsonl", 1 << 20); }
+
+  // Blanks a setting in the record that the checkpoint holds, as if its medgen had not known it.
+  void forget(const std::string& setting, const std::string& value) {
+    const std::filesystem::path path = options_.work_dir / "checkpoint.pt";
+    const std::string archive = read_file(path, 1 << 26);
+    const std::size_t begin = archive.find("{\n  \"format_version\"");
+    ASSERT_NE(begin, std::string::npos);
+    std::string record = archive.substr(begin, archive.find("\n}\n", begin) + 3 - begin);
+    const std::string line = "\"" + setting + "\": " + value + ",";
+    ASSERT_NE(record.find(line), std::string::npos) << setting;
+    record.replace(record.find(line), line.size(), line.size(), ' ');
+    const std::size_t header = archive.rfind("PK\3\4", begin);  // of the entry in the zip file
+    const auto name_size = static_cast<unsigned char>(archive[header + 26]);
+    ZipPatch patch(path);
+    patch.replace(archive.substr(header + 30, name_size), record.data(), record.size());
+    patch.finish();
+  }
 };
 
 TEST_F(TrainResumeTest, ResumedEqualsUninterrupted) {
@@ -80,6 +98,23 @@ TEST_F(TrainResumeTest, WhatChangesTheMeaningIsRefused) {
   refused("optimizer", [&] { options_.optimizer = "adamw"; });
   refused("freeze", [&] { options_.freeze = {"0"}; });
   EXPECT_EQ(run().first_step, 3);  // and the run is none the worse
+}
+
+TEST_F(TrainResumeTest, GoesOnFromACheckpointThatLacksANewerSetting) {
+  run_until(3);
+  forget("average_with", "[]");
+  forget("distil_from", "[]");
+  forget("distil_weight", "0.0");
+  const Recorder second = run();
+  EXPECT_EQ(second.first_step, 3);
+  EXPECT_EQ(second.notes, "");
+}
+
+// Companion: what has no value to assume is missed.
+TEST_F(TrainResumeTest, RefusesACheckpointThatLacksASettingOfAllVersions) {
+  run_until(3);
+  forget("schedule", "\"constant-linear\"");
+  EXPECT_THAT(refusal(), HasSubstr("other settings: schedule was null and is \"constant-linear\""));
 }
 
 TEST_F(TrainResumeTest, OtherDataNeedToBeAskedFor) {
