@@ -47,6 +47,13 @@ at::Tensor to_tensor(const std::vector<TokenId>& ids, std::int64_t rows) {
   return torch::tensor(ids, torch::kInt64).view({rows, -1});
 }
 
+// A bundle's model in float32.
+torch::jit::Module load_float32(const Bundle& bundle) {
+  torch::jit::Module module = make_gpt2_module(bundle.config(), StorageType::kFloat32);
+  copy_parameters(load_archive(bundle.model_pt()), bundle.config(), module);
+  return module;
+}
+
 // Makes `mean`, which holds the first model, the mean of it and `others`. Between the ends of runs
 // that began alike lies a model that is often better than each (Izmailov and others 2018,
 // "Averaging weights leads to wider optima").
@@ -89,8 +96,7 @@ torch::jit::Module first_module(const TrainOptions& options, const TrainingData&
   torch::jit::Module module = make_gpt2_module(data.config, StorageType::kFloat32);
   if (data.from) {
     const ModelConfig& config = data.from->config();
-    const torch::jit::Module first = make_gpt2_module(config, StorageType::kFloat32);
-    copy_parameters(load_archive(data.from->model_pt()), config, first);
+    const torch::jit::Module first = load_float32(*data.from);
     average_parameters(first, data.average_with, config);
     copy_to_longer_context(first, config, module);
   } else {
@@ -104,8 +110,7 @@ torch::jit::Module first_module(const TrainOptions& options, const TrainingData&
 std::vector<TrainingModel> load_teachers(const TrainOptions& options, const TrainingData& data) {
   std::vector<TrainingModel> teachers;
   for (const Bundle& bundle : data.distil_from) {
-    torch::jit::Module module = make_gpt2_module(bundle.config(), StorageType::kFloat32);
-    copy_parameters(load_archive(bundle.model_pt()), bundle.config(), module);
+    torch::jit::Module module = load_float32(bundle);
     module.to(at::Device(options.device));
     teachers.emplace_back(bundle.config(), named_parameters(module, bundle.config()));
   }

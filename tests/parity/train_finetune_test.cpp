@@ -31,6 +31,12 @@ class TrainFurtherTest : public TrainTest {
     options_.valid = options_.data.front();
     start_anew("further");
   }
+  // A run that leaves the parameters it begins with.
+  void one_step_in_place() {
+    options_.learning_rate = 1e-12;
+    options_.muon_learning_rate = 1e-12;
+    set_steps(1);
+  }
   // A model of the base's shape whose tokenizer lacks a merge of `tokenizer`.
   std::filesystem::path make_other_tokens(const std::filesystem::path& tokenizer) {
     const TrainOptions before = options_;
@@ -49,9 +55,7 @@ class TrainFurtherTest : public TrainTest {
 
 TEST_F(TrainFurtherTest, ChangesTheLossOnAStyle) {
   make_base();
-  set_steps(1);
-  options_.learning_rate = 1e-12;
-  options_.muon_learning_rate = 1e-12;
+  one_step_in_place();
   const double before = run().validation.loss;
   options_.learning_rate = 0.002;
   options_.muon_learning_rate = 0.02;
@@ -122,10 +126,7 @@ TEST_F(TrainFurtherTest, BeginsWithTheMeanOfSeveralModels) {
   run();
   const std::filesystem::path second = options_.output;
   options_.average_with = {second, second};
-  options_.learning_rate = 1e-12;
-  options_.muon_learning_rate = 1e-12;
-  options_.storage = StorageType::kFloat32;
-  set_steps(1);
+  one_step_in_place();
   start_anew("mean");
   run();
   const auto a = parameters_of(base_);
@@ -174,10 +175,7 @@ TEST_F(TrainFurtherTest, StretchesPositionEmbeddingsOverALongerContext) {
   make_base();
   const int context = Bundle::open(base_).config().n_positions;
   options_.n_positions = 2 * context - 1;  // each old position and the middle of each two
-  options_.learning_rate = 1e-12;
-  options_.muon_learning_rate = 1e-12;
-  options_.storage = StorageType::kFloat32;
-  set_steps(1);
+  one_step_in_place();
   start_anew("longer");
   run();
   EXPECT_EQ(Bundle::open(options_.output).config().n_positions, options_.n_positions);
