@@ -53,6 +53,9 @@ std::vector<SourceWeight> source_weights(const CorpusArguments& arguments,
       throw Error(ErrorCode::kUsage,
                   option + " is \"" + text + "\": the number must be finite and 0 or more");
     }
+    // Given twice, the later one counts, as with any option.
+    std::erase_if(weights,
+                  [&](const SourceWeight& earlier) { return earlier.name == weight.name; });
     weights.push_back(weight);
   }
   return weights;

@@ -27,6 +27,7 @@ void require_data(const CorpusArguments& arguments);
 
 std::vector<std::filesystem::path> data_files(const CorpusArguments& arguments);
 
+// In their order; of a name given twice the later.
 // Throws Error(kUsage) for what is not NAME=NUMBER with a finite number >= 0.
 // `option` is how messages call where they were given.
 std::vector<SourceWeight> source_weights(const CorpusArguments& arguments,

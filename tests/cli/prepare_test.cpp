@@ -35,8 +35,9 @@ const std::string kLines =
 
 TEST(PrepareCliTest, WritesShardsAndSaysWhatWentIn) {
   const std::string input = file("prepare-in.jsonl", kLines);
-  const RunResult result = run(command(
-      "prepare-out", {"--data", input, "--valid-fraction", "0", "--weight", "T=2.5", "--json"}));
+  const RunResult result =
+      run(command("prepare-out", {"--data", input, "--valid-fraction", "0", "--weight", "T=9",
+                                  "--weight", "T=2.5", "--json"}));
   ASSERT_EQ(result.status, 0) << result.err;
   const auto report = nlohmann::json::parse(result.out);
   EXPECT_EQ(report["totals"]["documents_in"], 3);
