@@ -10,10 +10,11 @@
 namespace medgen {
 
 struct TaskTemplate {
-  std::string prefix;             // goes before the user's words
-  std::string suffix;             // and after them
-  std::vector<std::string> stop;  // strings that end a continuation
-  std::string notice;             // one line, shown to whoever reads the continuation
+  std::string prefix;                  // goes before the user's words
+  std::string suffix;                  // and after them
+  std::vector<std::string> stop;       // strings that end a continuation
+  std::vector<std::string> bad_words;  // words that a continuation never says
+  std::string notice;                  // one line, shown to whoever reads the continuation
 };
 
 // "symptoms", "conditions", "medication", "advice": see task_names().
@@ -21,9 +22,10 @@ using Templates = std::map<std::string, TaskTemplate>;
 
 const std::vector<std::string>& task_names();
 
-// Reads {"format_version": 1, "tasks": {NAME: {"prefix", "suffix", "stop", "notice"}}}. `source` is
-// how messages call the text. Throws Error(kModel) naming the task, the key and what is allowed; a
-// notice that says "diagnosis" or "recommended" is refused.
+// Reads {"format_version": 1, "tasks": {NAME: {"prefix", "suffix", "stop", "bad_words",
+// "notice"}}}; "stop" and "bad_words" may be missing. `source` is how messages call the text.
+// Throws Error(kModel) naming the task, the key and what is allowed; a notice that says "diagnosis"
+// or "recommended" is refused.
 Templates parse_templates(std::string_view json, const std::string& source);
 
 // The template of a task. Throws Error(kUsage) naming those there are, if it is not among them.

@@ -118,6 +118,8 @@ int generate_command(const Arguments& words) {
   if (task) {
     std::vector<std::string>& stop = request.stopping.stop;
     stop.insert(stop.end(), task->stop.begin(), task->stop.end());
+    request.sampling.bad_words_texts = task->bad_words;
+    resolve_texts(request.sampling, *model.tokenizer);  // besides those that the user named
   }
   BackendOptions options = resolve(arguments.backend);
   // Guidance takes two, beam search one for each beam.

@@ -47,6 +47,7 @@ Json templates_json(const Templates& templates) {
     json[name] = Json{{"prefix", task.prefix},
                       {"suffix", task.suffix},
                       {"stop", task.stop},
+                      {"bad_words", task.bad_words},
                       {"notice", task.notice}};
   }
   return json;

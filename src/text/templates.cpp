@@ -46,12 +46,29 @@ void check_notice(const std::string& notice, const std::string& where) {
   }
 }
 
+// A list that may be missing.
+std::vector<std::string> texts_member(const json& object, const char* key,
+                                      const std::string& where) {
+  std::vector<std::string> texts;
+  const auto list = object.find(key);
+  if (list == object.end()) return texts;
+  const std::string allowed =
+      where + ": \"" + key + "\" must be a list of at most 100 texts, none empty";
+  if (!list->is_array() || list->size() > 100) fail(allowed);
+  for (const json& entry : *list) {
+    if (!entry.is_string() || entry.get_ref<const std::string&>().empty()) fail(allowed);
+    texts.push_back(entry.get<std::string>());
+  }
+  return texts;
+}
+
 TaskTemplate parse_task(const json& object, const std::string& where) {
   if (!object.is_object()) fail(where + " must be an object");
   for (const auto& [key, value] : object.items()) {
-    if (key != "prefix" && key != "suffix" && key != "stop" && key != "notice") {
+    if (key != "prefix" && key != "suffix" && key != "stop" && key != "bad_words" &&
+        key != "notice") {
       fail(where + ": there is no key \"" + key +
-           "\"; there are \"prefix\", \"suffix\", \"stop\" and \"notice\"");
+           "\"; there are \"prefix\", \"suffix\", \"stop\", \"bad_words\" and \"notice\"");
     }
   }
   TaskTemplate task;
@@ -59,14 +76,8 @@ TaskTemplate parse_task(const json& object, const std::string& where) {
   task.suffix = text_member(object, "suffix", where);
   task.notice = text_member(object, "notice", where);
   check_notice(task.notice, where);
-  const auto stop = object.find("stop");
-  if (stop == object.end()) return task;
-  const std::string allowed = where + ": \"stop\" must be a list of at most 100 texts, none empty";
-  if (!stop->is_array() || stop->size() > 100) fail(allowed);
-  for (const json& entry : *stop) {
-    if (!entry.is_string() || entry.get_ref<const std::string&>().empty()) fail(allowed);
-    task.stop.push_back(entry.get<std::string>());
-  }
+  task.stop = texts_member(object, "stop", where);
+  task.bad_words = texts_member(object, "bad_words", where);
   return task;
 }
 

@@ -50,6 +50,29 @@ TEST(TaskCliTest, PutsTheWordsIntoTheModelsForm) {
   EXPECT_THAT(written.err, Not(HasSubstr("A notice of the task.")));
 }
 
+TEST(TaskCliTest, WhatTheFormForbidsIsNotSaid) {
+  const std::string model = model_with_templates("task-forbids", kTemplates);
+  const auto text_of = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"--model",          model, "--greedy",
+                                      "--max-new-tokens", "40",  "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    const RunResult result = generate(words);
+    EXPECT_EQ(result.status, 0) << result.err;
+    return nlohmann::json::parse(result.out)["completions"][0]["text"].get<std::string>();
+  };
+  const std::string free = text_of({"--task", "advice", "a cold"});
+  const std::size_t letter = free.find_first_of("abcdefghijklmnopqrstuvwxyz");
+  ASSERT_NE(letter, std::string::npos) << free;
+  const std::string word = free.substr(letter, 1);
+  auto forms = nlohmann::json::parse(kTemplates);
+  forms["tasks"]["advice"]["bad_words"] = {word};
+  write(scratch() / "forbids.json", forms.dump());
+  const std::string bound =
+      text_of({"--task", "advice", "--templates", (scratch() / "forbids.json").string(), "a cold"});
+  EXPECT_NE(bound, free);
+  EXPECT_EQ(bound, text_of({"--bad-words", word, "Q: a cold\nA:"}));
+}
+
 TEST(TaskCliTest, AFileTakesThePlaceOfTheModelsForms) {
   const std::string model = model_with_templates("task-file", kTemplates);
   std::string other = kTemplates;
