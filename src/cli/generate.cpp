@@ -50,8 +50,15 @@ void fit_prompt(Request& request, bool truncate, int n_positions, const Messages
 }
 
 Request make_request(const GenerateArguments& arguments, const Model& model,
-                     const std::string& prompt, const Messages& messages) {
+                     const std::optional<TaskTemplate>& task, const std::string& prompt,
+                     const Messages& messages) {
   DecodingSettings settings = resolve(arguments, model.defaults);
+  if (task) {  // its words besides the user's
+    std::vector<std::string>& stop = settings.stopping.stop;
+    stop.insert(stop.end(), task->stop.begin(), task->stop.end());
+    std::vector<std::string>& bad = settings.sampling.bad_words_texts;
+    bad.insert(bad.end(), task->bad_words.begin(), task->bad_words.end());
+  }
   resolve_texts(settings.sampling, *model.tokenizer);
   Request request;
   request.num_return_sequences = settings.num_return_sequences;
@@ -114,13 +121,7 @@ int generate_command(const Arguments& words) {
   const Model model = open_model(arguments.model, arguments.tokenizer);
   const std::optional<TaskTemplate> task = task_template(arguments.task, model.templates);
   if (task) prompt = fill(*task, prompt);
-  Request request = make_request(arguments, model, prompt, messages);
-  if (task) {
-    std::vector<std::string>& stop = request.stopping.stop;
-    stop.insert(stop.end(), task->stop.begin(), task->stop.end());
-    request.sampling.bad_words_texts = task->bad_words;
-    resolve_texts(request.sampling, *model.tokenizer);  // besides those that the user named
-  }
+  Request request = make_request(arguments, model, task, prompt, messages);
   BackendOptions options = resolve(arguments.backend);
   // Guidance takes two, beam search one for each beam.
   options.max_slots =
