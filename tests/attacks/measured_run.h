@@ -1,0 +1,32 @@
+// Runs the program in a working folder of choice and tells what it cost: time and memory.
+// Knows nothing of what the program prints.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace medgen::attacks {
+
+struct MeasuredResult {
+  int status = -1;  // exit status, or 128 + signal
+  std::string out;
+  std::string err;
+  long peak_megabytes = 0;  // of resident memory
+};
+
+struct MeasuredOptions {
+  std::filesystem::path working_folder = {};            // empty: ours
+  std::map<std::string, std::string> environment = {};  // on top of ours without MEDGEN_*
+};
+
+// After 20 s SIGALRM ends the program, and an allocation that would bring its private memory
+// beyond 3 GB fails, so that no attack can take the machine down.
+MeasuredResult measured_run(const std::vector<std::string>& arguments,
+                            const MeasuredOptions& options = {});
+
+// Neither a signal nor another status than 0 and 3, and little memory.
+void expect_bounded(const MeasuredResult& result);
+
+}  // namespace medgen::attacks
