@@ -1,5 +1,6 @@
 // The kernels for AMX: AVX-512 with VNNI, and tiles for int8 products of many rows. A thread must
 // have asked Linux for the tiles' state; see cpu.h.
+#include "kernels/activations.h"
 #include "kernels/kernels.h"
 
 #if defined(__AMX_INT8__) && defined(__AVX512VNNI__)
@@ -105,7 +106,7 @@ void matmul_int8(const MatMul& job) {
   _tile_release();
 }
 
-constexpr Kernels kTable = table("amx");
+constexpr Kernels kTable = table("amx", activate_avx512);
 
 }  // namespace
 

@@ -1,4 +1,5 @@
 // The kernels for AVX-512 with VNNI; see avx512.inl.
+#include "kernels/activations.h"
 #include "kernels/kernels.h"
 
 #if defined(__AVX512VNNI__)
@@ -23,7 +24,7 @@ void matmul_int8(const MatMul& job) {
   }
 }
 
-constexpr Kernels kTable = table("avx512_vnni");
+constexpr Kernels kTable = table("avx512_vnni", activate_avx512);
 
 }  // namespace
 

@@ -39,6 +39,24 @@ enum class Epilogue : std::uint8_t {
   kRelu,      // y = max(v, 0)
 };
 
+// Activations that are no epilogue. Phi is the standard normal distribution function, sigmoid(x) =
+// 1 / (1 + e^-x), softplus(x) = ln(1 + e^x).
+enum class Activation : std::uint8_t {
+  kGelu,          // x Phi(x)
+  kGelu10,        // the same, within -10 .. 10
+  kHardSwish,     // x min(max(x + 3, 0), 6) / 6
+  kLaplace,       // Phi((x - 0.707107) / 0.282095)
+  kLeakyRelu,     // x, or 0.01 x below 0
+  kMish,          // x tanh(softplus(x))
+  kQuickGelu,     // x sigmoid(1.702 x)
+  kRelu2,         // max(x, 0)^2
+  kRelu6,         // min(max(x, 0), 6)
+  kSigmoid,       // sigmoid(x)
+  kSilu,          // x sigmoid(x)
+  kSqrtSoftplus,  // sqrt(softplus(x))
+  kTanh,
+};
+
 // Columns [16 panel_begin, 16 panel_end) of v = x W + bias, put into y by the epilogue.
 struct MatMul {
   // Float: [n / 16][k][16] of float or bfloat16. Int8: [n / 16][k / 4][16][4]. n is padded with
@@ -112,6 +130,9 @@ struct Kernels {
 
   // y = e + p, of n elements; e and p in half precision if `half`.
   void (*embed)(const void* token, const void* position, bool half, int n, float* y);
+
+  // Each of the n elements of y by its activation, to 2e-7 of itself or of 1. NaN stays NaN.
+  void (*activate)(Activation which, float* y, int n);
 };
 
 // Null where this build has no such kernels.

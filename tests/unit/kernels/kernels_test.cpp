@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "bundle/half.h"
-#include "kernels/cpu.h"
+#include "unit/kernels/each_table.h"
 
 namespace medgen::kernels {
 namespace {
@@ -26,27 +26,9 @@ std::vector<float> normal(std::size_t count, unsigned seed, float scale = 1) {
   return values;
 }
 
-// The tables by the names that MEDGEN_ISA knows.
-const Kernels* table(const std::string& name) {
-  const Kernels* const all[] = {kScalarKernels, kAvx2Kernels, kAvx512Kernels, kAvx512VnniKernels,
-                                kAmxKernels};
-  for (const Kernels* kernels : all) {
-    if (kernels != nullptr && name == kernels->name) return kernels;
-  }
-  return nullptr;
-}
+class KernelsTest : public EachTable {};
 
-class KernelsTest : public ::testing::TestWithParam<std::string> {
- protected:
-  void SetUp() override {
-    kernels_ = table(GetParam());
-    if (kernels_ == nullptr || !can_run(*kernels_)) GTEST_SKIP() << "no " << GetParam() << " here";
-  }
-  const Kernels* kernels_ = nullptr;
-};
-
-INSTANTIATE_TEST_SUITE_P(Isa, KernelsTest,
-                         ::testing::Values("scalar", "avx2", "avx512", "avx512_vnni", "amx"),
+INSTANTIATE_TEST_SUITE_P(Isa, KernelsTest, kTableNames,
                          [](const auto& test) { return test.param; });
 
 // A matrix in every form, and inputs for it.
