@@ -2,13 +2,13 @@
 // computed from it, so that no product overflows and no allocation is absurd.
 #include "bundle/config.h"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "bundle/activation.h"
 #include "bundle/json_text.h"
 #include "medgen/error.h"
 
@@ -146,13 +146,6 @@ class ConfigReader {
 
 }  // namespace
 
-const std::vector<std::string>& known_activations() {
-  static const std::vector<std::string> names = {
-      "gelu_new", "gelu",  "gelu_fast", "gelu_pytorch_tanh", "quick_gelu", "relu",
-      "silu",     "swish", "tanh"};
-  return names;
-}
-
 std::vector<ParameterSpec> parameter_specs(const ModelConfig& config) {
   const std::int64_t width = config.n_embd;
   const std::int64_t inner = config.n_inner;
@@ -209,13 +202,7 @@ void validate(const ModelConfig& config) {
     fail("layer_norm_epsilon is " + std::to_string(config.layer_norm_epsilon) +
          "; it must be above 0 and at most 1 (GPT-2's is 0.00001)");
   }
-  const auto& known = known_activations();
-  if (std::find(known.begin(), known.end(), config.activation_function) == known.end()) {
-    std::string names;
-    for (const std::string& name : known) names += (names.empty() ? "" : ", ") + name;
-    fail("activation_function is \"" + config.activation_function.substr(0, 80) +
-         "\"; supported are " + names);
-  }
+  activation_formula(config.activation_function);  // refuses an unknown name
   for (const auto& [key, id] : {std::pair{"bos_token_id", config.bos_token_id},
                                 std::pair{"eos_token_id", config.eos_token_id}}) {
     if (id && (*id < 0 || *id >= config.vocab_size)) {

@@ -32,7 +32,4 @@ ModelConfig read_config(const std::filesystem::path& config_json);
 // The text of a config.json that `transformers` and parse_config() both read.
 std::string config_to_json(const ModelConfig& config);
 
-// "gelu_new", ...: the values of activation_function that validate() accepts.
-const std::vector<std::string>& known_activations();
-
 }  // namespace medgen

@@ -126,12 +126,6 @@ int wide_q_max(int k) {
 }
 
 std::string unsupported_reason(const ModelConfig& config) {
-  const std::string& activation = config.activation_function;
-  if (activation != "gelu_new" && activation != "gelu_pytorch_tanh" && activation != "gelu_fast" &&
-      activation != "relu") {
-    std::string reason = "its activation_function is " + activation;
-    return reason + "; the native engine knows gelu_new, gelu_pytorch_tanh, gelu_fast and relu";
-  }
   if (config.head_size() > kernels::kMaxHeadSize) {
     std::string reason = "its heads are " + std::to_string(config.head_size());
     return reason + " wide; the native engine takes up to " + std::to_string(kernels::kMaxHeadSize);
@@ -141,9 +135,44 @@ std::string unsupported_reason(const ModelConfig& config) {
   return "";
 }
 
-kernels::Epilogue activation_epilogue(const ModelConfig& config) {
-  return config.activation_function == "relu" ? kernels::Epilogue::kRelu
-                                              : kernels::Epilogue::kGeluTanh;
+ActivationSteps activation_steps(ActivationFormula formula) {
+  using kernels::Activation;
+  using kernels::Epilogue;
+  switch (formula) {
+    case ActivationFormula::kGelu:
+      return {Epilogue::kStore, Activation::kGelu};
+    case ActivationFormula::kGelu10:
+      return {Epilogue::kStore, Activation::kGelu10};
+    case ActivationFormula::kGeluTanh:
+      return {Epilogue::kGeluTanh, std::nullopt};
+    case ActivationFormula::kHardSwish:
+      return {Epilogue::kStore, Activation::kHardSwish};
+    case ActivationFormula::kLaplace:
+      return {Epilogue::kStore, Activation::kLaplace};
+    case ActivationFormula::kLeakyRelu:
+      return {Epilogue::kStore, Activation::kLeakyRelu};
+    case ActivationFormula::kLinear:
+      break;
+    case ActivationFormula::kMish:
+      return {Epilogue::kStore, Activation::kMish};
+    case ActivationFormula::kQuickGelu:
+      return {Epilogue::kStore, Activation::kQuickGelu};
+    case ActivationFormula::kRelu:
+      return {Epilogue::kRelu, std::nullopt};
+    case ActivationFormula::kRelu2:
+      return {Epilogue::kStore, Activation::kRelu2};
+    case ActivationFormula::kRelu6:
+      return {Epilogue::kStore, Activation::kRelu6};
+    case ActivationFormula::kSigmoid:
+      return {Epilogue::kStore, Activation::kSigmoid};
+    case ActivationFormula::kSilu:
+      return {Epilogue::kStore, Activation::kSilu};
+    case ActivationFormula::kSqrtSoftplus:
+      return {Epilogue::kStore, Activation::kSqrtSoftplus};
+    case ActivationFormula::kTanh:
+      return {Epilogue::kStore, Activation::kTanh};
+  }
+  return {Epilogue::kStore, std::nullopt};
 }
 
 }  // namespace medgen::native

@@ -4,10 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "bundle/activation.h"
 #include "kernels/kernels.h"
 #include "medgen/model_config.h"
 
@@ -79,7 +81,11 @@ int wide_q_max(int k);
 // Empty if the native engine runs such models, else why not.
 std::string unsupported_reason(const ModelConfig& config);
 
-// How a step's feed-forward ends. Only for supported models.
-kernels::Epilogue activation_epilogue(const ModelConfig& config);
+// How the activation of a model is computed: as the product's epilogue, or after it.
+struct ActivationSteps {
+  kernels::Epilogue epilogue = kernels::Epilogue::kStore;
+  std::optional<kernels::Activation> after;
+};
+ActivationSteps activation_steps(ActivationFormula formula);
 
 }  // namespace medgen::native

@@ -55,7 +55,11 @@ void Buffer::grow(std::size_t bytes) {
 
 Transformer::Transformer(const kernels::Kernels& kernels, ThreadPool& pool,
                          const ModelConfig& config, Precision precision)
-    : kernels_(kernels), pool_(pool), config_(config), precision_(precision) {}
+    : kernels_(kernels),
+      pool_(pool),
+      config_(config),
+      precision_(precision),
+      activation_(activation_steps(activation_formula(config.activation_function))) {}
 
 // Calls function(i) for each i, on the threads if there is enough to do.
 template <typename Function>
@@ -101,7 +105,8 @@ void Transformer::run_layer(const Layer& layer, int number, std::span<const Toke
 
   normalize(layer.ln_2, x, count, normed);
   observe(layer.c_fc, normed);
-  multiply(layer.c_fc, normed, count, hidden, activation_epilogue(config_));
+  multiply(layer.c_fc, normed, count, hidden, activation_.epilogue);
+  activate(hidden, count);
   observe(layer.mlp_proj, hidden);
   multiply(layer.mlp_proj, hidden, count, x, kernels::Epilogue::kAdd);
 }
@@ -182,6 +187,18 @@ void Transformer::multiply(const Matrix& matrix, const float* x, int rows, float
     part.panel_begin = piece * each;
     part.panel_end = std::min(panels, part.panel_begin + each);
     kernels_.matmul(part);
+  });
+}
+
+// What the product's epilogue has not done of the activation.
+void Transformer::activate(float* hidden, int rows) {
+  if (!activation_.after) return;
+  const Stopwatch watch(profile_.rest);
+  for_each(rows, config_.n_inner * 4, [&](int row) {
+    kernels_.activate(
+        *activation_.after,
+        hidden + static_cast<std::size_t>(row) * static_cast<std::size_t>(config_.n_inner),
+        config_.n_inner);
   });
 }
 

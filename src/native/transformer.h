@@ -77,6 +77,7 @@ class Transformer {
   void normalize(const Norm& norm, const float* x, int rows, float* y);
   void multiply(const Matrix& matrix, const float* x, int rows, float* y,
                 kernels::Epilogue epilogue);
+  void activate(float* hidden, int rows);
   void quantize(const Matrix& matrix, const float* x, int rows, kernels::MatMul& job);
   void store_keys_and_values(int layer, std::span<const TokenRow> rows, const float* qkv,
                              PagedCache& cache);
@@ -89,6 +90,7 @@ class Transformer {
   ThreadPool& pool_;
   const ModelConfig& config_;
   Precision precision_;
+  ActivationSteps activation_;
   Profile profile_;
   Buffer x_;
   Buffer normed_;

@@ -8,6 +8,7 @@
 #include <map>
 #include <sstream>
 
+#include "bundle/activation.h"
 #include "bundle/config.h"
 #include "medgen/error.h"
 #include "torch/archive.h"
@@ -89,24 +90,42 @@ def forward(self, input_ids: Tensor, position_ids: Tensor, cache: Optional[Tenso
     return self.logits(rows).view(input_ids.size(0), input_ids.size(1), -1), cache
 )";
 
-std::string activation_expression(const std::string& name) {
-  // Named as in Hugging Face's ACT2FN. "gelu_new", "gelu_fast" and "gelu_pytorch_tanh" are one
-  // formula.
-  static const std::map<std::string, std::string> expressions = {
-      {"gelu_new", "torch.gelu(h, approximate='tanh')"},
-      {"gelu_fast", "torch.gelu(h, approximate='tanh')"},
-      {"gelu_pytorch_tanh", "torch.gelu(h, approximate='tanh')"},
-      {"gelu", "torch.gelu(h)"},
-      {"quick_gelu", "h * torch.sigmoid(1.702 * h)"},
-      {"relu", "torch.relu(h)"},
-      {"silu", "h * torch.sigmoid(h)"},
-      {"swish", "h * torch.sigmoid(h)"},
-      {"tanh", "torch.tanh(h)"}};
-  const auto found = expressions.find(name);
-  if (found == expressions.end()) {
-    throw Error(ErrorCode::kModel, "activation_function is '" + name + "', which is not supported");
+const char* activation_expression(ActivationFormula formula) {
+  switch (formula) {
+    case ActivationFormula::kGelu:
+      return "torch.gelu(h)";
+    case ActivationFormula::kGelu10:
+      return "torch.clamp(torch.gelu(h), -10.0, 10.0)";
+    case ActivationFormula::kGeluTanh:
+      return "torch.gelu(h, approximate='tanh')";
+    case ActivationFormula::kHardSwish:
+      return "torch.hardswish(h)";
+    case ActivationFormula::kLaplace:
+      return "0.5 * (1.0 + torch.erf((h - 0.707107) / 0.398942576))";  // 0.282095 sqrt(2)
+    case ActivationFormula::kLeakyRelu:
+      return "torch.leaky_relu(h, 0.01)";
+    case ActivationFormula::kLinear:
+      return "h";
+    case ActivationFormula::kMish:
+      return "torch.mish(h)";
+    case ActivationFormula::kQuickGelu:
+      return "h * torch.sigmoid(1.702 * h)";
+    case ActivationFormula::kRelu:
+      return "torch.relu(h)";
+    case ActivationFormula::kRelu2:
+      return "torch.square(torch.relu(h))";
+    case ActivationFormula::kRelu6:
+      return "torch.clamp(h, 0.0, 6.0)";
+    case ActivationFormula::kSigmoid:
+      return "torch.sigmoid(h)";
+    case ActivationFormula::kSilu:
+      return "h * torch.sigmoid(h)";
+    case ActivationFormula::kSqrtSoftplus:
+      return "torch.sqrt(torch.softplus(h))";
+    case ActivationFormula::kTanh:
+      return "torch.tanh(h)";
   }
-  return found->second;
+  return "h";
 }
 
 // Literals are written with enough digits to read back as the same double.
@@ -197,8 +216,8 @@ class ModuleMaker {
     Module made = module("FeedForward");
     made.register_module("c_fc", linear(config_.n_embd, config_.n_inner));
     made.register_module("c_proj", linear(config_.n_inner, config_.n_embd));
-    made.define(fill(kFeedForwardSource,
-                     {{"activation", activation_expression(config_.activation_function)}}));
+    const ActivationFormula formula = activation_formula(config_.activation_function);
+    made.define(fill(kFeedForwardSource, {{"activation", activation_expression(formula)}}));
     return made;
   }
 

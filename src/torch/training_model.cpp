@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "bundle/activation.h"
 #include "bundle/config.h"
 #include "medgen/error.h"
 #include "torch/training_kernels.h"
@@ -272,16 +273,41 @@ at::Tensor TrainingModel::norm(const at::Tensor& x, const Affine& affine) const 
 }
 
 at::Tensor TrainingModel::activation(const at::Tensor& x) const {
-  const std::string& name = config_.activation_function;  // as in Hugging Face's ACT2FN
-  if (name == "gelu_new" || name == "gelu_fast" || name == "gelu_pytorch_tanh") {
-    return has_own_kernels(x) ? Gelu::apply(x) : at::gelu(x, "tanh");
+  switch (activation_formula(config_.activation_function)) {
+    case ActivationFormula::kGelu:
+      return at::gelu(x);
+    case ActivationFormula::kGelu10:
+      return at::clamp(at::gelu(x), -10.0, 10.0);
+    case ActivationFormula::kGeluTanh:
+      return has_own_kernels(x) ? Gelu::apply(x) : at::gelu(x, "tanh");
+    case ActivationFormula::kHardSwish:
+      return at::hardswish(x);
+    case ActivationFormula::kLaplace:
+      return 0.5 * (1.0 + at::erf((x - 0.707107) / (0.282095 * std::sqrt(2.0))));
+    case ActivationFormula::kLeakyRelu:
+      return at::leaky_relu(x, 0.01);
+    case ActivationFormula::kLinear:
+      return x;
+    case ActivationFormula::kMish:
+      return at::mish(x);
+    case ActivationFormula::kQuickGelu:
+      return x * at::sigmoid(1.702 * x);
+    case ActivationFormula::kRelu:
+      return at::relu(x);
+    case ActivationFormula::kRelu2:
+      return at::square(at::relu(x));
+    case ActivationFormula::kRelu6:
+      return at::clamp(x, 0.0, 6.0);
+    case ActivationFormula::kSigmoid:
+      return at::sigmoid(x);
+    case ActivationFormula::kSilu:
+      return x * at::sigmoid(x);
+    case ActivationFormula::kSqrtSoftplus:
+      return at::sqrt(at::softplus(x));
+    case ActivationFormula::kTanh:
+      return at::tanh(x);
   }
-  if (name == "gelu") return at::gelu(x);
-  if (name == "quick_gelu") return x * at::sigmoid(1.702 * x);
-  if (name == "relu") return at::relu(x);
-  if (name == "silu" || name == "swish") return x * at::sigmoid(x);
-  if (name == "tanh") return at::tanh(x);
-  throw Error(ErrorCode::kModel, "activation_function is '" + name + "', which is not supported");
+  return x;
 }
 
 at::Tensor TrainingModel::hidden(const at::Tensor& input_ids, const ForwardOptions& options) const {

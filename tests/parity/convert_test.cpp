@@ -14,6 +14,7 @@
 #include "bundle/safetensors.h"
 #include "medgen/bundle.h"
 #include "unit/bundle/support.h"
+#include "wiring/open_backend.h"
 #include "wiring/torch_module.h"
 
 namespace medgen {
@@ -34,6 +35,22 @@ json expected_of(const fs::path& folder) {
 std::unique_ptr<Backend> open(const Bundle& bundle) {
   return torch_room().open_backend(bundle.model_pt(), bundle.config(),
                                    {.max_slots = 3, .threads = 1, .device = "cpu"});
+}
+
+std::unique_ptr<Backend> open_native(const Bundle& bundle) {
+  ModelSource source;
+  source.model_pt = bundle.model_pt();
+  source.folder = bundle.directory();
+  source.sha256 = bundle.sha256();
+  source.config = bundle.config();
+  source.tokenizer = bundle.shared_tokenizer();
+  BackendOptions options;
+  options.precision = "fp32";
+  options.threads = 1;
+  options.max_slots = 3;
+  auto backend = open_backend(source, options);
+  EXPECT_NE(dynamic_cast<native::NativeBackend*>(backend.get()), nullptr);  // `auto` takes it
+  return backend;
 }
 
 Bundle convert(const fs::path& checkpoint, const fs::path& out, ConvertOptions options = {}) {
@@ -133,6 +150,12 @@ TEST_P(CheckpointParityTest, GivesTheLogitsOfTransformers) {
   expect_parity_in_every_way(*open(bundle), expected_of(fixture(GetParam())));
 }
 
+TEST_P(CheckpointParityTest, GivesThemNativelyToo) {
+  const TemporaryFolder folder;
+  const Bundle bundle = convert(fixture(GetParam()), folder / "out");
+  expect_parity_in_every_way(*open_native(bundle), expected_of(fixture(GetParam())));
+}
+
 INSTANTIATE_TEST_SUITE_P(Fixtures, CheckpointParityTest,
                          ::testing::Values("gelu_new_odd_head", "relu_no_prefix",
                                            "gelu_inverse_layer", "quick_gelu_untied", "silu_bf16",
@@ -185,7 +208,12 @@ TEST(CheckpointParityCompanionTest, SeesAWrongSetting) {
     options.replace = true;
     const Bundle bundle = convert(folder / "checkpoint", folder / "out", options);
     const json expected = expected_of(fixture(name));
-    return largest_difference(expected, one_by_one(*open(bundle), sequences_of(expected), 1000));
+    const auto difference = [&](Backend& backend) {
+      return largest_difference(expected, one_by_one(backend, sequences_of(expected), 1000));
+    };
+    const double worst = difference(*open(bundle));
+    EXPECT_NEAR(difference(*open_native(bundle)), worst, kTolerance);
+    return worst;
   };
   EXPECT_LT(difference_with("relu_no_prefix", "n_head", 2), kTolerance);  // nothing is changed
   EXPECT_GT(difference_with("relu_no_prefix", "n_head", 4), 10 * kTolerance);

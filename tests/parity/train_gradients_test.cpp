@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "base/random.h"
+#include "bundle/activation.h"
 #include "bundle/config.h"
 #include "wiring/torch_module.h"
 
@@ -86,7 +87,7 @@ double difference(const Parameters& a, const Parameters& b) {
   return worst;
 }
 
-class TrainGradientsTest : public ::testing::TestWithParam<const char*> {};
+class TrainGradientsTest : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(TrainGradientsTest, AreThoseOfTheExportedModel) {
   const ModelConfig config = tiny_config(GetParam());
@@ -99,10 +100,8 @@ TEST_P(TrainGradientsTest, AreThoseOfTheExportedModel) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Activations, TrainGradientsTest,
-                         ::testing::Values("gelu_new", "gelu", "quick_gelu", "relu", "silu",
-                                           "tanh"),
-                         [](const auto& instance) { return std::string(instance.param); });
+INSTANTIATE_TEST_SUITE_P(Activations, TrainGradientsTest, ::testing::ValuesIn(known_activations()),
+                         [](const auto& instance) { return instance.param; });
 
 TEST(TrainGradientsTest, OfModelsWithOtherSettingsToo) {
   ModelConfig config = tiny_config();

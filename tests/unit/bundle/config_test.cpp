@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "bundle/activation.h"
 #include "unit/bundle/support.h"
 
 namespace medgen {
@@ -110,11 +111,21 @@ TEST(ConfigTest, RefusesWhatItCannotComputeNamingKeyAndValue) {
   EXPECT_THAT(refusal("is_encoder_decoder", true), HasSubstr("is_encoder_decoder"));
   EXPECT_THAT(refusal("pruned_heads", {{"0", {1}}}), HasSubstr("pruned_heads"));
   EXPECT_THAT(refusal("quantization_config", {{"bits", 4}}), HasSubstr("quantization_config"));
-  EXPECT_THAT(refusal("activation_function", "mish"),
-              AllOf(HasSubstr("\"mish\""), HasSubstr("gelu_new")));
+  EXPECT_THAT(refusal("activation_function", "softsign"),
+              AllOf(HasSubstr("\"softsign\""), HasSubstr("gelu_new")));
+  EXPECT_THAT(refusal("activation_function", "prelu"),
+              AllOf(HasSubstr("\"prelu\""), HasSubstr("learned"), HasSubstr("gelu_new")));
   EXPECT_THAT(refusal("n_head", 3), HasSubstr("does not divide n_embd 16"));
   EXPECT_THAT(refusal("scale_attn_weights", "yes"), HasSubstr("scale_attn_weights is \"yes\""));
   EXPECT_THAT(refusal("layer_norm_epsilon", 0), HasSubstr("layer_norm_epsilon"));
+}
+
+TEST(ConfigTest, TakesEveryActivationThatIsKnown) {
+  json object = small();
+  for (const std::string& name : known_activations()) {
+    object["activation_function"] = name;
+    EXPECT_EQ(parse(object).activation_function, name);
+  }
 }
 
 TEST(ConfigTest, BoundsEveryNumberOfAHostileFile) {

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "bundle/activation.h"
 #include "medgen/error.h"
 #include "temporary_folder.h"
 #include "unit/native/planted_outliers.h"
@@ -57,9 +58,11 @@ INSTANTIATE_TEST_SUITE_P(All, PrecisionTest,
                                            Precision::kInt8),
                          [](const auto& test) { return std::string(to_string(test.param)); });
 
-double largest_error(Precision precision, const TinyModel& model) {
+// Of the model's logits, from what `wanted` should give.
+double largest_error(Precision precision, const TinyModel& model,
+                     const TinyModel& wanted = tiny()) {
   const auto tokens = some_tokens(70);
-  const auto exact = tiny().exact(tokens);
+  const auto exact = wanted.exact(tokens);
   const auto logits = run(*model.backend(precision, choose_kernels(), 2), tokens, 70);
   double worst = 0;
   for (std::size_t i = 0; i < logits.size(); ++i) {
@@ -234,8 +237,49 @@ TEST(NativeBackendTest, AnUnknownInstructionSetIsRefused) {
 TEST(NativeBackendTest, UnsupportedModelsAreNamed) {
   ModelConfig config = tiny().config;
   EXPECT_EQ(unsupported_reason(config), "");
-  config.activation_function = "silu";
-  EXPECT_THAT(unsupported_reason(config), HasSubstr("silu"));
+  config.n_embd = 1040;
+  EXPECT_THAT(unsupported_reason(config), HasSubstr("520 wide"));
+}
+
+class ActivationTest : public ::testing::TestWithParam<std::string> {
+ protected:
+  const TinyModel model_ = TinyModel::with_activation(GetParam());
+};
+
+INSTANTIATE_TEST_SUITE_P(All, ActivationTest, ::testing::ValuesIn(known_activations()),
+                         [](const auto& test) { return test.param; });
+
+TEST_P(ActivationTest, IsNativeAndItsFormula) {
+  EXPECT_EQ(unsupported_reason(model_.config), "");
+  EXPECT_LT(largest_error(Precision::kFloat32, model_, model_), 5e-5);
+  TinyModel usual;
+  usual.config.activation_function = GetParam();
+  EXPECT_LT(largest_error(Precision::kBFloat16, usual, usual), 0.15);
+  EXPECT_LT(largest_error(Precision::kInt8, usual, usual), 0.3);
+}
+
+TEST_P(ActivationTest, IsNotAnotherFormula) {
+  for (const char* name : {"gelu", "gelu_10", "relu", "relu6"}) {
+    if (activation_formula(name) == activation_formula(GetParam())) continue;
+    const TinyModel other = TinyModel::with_activation(name);
+    EXPECT_GT(largest_error(Precision::kFloat32, model_, other), 3e-4) << name;
+  }
+}
+
+TEST_P(ActivationTest, ChunksThreadsAndInstructionSetsChangeNoBit) {
+  const auto tokens = some_tokens(70);
+  for (const Precision precision : {Precision::kFloat32, Precision::kInt8}) {
+    const auto reference = run(*model_.backend(precision, choose_kernels(), 1), tokens, 70);
+    EXPECT_TRUE(
+        same_bits(reference, run(*model_.backend(precision, choose_kernels(), 3), tokens, 9)));
+    const kernels::KernelList all = kernels::all_kernels();
+    for (int i = 0; i < all.count; ++i) {
+      if (!kernels::can_run(*all.tables[i])) continue;
+      EXPECT_TRUE(
+          same_bits(reference, run(*model_.backend(precision, *all.tables[i], 2), tokens, 70)))
+          << all.tables[i]->name;
+    }
+  }
 }
 
 TEST(PackerTest, PlantedOutliersLeaveInt8AsItWas) {

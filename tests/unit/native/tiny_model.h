@@ -15,6 +15,7 @@
 #include "kernels/cpu.h"
 #include "native/native_backend.h"
 #include "native/packer.h"
+#include "unit/exact_activation.h"
 
 namespace medgen::native {
 
@@ -38,6 +39,17 @@ struct TinyModel {
         for (float& v : tensor) v += 1;
       }
     }
+  }
+
+  // With what goes into the activation spread over some -20 .. 20, so that every part of it counts.
+  static TinyModel with_activation(const std::string& name) {
+    TinyModel model;
+    model.config.activation_function = name;
+    for (int layer = 0; layer < model.config.n_layer; ++layer) {
+      const std::string matrix = "transformer.h." + std::to_string(layer) + ".mlp.c_fc.weight";
+      for (float& v : model.parameters.at(matrix)) v *= 4;
+    }
+    return model;
   }
 
   WeightReader reader() const {
@@ -156,8 +168,7 @@ inline std::vector<double> TinyModel::exact(const std::vector<int>& tokens) cons
     const Rows attended = linear(mixed, width, name + ".attn.c_proj");
     for (std::size_t i = 0; i < x.size(); ++i) x[i] += attended[i];
     Rows hidden = linear(norm(x, name + ".ln_2"), width, name + ".mlp.c_fc");
-    for (double& v : hidden)
-      v = 0.5 * v * (1 + std::tanh(std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v)));
+    for (double& v : hidden) v = exact_activation(config.activation_function, v);
     const Rows fed = linear(hidden, static_cast<std::size_t>(config.n_inner), name + ".mlp.c_proj");
     for (std::size_t i = 0; i < x.size(); ++i) x[i] += fed[i];
   }

@@ -1,0 +1,74 @@
+// See the header.
+#include "bundle/activation.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "medgen/error.h"
+
+namespace medgen {
+namespace {
+
+struct Entry {
+  std::string_view name;
+  ActivationFormula formula;
+};
+
+constexpr Entry kTable[] = {
+    {"gelu", ActivationFormula::kGelu},
+    {"gelu_10", ActivationFormula::kGelu10},
+    {"gelu_accurate", ActivationFormula::kGeluTanh},
+    {"gelu_fast", ActivationFormula::kGeluTanh},
+    {"gelu_new", ActivationFormula::kGeluTanh},
+    {"gelu_python", ActivationFormula::kGelu},
+    {"gelu_python_tanh", ActivationFormula::kGeluTanh},
+    {"gelu_pytorch_tanh", ActivationFormula::kGeluTanh},
+    {"hardswish", ActivationFormula::kHardSwish},
+    {"laplace", ActivationFormula::kLaplace},
+    {"leaky_relu", ActivationFormula::kLeakyRelu},
+    {"linear", ActivationFormula::kLinear},
+    {"mish", ActivationFormula::kMish},
+    {"quick_gelu", ActivationFormula::kQuickGelu},
+    {"relu", ActivationFormula::kRelu},
+    {"relu2", ActivationFormula::kRelu2},
+    {"relu6", ActivationFormula::kRelu6},
+    {"sigmoid", ActivationFormula::kSigmoid},
+    {"silu", ActivationFormula::kSilu},
+    {"sqrtsoftplus", ActivationFormula::kSqrtSoftplus},
+    {"swish", ActivationFormula::kSilu},
+    {"tanh", ActivationFormula::kTanh},
+};
+
+// transformers knows these too, but a GPT-2's checkpoint has no place for what they learn.
+constexpr std::string_view kLearned[] = {"prelu", "xielu"};
+
+}  // namespace
+
+ActivationFormula activation_formula(std::string_view name) {
+  for (const Entry& entry : kTable) {
+    if (entry.name == name) return entry.formula;
+  }
+  std::string message = "activation_function is \"";
+  message += name.substr(0, 80);
+  message += '"';
+  if (std::find(std::begin(kLearned), std::end(kLearned), name) != std::end(kLearned)) {
+    message += ", which has learned parameters that a GPT-2 does not hold";
+  }
+  message += "; supported are ";
+  for (const Entry& entry : kTable) {
+    if (&entry != kTable) message += ", ";
+    message += entry.name;
+  }
+  throw Error(ErrorCode::kModel, message);
+}
+
+const std::vector<std::string>& known_activations() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const Entry& entry : kTable) all.emplace_back(entry.name);
+    return all;
+  }();
+  return names;
+}
+
+}  // namespace medgen
