@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "cli/terminal.h"
 #include "medgen/error.h"
 
 namespace medgen::cli {
@@ -58,7 +59,8 @@ void Messages::note(std::string_view text) const {
 
 void Messages::error(std::string_view text) { plain("medgen: error: " + std::string(text)); }
 
-void Messages::plain(std::string_view text) { raw(std::string(text) + "\n"); }
+// Texts from files, such as the names of a model's tensors, come in here too.
+void Messages::plain(std::string_view text) { raw(visible(text) + "\n"); }
 
 void Messages::raw(std::string_view text) {
   write_all(STDERR_FILENO, text);  // nobody to tell if this fails
