@@ -21,7 +21,7 @@ constexpr int kMaxVocab = 1 << 24;
 constexpr int kMaxPositions = 1 << 20;
 constexpr int kMaxWidth = 1 << 16;
 constexpr int kMaxInner = 1 << 20;
-constexpr int kMaxLayers = 1 << 10;
+constexpr int kMaxLayers = 1 << 8;
 constexpr std::int64_t kMaxParameters = std::int64_t{1} << 34;  // 64 GiB as float32
 
 [[noreturn]] void fail(const std::string& message) { throw Error(ErrorCode::kModel, message); }

@@ -4,11 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "base/files.h"
 #include "bundle/config.h"
-#include "bundle/parameter_names.h"
+#include "bundle/gpt2_parameters.h"
 #include "bundle/safetensors.h"
 #include "medgen/bundle.h"
 #include "medgen/error.h"
@@ -19,16 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxTextBytes = 16U << 20U;
-constexpr const char* kEmbedding = "transformer.wte.weight";
-constexpr const char* kHead = "lm_head.weight";
-
-// Somebody else's parameters: what there is, and a way to read one.
-struct Source {
-  std::string shown;  // how messages call it
-  fs::path folder;    // where config.json and the like stand
-  std::vector<ParameterSpec> stored;
-  std::function<std::vector<float>(const std::string& stored_name)> read;
-};
 
 [[noreturn]] void fail(const std::string& message) { throw Error(ErrorCode::kModel, message); }
 
@@ -56,21 +45,6 @@ fs::path find_weights(const fs::path& checkpoint) {
        "Hugging Face checkpoint");
 }
 
-// transformers itself disagrees, between versions, on which of two different tensors counts. So a
-// tied model with another lm_head is refused, and an untied one with the same is stored tied.
-void settle_head(ModelConfig& config, const ParameterSources& sources, const Source& source) {
-  if (!sources.has_lm_head) return;  // match_parameters() has checked that none is needed
-  const bool same =
-      source.read(sources.stored_name.at(kHead)) == source.read(sources.stored_name.at(kEmbedding));
-  if (config.tie_word_embeddings && !same) {
-    fail(source.shown + ": \"" + sources.stored_name.at(kHead) + "\" differs from \"" +
-         sources.stored_name.at(kEmbedding) +
-         "\" though config.json says tie_word_embeddings true; set it to false to keep both, or "
-         "remove the tensor that does not count");
-  }
-  config.tie_word_embeddings = same;
-}
-
 // 65520 is the first value that rounds to infinity in fp16 (IEEE 754 binary16, round to nearest
 // even).
 void check_fits_half(const std::vector<float>& values, const std::string& stored_name) {
@@ -83,25 +57,22 @@ void check_fits_half(const std::vector<float>& values, const std::string& stored
   }
 }
 
-TensorReader make_reader(const ModelConfig& config, const ParameterSources& sources,
-                         const Source& source, const ConvertOptions& options) {
-  const int total = static_cast<int>(parameter_specs(config).size());
+TensorReader make_reader(const Gpt2Parameters& parameters, const ConvertOptions& options) {
+  const int total = static_cast<int>(parameter_specs(parameters.config()).size());
   return [&, total, done = 0](const std::string& name,
                               const std::vector<std::int64_t>& shape) mutable {
     if (options.progress) options.progress(done, total);
     ++done;
-    const std::string& stored_name = sources.stored_name.at(name);
-    std::vector<float> values = source.read(stored_name);
-    const std::int64_t expected =
-        std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
-    if (static_cast<std::int64_t>(values.size()) != expected) {
-      fail(source.shown + ": tensor \"" + stored_name + "\" gave " + std::to_string(values.size()) +
-           " values; " + std::to_string(expected) + " are expected");
-    }
+    std::vector<float> values = parameters.read(name, shape);
     const bool finite =
         std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
-    if (!finite) fail(source.shown + ": tensor \"" + stored_name + "\" holds NaN or an infinity");
-    if (options.storage == StorageType::kFloat16) check_fits_half(values, stored_name);
+    if (!finite) {
+      fail(parameters.shown() + ": tensor \"" + parameters.stored_name(name) +
+           "\" holds NaN or an infinity");
+    }
+    if (options.storage == StorageType::kFloat16) {
+      check_fits_half(values, parameters.stored_name(name));
+    }
     return values;
   };
 }
@@ -121,13 +92,21 @@ std::string model_card(const fs::path& folder, const std::string& name, const Mo
          "what it may be used for is not known here. Its output is not medical advice.\n";
 }
 
-// Runs both models on a few tokens. Heads, activation and scaling leave no trace in the parameters'
-// shapes, so this is the only way to notice that config.json belongs to another model.
-void check_same_logits(const fs::path& archive, const fs::path& model_pt, const ModelConfig& config,
-                       StorageType storage, TorchRoom& torch) {
+// How far logits may lie apart, as part of the largest, if one model computes in its parameters'
+// type and the other in float32.
+float logit_tolerance(const TorchScriptWeights& weights) {
+  if (weights.holds(ElementType::kBFloat16)) return 1e-1F;
+  return weights.holds(ElementType::kFloat16) ? 2e-2F : 1e-3F;
+}
+
+// Runs the archive's own code and the new model on a few tokens. Heads, activation and scaling
+// leave no trace in the parameters' shapes, so only this can notice that config.json belongs to
+// another model.
+void check_same_logits(const fs::path& archive, const Gpt2Parameters& parameters, float tolerance,
+                       TorchRoom& torch) {
+  const ModelConfig& config = parameters.config();
   const int tokens = std::min(8, config.n_positions);
-  const auto run = [&](const fs::path& path) {
-    const auto backend = torch.open_backend(path, config, {.max_slots = 1});
+  const auto run = [&](const std::unique_ptr<Backend>& backend) {
     const int slot = backend->acquire_slot();
     std::vector<Row> rows;
     for (int i = 0; i < tokens; ++i) {
@@ -136,15 +115,15 @@ void check_same_logits(const fs::path& archive, const fs::path& model_pt, const 
     const auto logits = backend->step(rows);
     return std::vector<float>(logits.begin(), logits.end());
   };
-  const std::vector<float> theirs = run(archive);
-  const std::vector<float> ours = run(model_pt);
+  const std::vector<float> theirs = run(torch.open_foreign(archive, config, {.max_slots = 1}));
+  const std::vector<float> ours =
+      run(torch.open_backend(config, parameters.reader(), {.max_slots = 1}));
   float scale = 1;
   float worst = ours.size() == theirs.size() ? 0.0F : INFINITY;
   for (std::size_t i = 0; i < std::min(ours.size(), theirs.size()); ++i) {
     scale = std::max(scale, std::fabs(theirs[i]));
     worst = std::max(worst, std::fabs(ours[i] - theirs[i]));
   }
-  const float tolerance = storage == StorageType::kFloat16 ? 2e-2F : 1e-3F;
   if (!(worst <= tolerance * scale)) {
     fail(archive.string() +
          ": the model that config.json beside it describes gives other logits "
@@ -160,30 +139,29 @@ std::string own_name(const fs::path& path) {
   return last.empty() ? "gpt2" : last.string();
 }
 
-// `check` runs on the finished model.pt, before the bundle appears.
-void write_bundle(const Source& source, const std::string& origin, const fs::path& out,
-                  const ConvertOptions& options, TorchRoom& torch,
-                  const std::function<void(const ModelConfig&, const fs::path&)>& check) {
-  if (!is_file(source.folder / "config.json")) {
-    fail((source.folder / "config.json").string() +
+// The config.json beside somebody's tensors.
+ModelConfig config_beside(const fs::path& folder) {
+  if (!is_file(folder / "config.json")) {
+    fail((folder / "config.json").string() +
          " is missing; the number of heads and other settings are read from it");
   }
-  ModelConfig config = read_config(source.folder / "config.json");
-  const ParameterSources sources = match_parameters(config, source.stored, source.shown);
+  return read_config(folder / "config.json");
+}
 
+void write_bundle(const Gpt2Parameters& parameters, const fs::path& folder,
+                  const std::string& origin, const fs::path& out, const ConvertOptions& options,
+                  TorchRoom& torch) {
   BundleWriter writer(out, options.replace);
-  settle_head(config, sources, source);
   const std::string name = options.name.empty() ? origin : options.name;
-  writer.add_config(config);
-  writer.add_tokenizer(options.tokenizer.value_or(source.folder));
-  const fs::path generation_config = source.folder / "generation_config.json";
+  writer.add_config(parameters.config());
+  writer.add_tokenizer(options.tokenizer.value_or(folder));
+  const fs::path generation_config = folder / "generation_config.json";
   writer.add_generation_config(is_file(generation_config)
                                    ? read_file(generation_config, kMaxTextBytes, ErrorCode::kModel)
                                    : std::string());
-  writer.add_model_card(model_card(source.folder, name, config, origin));
-  torch.export_model(config, options.storage, make_reader(config, sources, source, options),
+  writer.add_model_card(model_card(folder, name, parameters.config(), origin));
+  torch.export_model(parameters.config(), options.storage, make_reader(parameters, options),
                      writer.model_pt());
-  if (check) check(config, writer.model_pt());
   writer.commit(name, options.storage == StorageType::kFloat16 ? "fp16" : "fp32");
 }
 
@@ -193,27 +171,27 @@ void convert_checkpoint(const fs::path& checkpoint, const fs::path& out,
                         const ConvertOptions& options, TorchRoom& torch) {
   const fs::path weights = find_weights(checkpoint);
   const Safetensors tensors = Safetensors::open(weights);
-  Source source;
+  TensorSource source;
   source.shown = weights.string();
-  source.folder = checkpoint;
   for (const auto& [name, tensor] : tensors.tensors())
     source.stored.push_back({name, tensor.shape});
   source.read = [&](const std::string& name) { return tensors.read_float32(name); };
-  write_bundle(source, own_name(checkpoint), out, options, torch, nullptr);
+  source.same = [&](const std::string& a, const std::string& b) {
+    return tensors.read_float32(a) == tensors.read_float32(b);
+  };
+  const Gpt2Parameters parameters(config_beside(checkpoint), std::move(source));
+  write_bundle(parameters, checkpoint, own_name(checkpoint), out, options, torch);
 }
 
 void convert_archive(const fs::path& archive, const fs::path& out, const ConvertOptions& options,
                      TorchRoom& torch) {
-  const TorchRoom::Archive opened = torch.open_archive(archive);
-  Source source;
-  source.shown = archive.string();
-  source.folder = archive.has_parent_path() ? archive.parent_path() : fs::path(".");
-  source.stored = opened.tensors;
-  source.read = opened.read;
-  write_bundle(source, archive.stem().string(), out, options, torch,
-               [&](const ModelConfig& config, const fs::path& model_pt) {
-                 check_same_logits(archive, model_pt, config, options.storage, torch);
-               });
+  const fs::path folder = archive.has_parent_path() ? archive.parent_path() : fs::path(".");
+  TorchScriptWeights weights = TorchScriptWeights::open(archive);
+  const float tolerance = logit_tolerance(weights);
+  const auto parameters =
+      Gpt2Parameters::of(std::move(weights), archive.string(), config_beside(folder));
+  if (options.trust_code) check_same_logits(archive, parameters, tolerance, torch);
+  write_bundle(parameters, folder, archive.stem().string(), out, options, torch);
 }
 
 }  // namespace medgen

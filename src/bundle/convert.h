@@ -16,6 +16,7 @@ struct ConvertOptions {
   std::optional<std::filesystem::path> tokenizer;  // default: in the checkpoint's folder
   std::string name;                                // default: the checkpoint's own
   bool replace = false;                            // an existing bundle at `out`
+  bool trust_code = false;                         // see convert_archive()
 
   // Called before each parameter is read. What it throws ends the conversion, with nothing left
   // behind.
@@ -28,8 +29,9 @@ struct ConvertOptions {
 void convert_checkpoint(const std::filesystem::path& checkpoint, const std::filesystem::path& out,
                         const ConvertOptions& options, TorchRoom& torch);
 
-// `archive` is a TorchScript file made of transformers' GPT-2 with a config.json beside it. The new
-// model is run against the archive, so that a config.json of another model is noticed.
+// `archive` is a TorchScript file made of transformers' GPT-2 with a config.json beside it, which
+// is believed, as it is for a checkpoint. With `trust_code` the archive's own code is run for
+// comparison, so that a config.json of another model is noticed.
 void convert_archive(const std::filesystem::path& archive, const std::filesystem::path& out,
                      const ConvertOptions& options, TorchRoom& torch);
 

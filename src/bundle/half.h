@@ -30,6 +30,10 @@ inline std::uint16_t float_to_half(float x) {
   return static_cast<std::uint16_t>(sign | rounded >> 13);
 }
 
+inline float bfloat16_to_float(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U);
+}
+
 inline std::uint16_t float_to_bfloat16(float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
   if ((bits & 0x7fffffffU) > 0x7f800000U) return static_cast<std::uint16_t>(bits >> 16 | 0x40U);

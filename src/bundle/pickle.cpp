@@ -1,139 +1,135 @@
-// A stack machine for the opcodes that TorchScript writes. Objects cannot become cyclic: an object
-// is filled by BUILD before anything else can hold it, and that is checked by depth where trees are
-// walked.
+// A stack machine for the opcodes that libtorch writes.
 #include "bundle/pickle.h"
 
+#include <bit>
 #include <cstring>
 #include <unordered_map>
 
 #include "medgen/error.h"
 
 namespace medgen {
-namespace {
 
 using Kind = PickleValue::Kind;
 
-[[noreturn]] void fail() {
-  throw Error(ErrorCode::kModel, "its list of parameters is damaged or of another kind");
+namespace {
+
+[[noreturn]] void fail(const char* why = "its list of parameters is damaged or of another kind") {
+  throw Error(ErrorCode::kModel, why);
 }
 
-class Machine {
- public:
-  explicit Machine(std::string_view bytes) : bytes_(bytes) {}
+[[noreturn]] void too_large() { fail("its list of parameters is longer than any model's"); }
 
-  PicklePointer run() {
+}  // namespace
+
+class PickleMachine {
+ public:
+  explicit PickleMachine(Pickle& pickle)
+      : pickle_(pickle), bytes_(pickle.bytes_.data(), pickle.bytes_.size()) {}
+
+  void run() {
     while (true) {
-      const char opcode = take(1)[0];
-      if (opcode == '.') return pop();
-      step(static_cast<unsigned char>(opcode));
+      const auto opcode = static_cast<unsigned char>(take(1)[0]);
+      if (opcode == '.') break;
+      step(opcode);
     }
+    pickle_.root_ = pop();
   }
 
  private:
   void step(unsigned char opcode) {
     switch (opcode) {
-      case 0x80:
+      case 0x80:  // PROTO
         take(1);
-        break;  // PROTO
-      case '(':
+        break;
+      case '(':  // MARK
+        if (marks_.size() >= Pickle::kMaxMarks) fail("its list of parameters is nested too deep");
         marks_.push_back(stack_.size());
-        break;     // MARK
-      case 'c': {  // GLOBAL
-        std::string name(line());
-        name += ' ';
-        name += line();
-        push_text(name);
         break;
-      }
-      case 'X':
-        push_text(take(number<std::uint32_t>()));
-        break;  // BINUNICODE
-      case 'J':
-        push_integer(number<std::int32_t>());
-        break;  // BININT
-      case 'K':
-        push_integer(number<std::uint8_t>());
-        break;  // BININT1
-      case 'M':
-        push_integer(number<std::uint16_t>());
-        break;  // BININT2
-      case 0x8a:
-        push_long();
-        break;  // LONG1
-      case 0x88:
-        push_integer(1);
-        break;  // NEWTRUE
-      case 0x89:
-        push_integer(0);
-        break;  // NEWFALSE
-      case 'N':
+      case 'c':  // GLOBAL
+        push(Kind::kGlobal).text = two_lines();
+        break;
+      case 'X':  // BINUNICODE
+        push(Kind::kText).text = take(number<std::uint32_t>());
+        break;
+      case 'J':  // BININT
+        push(Kind::kInteger).integer = number<std::int32_t>();
+        break;
+      case 'K':  // BININT1
+        push(Kind::kInteger).integer = number<std::uint8_t>();
+        break;
+      case 'M':  // BININT2
+        push(Kind::kInteger).integer = number<std::uint16_t>();
+        break;
+      case 0x8a:  // LONG1
+        push(Kind::kInteger).integer = long_integer();
+        break;
+      case 0x88:  // NEWTRUE
+        push(Kind::kBool).integer = 1;
+        break;
+      case 0x89:  // NEWFALSE
+        push(Kind::kBool);
+        break;
+      case 'N':  // NONE
         push(Kind::kNone);
-        break;  // NONE
-      case 'G':
-        take(8);
-        push(Kind::kNone);
-        break;   // BINFLOAT
+        break;
+      case 'G':  // BINFLOAT
+        push(Kind::kFloat).real = big_endian_double();
+        break;
       case ')':  // EMPTY_TUPLE
-      case ']':
         push(Kind::kTuple);
-        break;  // EMPTY_LIST
-      case '}':
+        break;
+      case ']':  // EMPTY_LIST
+        push(Kind::kList);
+        break;
+      case '}':  // EMPTY_DICT
         push(Kind::kDictionary);
-        break;  // EMPTY_DICT
-      case 't':
-        push_tuple(pop_to_mark());
-        break;  // TUPLE
-      case 0x85:
-        push_tuple(pop_some(1));
-        break;  // TUPLE1
-      case 0x86:
-        push_tuple(pop_some(2));
-        break;  // TUPLE2
-      case 0x87:
-        push_tuple(pop_some(3));
-        break;  // TUPLE3
-      case 'a':
-        append(pop_some(1));
-        break;  // APPEND
-      case 'e':
-        append(pop_to_mark());
-        break;  // APPENDS
-      case 's':
-        set_items(pop_some(2));
-        break;  // SETITEM
-      case 'u':
-        set_items(pop_to_mark());
-        break;  // SETITEMS
-      case 'q':
-        memo_[number<std::uint8_t>()] = top();
-        break;  // BINPUT
-      case 'r':
-        memo_[number<std::uint32_t>()] = top();
-        break;  // LONG_BINPUT
-      case 'h':
+        break;
+      case 't':  // TUPLE
+        push_tuple(since_mark());
+        break;
+      case 0x85:  // TUPLE1
+      case 0x86:  // TUPLE2
+      case 0x87:  // TUPLE3
+        push_tuple(opcode - 0x84U);
+        break;
+      case 'a':  // APPEND
+        append(1, Kind::kList);
+        break;
+      case 'e':  // APPENDS
+        append(since_mark(), Kind::kList);
+        break;
+      case 's':  // SETITEM
+        append(2, Kind::kDictionary);
+        break;
+      case 'u':  // SETITEMS
+        append(since_mark(), Kind::kDictionary);
+        break;
+      case 'q':  // BINPUT
+        put(number<std::uint8_t>());
+        break;
+      case 'r':  // LONG_BINPUT
+        put(number<std::uint32_t>());
+        break;
+      case 'h':  // BINGET
         get(number<std::uint8_t>());
-        break;  // BINGET
-      case 'j':
+        break;
+      case 'j':  // LONG_BINGET
         get(number<std::uint32_t>());
-        break;  // LONG_BINGET
-      case 'R':
-        call(Kind::kCall);
-        break;  // REDUCE
-      case 0x81:
-        call(Kind::kObject);
-        break;     // NEWOBJ
+        break;
+      case 'R':  // REDUCE
+        apply(Kind::kCall);
+        break;
+      case 0x81:  // NEWOBJ
+        apply(Kind::kObject);
+        break;
       case 'Q': {  // BINPERSID
-        const std::vector<PicklePointer> name = pop_some(1);
-        push(Kind::kPersistent)->items = name;
+        const PickleRef name = pop();
+        push(Kind::kPersistent).what = name;
         break;
       }
-      case 'b': {  // BUILD
-        const PicklePointer state = pop();
-        if (state->kind != Kind::kDictionary || top()->kind != Kind::kObject) fail();
-        if (!top()->entries.empty()) fail();
-        top()->entries = state->entries;
+      case 'b':  // BUILD
+        build();
         break;
-      }
       default:
         fail();
     }
@@ -153,92 +149,141 @@ class Machine {
     return value;
   }
 
-  std::string_view line() {
-    const std::size_t end = bytes_.find('\n', place_);
-    if (end == std::string_view::npos) fail();
-    const std::string_view text = take(end - place_);
-    take(1);
-    return text;
-  }
-
-  PicklePointer push(Kind kind) {
-    stack_.push_back(std::make_shared<PickleValue>());
-    stack_.back()->kind = kind;
-    return stack_.back();
-  }
-  void push_text(std::string_view text) { push(Kind::kText)->text = text; }
-  void push_integer(std::int64_t value) { push(Kind::kInteger)->integer = value; }
-  void push_tuple(std::vector<PicklePointer> items) {
-    push(Kind::kTuple)->items = std::move(items);
-  }
-
-  void push_long() {
+  std::int64_t long_integer() {
     const auto count = number<std::uint8_t>();
     if (count > 8) fail();
     const std::string_view digits = take(count);
-    std::int64_t value = 0;
-    if (count > 0 && (digits.back() & 0x80) != 0) value = -1;
+    std::int64_t value = count > 0 && (digits.back() & 0x80) != 0 ? -1 : 0;
     std::memcpy(&value, digits.data(), count);
-    push_integer(value);
-  }
-
-  const PicklePointer& top() {
-    if (stack_.empty()) fail();
-    return stack_.back();
-  }
-  PicklePointer pop() {
-    PicklePointer value = top();
-    if (!marks_.empty() && marks_.back() == stack_.size()) fail();
-    stack_.pop_back();
     return value;
   }
-  std::vector<PicklePointer> pop_some(std::size_t count) {
-    if (stack_.size() < count) fail();
-    const auto first = stack_.end() - static_cast<std::ptrdiff_t>(count);
-    std::vector<PicklePointer> values(first, stack_.end());
-    stack_.erase(first, stack_.end());
-    return values;
-  }
-  std::vector<PicklePointer> pop_to_mark() {
-    if (marks_.empty() || marks_.back() > stack_.size()) fail();
-    const std::size_t count = stack_.size() - marks_.back();
-    marks_.pop_back();
-    return pop_some(count);
+
+  double big_endian_double() {
+    std::uint64_t bits = 0;
+    for (const char byte : take(8)) bits = bits << 8U | static_cast<unsigned char>(byte);
+    return std::bit_cast<double>(bits);
   }
 
-  void append(const std::vector<PicklePointer>& values) {
-    if (top()->kind != Kind::kTuple) fail();
-    top()->items.insert(top()->items.end(), values.begin(), values.end());
+  // Up to the second line end, which is left out.
+  std::string_view two_lines() {
+    const std::size_t first = bytes_.find('\n', place_);
+    if (first == std::string_view::npos) fail();
+    const std::size_t second = bytes_.find('\n', first + 1);
+    if (second == std::string_view::npos) fail();
+    const std::string_view lines = take(second - place_);
+    take(1);
+    return lines;
   }
-  void set_items(const std::vector<PicklePointer>& values) {
-    if (top()->kind != Kind::kDictionary || values.size() % 2 != 0) fail();
-    for (std::size_t i = 0; i < values.size(); i += 2) {
-      top()->entries.emplace_back(values[i], values[i + 1]);
-    }
+
+  PickleValue& value(PickleRef ref) { return pickle_.values_[ref]; }
+
+  void push_ref(PickleRef ref) {
+    if (stack_.size() >= Pickle::kMaxItems) too_large();
+    stack_.push_back(ref);
   }
-  void call(Kind kind) {
-    const PicklePointer arguments = pop();
-    const PicklePointer what = pop();
-    if (arguments->kind != Kind::kTuple || what->kind != Kind::kText) fail();
-    const PicklePointer made = push(kind);
-    made->text = what->text;
-    made->items = arguments->items;
+
+  PickleValue& push(Kind kind) {
+    if (pickle_.values_.size() >= Pickle::kMaxValues) too_large();
+    push_ref(static_cast<PickleRef>(pickle_.values_.size()));
+    pickle_.values_.emplace_back().kind = kind;
+    return pickle_.values_.back();
   }
+
+  // Values below the last mark belong to a container that is not complete yet.
+  std::size_t available() const { return stack_.size() - (marks_.empty() ? 0 : marks_.back()); }
+
+  PickleRef top() const {
+    if (available() == 0) fail();
+    return stack_.back();
+  }
+
+  PickleRef pop() {
+    const PickleRef ref = top();
+    stack_.pop_back();
+    return ref;
+  }
+
+  // How many values stand above the last mark, which is taken away.
+  std::size_t since_mark() {
+    if (marks_.empty()) fail();
+    const std::size_t count = available();
+    marks_.pop_back();
+    return count;
+  }
+
+  // The last `count` values of the stack go to the end of `items`.
+  void move_items(std::size_t count, std::vector<PickleRef>& items) {
+    items_ += count;
+    if (items_ > Pickle::kMaxItems) too_large();
+    items.insert(items.end(), stack_.end() - static_cast<std::ptrdiff_t>(count), stack_.end());
+    stack_.resize(stack_.size() - count);
+  }
+
+  void push_tuple(std::size_t count) {
+    if (count > available()) fail();
+    std::vector<PickleRef> items;
+    move_items(count, items);
+    push(Kind::kTuple).items = std::move(items);
+  }
+
+  void append(std::size_t count, Kind kind) {
+    if (available() < count + 1) fail();
+    PickleValue& container = value(stack_[stack_.size() - count - 1]);
+    if (container.kind != kind || (kind == Kind::kDictionary && count % 2 != 0)) fail();
+    move_items(count, container.items);
+  }
+
+  void apply(Kind kind) {
+    const PickleRef arguments = pop();
+    const PickleRef what = pop();
+    if (value(arguments).kind != Kind::kTuple || value(what).kind != Kind::kGlobal) fail();
+    PickleValue& made = push(kind);
+    made.what = what;
+    made.arguments = arguments;
+  }
+
+  void build() {
+    const PickleRef state = pop();
+    PickleValue& object = value(top());
+    if (object.kind != Kind::kObject || object.state != PickleValue::kNothing) fail();
+    object.state = state;
+  }
+
+  void put(std::uint32_t key) {
+    if (memo_.size() >= Pickle::kMaxValues) too_large();
+    memo_[key] = top();
+  }
+
   void get(std::uint32_t key) {
     const auto found = memo_.find(key);
     if (found == memo_.end()) fail();
-    stack_.push_back(found->second);
+    push_ref(found->second);
   }
 
+  Pickle& pickle_;
   std::string_view bytes_;
   std::size_t place_ = 0;
-  std::vector<PicklePointer> stack_;
-  std::vector<std::size_t> marks_;
-  std::unordered_map<std::uint32_t, PicklePointer> memo_;
+  std::size_t items_ = 0;
+  std::vector<PickleRef> stack_;
+  std::vector<std::size_t> marks_;  // sizes of the stack
+  std::unordered_map<std::uint32_t, PickleRef> memo_;
 };
 
-}  // namespace
+Pickle Pickle::parse(std::string bytes) {
+  if (bytes.size() > kMaxBytes) too_large();
+  Pickle pickle;
+  pickle.bytes_.assign(bytes.begin(), bytes.end());
+  PickleMachine(pickle).run();
+  return pickle;
+}
 
-PicklePointer parse_pickle(std::string_view bytes) { return Machine(bytes).run(); }
+std::string_view Pickle::text_of(PickleRef ref) const {
+  return ref == PickleValue::kNothing ? std::string_view() : at(ref).text;
+}
+
+std::span<const PickleRef> Pickle::arguments_of(const PickleValue& value) const {
+  if (value.kind != Kind::kCall) return {};
+  return at(value.arguments).items;
+}
 
 }  // namespace medgen

@@ -205,9 +205,7 @@ std::vector<float> Safetensors::read_float32(const std::string& name) const {
   } else if (tensor.dtype == "F16") {
     values = convert<std::uint16_t>(tensor.bytes, half_to_float);
   } else if (tensor.dtype == "BF16") {
-    values = convert<std::uint16_t>(tensor.bytes, [](std::uint16_t stored) {
-      return std::bit_cast<float>(static_cast<std::uint32_t>(stored) << 16U);
-    });
+    values = convert<std::uint16_t>(tensor.bytes, bfloat16_to_float);
   } else {
     fail(where + " has dtype " + tensor.dtype +
          "; supported are F32, F16 and BF16, save the checkpoint as one of them");

@@ -1,14 +1,9 @@
 // See the header. Tensors are found by walking the module's tree of attributes.
 #include "bundle/torchscript_weights.h"
 
-#include <zip.h>
-
 #include <algorithm>
-#include <cstring>
-#include <map>
 
 #include "bundle/half.h"
-#include "bundle/pickle.h"
 #include "bundle/zip_patch.h"
 #include "medgen/error.h"
 
@@ -17,206 +12,88 @@ namespace {
 
 using Kind = PickleValue::Kind;
 
-constexpr std::uint64_t kMaxPickleBytes = 64U << 20U;
+// A module may be reached by many paths, so what is walked is bounded, not only what is stored.
 constexpr int kMaxDepth = 64;
-
-struct StoredTensor {
-  std::string record;  // of the storage: "data/12"
-  StorageType type = StorageType::kFloat32;
-  bool known_type = false;
-  std::int64_t offset = 0;  // elements
-  std::vector<std::int64_t> shape;
-};
-
-std::vector<std::int64_t> integers(const PickleValue& tuple) {
-  std::vector<std::int64_t> values;
-  for (const PicklePointer& item : tuple.items) values.push_back(item->integer);
-  return values;
-}
-
-std::vector<std::int64_t> row_major(const std::vector<std::int64_t>& shape) {
-  std::vector<std::int64_t> strides(shape.size(), 1);
-  for (std::size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
-  return strides;
-}
-
-// A call of torch._utils._rebuild_tensor_v2(storage, offset, shape, strides, ...), the storage
-// being
-// ("storage", class, key, place, count). False if it is something else.
-bool read_tensor(const PickleValue& value, StoredTensor& tensor) {
-  if (value.kind != Kind::kCall || value.text != "torch._utils _rebuild_tensor_v2") return false;
-  if (value.items.size() < 4 || value.items[0]->kind != Kind::kPersistent) return false;
-  const PickleValue& storage = *value.items[0]->items[0];
-  if (storage.items.size() < 3) return false;
-  tensor.record = "data/" + storage.items[2]->text;
-  const std::string& type = storage.items[1]->text;
-  tensor.known_type = type == "torch FloatStorage" || type == "torch HalfStorage";
-  tensor.type = type == "torch HalfStorage" ? StorageType::kFloat16 : StorageType::kFloat32;
-  tensor.offset = value.items[1]->integer;
-  tensor.shape = integers(*value.items[2]);
-  return row_major(tensor.shape) == integers(*value.items[3]);
-}
-
-void collect(const PickleValue& object, const std::string& prefix, int depth,
-             std::map<std::string, StoredTensor>& tensors) {
-  if (depth > kMaxDepth) throw Error(ErrorCode::kModel, "its modules are nested too deep");
-  for (const auto& [key, value] : object.entries) {
-    const std::string name = prefix.empty() ? key->text : prefix + "." + key->text;
-    StoredTensor tensor;
-    if (value->kind == Kind::kObject) {
-      collect(*value, name, depth + 1, tensors);
-    } else if (read_tensor(*value, tensor)) {
-      tensors[name] = tensor;
-    }
-  }
-}
-
-struct CloseFile {
-  void operator()(zip_file_t* file) const { zip_fclose(file); }
-};
+constexpr std::size_t kMaxVisited = std::size_t{1} << 18U;  // a model of a thousand layers: 100,000
+constexpr std::size_t kMaxNameBytes = 300;
 
 }  // namespace
 
-struct TorchScriptWeights::State {
-  std::filesystem::path path;
-  zip_t* archive = nullptr;
-  std::string root;  // the folder in the archive, with its slash
-  std::map<std::string, StoredTensor> tensors;
-
-  ~State() {
-    if (archive != nullptr) zip_discard(archive);
-  }
-
-  [[noreturn]] void fail(const std::string& why) const {
-    throw Error(ErrorCode::kModel, "cannot use the model " + path.string() + ": " + why);
-  }
-
-  std::unique_ptr<zip_file_t, CloseFile> open(const std::string& name) const {
-    std::unique_ptr<zip_file_t, CloseFile> file(zip_fopen(archive, (root + name).c_str(), 0));
-    if (!file) fail("it has no " + name + "; it is damaged or no TorchScript archive");
-    return file;
-  }
-
-  // Part of a record. `whole` also reads to its end, where the library compares the checksum.
-  void read(const std::string& name, std::uint64_t offset, void* out, std::uint64_t bytes) const {
-    const auto file = open(name);
-    std::vector<char> skipped(std::min<std::uint64_t>(offset, 1U << 20U));
-    for (std::uint64_t left = offset; left > 0;) {
-      const zip_int64_t got =
-          zip_fread(file.get(), skipped.data(), std::min<std::uint64_t>(left, skipped.size()));
-      if (got <= 0) fail("its " + name + " is damaged");
-      left -= static_cast<std::uint64_t>(got);
+void TorchScriptWeights::collect(const Pickle& pickle, const PickleValue& object,
+                                 const std::string& prefix, int depth) {
+  if (depth > kMaxDepth) archive_.fail("its modules are nested too deep");
+  if (object.state == PickleValue::kNothing) return;
+  const PickleValue& state = pickle.at(object.state);
+  if (state.kind != Kind::kDictionary) return;
+  for (std::size_t i = 0; i + 1 < state.items.size(); i += 2) {
+    if (++visited_ > kMaxVisited) archive_.fail("it has more attributes than any model");
+    const PickleValue& value = pickle.at(state.items[i + 1]);
+    const bool tensor = TorchArchive::is_tensor(pickle, value);
+    if (!tensor && value.kind != Kind::kObject) continue;
+    std::string name = prefix;
+    if (!name.empty()) name += '.';
+    name += pickle.text_of(state.items[i]);
+    if (name.size() > kMaxNameBytes) archive_.fail("a name in it is too long");
+    if (tensor) {
+      tensors_[name] = archive_.tensor(pickle, value, "data");
+    } else {
+      collect(pickle, value, name, depth + 1);
     }
-    char* place = static_cast<char*>(out);
-    for (std::uint64_t left = bytes; left > 0;) {
-      const zip_int64_t got = zip_fread(file.get(), place, left);
-      if (got <= 0) fail("its " + name + " is damaged");
-      place += got;
-      left -= static_cast<std::uint64_t>(got);
-    }
-    char beyond = 0;
-    if (zip_fread(file.get(), &beyond, 1) < 0) fail("its " + name + " is damaged");
   }
-
-  std::string read_pickle() const {
-    zip_stat_t information;
-    if (zip_stat(archive, (root + "data.pkl").c_str(), 0, &information) != 0) {
-      fail("it has no data.pkl; it is damaged or no TorchScript archive");
-    }
-    if (information.size > kMaxPickleBytes) fail("its list of parameters is too long");
-    std::string text(information.size, '\0');
-    read("data.pkl", 0, text.data(), text.size());
-    return text;
-  }
-
-  void find_root() {
-    const std::string end = "/data.pkl";
-    for (zip_int64_t i = 0; i < zip_get_num_entries(archive, 0); ++i) {
-      const char* name = zip_get_name(archive, static_cast<zip_uint64_t>(i), 0);
-      const std::string entry = name == nullptr ? "" : name;
-      if (entry.ends_with(end) && entry.find('/') == entry.size() - end.size()) {
-        root = entry.substr(0, entry.size() - end.size() + 1);
-        return;
-      }
-    }
-    fail("it is no TorchScript archive");
-  }
-
-  const StoredTensor& tensor(const std::string& name) const {
-    const auto found = tensors.find(name);
-    if (found == tensors.end()) fail("it has no parameter " + name);
-    return found->second;
-  }
-};
-
-TorchScriptWeights::TorchScriptWeights(std::unique_ptr<State> state) : state_(std::move(state)) {}
-TorchScriptWeights::TorchScriptWeights(TorchScriptWeights&&) noexcept = default;
-TorchScriptWeights::~TorchScriptWeights() = default;
+}
 
 TorchScriptWeights TorchScriptWeights::open(const std::filesystem::path& model_pt) {
-  auto state = std::make_unique<State>();
-  state->path = model_pt;
-  int code = 0;
-  state->archive = zip_open(model_pt.c_str(), ZIP_RDONLY, &code);
-  if (state->archive == nullptr) {
-    zip_error_t error;
-    zip_error_init_with_code(&error, code);
-    const std::string why = zip_error_strerror(&error);
-    zip_error_fini(&error);
-    state->fail(why);
-  }
-  state->find_root();
-  try {
-    collect(*parse_pickle(state->read_pickle()), "", 0, state->tensors);
-  } catch (const Error& error) {
-    const std::string why = error.what();
-    if (why.starts_with("cannot use")) throw;
-    state->fail(why);
-  }
-  return TorchScriptWeights(std::move(state));
+  TorchScriptWeights weights(TorchArchive::open(model_pt));
+  const Pickle pickle = weights.archive_.pickle("data.pkl");
+  weights.collect(pickle, pickle.root(), "", 0);
+  return weights;
+}
+
+const StoredTensor& TorchScriptWeights::tensor(const std::string& name) const {
+  const auto found = tensors_.find(name);
+  if (found == tensors_.end()) archive_.fail("it has no parameter " + name);
+  return found->second;
 }
 
 std::vector<ParameterSpec> TorchScriptWeights::specs() const {
   std::vector<ParameterSpec> specs;
-  for (const auto& [name, tensor] : state_->tensors) specs.push_back({name, tensor.shape});
+  for (const auto& [name, tensor] : tensors_) specs.push_back({name, tensor.shape});
   return specs;
 }
 
-StorageType TorchScriptWeights::storage(const std::string& name) const {
-  const StoredTensor& tensor = state_->tensor(name);
-  if (!tensor.known_type) state_->fail(name + " is stored in a type other than fp32 and fp16");
-  return tensor.type;
+bool TorchScriptWeights::holds(ElementType type) const {
+  return std::any_of(tensors_.begin(), tensors_.end(),
+                     [&](const auto& entry) { return entry.second.type == type; });
+}
+
+std::uint64_t TorchScriptWeights::bytes(const std::string& name) const {
+  const StoredTensor& found = tensor(name);
+  return found.count() * bytes_of(found.type);
+}
+
+bool TorchScriptWeights::same(const std::string& a, const std::string& b) const {
+  const StoredTensor& first = tensor(a);
+  const StoredTensor& second = tensor(b);
+  const bool same_place = first.record == second.record && first.offset == second.offset &&
+                          first.type == second.type && first.shape == second.shape &&
+                          first.strides == second.strides;
+  return same_place || read(a) == read(b);
 }
 
 std::string TorchScriptWeights::entry(const std::string& name,
                                       const std::vector<std::int64_t>& shape,
                                       StorageType type) const {
-  const StoredTensor& tensor = state_->tensor(name);
-  if (storage(name) != type || tensor.shape != shape || tensor.offset != 0) {
-    state_->fail(name + " is stored in another way than expected");
+  const StoredTensor& found = tensor(name);
+  const ElementType wanted =
+      type == StorageType::kFloat16 ? ElementType::kFloat16 : ElementType::kFloat32;
+  if (found.type != wanted || found.shape != shape || found.offset != 0 || !found.is_row_major()) {
+    archive_.fail(name + " is stored in another way than expected");
   }
-  return state_->root + tensor.record;
+  return archive_.entry(found.record);
 }
 
-std::vector<float> TorchScriptWeights::read(const std::string& name,
-                                            const std::vector<std::int64_t>& shape) const {
-  const StoredTensor& tensor = state_->tensor(name);
-  const bool half = storage(name) == StorageType::kFloat16;
-  if (tensor.shape != shape || tensor.offset < 0) {
-    state_->fail(name + " has another shape than config.json implies");
-  }
-  std::uint64_t count = 1;
-  for (const std::int64_t size : shape) count *= static_cast<std::uint64_t>(size);
-  std::vector<float> values(count);
-  const auto offset = static_cast<std::uint64_t>(tensor.offset);
-  if (!half) {
-    state_->read(tensor.record, offset * 4, values.data(), count * 4);
-    return values;
-  }
-  std::vector<std::uint16_t> halves(count);
-  state_->read(tensor.record, offset * 2, halves.data(), count * 2);
-  for (std::uint64_t i = 0; i < count; ++i) values[i] = half_to_float(halves[i]);
-  return values;
+std::vector<float> TorchScriptWeights::read(const std::string& name) const {
+  return archive_.floats(tensor(name));
 }
 
 void fill_archive(const std::filesystem::path& model_pt, const ModelConfig& config,

@@ -1,43 +1,52 @@
-// Parameters of a TorchScript archive, read without libtorch and one at a time. Such an archive is
-// a zip file with a pickle that names the tensors; the pickle is taken as data, and nothing in it
-// is run. Knows nothing of what the parameters are for.
+// Parameters of a TorchScript archive by their path in the module, read without libtorch and one at
+// a time. The archive's code is not looked at. Knows nothing of what the parameters are for.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <memory>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "bundle/config.h"
+#include "bundle/torch_archive.h"
 
 namespace medgen {
 
 class TorchScriptWeights {
  public:
-  // Throws Error(kModel) if the file is not such an archive.
+  // Throws Error(kModel) if the file is not such an archive, or a tensor in it is not what it says.
   static TorchScriptWeights open(const std::filesystem::path& model_pt);
-  TorchScriptWeights(TorchScriptWeights&&) noexcept;
-  ~TorchScriptWeights();
 
   // Of all tensors, by their path in the module: "transformer.h.0.attn.c_attn.weight".
   std::vector<ParameterSpec> specs() const;
-  // How a tensor is stored; bfloat16 and others are refused.
-  StorageType storage(const std::string& name) const;
+
+  // Whether a tensor is stored in this type.
+  bool holds(ElementType type) const;
+  std::uint64_t bytes(const std::string& name) const;  // of the tensor's elements as stored
+  std::uint64_t file_bytes() const { return archive_.file_bytes(); }
+
+  // Whether two names stand for the same values.
+  bool same(const std::string& a, const std::string& b) const;
 
   // The name in the zip file of what holds exactly this tensor. Throws Error(kModel) if there is
   // none.
   std::string entry(const std::string& name, const std::vector<std::int64_t>& shape,
                     StorageType type) const;
 
-  // As float32, row-major. Throws Error(kModel) if it is missing, of another shape or damaged.
-  std::vector<float> read(const std::string& name, const std::vector<std::int64_t>& shape) const;
+  // As float32, row-major. Throws Error(kModel) if it is missing or damaged.
+  std::vector<float> read(const std::string& name) const;
 
  private:
-  struct State;
-  explicit TorchScriptWeights(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit TorchScriptWeights(TorchArchive archive) : archive_(std::move(archive)) {}
+  void collect(const Pickle& pickle, const PickleValue& object, const std::string& prefix,
+               int depth);
+  const StoredTensor& tensor(const std::string& name) const;
+
+  TorchArchive archive_;
+  std::map<std::string, StoredTensor> tensors_;
+  std::size_t visited_ = 0;
 };
 
 // Writes every parameter of `config`, as `read` gives it (float32, row-major), over the content

@@ -33,6 +33,9 @@ void declare(CommandLine& line, BackendArguments& a) {
   line.number(
       "--cache-memory", a.cache_memory,
       "Most MB of memory for keys and values; 1 to 1048576. Default: what the sequences need.");
+  line.flag("--trust-code", a.trust_code,
+            "Let a model file that is not a GPT-2 run the code inside it, if that uses nothing but "
+            "operators that compute on tensors. Only for a file whose maker you trust.");
 }
 
 BackendOptions resolve(const BackendArguments& a) {
@@ -41,6 +44,7 @@ BackendOptions resolve(const BackendArguments& a) {
   options.precision = a.precision.value_or(options.precision);
   options.device = a.device.value_or(options.device);
   options.threads = within("threads", a.threads, 0, 1024, "0 takes one for each physical core");
+  options.trust_code = a.trust_code;
   const int megabytes =
       within("cache-memory", a.cache_memory, 1, 1 << 20, "leave it out for what is needed");
   options.cache_memory_bytes = static_cast<std::uint64_t>(megabytes) << 20U;

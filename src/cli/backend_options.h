@@ -12,6 +12,7 @@ namespace medgen::cli {
 struct BackendArguments {
   std::optional<std::string> backend, precision, device;
   std::optional<int> threads, cache_memory;
+  bool trust_code = false;
 };
 
 void declare(CommandLine& line, BackendArguments& arguments);

@@ -2,7 +2,6 @@
 #include "cli/batch_job.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "base/files.h"
 #include "base/random.h"
@@ -60,9 +59,7 @@ BatchJob make_job(BatchArguments arguments) {
   job.maker.openai = openai_settings(given, job.maker.plain);
   job.maker.tokenizer = job.model.tokenizer.get();
   job.maker.vocab_size = std::max(job.model.config.vocab_size, job.model.tokenizer->vocab_size());
-  // A foreign model may tell its context only when it is loaded.
-  const int context = job.model.config.n_positions;
-  job.maker.n_positions = context > 0 ? context : std::numeric_limits<int>::max();
+  job.maker.n_positions = job.model.config.n_positions;
   job.maker.max_slots = arguments.slots.value_or(automatic_slots(job.model.config));
   const bool truncate = arguments.truncate_prompt;
   job.maker.encode = [tokenizer = job.model.tokenizer, prefix = job.model.prompt_prefix, truncate](

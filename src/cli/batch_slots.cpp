@@ -27,7 +27,7 @@ std::int64_t available_memory_bytes() {
 int automatic_slots(const ModelConfig& config) {
   const std::int64_t slot_bytes = std::int64_t{2} * config.n_layer * config.n_embd *
                                   std::max(config.n_positions, 1) * std::int64_t{sizeof(float)};
-  if (slot_bytes == 0) return 8;  // a foreign model that does not tell its shape
+  if (slot_bytes == 0) return 8;  // a file that is not a GPT-2 does not tell its shape
   return static_cast<int>(
       std::clamp<std::int64_t>(available_memory_bytes() / 4 / slot_bytes, 1, useful_slots()));
 }

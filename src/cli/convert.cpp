@@ -25,7 +25,7 @@ struct Interrupted {};  // thrown from the progress callback, so that nothing ha
 
 struct ConvertArguments {
   std::optional<std::string> source, output, tokenizer, name, dtype;
-  bool force = false, quiet = false;
+  bool force = false, trust_code = false, quiet = false;
 };
 
 ConvertArguments parse(const Arguments& words) {
@@ -41,6 +41,9 @@ ConvertArguments parse(const Arguments& words) {
   line.text("--tokenizer", "PATH", a.tokenizer,
             "The tokenizer's folder or file. Default: the source's folder.");
   line.text("--name", "NAME", a.name, "The model's name. Default: the checkpoint's own.");
+  line.flag("--trust-code", a.trust_code,
+            "For a FILE.pt: also run the code inside it, to see whether config.json belongs to it. "
+            "Only for a file whose maker you trust.");
   line.flag("--force", a.force, "Replace OUT_DIR if it is a model folder.");
   line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
   line.parse(words);
@@ -74,6 +77,7 @@ int convert_command(const Arguments& words) {
   if (a.tokenizer) options.tokenizer = *a.tokenizer;
   options.name = a.name.value_or("");
   options.replace = a.force;
+  options.trust_code = a.trust_code;
   const auto progress = [&](const std::string& what, int done, int total) {
     if (interrupt.interrupted()) throw Interrupted{};
     if (!animated) return;

@@ -128,11 +128,9 @@ int generate_command(const Arguments& words) {
       std::clamp(std::max(request.num_return_sequences, request.sampling.num_beams), 2, kMaxSlots);
   const auto backend =
       open_backend(model, options, [&](const std::string& text) { messages.note(text); });
-  if (model.foreign) {
+  if (!model.not_gpt2.empty()) {
     messages.note(
-        "this TorchScript file keeps no cache, so the whole context is computed at every step; "
-        "medgen convert " +
-        model.model_pt.string() + " OUT --tokenizer DIR makes a faster model of it");
+        "the code in this file keeps no cache, so the whole context is computed at every step");
   }
   fit_prompt(request, arguments.truncate_prompt, backend->info().n_positions, messages);
   return write_continuations(arguments, model, prompt, request, *backend, task ? task->notice : "")

@@ -2,14 +2,15 @@
 // Must not know what is done with it.
 #include "cli/model.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <system_error>
 #include <vector>
 
 #include "base/sha256.h"
 #include "bundle/config.h"
+#include "bundle/gpt2_parameters.h"
 #include "medgen/error.h"
-#include "wiring/torch_module.h"
 
 namespace medgen::cli {
 namespace fs = std::filesystem;
@@ -37,7 +38,27 @@ Model open_bundle(const fs::path& directory) {
   return model;
 }
 
-Model open_foreign(const fs::path& file, const std::optional<std::string>& tokenizer) {
+// The context of an archive without a config.json: the number of its position embeddings.
+int context_of(const TorchScriptWeights& weights, const fs::path& file) {
+  for (const ParameterSpec& tensor : weights.specs()) {
+    if (tensor.name.ends_with("wpe.weight") && tensor.shape.size() == 2) {
+      return static_cast<int>(std::clamp<std::int64_t>(tensor.shape[0], 1, 1 << 20));
+    }
+  }
+  model_error(file.string() + " does not tell its context length: put its config.json beside it");
+}
+
+void require_all_ids(const Model& model, int rows) {
+  const int ids = model.tokenizer->vocab_size();
+  if (ids <= rows) return;
+  model_error("the tokenizer has " + std::to_string(ids) + " ids but the model " + model.name +
+              " knows only " + std::to_string(rows) +
+              ": give the tokenizer that the model was trained with");
+}
+
+// A TorchScript file from elsewhere. Its tensors are read as data; what keeps that from being
+// enough is remembered, for its own code may be the only way to run it.
+Model open_file(const fs::path& file, const std::optional<std::string>& tokenizer) {
   if (!tokenizer) {
     throw Error(ErrorCode::kUsage,
                 "the model " + file.string() +
@@ -45,12 +66,24 @@ Model open_foreign(const fs::path& file, const std::optional<std::string>& token
   }
   Model model;
   model.name = file.stem().string();
-  model.sha256 = sha256_of_file(file, ErrorCode::kModel);
   model.model_pt = file;
-  const fs::path config = file.parent_path() / "config.json";
-  if (fs::exists(config)) model.config = read_config(config);
   model.tokenizer = load_tokenizer(*tokenizer);
-  model.foreign = true;
+  TorchScriptWeights weights = TorchScriptWeights::open(file);  // which refuses what is not a file
+  model.sha256 = sha256_of_file(file, ErrorCode::kModel);
+  const fs::path config = file.parent_path() / "config.json";
+  if (!fs::exists(config)) {
+    model.not_gpt2 = "there is no config.json beside it to say what its tensors are for";
+    model.config.n_positions = context_of(weights, file);
+    return model;
+  }
+  model.config = read_config(config);
+  try {
+    model.config = Gpt2Parameters::of(std::move(weights), file.string(), model.config).config();
+  } catch (const Error& error) {
+    model.not_gpt2 = error.what();
+    return model;
+  }
+  require_all_ids(model, model.config.vocab_size);  // before the probe text meets the model
   return model;
 }
 
@@ -78,7 +111,7 @@ Model open_model(const std::optional<std::string>& path,
     model_error("no model at " + place.string() +
                 ": give a folder made by medgen convert or medgen train, or a TorchScript file");
   }
-  if (!fs::is_directory(status)) return open_foreign(place, tokenizer);
+  if (!fs::is_directory(status)) return open_file(place, tokenizer);
   if (tokenizer) {
     throw Error(ErrorCode::kUsage,
                 "--tokenizer is for a model that is a .pt file; " + place.string() +
@@ -87,35 +120,20 @@ Model open_model(const std::optional<std::string>& path,
   return open_bundle(place);
 }
 
-// The context of an archive without a config.json: the number of its position embeddings.
-static int context_of_archive(const fs::path& file) {
-  for (const ParameterSpec& tensor : torch_room().open_archive(file).tensors) {
-    if (tensor.name.ends_with("wpe.weight") && tensor.shape.size() == 2) {
-      return static_cast<int>(tensor.shape[0]);
-    }
-  }
-  model_error(file.string() + " does not tell its context length: put its config.json beside it");
-}
-
 ModelSource source_of(const Model& model) {
-  return {model.model_pt,       model.folder,     model.sha256,    model.config,
+  return {model.model_pt,       model.folder,     model.sha256,    model.config, model.not_gpt2,
           model.auto_precision, model.probe_text, model.tokenizer, model.verify};
 }
 
 std::unique_ptr<Backend> open_backend(const Model& model, const BackendOptions& options,
                                       const Note& note) {
   ModelSource source = source_of(model);
-  if (source.config.n_positions == 0) {
-    source.config.n_positions = context_of_archive(model.model_pt);
+  if (model.folder.empty() && model.not_gpt2.empty() && options.backend != "torchscript" &&
+      options.device == "cpu" && options.precision == "auto") {
+    source.auto_precision = remembered_precision(source);
   }
   auto backend = open_backend(source, options, note);
-  const int ids = model.tokenizer->vocab_size();
-  const int rows = backend->info().vocab_size;
-  if (ids > rows) {
-    model_error("the tokenizer has " + std::to_string(ids) + " ids but the model " + model.name +
-                " knows only " + std::to_string(rows) +
-                ": give the tokenizer that the model was trained with");
-  }
+  require_all_ids(model, backend->info().vocab_size);
   return backend;
 }
 

@@ -21,15 +21,15 @@ struct Model {
   std::string name;
   std::string sha256;  // of model_pt
   std::filesystem::path model_pt;
-  std::filesystem::path folder;  // of the bundle; empty for a foreign model
+  std::filesystem::path folder;  // of the bundle; empty for a lone TorchScript file
   std::string auto_precision;    // what the bundle's manifest says; may be empty
   std::string probe_text;        // the bundle's own; may be empty
-  ModelConfig config;            // for a foreign model only what its config.json says
-  GenerationDefaults defaults;   // empty for a foreign model
+  ModelConfig config;            // of a file that is not a GPT-2, only what is known
+  GenerationDefaults defaults;   // empty for a lone file
   std::shared_ptr<const Tokenizer> tokenizer;
   std::optional<TokenId> prompt_prefix;  // see Bundle::prompt_prefix()
   std::function<void()> verify;          // of model_pt's checksum, before it is read
-  bool foreign = false;                  // a TorchScript file that is no bundle
+  std::string not_gpt2;                  // see ModelSource::not_gpt2
   Templates templates;                   // see Bundle::templates()
 };
 

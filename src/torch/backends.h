@@ -20,9 +20,4 @@ std::unique_ptr<Backend> make_bundle_backend(torch::jit::Module module, const Mo
 std::unique_ptr<Backend> make_uncached_backend(torch::jit::Module module, const ModelConfig& config,
                                                const TorchBackendOptions& options);
 
-// What a module's forward() can be called with. Throws Error(kModel) that names the signature if it
-// is neither kind.
-enum class ModuleKind { kBundle, kUncached };
-ModuleKind module_kind(const torch::jit::Module& module, const std::filesystem::path& model_pt);
-
 }  // namespace medgen

@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "medgen/error.h"
-#include "torch/archive.h"
 #include "torch/backends.h"
+#include "torch/runtime.h"
 #include "torch/slots.h"
 
 namespace medgen {
@@ -59,7 +59,7 @@ class BundleBackend : public Backend {
     try {
       run(rows, groups);
     } catch (const c10::Error& failure) {
-      throw Error(ErrorCode::kRuntime, "libtorch could not run the model: " + first_line(failure));
+      throw Error(ErrorCode::kRuntime, "libtorch could not run the model: " + reason_of(failure));
     }
     return logits_buffer_;
   }
@@ -158,7 +158,7 @@ class BundleBackend : public Backend {
 std::unique_ptr<Backend> make_bundle_backend(torch::jit::Module module, const ModelConfig& config,
                                              const TorchBackendOptions& options) {
   const c10::InferenceMode no_gradients;
-  module.to(at::Device(options.device), at::kFloat);
+  module.to(at::Device(options.device));
   return std::make_unique<BundleBackend>(std::move(module), config, options);
 }
 

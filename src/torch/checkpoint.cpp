@@ -13,12 +13,12 @@
 #include "base/files.h"
 #include "medgen/error.h"
 #include "torch/loss_chart.h"
+#include "torch/stored_tensor.h"
 
 namespace medgen {
 namespace {
 
 constexpr const char* kMetrics = "metrics.jsonl";
-constexpr std::uint64_t kMaxCheckpointBytes = std::uint64_t{16} << 30;
 
 // The position is kept as integer tensors beside the rest.
 at::Tensor pack(const std::vector<std::uint64_t>& values) {
@@ -49,6 +49,22 @@ TokenStream::Position unpack_position(const std::unordered_map<std::string, at::
     position.tokens_waiting.emplace_back(waiting.begin(), waiting.end());
   }
   return position;
+}
+
+// A dictionary of tensors as torch::pickle_save() writes it: restore_type_tag(dictionary, type).
+std::unordered_map<std::string, at::Tensor> read_tensors(const TorchArchive& archive) {
+  const Pickle pickle = archive.pickle("data.pkl");
+  const auto arguments = pickle.arguments_of(pickle.root());
+  if (arguments.empty()) archive.fail("it holds no dictionary");
+  const std::vector<PickleRef>& entries = pickle.at(arguments[0]).items;
+  std::unordered_map<std::string, at::Tensor> tensors;
+  RecordReader reader(archive);
+  for (std::size_t i = 0; i + 1 < entries.size(); i += 2) {
+    const StoredTensor stored = archive.tensor(pickle, pickle.at(entries[i + 1]), "data");
+    if (!stored.is_row_major()) archive.fail("a tensor in it is not stored row by row");
+    tensors.insert_or_assign(std::string(pickle.text_of(entries[i])), reader.read(stored));
+  }
+  return tensors;
 }
 
 }  // namespace
@@ -97,14 +113,9 @@ WorkFolder::~WorkFolder() { close(lock_); }
 std::optional<Checkpoint> WorkFolder::load(const char* name) const {
   const std::filesystem::path file = path_ / name;
   if (!std::filesystem::exists(file)) return std::nullopt;
-  const std::string bytes = read_file(file, kMaxCheckpointBytes);
   Checkpoint checkpoint;
   try {
-    const auto entries =
-        torch::pickle_load(std::vector<char>(bytes.begin(), bytes.end())).toGenericDict();
-    for (const auto& entry : entries) {
-      checkpoint.tensors.insert_or_assign(entry.key().toStringRef(), entry.value().toTensor());
-    }
+    checkpoint.tensors = read_tensors(TorchArchive::open(file));
     const auto& tensors = checkpoint.tensors;
     checkpoint.step = tensors.at("step").item<std::int64_t>();
     checkpoint.position = unpack_position(tensors, "");

@@ -11,7 +11,7 @@
 #include "bundle/activation.h"
 #include "bundle/config.h"
 #include "medgen/error.h"
-#include "torch/archive.h"
+#include "torch/runtime.h"
 
 namespace medgen {
 namespace {
@@ -277,25 +277,6 @@ at::Tensor find_parameter(const Module& module, const std::string& name) {
   return at.attr(leaf).toTensor();
 }
 
-void require_shapes(const torch::jit::Module& module, const ModelConfig& config) {
-  for (const ParameterSpec& spec : parameter_specs(config)) {
-    const at::Tensor tensor = find_parameter(module, spec.name);
-    if (tensor.sizes() != at::IntArrayRef(spec.shape)) {
-      throw Error(ErrorCode::kModel, "the parameter " + spec.name +
-                                         " of the model does not have the shape that its "
-                                         "config.json implies; they do not belong together");
-    }
-  }
-}
-
-void copy_parameters(const Module& from, const ModelConfig& config, const Module& to) {
-  const torch::NoGradGuard no_gradients;
-  require_shapes(from, config);
-  for (const ParameterSpec& spec : parameter_specs(config)) {
-    find_parameter(to, spec.name).copy_(find_parameter(from, spec.name));
-  }
-}
-
 void read_parameters(const TensorReader& reader, const ModelConfig& config, const Module& to) {
   const torch::NoGradGuard no_gradients;
   for (const ParameterSpec& spec : parameter_specs(config)) {
@@ -310,7 +291,7 @@ void save_module(const Module& module, const std::filesystem::path& model_pt) {
     module.save(model_pt.string());
   } catch (const std::exception& failure) {
     throw Error(ErrorCode::kRuntime, "cannot write " + model_pt.string() + ": " +
-                                         first_line(failure) + " (is the disk full?)");
+                                         reason_of(failure) + " (is the disk full?)");
   }
 }
 

@@ -27,14 +27,6 @@ torch::jit::Module make_gpt2_module(const ModelConfig& config, StorageType stora
 // is none.
 at::Tensor find_parameter(const torch::jit::Module& module, const std::string& name);
 
-// A bundle's file must fit its config.json, parameter by parameter. Throws Error(kModel).
-void require_shapes(const torch::jit::Module& module, const ModelConfig& config);
-
-// Copies every parameter of `from` to `to`, whatever type they are stored as. Throws Error(kModel)
-// if one does not fit.
-void copy_parameters(const torch::jit::Module& from, const ModelConfig& config,
-                     const torch::jit::Module& to);
-
 // Sets every parameter to what `reader` gives.
 void read_parameters(const TensorReader& reader, const ModelConfig& config,
                      const torch::jit::Module& to);

@@ -70,4 +70,15 @@ bool has_bf16_instructions() {
 #endif
 }
 
+std::string reason_of(const std::exception& error) {
+  const std::string message = error.what();
+  if (message.find("INTERNAL ASSERT") != std::string::npos) return "a check of its own failed";
+  // Of a failure in TorchScript the reason comes last.
+  const std::string mark = "\nRuntimeError: ";
+  const std::size_t reason = message.rfind(mark);
+  const std::size_t begin =
+      reason == std::string::npos ? message.find_first_not_of(" \n") : reason + mark.size();
+  return begin == std::string::npos ? "" : message.substr(begin, message.find('\n', begin) - begin);
+}
+
 }  // namespace medgen

@@ -1,6 +1,7 @@
 // Settings of libtorch that hold for the whole process.
 #pragma once
 
+#include <exception>
 #include <string>
 
 namespace medgen {
@@ -22,5 +23,9 @@ void require_device(const std::string& device);
 
 // Whether the processor multiplies bfloat16 matrices by instructions made for it.
 bool has_bf16_instructions();
+
+// What a message of libtorch's says, without the stack traces that it carries: its first line that
+// is not empty, or the reason that TorchScript gave.
+std::string reason_of(const std::exception& error);
 
 }  // namespace medgen

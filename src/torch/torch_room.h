@@ -4,13 +4,13 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "bundle/config.h"
+#include "bundle/gpt2_parameters.h"
 #include "medgen/backend.h"
 #include "medgen/model_config.h"
 #include "medgen/tokenizer.h"
@@ -22,12 +22,6 @@ struct TorchBackendOptions {
   int threads = 0;             // 0: the cores this process may use
   std::string device = "cpu";  // "cpu" or "cuda"
 };
-
-// Supplies parameters by their name in the bundle ("transformer.h.0.attn.c_attn.weight"), as
-// float32 in row-major order of the expected shape, one at a time so that no more than one need be
-// in memory.
-using TensorReader = std::function<std::vector<float>(const std::string& name,
-                                                      const std::vector<std::int64_t>& shape)>;
 
 struct TrainOptions;
 class TrainObserver;
@@ -53,24 +47,21 @@ class TorchRoom {
 
   virtual std::string libtorch_version() const = 0;
 
-  // A bundle's model.pt, or a traced or scripted GPT-2 from elsewhere (forward(input_ids) ->
-  // logits). For the latter `config` may hold only what is known. Scans the archive before loading
-  // it. Throws Error(kModel).
-  virtual std::unique_ptr<Backend> open_backend(const std::filesystem::path& model_pt,
+  // A GPT-2 by medgen's own TorchScript, with the parameters that `reader` gives.
+  virtual std::unique_ptr<Backend> open_backend(const ModelConfig& config,
+                                                const TensorReader& reader,
+                                                const TorchBackendOptions& options) = 0;
+
+  // A TorchScript archive by its own code: forward(input_ids) -> logits. Only for whom the user
+  // trusts; even so its code may use no operator but those that compute on tensors, and none runs
+  // before that is known. `config` may hold only what is known. Throws Error(kModel).
+  virtual std::unique_ptr<Backend> open_foreign(const std::filesystem::path& model_pt,
                                                 const ModelConfig& config,
                                                 const TorchBackendOptions& options) = 0;
 
   // Writes model.pt for `config` with the parameters that `reader` gives, stored as `storage`.
   virtual void export_model(const ModelConfig& config, StorageType storage,
                             const TensorReader& reader, const std::filesystem::path& model_pt) = 0;
-
-  // Every parameter and buffer of a TorchScript file, for converting a foreign archive. Names are
-  // as found in it. `read` keeps the archive in memory.
-  struct Archive {
-    std::vector<ParameterSpec> tensors;
-    std::function<std::vector<float>(const std::string& name)> read;
-  };
-  virtual Archive open_archive(const std::filesystem::path& model_pt) = 0;
 
   // The loss of one batch and its gradients as a training step computes them. `windows` are of one
   // length, at least 2. For checking derivatives; not fast.

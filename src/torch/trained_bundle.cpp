@@ -30,7 +30,9 @@ void write_trained_bundle(const TrainOptions& options, const TrainingData& data,
   const torch::NoGradGuard no_gradients;
   const bool half = options.storage == StorageType::kFloat16;
   const torch::jit::Module stored = make_gpt2_module(data.config, options.storage);
-  copy_parameters(module, data.config, stored);
+  for (const ParameterSpec& spec : parameter_specs(data.config)) {
+    find_parameter(stored, spec.name).copy_(find_parameter(module, spec.name));
+  }
   BundleWriter writer(options.output);
   writer.add_config(data.config);
   writer.add_tokenizer(data.tokenizer);

@@ -5,11 +5,12 @@
 
 #include <chrono>
 #include <cmath>
+#include <optional>
 
 #include "bundle/config.h"
+#include "bundle/gpt2_parameters.h"
 #include "corpus/token_stream.h"
 #include "medgen/error.h"
-#include "torch/archive.h"
 #include "torch/checkpoint.h"
 #include "torch/gpt2_module.h"
 #include "torch/optimizer.h"
@@ -49,8 +50,10 @@ at::Tensor to_tensor(const std::vector<TokenId>& ids, std::int64_t rows) {
 
 // A bundle's model in float32.
 torch::jit::Module load_float32(const Bundle& bundle) {
+  // First, so that a configuration without its tensors allocates nothing.
+  const auto parameters = Gpt2Parameters::open(bundle.model_pt(), bundle.config());
   torch::jit::Module module = make_gpt2_module(bundle.config(), StorageType::kFloat32);
-  copy_parameters(load_archive(bundle.model_pt()), bundle.config(), module);
+  read_parameters(parameters.reader(), bundle.config(), module);
   return module;
 }
 
@@ -62,11 +65,12 @@ void average_parameters(const torch::jit::Module& mean, const std::vector<Bundle
   const torch::NoGradGuard no_grad;
   const std::vector<NamedParameter> parameters = named_parameters(mean, config);
   for (const Bundle& bundle : others) {
-    const torch::jit::Module model = load_archive(bundle.model_pt());
-    require_shapes(model, config);
+    const auto model = Gpt2Parameters::open(bundle.model_pt(), config);
     for (const NamedParameter& parameter : parameters) {
       at::Tensor tensor = parameter.tensor;
-      tensor.add_(find_parameter(model, parameter.name));
+      const std::vector<std::int64_t> shape = tensor.sizes().vec();
+      std::vector<float> values = model.read(parameter.name, shape);
+      tensor.add_(torch::from_blob(values.data(), shape, torch::kFloat32));
     }
   }
   for (const NamedParameter& parameter : parameters) {
@@ -93,12 +97,14 @@ void copy_to_longer_context(const torch::jit::Module& from, const ModelConfig& c
 
 // The module that is trained, in float32 on its device, with its first parameters.
 torch::jit::Module first_module(const TrainOptions& options, const TrainingData& data) {
-  torch::jit::Module module = make_gpt2_module(data.config, StorageType::kFloat32);
+  std::optional<torch::jit::Module> first;
   if (data.from) {
-    const ModelConfig& config = data.from->config();
-    const torch::jit::Module first = load_float32(*data.from);
-    average_parameters(first, data.average_with, config);
-    copy_to_longer_context(first, config, module);
+    first = load_float32(*data.from);
+    average_parameters(*first, data.average_with, data.from->config());
+  }
+  torch::jit::Module module = make_gpt2_module(data.config, StorageType::kFloat32);
+  if (first) {
+    copy_to_longer_context(*first, data.from->config(), module);
   } else {
     initialise(named_parameters(module, data.config), data.config.n_layer, options.seed);
   }

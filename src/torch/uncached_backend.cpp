@@ -3,8 +3,8 @@
 #include <sstream>
 
 #include "medgen/error.h"
-#include "torch/archive.h"
 #include "torch/backends.h"
+#include "torch/runtime.h"
 #include "torch/slots.h"
 
 namespace medgen {
@@ -100,17 +100,19 @@ class UncachedBackend : public Backend {
       throw;
     } catch (const std::exception& failure) {
       throw Error(ErrorCode::kModel, "the model does not run on " + std::to_string(tokens.size()) +
-                                         " tokens: " + first_line(failure));
+                                         " tokens: " + reason_of(failure));
     }
     const auto length = static_cast<std::int64_t>(tokens.size());
-    if (logits.dim() != 3 || logits.size(0) != 1 || logits.size(1) != length) {
+    // vocab_size is 0 until the first call has told it.
+    if (logits.dim() != 3 || logits.size(0) != 1 || logits.size(1) != length ||
+        (info_.vocab_size != 0 && logits.size(2) != info_.vocab_size)) {
       std::ostringstream shape;
       shape << logits.sizes();
       throw Error(ErrorCode::kModel,
                   "the model returned a tensor of shape " + shape.str() + " for " +
                       std::to_string(length) +
-                      " tokens; logits are [1, tokens, vocabulary]. Was it exported "
-                      "without its language-model head?");
+                      " tokens; logits are [1, tokens, vocabulary], with the same vocabulary every "
+                      "time. Was it exported without its language-model head?");
     }
     return logits.to(at::kCPU, at::kFloat).contiguous();
   }
@@ -124,30 +126,6 @@ class UncachedBackend : public Backend {
 };
 
 }  // namespace
-
-ModuleKind module_kind(const torch::jit::Module& module, const std::filesystem::path& model_pt) {
-  const auto method = module.find_method("forward");
-  if (!method) {
-    throw Error(ErrorCode::kModel, "the model " + model_pt.string() + " has no forward()");
-  }
-  const auto& arguments = method->function().getSchema().arguments();
-  if (arguments.size() == 4 && module.find_method("hidden") && module.find_method("logits")) {
-    return ModuleKind::kBundle;
-  }
-  const bool one_tensor =
-      arguments.size() >= 2 && arguments[1].type()->isSubtypeOf(*c10::TensorType::get()) &&
-      std::all_of(arguments.begin() + 2, arguments.end(), [](const c10::Argument& argument) {
-        return argument.default_value().has_value();
-      });
-  if (one_tensor) return ModuleKind::kUncached;
-  std::ostringstream signature;
-  signature << method->function().getSchema();
-  throw Error(ErrorCode::kModel,
-              "the model " + model_pt.string() + " has the signature " + signature.str() +
-                  ", which medgen cannot call; it calls forward(input_ids) -> logits. "
-                  "Convert the model with `medgen convert`, or trace it again with "
-                  "torchscript=True and use_cache=False.");
-}
 
 std::unique_ptr<Backend> make_uncached_backend(torch::jit::Module module, const ModelConfig& config,
                                                const TorchBackendOptions& options) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "base/files.h"
 #include "kernels/cpu.h"
 #include "medgen/error.h"
 
@@ -14,6 +15,10 @@ namespace medgen {
 namespace {
 
 constexpr int kWindow = 256;
+constexpr std::size_t kProbeLogits = std::size_t{1} << 24U;  // floats that are kept at once
+// And in all: more than any real vocabulary's probe has, and seconds for one of sixteen million.
+constexpr std::size_t kMaxProbeLogits = std::size_t{1} << 29U;
+constexpr std::uint64_t kMaxRememberedBytes = 16;
 // Tokens for the checks of equal bytes: enough for several pages, and few enough for the scalar
 // kernels.
 constexpr std::size_t kByteTokens = 40;
@@ -241,10 +246,30 @@ class Verification {
 }  // namespace
 
 double probe_perplexity(Backend& backend, std::span<const int> tokens) {
-  const int window = window_of(backend);
-  const Logits logits = run(backend, tokens, window, window);
-  return perplexity_of(logits, tokens, static_cast<std::size_t>(window),
-                       static_cast<std::size_t>(backend.info().vocab_size));
+  const auto window = static_cast<std::size_t>(window_of(backend));
+  const auto vocab = static_cast<std::size_t>(backend.info().vocab_size);
+  const std::size_t chunk = std::max<std::size_t>(1, kProbeLogits / vocab);  // rows of a step
+  tokens = tokens.first(std::min(tokens.size(), std::max<std::size_t>(2, kMaxProbeLogits / vocab)));
+  double sum = 0;
+  std::size_t count = 0;
+  for (std::size_t first = 0; first < tokens.size(); first += window) {
+    const auto part = tokens.subspan(first, std::min(window, tokens.size() - first));
+    const int slot = backend.acquire_slot();
+    for (std::size_t begin = 0; begin + 1 < part.size(); begin += chunk) {
+      const std::size_t end = std::min(part.size() - 1, begin + chunk);
+      std::vector<Row> rows;
+      for (std::size_t i = begin; i < end; ++i) {
+        rows.push_back({slot, part[i], static_cast<int>(i), true});
+      }
+      const auto logits = backend.step(rows);
+      for (std::size_t i = begin; i < end; ++i, ++count) {
+        const auto row = logits.subspan((i - begin) * vocab, vocab);
+        sum += log_sum_exp(row) - static_cast<double>(row[static_cast<std::size_t>(part[i + 1])]);
+      }
+    }
+    backend.release_slot(slot);
+  }
+  return count == 0 ? 1 : std::exp(sum / static_cast<double>(count));
 }
 
 PrecisionReport measure_precisions(const ModelSource& source, const Note& note,
@@ -269,12 +294,34 @@ PrecisionReport measure_precisions(const ModelSource& source, const Note& note,
     report.auto_precision = "fp32";  // a perplexity that is no number
   for (const auto precision :
        {native::Precision::kFloat32, native::Precision::kBFloat16, native::Precision::kInt8}) {
-    std::error_code ignored;
-    if (native::to_string(precision) != report.auto_precision) {
-      std::filesystem::remove(native::packed_path(source.folder, precision), ignored);
+    if (native::to_string(precision) == report.auto_precision) continue;
+    for (const auto& place : packed_places(source, precision)) {
+      std::error_code ignored;
+      std::filesystem::remove(place, ignored);
     }
   }
   return report;
+}
+
+std::string remembered_precision(const ModelSource& source, const PrecisionProgress& progress) {
+  std::filesystem::path file = cached_place(source, native::Precision::kInt8);
+  if (file.empty()) return measure_precisions(source, {}, progress).auto_precision;
+  file.replace_extension(".best");
+  try {
+    const std::string found = read_file(file, kMaxRememberedBytes);
+    for (const char* precision : {"int8", "bf16", "fp32"}) {
+      if (found == precision) return found;
+    }
+  } catch (const Error&) {
+    // Not there, or not readable: measured again.
+  }
+  const std::string best = measure_precisions(source, {}, progress).auto_precision;
+  try {
+    write_file_atomically(file, best);
+  } catch (const Error&) {
+    // Nothing is lost but time; that the packed weights cannot be kept either is said later.
+  }
+  return best;
 }
 
 std::vector<Check> verify_model(const ModelSource& source, const BackendOptions& options,

@@ -12,7 +12,8 @@
 namespace medgen {
 
 // exp(mean of -log p(token | tokens before it)), over windows of at most 256 tokens; the first
-// token of a window is given, not predicted. In double from the logits.
+// token of a window is given, not predicted. In double from the logits. Of a vocabulary of millions
+// only the first tokens count.
 double probe_perplexity(Backend& backend, std::span<const int> tokens);
 
 struct PrecisionReport {
@@ -27,9 +28,13 @@ inline constexpr double kMostPerplexityIncrease = 0.005;
 using PrecisionProgress = std::function<void(const std::string& precision, int done, int total)>;
 
 // Packs the model in every precision, measures each on the probe text, and keeps the packed weights
-// of the fastest faithful one alone. The result depends on the bundle only.
+// of the fastest faithful one alone. The result depends on the model and its tokenizer only.
 PrecisionReport measure_precisions(const ModelSource& source, const Note& note,
                                    const PrecisionProgress& progress = {});
+
+// The auto_precision of a lone TorchScript file, which has no manifest to say it: measured on first
+// use and remembered in the user's cache.
+std::string remembered_precision(const ModelSource& source, const PrecisionProgress& progress = {});
 
 struct Check {
   std::string what;

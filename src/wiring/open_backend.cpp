@@ -6,8 +6,9 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/sha256.h"
+#include "bundle/gpt2_parameters.h"
 #include "bundle/probe_text.h"
-#include "bundle/torchscript_weights.h"
 #include "kernels/cpu.h"
 #include "medgen/error.h"
 #include "wiring/torch_module.h"
@@ -30,10 +31,16 @@ Precision parse_precision(const ModelSource& source, const std::string& name) {
 
 // Why the native engine cannot run the model; empty if it can.
 std::string native_obstacle(const ModelSource& source) {
-  if (source.folder.empty()) {
-    return "it is a lone TorchScript file; make a model folder of it with medgen convert";
-  }
-  return native::unsupported_reason(source.config);
+  return source.not_gpt2.empty() ? native::unsupported_reason(source.config) : source.not_gpt2;
+}
+
+// What is packed depends on the probe's tokens too. A bundle's tokenizer lies beside its weights;
+// one that was named for a lone file may be another the next time.
+std::string identity(const ModelSource& source) {
+  if (!source.folder.empty()) return source.sha256;
+  std::string all = source.sha256 + config_to_json(source.config);
+  for (const int id : probe_tokens(source)) all += std::to_string(id) + " ";
+  return sha256(all);
 }
 
 std::unique_ptr<PackedWeights> build(const ModelSource& source, const PackedKey& key,
@@ -41,24 +48,21 @@ std::unique_ptr<PackedWeights> build(const ModelSource& source, const PackedKey&
                                      const Note& note) {
   if (source.verify) source.verify();
   ThreadPool pool(options.threads > 0 ? options.threads : usable_cores());
-  const TorchScriptWeights weights = TorchScriptWeights::open(source.model_pt);
+  const auto parameters = Gpt2Parameters::open(source.model_pt, source.config);
   const std::vector<int> probe =
       key.precision == Precision::kInt8 ? probe_tokens(source) : std::vector<int>{};
-  const auto read = [&](const std::string& name, const std::vector<std::int64_t>& shape) {
-    return weights.read(name, shape);
-  };
   const auto fill = [&](std::byte* block, const std::function<void()>& forget) {
-    native::pack(key.config, key.precision, read, probe, kernels, pool, block,
+    native::pack(key.config, key.precision, parameters.reader(), probe, kernels, pool, block,
                  [&](int done, int total) {
                    forget();
                    if (options.packing) options.packing(done, total);
                  });
   };
-  const auto beside = native::packed_path(source.folder, key.precision);
-  const bool writable = ::access(source.folder.c_str(), W_OK) == 0;
+  const bool beside = !source.folder.empty() && ::access(source.folder.c_str(), W_OK) == 0;
   std::string why;
-  auto packed =
-      PackedWeights::build(writable ? beside : native::cached_packed_path(key), key, fill, why);
+  auto packed = PackedWeights::build(
+      beside ? native::packed_path(source.folder, key.precision) : native::cached_packed_path(key),
+      key, fill, why);
   if (!why.empty() && note) {
     note("the packed weights could not be kept (" + why + "), so the next start packs them again");
   }
@@ -68,8 +72,7 @@ std::unique_ptr<PackedWeights> build(const ModelSource& source, const PackedKey&
 std::unique_ptr<PackedWeights> find_or_build(const ModelSource& source, const PackedKey& key,
                                              const kernels::Kernels& kernels,
                                              const BackendOptions& options, const Note& note) {
-  for (const auto& place :
-       {native::packed_path(source.folder, key.precision), native::cached_packed_path(key)}) {
+  for (const auto& place : packed_places(source, key.precision)) {
     std::string why;
     if (auto found = PackedWeights::open(place, key, why)) return found;
     if (!why.empty() && note) {
@@ -83,6 +86,18 @@ std::unique_ptr<PackedWeights> find_or_build(const ModelSource& source, const Pa
 }  // namespace
 
 int useful_slots() { return &native::choose_kernels() == kernels::kAmxKernels ? 32 : 16; }
+
+std::filesystem::path cached_place(const ModelSource& source, Precision precision) {
+  return native::cached_packed_path({identity(source), source.config, precision});
+}
+
+std::vector<std::filesystem::path> packed_places(const ModelSource& source, Precision precision) {
+  std::vector<std::filesystem::path> places;
+  if (!source.folder.empty()) places.push_back(native::packed_path(source.folder, precision));
+  const auto cached = cached_place(source, precision);
+  if (!cached.empty()) places.push_back(cached);
+  return places;
+}
 
 std::vector<int> probe_tokens(const ModelSource& source) {
   const std::string text(source.probe_text.empty() ? default_probe_text()
@@ -98,10 +113,9 @@ std::unique_ptr<PackedWeights> open_packed_weights(const ModelSource& source,
                                                    const Note& note) {
   const std::string obstacle = native_obstacle(source);
   if (!obstacle.empty()) {
-    throw Error(ErrorCode::kModel, "the native back end cannot run this model: " + obstacle +
-                                       "; --backend torchscript runs it");
+    throw Error(ErrorCode::kModel, "the native back end cannot run this model: " + obstacle);
   }
-  const PackedKey key{source.sha256, source.config, parse_precision(source, options.precision)};
+  const PackedKey key{identity(source), source.config, parse_precision(source, options.precision)};
   return find_or_build(source, key, native::choose_kernels(), options, note);
 }
 
@@ -134,12 +148,24 @@ std::unique_ptr<Backend> open_backend(const ModelSource& source, const BackendOp
            ", but the TorchScript back end computes in fp32 only: "
            "leave it out, or use --backend native");
   }
+  if (!source.not_gpt2.empty() && !options.trust_code) {
+    throw Error(
+        ErrorCode::kModel,
+        "the model " + source.model_pt.string() + " cannot be read as a GPT-2: " + source.not_gpt2 +
+            ". If it is a model of another kind, --trust-code runs the code inside it, as far as "
+            "that uses nothing but operators that compute on tensors; give it only for a file "
+            "whose maker you trust");
+  }
   if (source.verify) source.verify();
   TorchBackendOptions torch_options;
   torch_options.device = options.device;
   torch_options.threads = options.threads;
   torch_options.max_slots = options.max_slots;
-  return torch_room().open_backend(source.model_pt, source.config, torch_options);
+  if (!source.not_gpt2.empty()) {
+    return torch_room().open_foreign(source.model_pt, source.config, torch_options);
+  }
+  const auto parameters = Gpt2Parameters::open(source.model_pt, source.config);
+  return torch_room().open_backend(source.config, parameters.reader(), torch_options);
 }
 
 }  // namespace medgen

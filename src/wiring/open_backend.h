@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "medgen/backend.h"
 #include "medgen/bundle.h"
@@ -26,6 +27,7 @@ struct BackendOptions {
   int max_slots = 16;
   std::uint64_t cache_memory_bytes = 0;  // 0: enough for all slots
   bool keep_weights = true;              // false: as native::NativeOptions
+  bool trust_code = false;               // a model that must run its own code may
   // Told how far the packing of weights has come, where they must be packed; may throw to stop it.
   native::PackProgress packing;
 };
@@ -36,6 +38,7 @@ struct ModelSource {
   std::filesystem::path folder;  // of the bundle; empty for a lone TorchScript file
   std::string sha256;            // of model_pt
   ModelConfig config;
+  std::string not_gpt2;        // why model_pt must run its own code; empty for a GPT-2
   std::string auto_precision;  // what convert found to be the fastest faithful one; may be empty
   std::string probe_text;
   std::shared_ptr<const Tokenizer> tokenizer;
@@ -45,9 +48,16 @@ struct ModelSource {
 // Things worth telling: "the packed weights were damaged and are built again".
 using Note = std::function<void(const std::string&)>;
 
-// `auto` is native on the CPU for a bundle that the native engine knows, else torchscript. Throws
-// Error(kUsage) for options that contradict each other or the model, Error(kModel) for a model that
-// cannot be used.
+// Where packed weights are kept in the user's cache; empty if there is none.
+std::filesystem::path cached_place(const ModelSource& source, native::Precision precision);
+
+// Where packed weights are looked for: beside the bundle, and in the user's cache.
+std::vector<std::filesystem::path> packed_places(const ModelSource& source,
+                                                 native::Precision precision);
+
+// `auto` is native on the CPU for every GPT-2 that the native engine knows, else torchscript.
+// Throws Error(kUsage) for options that contradict each other or the model, Error(kModel) for a
+// model that cannot be used.
 std::unique_ptr<Backend> open_backend(const ModelSource& source, const BackendOptions& options,
                                       const Note& note = {});
 

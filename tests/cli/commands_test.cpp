@@ -132,13 +132,14 @@ TEST(CommandsCliTest, ConvertRefusesToOverwriteUnlessForced) {
   EXPECT_EQ(Json::parse(run({"inspect", out, "--json"}).out)["precision"], "fp16");
 }
 
-TEST(CommandsCliTest, ForeignArchiveRunsWithANoteAndConverts) {
+TEST(CommandsCliTest, ATracedGpt2RunsNativelyAndConverts) {
   const std::string archive = (checkpoint("traced") / "model.pt").string();
   const std::string tokenizer = checkpoint_tokenizer().string();
   const RunResult foreign = run({"--model", archive, "--tokenizer", tokenizer, "--seed", "1", "-n",
                                  "1", "--greedy", "--json", "ill"});
   ASSERT_EQ(foreign.status, 0) << foreign.err;
-  EXPECT_THAT(foreign.err, HasSubstr("medgen convert"));
+  EXPECT_EQ(Json::parse(foreign.out)["provenance"]["backend"], "native");
+  EXPECT_THAT(foreign.err, Not(HasSubstr("cache")));
   const std::string out = (scratch() / "from_traced").string();
   const RunResult converted = run({"convert", archive, out, "--tokenizer", tokenizer});
   ASSERT_EQ(converted.status, 0) << converted.err;

@@ -139,8 +139,8 @@ TEST(NativeCliTest, VerifyHoldsOnTheDefaultModel) {
 void pack_with_a_wrong_weight(const fs::path& model) {
   const Bundle bundle = Bundle::open(model);
   const TorchScriptWeights weights = TorchScriptWeights::open(bundle.model_pt());
-  const auto read = [&](const std::string& name, const std::vector<std::int64_t>& shape) {
-    std::vector<float> values = weights.read(name, shape);
+  const auto read = [&](const std::string& name, const std::vector<std::int64_t>&) {
+    std::vector<float> values = weights.read(name);
     if (name == "transformer.h.2.mlp.c_fc.weight") values[100] += 0.3F;
     return values;
   };
@@ -171,7 +171,7 @@ TEST(NativeCliTest, OutliersPlantedInTheDefaultModelLeaveInt8Faithful) {
   const TorchScriptWeights weights = TorchScriptWeights::open(bundle.model_pt());
   native::Parameters parameters;
   for (const ParameterSpec& spec : weights.specs()) {
-    parameters[spec.name] = weights.read(spec.name, spec.shape);
+    parameters[spec.name] = weights.read(spec.name);
   }
   // Calibrated on one text, measured on what follows.
   const std::string text(default_probe_text());

@@ -1,6 +1,7 @@
-// What a fuzzer feeds: each input format from its bytes to rows, and the journal. Any bytes must give
-// rows, error records or an Error, the same however the bytes are cut into blocks. Anything else
-// aborts. The unit tests run the same functions on the seeds.
+// What a fuzzer feeds: each input format from its bytes to rows, the journal, and what a model file
+// is made of. Any bytes must give rows, error records, tensors or an Error, the same however the
+// bytes are cut into blocks. Anything else aborts. The unit tests run the same functions on the
+// seeds.
 #pragma once
 
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <sstream>
 #include <string>
@@ -16,6 +18,8 @@
 #include "batch/journal.h"
 #include "batch/raw_rows.h"
 #include "batch/row_parser.h"
+#include "bundle/pickle.h"
+#include "bundle/torchscript_weights.h"
 #include "medgen/error.h"
 #include "text/utf8.h"
 
@@ -73,15 +77,49 @@ inline void run_rows(const std::string& data, batch::InputFormat format) {
   for (const std::size_t size : {1, 3}) require(rows_of(blocks_of(data, size), format) == whole);
 }
 
-inline void run_compressed(const std::string& data, const char* extension) {
-  static const std::string path =
-      "/tmp/medgen-fuzz-" + std::to_string(::getpid()) + ".jsonl" + extension;
+// What can only be read from a file.
+inline void run_file(const std::string& data, const char* extension,
+                     const std::function<void(const std::string& path)>& read) {
+  const std::string path = "/tmp/medgen-fuzz-" + std::to_string(::getpid()) + extension;
   std::ofstream(path, std::ios::binary) << data;
   try {
-    rows_of(batch::file_blocks(path), batch::InputFormat::kJsonl);
+    read(path);
   } catch (const Error&) {
   }
   ::unlink(path.c_str());
+}
+
+inline void run_compressed(const std::string& data, const char* extension) {
+  run_file(data, extension, [](const std::string& path) {
+    rows_of(batch::file_blocks(path), batch::InputFormat::kJsonl);
+  });
+}
+
+inline void run_pickle(const std::string& data) {
+  try {
+    const Pickle pickle = Pickle::parse(data);
+    require(pickle.size() <= data.size());
+    for (PickleRef ref = 0; ref < pickle.size(); ++ref) {
+      const PickleValue& value = pickle.at(ref);
+      for (const PickleRef item : value.items) require(item < pickle.size());
+      for (const PickleRef item : pickle.arguments_of(value)) require(item < pickle.size());
+      require(pickle.text_of(ref).size() <= data.size());
+    }
+  } catch (const Error&) {
+  }
+}
+
+inline void run_archive(const std::string& data) {
+  run_file(data, ".pt", [&](const std::string& path) {
+    const TorchScriptWeights weights = TorchScriptWeights::open(path);
+    for (const ParameterSpec& spec : weights.specs()) {
+      try {
+        const std::size_t count = weights.read(spec.name).size();
+        require(count <= data.size());
+      } catch (const Error&) {
+      }
+    }
+  });
 }
 
 inline void run_journal(const std::string& data) {
@@ -101,9 +139,11 @@ inline const std::map<std::string, Target>& targets() {
       {"jsonl", [](const std::string& data) { run_rows(data, batch::InputFormat::kJsonl); }},
       {"csv", [](const std::string& data) { run_rows(data, batch::InputFormat::kCsv); }},
       {"tsv", [](const std::string& data) { run_rows(data, batch::InputFormat::kTsv); }},
-      {"gzip", [](const std::string& data) { run_compressed(data, ".gz"); }},
-      {"zstd", [](const std::string& data) { run_compressed(data, ".zst"); }},
+      {"gzip", [](const std::string& data) { run_compressed(data, ".jsonl.gz"); }},
+      {"zstd", [](const std::string& data) { run_compressed(data, ".jsonl.zst"); }},
       {"journal", run_journal},
+      {"pickle", run_pickle},
+      {"archive", run_archive},
   };
   return kTargets;
 }

@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "bundle/activation.h"
-#include "temporary_folder.h"
 #include "unit/native/tiny_model.h"
 #include "wiring/torch_module.h"
 
@@ -45,11 +44,8 @@ INSTANTIATE_TEST_SUITE_P(All, ActivationParityTest, ::testing::ValuesIn(known_ac
                          [](const auto& test) { return test.param; });
 
 TEST_P(ActivationParityTest, TheExportedModuleComputesTheFormula) {
-  const TemporaryFolder folder;
   TinyModel model = TinyModel::with_activation(GetParam());
-  torch_room().export_model(model.config, StorageType::kFloat32, model.reader(),
-                            folder / "model.pt");
-  const auto backend = torch_room().open_backend(folder / "model.pt", model.config,
+  const auto backend = torch_room().open_backend(model.config, model.reader(),
                                                  {.max_slots = 1, .threads = 1, .device = "cpu"});
   EXPECT_LT(largest_error(*backend, model), 1e-4);
   // Companion: another activation would be seen.

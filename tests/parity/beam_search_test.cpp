@@ -12,8 +12,8 @@
 #include "engine/settings.h"
 #include "medgen/bundle.h"
 #include "medgen/generate.h"
+#include "parity/torch_backend.h"
 #include "unit/bundle/support.h"
-#include "wiring/torch_module.h"
 
 namespace medgen {
 namespace {
@@ -65,8 +65,8 @@ class BeamSearchParityTest : public ::testing::Test {
     convert_checkpoint(fixture("gelu_new_odd_head"), folder_.path() / "tiny", options,
                        torch_room());
     bundle_ = std::make_unique<Bundle>(Bundle::open(folder_.path() / "tiny"));
-    backend_ = torch_room().open_backend(bundle_->model_pt(), bundle_->config(),
-                                         {.max_slots = 8, .threads = 1, .device = "cpu"});
+    backend_ = open_in_libtorch(bundle_->model_pt(), bundle_->config(),
+                                {.max_slots = 8, .threads = 1, .device = "cpu"});
   }
   Found run(const std::vector<Request>& requests) {
     Found found;

@@ -13,6 +13,7 @@
 
 #include "bundle/safetensors.h"
 #include "medgen/bundle.h"
+#include "parity/torch_backend.h"
 #include "unit/bundle/support.h"
 #include "wiring/open_backend.h"
 #include "wiring/torch_module.h"
@@ -33,8 +34,8 @@ json expected_of(const fs::path& folder) {
 }
 
 std::unique_ptr<Backend> open(const Bundle& bundle) {
-  return torch_room().open_backend(bundle.model_pt(), bundle.config(),
-                                   {.max_slots = 3, .threads = 1, .device = "cpu"});
+  return open_in_libtorch(bundle.model_pt(), bundle.config(),
+                          {.max_slots = 3, .threads = 1, .device = "cpu"});
 }
 
 std::unique_ptr<Backend> open_native(const Bundle& bundle) {
@@ -237,18 +238,36 @@ TEST(HalfPrecisionParityTest, KeepsValuesThatFp16CanHold) {
 
 class ArchiveParityTest : public ::testing::TestWithParam<const char*> {};
 
-TEST_P(ArchiveParityTest, RunsAsItIs) {
+TEST_P(ArchiveParityTest, RunsByItsOwnCode) {
   const fs::path folder = fixture(GetParam());
   const ModelConfig config = read_config(folder / "config.json");
-  const auto backend = torch_room().open_backend(folder / "model.pt", config,
+  const auto backend = torch_room().open_foreign(folder / "model.pt", config,
                                                  {.max_slots = 3, .threads = 1, .device = "cpu"});
   expect_parity_in_every_way(*backend, expected_of(folder));
+}
+
+TEST_P(ArchiveParityTest, GivesTheSameLogitsFromItsParametersAlone) {
+  const fs::path folder = fixture(GetParam());
+  const ModelConfig config = read_config(folder / "config.json");
+  const auto in_libtorch = open_in_libtorch(folder / "model.pt", config,
+                                            {.max_slots = 3, .threads = 1, .device = "cpu"});
+  expect_parity_in_every_way(*in_libtorch, expected_of(folder));
+  ModelSource source;
+  source.model_pt = folder / "model.pt";
+  source.sha256 = std::string(64, '0');
+  source.config = Gpt2Parameters::open(folder / "model.pt", config).config();
+  source.tokenizer = load_tokenizer(fixture("tokenizer"));
+  BackendOptions native_options;
+  native_options.precision = "fp32";
+  const auto native = open_native_backend(source, native_options);
+  expect_parity_in_every_way(*native, expected_of(folder));
 }
 
 TEST_P(ArchiveParityTest, ConvertsToTheSameLogits) {
   const TemporaryFolder folder;
   ConvertOptions options;
   options.tokenizer = fixture("tokenizer");
+  options.trust_code = true;
   convert_archive(fixture(GetParam()) / "model.pt", folder / "out", options, torch_room());
   const Bundle bundle = Bundle::open(folder / "out");
   EXPECT_TRUE(bundle.config().tie_word_embeddings);
@@ -263,6 +282,7 @@ TEST_P(ArchiveParityTest, RefusesTheConfigOfAnotherModel) {
   write_file(folder / "archive/config.json", config.dump());
   ConvertOptions options;
   options.tokenizer = fixture("tokenizer");
+  options.trust_code = true;
   EXPECT_THAT(error_of([&] {
                 convert_archive(folder / "archive/model.pt", folder / "out", options, torch_room());
               }),

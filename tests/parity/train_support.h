@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/files.h"
+#include "bundle/torchscript_weights.h"
 #include "medgen/bundle.h"
 #include "medgen/error.h"
 #include "temporary_folder.h"
@@ -121,8 +122,8 @@ class TrainTest : public ::testing::Test {
   // Every parameter of a bundle, by name.
   static std::map<std::string, std::vector<float>> parameters_of(const std::filesystem::path& out) {
     std::map<std::string, std::vector<float>> values;
-    const TorchRoom::Archive archive = torch_room().open_archive(out / "model.pt");
-    for (const ParameterSpec& spec : archive.tensors) {
+    const auto archive = TorchScriptWeights::open(out / "model.pt");
+    for (const ParameterSpec& spec : archive.specs()) {
       values.emplace(spec.name, archive.read(spec.name));
     }
     return values;

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "corpus/token_stream.h"
+#include "parity/torch_backend.h"
 #include "parity/train_support.h"
 
 namespace medgen {
@@ -156,8 +157,8 @@ TEST_F(TrainTest, StopsEarlyAndKeepsTheBestModel) {
 TEST_F(TrainTest, HeldOutLossIsThatOfTheBundle) {
   const Recorder recorder = run();
   const Bundle bundle = Bundle::open(options_.output);
-  const auto backend = torch_room().open_backend(bundle.model_pt(), bundle.config(),
-                                                 {.max_slots = 1, .threads = 1, .device = "cpu"});
+  const auto backend = open_in_libtorch(bundle.model_pt(), bundle.config(),
+                                        {.max_slots = 1, .threads = 1, .device = "cpu"});
   std::vector<Document> documents;
   read_documents(options_.valid, [&](Document&& d) { documents.push_back(std::move(d)); });
   const EvaluationText text = evaluation_windows(documents, bundle.tokenizer(), 32);

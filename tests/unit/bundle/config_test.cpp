@@ -136,7 +136,7 @@ TEST(ConfigTest, BoundsEveryNumberOfAHostileFile) {
     }
   }
   json large = small();
-  large.update({{"n_embd", 65536}, {"n_layer", 1024}, {"n_inner", 1 << 20}});
+  large.update({{"n_embd", 65536}, {"n_layer", 256}, {"n_inner", 1 << 20}});
   EXPECT_THAT(error_of([&] { parse(large); }), HasSubstr("parameters"));
 }
 

@@ -78,9 +78,14 @@ class FakeTorchRoom : public TorchRoom {
  public:
   std::string libtorch_version() const override { return "none"; }
 
-  std::unique_ptr<Backend> open_backend(const fs::path&, const ModelConfig&,
+  std::unique_ptr<Backend> open_backend(const ModelConfig&, const TensorReader&,
                                         const TorchBackendOptions&) override {
     throw Error(ErrorCode::kRuntime, "the fake torch room runs no model");
+  }
+
+  std::unique_ptr<Backend> open_foreign(const fs::path&, const ModelConfig&,
+                                        const TorchBackendOptions&) override {
+    throw Error(ErrorCode::kRuntime, "the fake torch room runs no code");
   }
 
   void export_model(const ModelConfig& config, StorageType, const TensorReader& reader,
@@ -92,8 +97,6 @@ class FakeTorchRoom : public TorchRoom {
     write_file(model_pt, "a whole model");
   }
 
-  Archive open_archive(const fs::path&) override { return archive; }
-
   LossAndGradients loss_and_gradients(const ModelConfig&, const TensorReader&,
                                       const std::vector<std::vector<TokenId>>&,
                                       const GradientOptions&) override {
@@ -103,7 +106,6 @@ class FakeTorchRoom : public TorchRoom {
   void train(const TrainOptions&, TrainObserver&) override {}
 
   std::map<std::string, std::vector<float>> exported;
-  Archive archive;
 };
 
 }  // namespace medgen::bundle_test

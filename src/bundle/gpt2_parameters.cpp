@@ -1,0 +1,89 @@
+// See the header.
+#include "bundle/gpt2_parameters.h"
+
+#include <functional>
+#include <memory>
+#include <numeric>
+
+#include "medgen/error.h"
+
+namespace medgen {
+namespace {
+
+constexpr const char* kEmbedding = "transformer.wte.weight";
+constexpr const char* kHead = "lm_head.weight";
+
+[[noreturn]] void fail(const std::string& message) { throw Error(ErrorCode::kModel, message); }
+
+}  // namespace
+
+Gpt2Parameters::Gpt2Parameters(const ModelConfig& config, TensorSource source)
+    : config_(config),
+      source_(std::move(source)),
+      sources_(match_parameters(config, source_.stored, source_.shown)) {
+  settle_head();
+}
+
+Gpt2Parameters Gpt2Parameters::open(const std::filesystem::path& model_pt,
+                                    const ModelConfig& config) {
+  return of(TorchScriptWeights::open(model_pt), model_pt.string(), config);
+}
+
+Gpt2Parameters Gpt2Parameters::of(TorchScriptWeights weights, const std::string& shown,
+                                  const ModelConfig& config) {
+  const auto shared = std::make_shared<const TorchScriptWeights>(std::move(weights));
+  TensorSource source;
+  source.shown = shown;
+  source.stored = shared->specs();
+  source.read = [shared](const std::string& name) { return shared->read(name); };
+  source.same = [shared](const std::string& a, const std::string& b) { return shared->same(a, b); };
+  Gpt2Parameters parameters(config, std::move(source));
+  // What a few bytes are named a thousand times for would be packed a thousand times.
+  std::uint64_t bytes = 0;
+  for (const ParameterSpec& spec : parameter_specs(parameters.config())) {
+    bytes += shared->bytes(parameters.stored_name(spec.name));
+  }
+  if (bytes > shared->file_bytes()) {
+    fail(shown + ": its parameters have " + std::to_string(bytes) + " bytes, the file only " +
+         std::to_string(shared->file_bytes()) + "; several of them name the same place");
+  }
+  return parameters;
+}
+
+// transformers itself disagrees, between versions, on which of two different tensors counts. So a
+// tied model with another lm_head is refused, and an untied one with the same is stored tied.
+void Gpt2Parameters::settle_head() {
+  if (!sources_.has_lm_head) return;  // match_parameters() has checked that none is needed
+  const bool same = source_.same(stored_name(kHead), stored_name(kEmbedding));
+  if (config_.tie_word_embeddings && !same) {
+    fail(source_.shown + ": \"" + stored_name(kHead) + "\" differs from \"" +
+         stored_name(kEmbedding) +
+         "\" though config.json says tie_word_embeddings true; set it to false to keep both, or "
+         "remove the tensor that does not count");
+  }
+  config_.tie_word_embeddings = same;
+}
+
+TensorReader Gpt2Parameters::reader() const {
+  return [this](const std::string& name, const std::vector<std::int64_t>& shape) {
+    return read(name, shape);
+  };
+}
+
+const std::string& Gpt2Parameters::stored_name(const std::string& name) const {
+  return sources_.stored_name.at(name);
+}
+
+std::vector<float> Gpt2Parameters::read(const std::string& name,
+                                        const std::vector<std::int64_t>& shape) const {
+  std::vector<float> values = source_.read(stored_name(name));
+  const std::int64_t expected =
+      std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+  if (static_cast<std::int64_t>(values.size()) != expected) {
+    fail(source_.shown + ": tensor \"" + stored_name(name) + "\" gave " +
+         std::to_string(values.size()) + " values; " + std::to_string(expected) + " are expected");
+  }
+  return values;
+}
+
+}  // namespace medgen
