@@ -244,8 +244,7 @@ Pickle TorchArchive::pickle(const std::string& record) const {
   }
 }
 
-// A call of torch._utils._rebuild_tensor_v2(storage, offset, sizes, strides, ...), the storage
-// being
+// A call of torch._utils._rebuild_tensor_v2(storage, offset, sizes, strides, ...). The storage is
 // ("storage", class, key, place, count).
 bool TorchArchive::is_tensor(const Pickle& pickle, const PickleValue& value) {
   return value.kind == Kind::kCall &&

@@ -332,7 +332,7 @@ class Calibration {
 
 class Packer {
  public:
-  Packer(const ModelConfig& config, Precision precision, const WeightReader& read,
+  Packer(const ModelConfig& config, Precision precision, const TensorReader& read,
          const kernels::Kernels& kernels, ThreadPool& pool, std::byte* block)
       : config_(config),
         precision_(precision),
@@ -492,7 +492,7 @@ class Packer {
 
   const ModelConfig& config_;
   Precision precision_;
-  const WeightReader& read_;
+  const TensorReader& read_;
   const kernels::Kernels& kernels_;
   ThreadPool& pool_;
   PackedModel model_;
@@ -502,7 +502,7 @@ class Packer {
 
 }  // namespace
 
-void pack(const ModelConfig& config, Precision precision, const WeightReader& read,
+void pack(const ModelConfig& config, Precision precision, const TensorReader& read,
           std::span<const int> probe, const kernels::Kernels& kernels, ThreadPool& pool,
           std::byte* block, const PackProgress& progress) {
   Packer(config, precision, read, kernels, pool, block).run(probe, progress);

@@ -12,19 +12,14 @@
 
 #include <functional>
 #include <span>
-#include <string>
-#include <vector>
 
 #include "base/thread_pool.h"
+#include "bundle/gpt2_parameters.h"
 #include "kernels/kernels.h"
 #include "medgen/model_config.h"
 #include "native/packed_model.h"
 
 namespace medgen::native {
-
-// As TensorReader of torch/torch_room.h: float32, row-major, matrices [in, out].
-using WeightReader = std::function<std::vector<float>(const std::string& name,
-                                                      const std::vector<std::int64_t>& shape)>;
 
 // Told before each layer, and once more for the output matrix.
 using PackProgress = std::function<void(int done, int total)>;
@@ -32,7 +27,7 @@ using PackProgress = std::function<void(int done, int total)>;
 // Fills `block`, of lay_out()'s size. The result depends on the parameters, the precision and, for
 // int8, on `probe` (token ids, at least 1), never on the processor. Throws Error(kModel) for
 // weights that are not finite or beyond a precision's range, and whatever `read` throws.
-void pack(const ModelConfig& config, Precision precision, const WeightReader& read,
+void pack(const ModelConfig& config, Precision precision, const TensorReader& read,
           std::span<const int> probe, const kernels::Kernels& kernels, ThreadPool& pool,
           std::byte* block, const PackProgress& progress);
 

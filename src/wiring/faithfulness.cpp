@@ -60,14 +60,18 @@ std::span<const float> row_of(const Logits& logits, std::size_t row, std::size_t
   return std::span<const float>(logits).subspan(row * vocab, vocab);
 }
 
+// -log p(token), nats.
+double nll(std::span<const float> row, int token) {
+  return log_sum_exp(row) - static_cast<double>(row[static_cast<std::size_t>(token)]);
+}
+
 double perplexity_of(const Logits& logits, std::span<const int> tokens, std::size_t window,
                      std::size_t vocab) {
   double sum = 0;
   std::size_t count = 0;
   for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
     if ((i + 1) % window == 0) continue;  // what follows belongs to another window
-    const auto row = row_of(logits, i, vocab);
-    sum += log_sum_exp(row) - static_cast<double>(row[static_cast<std::size_t>(tokens[i + 1])]);
+    sum += nll(row_of(logits, i, vocab), tokens[i + 1]);
     ++count;
   }
   return count == 0 ? 1 : std::exp(sum / static_cast<double>(count));
@@ -263,8 +267,7 @@ double probe_perplexity(Backend& backend, std::span<const int> tokens) {
       }
       const auto logits = backend.step(rows);
       for (std::size_t i = begin; i < end; ++i, ++count) {
-        const auto row = logits.subspan((i - begin) * vocab, vocab);
-        sum += log_sum_exp(row) - static_cast<double>(row[static_cast<std::size_t>(part[i + 1])]);
+        sum += nll(logits.subspan((i - begin) * vocab, vocab), part[i + 1]);
       }
     }
     backend.release_slot(slot);
@@ -295,7 +298,7 @@ PrecisionReport measure_precisions(const ModelSource& source, const Note& note,
   for (const auto precision :
        {native::Precision::kFloat32, native::Precision::kBFloat16, native::Precision::kInt8}) {
     if (native::to_string(precision) == report.auto_precision) continue;
-    for (const auto& place : packed_places(source, precision)) {
+    for (const auto& place : packed_places(source, packed_key(source, precision))) {
       std::error_code ignored;
       std::filesystem::remove(place, ignored);
     }
@@ -304,7 +307,8 @@ PrecisionReport measure_precisions(const ModelSource& source, const Note& note,
 }
 
 std::string remembered_precision(const ModelSource& source, const PrecisionProgress& progress) {
-  std::filesystem::path file = cached_place(source, native::Precision::kInt8);
+  std::filesystem::path file =
+      native::cached_packed_path(packed_key(source, native::Precision::kInt8));
   if (file.empty()) return measure_precisions(source, {}, progress).auto_precision;
   file.replace_extension(".best");
   try {

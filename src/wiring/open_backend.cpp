@@ -72,7 +72,7 @@ std::unique_ptr<PackedWeights> build(const ModelSource& source, const PackedKey&
 std::unique_ptr<PackedWeights> find_or_build(const ModelSource& source, const PackedKey& key,
                                              const kernels::Kernels& kernels,
                                              const BackendOptions& options, const Note& note) {
-  for (const auto& place : packed_places(source, key.precision)) {
+  for (const auto& place : packed_places(source, key)) {
     std::string why;
     if (auto found = PackedWeights::open(place, key, why)) return found;
     if (!why.empty() && note) {
@@ -87,14 +87,14 @@ std::unique_ptr<PackedWeights> find_or_build(const ModelSource& source, const Pa
 
 int useful_slots() { return &native::choose_kernels() == kernels::kAmxKernels ? 32 : 16; }
 
-std::filesystem::path cached_place(const ModelSource& source, Precision precision) {
-  return native::cached_packed_path({identity(source), source.config, precision});
+PackedKey packed_key(const ModelSource& source, Precision precision) {
+  return {identity(source), source.config, precision};
 }
 
-std::vector<std::filesystem::path> packed_places(const ModelSource& source, Precision precision) {
+std::vector<std::filesystem::path> packed_places(const ModelSource& source, const PackedKey& key) {
   std::vector<std::filesystem::path> places;
-  if (!source.folder.empty()) places.push_back(native::packed_path(source.folder, precision));
-  const auto cached = cached_place(source, precision);
+  if (!source.folder.empty()) places.push_back(native::packed_path(source.folder, key.precision));
+  const auto cached = native::cached_packed_path(key);
   if (!cached.empty()) places.push_back(cached);
   return places;
 }
@@ -115,7 +115,7 @@ std::unique_ptr<PackedWeights> open_packed_weights(const ModelSource& source,
   if (!obstacle.empty()) {
     throw Error(ErrorCode::kModel, "the native back end cannot run this model: " + obstacle);
   }
-  const PackedKey key{identity(source), source.config, parse_precision(source, options.precision)};
+  const PackedKey key = packed_key(source, parse_precision(source, options.precision));
   return find_or_build(source, key, native::choose_kernels(), options, note);
 }
 

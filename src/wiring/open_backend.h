@@ -48,12 +48,12 @@ struct ModelSource {
 // Things worth telling: "the packed weights were damaged and are built again".
 using Note = std::function<void(const std::string&)>;
 
-// Where packed weights are kept in the user's cache; empty if there is none.
-std::filesystem::path cached_place(const ModelSource& source, native::Precision precision);
+// What the source's packed weights must belong to.
+native::PackedKey packed_key(const ModelSource& source, native::Precision precision);
 
 // Where packed weights are looked for: beside the bundle, and in the user's cache.
 std::vector<std::filesystem::path> packed_places(const ModelSource& source,
-                                                 native::Precision precision);
+                                                 const native::PackedKey& key);
 
 // `auto` is native on the CPU for every GPT-2 that the native engine knows, else torchscript.
 // Throws Error(kUsage) for options that contradict each other or the model, Error(kModel) for a

@@ -11,8 +11,7 @@
 #include <csignal>
 
 #include "cli/models.h"
-
-extern char** environ;
+#include "cli/process.h"
 
 namespace medgen::attacks {
 namespace fs = std::filesystem;
@@ -21,24 +20,6 @@ namespace {
 constexpr unsigned kSeconds = 20;
 constexpr rlim_t kMostMemory = rlim_t{3} << 30U;
 constexpr long kMegabytes = 400;
-
-std::vector<std::string> child_environment(const std::map<std::string, std::string>& more) {
-  std::vector<std::string> entries;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string variable(*entry);
-    const bool given = more.contains(variable.substr(0, variable.find('=')));
-    if (!given && !variable.starts_with("MEDGEN_")) entries.push_back(variable);
-  }
-  for (const auto& [name, value] : more) entries.push_back(name + "=" + value);
-  return entries;
-}
-
-std::vector<char*> pointers(std::vector<std::string>& strings) {
-  std::vector<char*> result;
-  for (std::string& string : strings) result.push_back(string.data());
-  result.push_back(nullptr);
-  return result;
-}
 
 int open_for_writing(const fs::path& file) {
   return ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -56,9 +37,9 @@ MeasuredResult measured_run(const std::vector<std::string>& arguments,
 
   std::vector<std::string> words = {MEDGEN_PROGRAM};
   words.insert(words.end(), arguments.begin(), arguments.end());
-  std::vector<std::string> variables = child_environment(options.environment);
-  const std::vector<char*> argv = pointers(words);
-  const std::vector<char*> envp = pointers(variables);
+  std::vector<std::string> variables = cli_tests::child_environment(options.environment);
+  const std::vector<char*> argv = cli_tests::pointers(words);
+  const std::vector<char*> envp = cli_tests::pointers(variables);
   const std::string folder = options.working_folder.string();
 
   const pid_t pid = ::fork();

@@ -23,6 +23,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+void make_pipe(int ends[2]) { ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0); }
+
+}  // namespace
+
 std::vector<std::string> child_environment(std::map<std::string, std::string> variables) {
   variables.emplace("TERM", "xterm-256color");
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -42,10 +46,6 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
   result.push_back(nullptr);
   return result;
 }
-
-void make_pipe(int ends[2]) { ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0); }
-
-}  // namespace
 
 Process::Process(const std::vector<std::string>& arguments, const RunOptions& options)
     : input_(options.input) {

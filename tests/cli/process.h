@@ -54,4 +54,9 @@ class Process {
 
 RunResult run(const std::vector<std::string>& arguments, const RunOptions& options = {});
 
+// What a child process is given: `variables` on top of ours without MEDGEN_*, as NAME=VALUE.
+std::vector<std::string> child_environment(std::map<std::string, std::string> variables);
+// The same strings as execve() wants them, ended by a null pointer; they must outlive it.
+std::vector<char*> pointers(std::vector<std::string>& strings);
+
 }  // namespace medgen::cli_tests

@@ -52,7 +52,7 @@ struct TinyModel {
     return model;
   }
 
-  WeightReader reader() const {
+  TensorReader reader() const {
     return [this](const std::string& name, const std::vector<std::int64_t>&) {
       return parameters.at(name);
     };
