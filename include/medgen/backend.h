@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "medgen/export.h"
 #include "medgen/tokenizer.h"
 
 namespace medgen {
@@ -28,7 +29,7 @@ struct Row {
 
 // Not thread-safe: one thread drives a backend. Throws Error(kRuntime) if a step cannot be
 // computed.
-class Backend {
+class MEDGEN_API Backend {
  public:
   virtual ~Backend() = default;
   virtual const BackendInfo& info() const = 0;

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "medgen/export.h"
 #include "medgen/model_config.h"
 #include "medgen/templates.h"
 #include "medgen/tokenizer.h"
@@ -51,7 +52,7 @@ struct GenerationDefaults {
 };
 
 // Immutable, so safe to read from several threads.
-class Bundle {
+class MEDGEN_API Bundle {
  public:
   // Verifies everything that can be verified without running the model: the manifest, size and
   // SHA-256 of every file, the configuration, the tokenizer and that its ids fit the model. Throws
@@ -97,7 +98,7 @@ class Bundle {
 
 // Makes a bundle beside its final place, and moves it there when it is complete. Destroyed before
 // commit(), it leaves nothing behind. Call the add_ functions once each, write model_pt(), commit.
-class BundleWriter {
+class MEDGEN_API BundleWriter {
  public:
   // Throws Error(kUsage) if `directory` exists and is not empty, unless `replace` and it is a
   // bundle.
@@ -130,7 +131,8 @@ class BundleWriter {
 };
 
 // Writes what was measured into the manifest of the bundle in `directory`. See Manifest.
-void record_precision(const std::filesystem::path& directory, const std::string& auto_precision,
-                      const std::vector<std::pair<std::string, double>>& probe_perplexity);
+MEDGEN_API void record_precision(
+    const std::filesystem::path& directory, const std::string& auto_precision,
+    const std::vector<std::pair<std::string, double>>& probe_perplexity);
 
 }  // namespace medgen

@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "medgen/export.h"
+
 namespace medgen {
 
 enum class ErrorCode {
@@ -15,7 +17,7 @@ enum class ErrorCode {
 
 // A message says what happened, the value, what is allowed and what to do. It never quotes a prompt
 // or generated text.
-class Error : public std::runtime_error {
+class MEDGEN_API Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
   ErrorCode code() const { return code_; }

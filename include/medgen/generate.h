@@ -11,6 +11,7 @@
 
 #include "medgen/backend.h"
 #include "medgen/error.h"
+#include "medgen/export.h"
 #include "medgen/params.h"
 #include "medgen/tokenizer.h"
 
@@ -26,7 +27,7 @@ enum class FinishReason {
   kTime,         // max_time has passed ("time")
   kLoop,         // one phrase was repeated, and stop_on_loop is set ("loop")
 };
-std::string_view to_string(FinishReason reason);
+MEDGEN_API std::string_view to_string(FinishReason reason);
 
 struct Request {
   // The prompt's own identity: it keys the random numbers, so it must never depend on batch, slot
@@ -75,7 +76,7 @@ struct Completion {
 
 // Called on the thread that runs generate(). Text pieces of one sequence arrive in order and add up
 // to its Completion::text.
-class GenerationObserver {
+class MEDGEN_API GenerationObserver {
  public:
   virtual ~GenerationObserver() = default;
   virtual void on_text(std::uint64_t request_id, int index, std::string_view piece) = 0;
@@ -90,7 +91,7 @@ class GenerationObserver {
 };
 
 // Hands out requests one at a time. Called on the thread that runs generate().
-class RequestSource {
+class MEDGEN_API RequestSource {
  public:
   enum class Next {
     kRequest,  // `request` was filled
@@ -113,8 +114,8 @@ struct GenerateOptions {
 
 // Throws Error(kUsage) for parameters out of range, or a prompt that does not fit the model; the
 // message begins with `name`: "the prompt", "prompt 3 of 10".
-void validate(const Request& request, const std::string& name, const BackendInfo& model,
-              const Tokenizer& tokenizer);
+MEDGEN_API void validate(const Request& request, const std::string& name, const BackendInfo& model,
+                         const Tokenizer& tokenizer);
 
 // Runs all requests to their end. Sequences of all requests share the backend's slots; a finished
 // one frees its slot for the next. A seed gives the same tokens whatever the number of slots, up to
@@ -123,12 +124,13 @@ void validate(const Request& request, const std::string& name, const BackendInfo
 // Error(kUsage) for parameters out of range or a prompt that does not fit, before anything runs;
 // Error(kModel) for a tokenizer with more tokens than the model; Error(kRuntime) if a step fails:
 // what was reported to the observer until then stays valid.
-void generate(Backend& backend, const Tokenizer& tokenizer, const std::vector<Request>& requests,
-              GenerationObserver& observer, const GenerateOptions& options = {});
+MEDGEN_API void generate(Backend& backend, const Tokenizer& tokenizer,
+                         const std::vector<Request>& requests, GenerationObserver& observer,
+                         const GenerateOptions& options = {});
 
 // The same for requests that come one after another: memory holds only those that run. A request is
 // checked when it is taken; one that does not pass goes to on_request_failure().
-void generate(Backend& backend, const Tokenizer& tokenizer, RequestSource& source,
-              GenerationObserver& observer, const GenerateOptions& options = {});
+MEDGEN_API void generate(Backend& backend, const Tokenizer& tokenizer, RequestSource& source,
+                         GenerationObserver& observer, const GenerateOptions& options = {});
 
 }  // namespace medgen

@@ -6,9 +6,11 @@
 #include <optional>
 #include <string>
 
+#include "medgen/export.h"
+
 namespace medgen {
 
-struct ModelConfig {
+struct MEDGEN_API ModelConfig {
   int vocab_size = 0;
   int n_positions = 0;  // context length
   int n_embd = 0;
@@ -29,6 +31,6 @@ struct ModelConfig {
 };
 
 // Throws Error(kModel) naming the key, its value and what is allowed.
-void validate(const ModelConfig& config);
+MEDGEN_API void validate(const ModelConfig& config);
 
 }  // namespace medgen

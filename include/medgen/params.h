@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "medgen/export.h"
 #include "medgen/tokenizer.h"
 
 namespace medgen {
@@ -208,8 +209,8 @@ struct DecodingSettings {
 
 // Throw Error(kUsage) that names the value, the range and the remedy; also for settings that
 // contradict each other.
-void validate(const SamplingParams& params);
-void validate(const StoppingParams& params);
-void validate(const DecodingSettings& settings);
+MEDGEN_API void validate(const SamplingParams& params);
+MEDGEN_API void validate(const StoppingParams& params);
+MEDGEN_API void validate(const DecodingSettings& settings);
 
 }  // namespace medgen

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "medgen/export.h"
+
 namespace medgen {
 
 struct TaskTemplate {
@@ -20,20 +22,20 @@ struct TaskTemplate {
 // "symptoms", "conditions", "medication", "advice": see task_names().
 using Templates = std::map<std::string, TaskTemplate>;
 
-const std::vector<std::string>& task_names();
+MEDGEN_API const std::vector<std::string>& task_names();
 
 // Reads {"format_version": 1, "tasks": {NAME: {"prefix", "suffix", "stop", "bad_words",
 // "notice"}}}; "stop" and "bad_words" may be missing. `source` is how messages call the text.
 // Throws Error(kModel) naming the task, the key and what is allowed; a notice that says "diagnosis"
 // or "recommended" is refused.
-Templates parse_templates(std::string_view json, const std::string& source);
+MEDGEN_API Templates parse_templates(std::string_view json, const std::string& source);
 
 // The template of a task. Throws Error(kUsage) naming those there are, if it is not among them.
-const TaskTemplate& find_template(const Templates& templates, const std::string& task);
+MEDGEN_API const TaskTemplate& find_template(const Templates& templates, const std::string& task);
 
 // Prefix, words and suffix. A last full stop of the words goes where a suffix would stand after it,
 // and blanks around the words go, unless the template adds nothing. Throws Error(kUsage) for words
 // that are empty where the template needs them.
-std::string fill(const TaskTemplate& task, std::string_view words);
+MEDGEN_API std::string fill(const TaskTemplate& task, std::string_view words);
 
 }  // namespace medgen

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "medgen/export.h"
+
 namespace medgen {
 
 using TokenId = std::int32_t;
@@ -17,7 +19,7 @@ using TokenId = std::int32_t;
 enum class Specials { kAsText, kParse };  // how encode() treats spellings like "<|endoftext|>"
 
 // Immutable after construction, so every member function is safe to call from several threads.
-class Tokenizer {
+class MEDGEN_API Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
@@ -46,9 +48,9 @@ class Tokenizer {
 // Opens a folder that holds `tokenizer.model` (SentencePiece), `vocab.json` + `merges.txt`, or a
 // byte-level BPE `tokenizer.json`; or one of those files itself (a `.model` or `.json` file).
 // Throws Error(kModel) that says what was looked for and what is wrong.
-std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& path);
+MEDGEN_API std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& path);
 
 // The files load_tokenizer() reads for `path`, in a fixed order, for copying into a bundle.
-std::vector<std::filesystem::path> tokenizer_files(const std::filesystem::path& path);
+MEDGEN_API std::vector<std::filesystem::path> tokenizer_files(const std::filesystem::path& path);
 
 }  // namespace medgen

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace medgen {
+namespace medgen::base {
 namespace {
 
 namespace fs = std::filesystem;
@@ -259,4 +259,4 @@ void StagedDirectory::commit() {
   flush_path(parent_of(target_));
 }
 
-}  // namespace medgen
+}  // namespace medgen::base

@@ -10,7 +10,7 @@
 
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::base {
 
 // The whole content. Directories, block devices and anything longer than `max_bytes` (an endless
 // device too) are refused. Throws Error(code) with the path and the reason.
@@ -76,4 +76,4 @@ class StagedDirectory {
   bool committed_ = false;
 };
 
-}  // namespace medgen
+}  // namespace medgen::base

@@ -2,27 +2,39 @@
 #include "base/module.h"
 
 #include <dlfcn.h>
+#include <link.h>
 
 #include <filesystem>
 #include <string>
 
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::base {
 namespace {
 
-// The folder that libmedgen itself was loaded from.
+// The folder of the program or library that this code is part of. The loader's name for the program
+// is empty, and what it was called with may be found through PATH.
 std::filesystem::path own_folder() {
   Dl_info info{};
-  if (dladdr(reinterpret_cast<const void*>(&load_module), &info) == 0) return {};
-  return std::filesystem::path(info.dli_fname).parent_path();
+  link_map* map = nullptr;
+  if (dladdr1(reinterpret_cast<const void*>(&load_module), &info, reinterpret_cast<void**>(&map),
+              RTLD_DL_LINKMAP) == 0) {
+    return {};
+  }
+  const std::filesystem::path file = map->l_name;
+  if (!file.empty()) return file.parent_path();
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
 }
 
 }  // namespace
 
 void* load_module(const char* name, const char* entry) {
+  const std::filesystem::path folder = own_folder();
   std::string tried;
-  for (const auto& path : {own_folder() / name, own_folder() / "medgen" / name}) {
+  // A build folder; the folder of an installed library; the folder of an installed program.
+  for (const auto& path : {folder / name, folder / "medgen" / name,
+                           folder / ".." / MEDGEN_LIBRARY_FOLDER / "medgen" / name}) {
     if (void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) {
       if (void* function = dlsym(module, entry)) return function;
     }
@@ -34,4 +46,4 @@ void* load_module(const char* name, const char* entry) {
                   " cannot be loaded; build or install medgen again. Tried:" + tried);
 }
 
-}  // namespace medgen
+}  // namespace medgen::base

@@ -2,11 +2,11 @@
 // do not get along in one namespace.
 #pragma once
 
-namespace medgen {
+namespace medgen::base {
 
 // The function called `entry` in the module file `name`, which lies beside libmedgen (a build
 // folder) or in `medgen/` below it (installed). The module's symbols are kept to itself. Throws
 // Error(kRuntime) that says what was tried. Thread-safe.
 void* load_module(const char* name, const char* entry);
 
-}  // namespace medgen
+}  // namespace medgen::base

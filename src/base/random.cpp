@@ -6,7 +6,7 @@
 #include <random>
 #include <utility>
 
-namespace medgen {
+namespace medgen::base {
 namespace {
 
 // Sets the streams of permutation() apart from those of uniform().
@@ -60,4 +60,4 @@ std::uint64_t system_seed() {
   return upper << 32 | device();
 }
 
-}  // namespace medgen
+}  // namespace medgen::base

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace medgen {
+namespace medgen::base {
 
 // Names one stream of random numbers.
 struct RandomKey {
@@ -32,4 +32,4 @@ std::vector<std::uint32_t> permutation(std::uint32_t n, const RandomKey& key);
 // A seed from the operating system, for runs that name none.
 std::uint64_t system_seed();
 
-}  // namespace medgen
+}  // namespace medgen::base

@@ -8,7 +8,7 @@
 
 #include "base/files.h"
 
-namespace medgen {
+namespace medgen::base {
 namespace {
 
 void require(int result) {
@@ -69,4 +69,4 @@ std::string sha256_of_file(const std::filesystem::path& path, ErrorCode code) {
   return hash.hex();
 }
 
-}  // namespace medgen
+}  // namespace medgen::base

@@ -8,7 +8,7 @@
 
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::base {
 
 // Of bytes that arrive one after another; its value can be asked for at any time.
 class RunningHash {
@@ -31,4 +31,4 @@ std::string sha256(std::string_view bytes);
 // Of a regular file's content, whatever its size. Throws Error(code) if it cannot be read.
 std::string sha256_of_file(const std::filesystem::path& path, ErrorCode code = ErrorCode::kRuntime);
 
-}  // namespace medgen
+}  // namespace medgen::base

@@ -14,7 +14,7 @@
 #include <immintrin.h>
 #endif
 
-namespace medgen {
+namespace medgen::base {
 namespace {
 
 // About 30 microseconds: longer than the gaps inside a step, shorter than a time slice.
@@ -129,4 +129,4 @@ void ThreadPool::serve(std::size_t own) {
   }
 }
 
-}  // namespace medgen
+}  // namespace medgen::base

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-namespace medgen {
+namespace medgen::base {
 
 // How many threads are worth running: the physical cores among those this process may use.
 int usable_cores();
@@ -65,4 +65,4 @@ class ThreadPool {
   std::atomic<bool> ends_{false};
 };
 
-}  // namespace medgen
+}  // namespace medgen::base

@@ -13,7 +13,7 @@ void IdSet::place(const Hash& hash) {
 }
 
 bool IdSet::insert(const std::string& id) {
-  const std::string hex = sha256(id);
+  const std::string hex = base::sha256(id);
   const Hash hash{std::stoull(hex.substr(0, 16), nullptr, 16),
                   std::stoull(hex.substr(16, 16), nullptr, 16)};
   if (table_.empty()) table_.resize(1024);

@@ -71,7 +71,7 @@ bool Input::is_double(const BatchRow& row) {
 bool Input::next(BatchRow& row) {
   RawRow raw;
   while (next_raw(raw)) {
-    hash_ = sha256(hash_ + raw.text + (raw.too_long ? "\n" : ""));
+    hash_ = base::sha256(hash_ + raw.text + (raw.too_long ? "\n" : ""));
     line_ = raw.line;
     row = parser_->parse(raw, position_++);
     if (row.id_text && is_double(row)) {

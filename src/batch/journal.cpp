@@ -12,7 +12,7 @@
 
 #include "base/files.h"
 #include "base/sha256.h"
-#include "batch/write_all.h"
+#include "base/write_all.h"
 #include "medgen/error.h"
 
 namespace medgen::batch {
@@ -23,7 +23,7 @@ constexpr std::size_t kCheckDigits = 16;
 
 std::string line_of(const Json& json) {
   const std::string text = json.dump();
-  return sha256(text).substr(0, kCheckDigits) + " " + text + "\n";
+  return base::sha256(text).substr(0, kCheckDigits) + " " + text + "\n";
 }
 
 // The JSON of a line, discarded if the line is not whole.
@@ -31,7 +31,7 @@ Json parse_line(const std::string& line) {
   if (line.size() <= kCheckDigits || line[kCheckDigits] != ' ')
     return Json(Json::value_t::discarded);
   const std::string text = line.substr(kCheckDigits + 1);
-  if (sha256(text).substr(0, kCheckDigits) != line.substr(0, kCheckDigits)) {
+  if (base::sha256(text).substr(0, kCheckDigits) != line.substr(0, kCheckDigits)) {
     return Json(Json::value_t::discarded);
   }
   return Json::parse(text, nullptr, /*allow_exceptions=*/false);
@@ -174,7 +174,7 @@ Journal Journal::create(const std::filesystem::path& path, const Json& job, cons
   Json header{{"medgen_batch_journal", kFormatVersion}, {"job", job}};
   if (!extra.is_null()) header["extra"] = extra;
   const std::string line = line_of(header);
-  write_file_atomically(path, line);
+  base::write_file_atomically(path, line);
   return {path, open_to_append(path, line.size()), line.size()};
 }
 
@@ -187,7 +187,7 @@ Journal Journal::resume(const std::filesystem::path& path, const JournalContent&
   Committed committed = content.committed;
   committed.places = content.places;
   text += line_of(json_of(committed));
-  write_file_atomically(path, text);
+  base::write_file_atomically(path, text);
   return {path, open_to_append(path, text.size()), text.size()};
 }
 
@@ -195,8 +195,8 @@ void Journal::commit(const std::vector<const Record*>& ahead, const Committed& c
   std::string text;
   for (const Record* record : ahead) text += line_of(json_of(*record));
   text += line_of(json_of(committed));
-  write_all(descriptor_, text, path_.string());
-  flush_to_disk(descriptor_, path_.string());
+  base::write_all(descriptor_, text, path_.string());
+  base::flush_to_disk(descriptor_, path_.string());
   bytes_ += text.size();
 }
 

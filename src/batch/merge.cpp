@@ -160,7 +160,7 @@ Merged merge(const std::vector<fs::path>& outputs,
              std::to_string(share) + ": the shards did not read the same input");
     }
   }
-  RunningHash hash;
+  base::RunningHash hash;
   std::vector<std::ifstream> files;
   for (const Part& part : parts) files.emplace_back(part.path, std::ios::binary);
   std::string line;

@@ -25,8 +25,8 @@ namespace {
 
 }  // namespace
 
-std::unique_ptr<RunningHash> hash_of_beginning(int descriptor, std::uint64_t bytes) {
-  auto hash = std::make_unique<RunningHash>();
+std::unique_ptr<base::RunningHash> hash_of_beginning(int descriptor, std::uint64_t bytes) {
+  auto hash = std::make_unique<base::RunningHash>();
   std::vector<char> buffer(std::size_t{1} << 20U);
   for (std::uint64_t at = 0; at < bytes;) {
     const std::size_t wanted = std::min<std::uint64_t>(buffer.size(), bytes - at);
@@ -87,7 +87,7 @@ void OutputFile::require_same(const Json& job, const std::function<Json(Json)>& 
 
 RecordWriter OutputFile::begin(const Json& job, const Json& extra, bool in_order) {
   require_same(job);
-  std::unique_ptr<RunningHash> hash = std::make_unique<RunningHash>();
+  std::unique_ptr<base::RunningHash> hash = std::make_unique<base::RunningHash>();
   JournalContent start;
   start.job = job;
   start.extra = extra;

@@ -43,6 +43,6 @@ class OutputFile {
 };
 
 // The hash of the first `bytes` bytes of a descriptor's file; nothing if it is shorter.
-std::unique_ptr<RunningHash> hash_of_beginning(int descriptor, std::uint64_t bytes);
+std::unique_ptr<base::RunningHash> hash_of_beginning(int descriptor, std::uint64_t bytes);
 
 }  // namespace medgen::batch

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "corpus/byte_reader.h"
+#include "base/byte_reader.h"
 #include "medgen/error.h"
 
 namespace medgen::batch {
@@ -36,7 +36,7 @@ InputFormat format_of_name(const std::filesystem::path& path) {
 }
 
 Blocks file_blocks(const std::filesystem::path& path) {
-  auto reader = std::make_shared<ByteReader>(path);
+  auto reader = std::make_shared<base::ByteReader>(path);
   return [reader] { return reader->next(); };
 }
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "batch/write_all.h"
+#include "base/write_all.h"
 
 namespace medgen::batch {
 namespace {
@@ -18,7 +18,7 @@ RecordWriter::RecordWriter(int descriptor, std::string name, bool in_order)
     : descriptor_(descriptor), name_(std::move(name)), in_order_(in_order) {}
 
 RecordWriter::RecordWriter(int descriptor, std::string name, bool in_order, Journal journal,
-                           JournalContent start, std::unique_ptr<RunningHash> hash)
+                           JournalContent start, std::unique_ptr<base::RunningHash> hash)
     : descriptor_(descriptor),
       name_(std::move(name)),
       in_order_(in_order),
@@ -71,7 +71,7 @@ void RecordWriter::append(const Record& record) {
 
 void RecordWriter::write_buffer() {
   const std::string bytes = std::exchange(buffer_, {});
-  write_all(descriptor_, bytes, name_);
+  base::write_all(descriptor_, bytes, name_);
 }
 
 void RecordWriter::commit_if_due() {
@@ -83,7 +83,7 @@ void RecordWriter::commit() {
   if (!dirty_) return;
   write_buffer();
   if (journal_) {
-    flush_to_disk(descriptor_, name_);
+    base::flush_to_disk(descriptor_, name_);
     state_.sha256 = hash_->hex();
     std::vector<const Record*> ahead;
     for (auto& [place, held] : held_) {

@@ -23,7 +23,7 @@ class RecordWriter {
 
   // A file whose first `start.committed.bytes` bytes, of which `hash` is the hash, are good.
   RecordWriter(int descriptor, std::string name, bool in_order, Journal journal,
-               JournalContent start, std::unique_ptr<RunningHash> hash);
+               JournalContent start, std::unique_ptr<base::RunningHash> hash);
 
   // What stands before the first record; only for an output that is empty.
   void write_heading(const std::string& bytes);
@@ -56,7 +56,7 @@ class RecordWriter {
   bool in_order_;
   std::optional<Journal> journal_;
   Json job_, extra_;
-  std::unique_ptr<RunningHash> hash_;
+  std::unique_ptr<base::RunningHash> hash_;
   Committed state_;
   std::map<std::uint64_t, Held> held_;  // finished ahead of their turn
   std::string buffer_;

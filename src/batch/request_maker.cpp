@@ -28,9 +28,10 @@ void RequestMaker::take_settings(const BatchRow& row, Request& request) const {
                 "n and num_return_sequences are two names of one setting: give one of them");
   }
   const DecodingSettings& base = row.form == RowForm::kOpenAi ? openai : plain;
-  DecodingSettings settings = row.settings.empty() ? base : make_settings(row.settings, base);
-  check_token_ids(settings.sampling, settings.stopping, vocab_size);
-  resolve_texts(settings.sampling, *tokenizer);
+  DecodingSettings settings =
+      row.settings.empty() ? base : engine::make_settings(row.settings, base);
+  engine::check_token_ids(settings.sampling, settings.stopping, vocab_size);
+  engine::resolve_texts(settings.sampling, *tokenizer);
   request.num_return_sequences = settings.num_return_sequences;
   request.sampling = std::move(settings.sampling);
   request.stopping = std::move(settings.stopping);
@@ -48,10 +49,10 @@ void RequestMaker::make(BatchRow& row, Request& request) const {
     model.n_positions = n_positions;
     model.vocab_size = vocab_size;
     model.max_slots = max_slots;
-    const std::vector<Request> all = split_variants(request);
+    const std::vector<Request> all = engine::split_variants(request);
     for (std::size_t i = 0; i < all.size(); ++i) {
       const bool too_long = static_cast<int>(request.prompt.size()) > n_positions;
-      code = too_long || new_token_limit(all[i]) < 1 ? "prompt_too_long" : "bad_setting";
+      code = too_long || engine::new_token_limit(all[i]) < 1 ? "prompt_too_long" : "bad_setting";
       const std::string name = variants.empty() ? "" : " under \"" + variants[i].name + "\"";
       validate(all[i], "the prompt" + name, model, *tokenizer);
     }

@@ -93,7 +93,7 @@ void mend_retry(const fs::path& output) {
     return;
   }
   const JournalContent content = read_journal(journal_path(output));
-  if (content.committed.done && sha256_of_file(retry) == content.committed.sha256) {
+  if (content.committed.done && base::sha256_of_file(retry) == content.committed.sha256) {
     move_file(retry, output);
   }
 }

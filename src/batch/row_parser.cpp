@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <set>
 
+#include "base/csv.h"
 #include "base/sha256.h"
-#include "batch/csv.h"
 #include "batch/row_settings.h"
 #include "engine/settings.h"
 #include "medgen/error.h"
@@ -82,7 +82,7 @@ Json parse_object(const std::string& text) {
 }
 
 void check_text(std::string_view text) {
-  if (const auto offset = find_invalid_utf8(text)) {
+  if (const auto offset = text::find_invalid_utf8(text)) {
     refuse("invalid_utf8", "it is not valid UTF-8 at byte " + std::to_string(*offset) +
                                " of the row: convert the file to UTF-8");
   }
@@ -168,7 +168,7 @@ void take_openai(const Json& object, BatchRow& row) {
 }  // namespace
 
 std::uint64_t key_of_id(const std::string& id) {
-  return std::stoull(sha256("medgen row " + id).substr(0, 16), nullptr, 16);
+  return std::stoull(base::sha256("medgen row " + id).substr(0, 16), nullptr, 16);
 }
 
 RowParser::RowParser(InputFormat format, const RowNames& names, std::string input_name)
@@ -183,8 +183,9 @@ void RowParser::take_header(const RawRow& row) {
   const auto fail = [&](const std::string& why) {
     throw Error(ErrorCode::kUsage, input_name_ + ": its header, the first line, " + why);
   };
-  if (row.too_long || find_invalid_utf8(row.text) || row.text.find('\0') != std::string::npos ||
-      !split_csv(row.text, format_ == InputFormat::kCsv ? ',' : '\t', columns_)) {
+  if (row.too_long || text::find_invalid_utf8(row.text) ||
+      row.text.find('\0') != std::string::npos ||
+      !base::split_csv(row.text, format_ == InputFormat::kCsv ? ',' : '\t', columns_)) {
     fail("cannot be read as column names: it must be UTF-8, with quotes as RFC 4180 has them");
   }
   std::set<std::string> names;
@@ -242,7 +243,7 @@ void RowParser::parse_json(const std::string& text, BatchRow& row) const {
 
 void RowParser::parse_csv(const std::string& text, BatchRow& row) const {
   std::vector<std::string> fields;
-  if (!split_csv(text, format_ == InputFormat::kCsv ? ',' : '\t', fields)) {
+  if (!base::split_csv(text, format_ == InputFormat::kCsv ? ',' : '\t', fields)) {
     refuse("bad_quotes",
            "its quotes break the rules of CSV (RFC 4180): put a field that holds quotes in "
            "quotes, and write each inside twice");
@@ -254,7 +255,7 @@ void RowParser::parse_csv(const std::string& text, BatchRow& row) const {
   Json object = Json::object();
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const std::string& name = columns_[i];
-    if (name == prompt_name_ || !(name == id_name_ || is_setting(name))) {
+    if (name == prompt_name_ || !(name == id_name_ || engine::is_setting(name))) {
       object[name] = std::move(fields[i]);
     } else if (!fields[i].empty()) {  // an empty cell gives no id and no setting
       object[name] =
@@ -270,7 +271,7 @@ void RowParser::take_plain(const Json& object, BatchRow& row) const {
   std::string prompt = required_prompt(object, prompt_name_).get<std::string>();
   for (const auto& [name, value] : object.items()) {
     if (name == prompt_name_ || name == id_name_) continue;
-    if (is_setting(name)) {
+    if (engine::is_setting(name)) {
       if (!value.is_null()) row.settings[name] = value;
       continue;
     }

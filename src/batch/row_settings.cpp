@@ -8,14 +8,15 @@
 namespace medgen::batch {
 
 Json setting_of_text(std::string_view name, const std::string& text) {
-  const auto& infos = setting_infos();
-  const auto info = std::find_if(infos.begin(), infos.end(), [&](const SettingInfo& candidate) {
-    return candidate.name == name;
-  });
-  const bool is_text = info != infos.end() &&
-                       (info->kind == SettingKind::kText ||
-                        ((info->kind == SettingKind::kWord || info->kind == SettingKind::kTexts) &&
-                         !text.starts_with('[')));
+  const auto& infos = engine::setting_infos();
+  const auto info =
+      std::find_if(infos.begin(), infos.end(),
+                   [&](const engine::SettingInfo& candidate) { return candidate.name == name; });
+  const bool is_text =
+      info != infos.end() &&
+      (info->kind == engine::SettingKind::kText ||
+       ((info->kind == engine::SettingKind::kWord || info->kind == engine::SettingKind::kTexts) &&
+        !text.starts_with('[')));
   if (is_text) return text;
   // Nothing that a setting takes is nested deeper; deep nesting would cost stack.
   if (std::count(text.begin(), text.end(), '[') > 1000) return text;

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "batch/write_all.h"
+#include "base/write_all.h"
 #include "medgen/error.h"
 
 namespace medgen::batch {

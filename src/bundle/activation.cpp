@@ -6,7 +6,7 @@
 
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::bundle {
 namespace {
 
 struct Entry {
@@ -71,4 +71,4 @@ const std::vector<std::string>& known_activations() {
   return names;
 }
 
-}  // namespace medgen
+}  // namespace medgen::bundle

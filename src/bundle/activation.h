@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace medgen {
+namespace medgen::bundle {
 
 // Phi is the standard normal distribution function, sigmoid(x) = 1 / (1 + e^-x), softplus(x) =
 // ln(1 + e^x).
@@ -36,4 +36,4 @@ ActivationFormula activation_formula(std::string_view name);
 // of their own.
 const std::vector<std::string>& known_activations();
 
-}  // namespace medgen
+}  // namespace medgen::bundle

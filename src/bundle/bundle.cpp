@@ -11,6 +11,7 @@
 #include "medgen/error.h"
 
 namespace medgen {
+using namespace bundle;
 namespace {
 
 namespace fs = std::filesystem;
@@ -60,7 +61,7 @@ void verify_size(const fs::path& directory, const BundleFile& file) {
 
 void verify_checksum(const fs::path& directory, const BundleFile& file) {
   const fs::path path = directory / file.name;
-  const std::string found = sha256_of_file(path, ErrorCode::kModel);
+  const std::string found = base::sha256_of_file(path, ErrorCode::kModel);
   if (found != file.sha256) {
     fail(path.string() + " has SHA-256 " + found + "; manifest.json expects " + file.sha256 +
          ", so the file was changed or damaged" + kGetAgain);
@@ -110,7 +111,7 @@ Bundle Bundle::open_without_model(const fs::path& directory) { return read(direc
 Bundle Bundle::read(const fs::path& directory, bool with_model) {
   require_bundle(directory);
   const auto text = [&](const char* name) {
-    return read_file(directory / name, kMaxTextBytes, ErrorCode::kModel);
+    return base::read_file(directory / name, kMaxTextBytes, ErrorCode::kModel);
   };
   const auto path_of = [&](const char* name) { return (directory / name).string(); };
 
@@ -163,7 +164,7 @@ const std::string& Bundle::sha256() const { return model_file(manifest_).sha256;
 void Bundle::verify_model() const { verify_checksum(directory_, model_file(manifest_)); }
 
 std::string Bundle::model_card() const {
-  return read_file(directory_ / "MODEL_CARD.md", kMaxTextBytes, ErrorCode::kModel);
+  return base::read_file(directory_ / "MODEL_CARD.md", kMaxTextBytes, ErrorCode::kModel);
 }
 
 }  // namespace medgen

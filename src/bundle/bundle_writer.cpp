@@ -8,12 +8,10 @@
 #include "bundle/manifest.h"
 #include "medgen/bundle.h"
 #include "medgen/error.h"
-
-#ifndef MEDGEN_VERSION
-#define MEDGEN_VERSION "unknown"
-#endif
+#include "medgen/version.h"
 
 namespace medgen {
+using namespace bundle;
 namespace {
 
 namespace fs = std::filesystem;
@@ -21,8 +19,8 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kMaxManifestBytes = 16U << 20U;
 
 // --replace must not be able to remove a folder that somebody keeps other things in.
-StagedDirectory::Existing existing_rule(const fs::path& directory, bool replace) {
-  if (!replace) return StagedDirectory::Existing::kRefuse;
+base::StagedDirectory::Existing existing_rule(const fs::path& directory, bool replace) {
+  if (!replace) return base::StagedDirectory::Existing::kRefuse;
   std::error_code ignored;
   if (fs::is_directory(directory, ignored) && !fs::is_empty(directory, ignored) &&
       !fs::is_regular_file(directory / "manifest.json", ignored)) {
@@ -30,7 +28,7 @@ StagedDirectory::Existing existing_rule(const fs::path& directory, bool replace)
                                        " is not a bundle (it has no manifest.json), so it is not "
                                        "replaced; choose another name or remove it yourself");
   }
-  return StagedDirectory::Existing::kReplace;
+  return base::StagedDirectory::Existing::kReplace;
 }
 
 // A tokenizer given as a file of any name gets the name that load_tokenizer() looks for in a
@@ -50,7 +48,7 @@ std::string name_in_bundle(const fs::path& given, const fs::path& file) {
 struct BundleWriter::State {
   State(const fs::path& directory, bool replace)
       : folder(directory, existing_rule(directory, replace)) {}
-  StagedDirectory folder;
+  base::StagedDirectory folder;
   ModelConfig config;
   std::string tokenizer_kind;
 };
@@ -65,13 +63,13 @@ const fs::path& BundleWriter::staging() const { return state_->folder.path(); }
 void BundleWriter::add_config(const ModelConfig& config) {
   validate(config);
   state_->config = config;
-  write_file(staging() / "config.json", config_to_json(config));
+  base::write_file(staging() / "config.json", config_to_json(config));
 }
 
 void BundleWriter::add_tokenizer(const fs::path& tokenizer) {
   const std::vector<fs::path> files = tokenizer_files(tokenizer);
   for (const fs::path& file : files) {
-    copy_file_flushed(file, staging() / name_in_bundle(tokenizer, file), ErrorCode::kModel);
+    base::copy_file_flushed(file, staging() / name_in_bundle(tokenizer, file), ErrorCode::kModel);
   }
   // medgen does not need these, but a Python tokenizer of the same folder does.
   for (const char* name :
@@ -79,7 +77,7 @@ void BundleWriter::add_tokenizer(const fs::path& tokenizer) {
     const fs::path beside = tokenizer / name;
     std::error_code ignored;
     if (fs::is_regular_file(beside, ignored) && !fs::exists(staging() / name, ignored)) {
-      copy_file_flushed(beside, staging() / name, ErrorCode::kModel);
+      base::copy_file_flushed(beside, staging() / name, ErrorCode::kModel);
     }
   }
   const auto loaded = load_tokenizer(staging());
@@ -96,44 +94,44 @@ void BundleWriter::add_tokenizer(const fs::path& tokenizer) {
 void BundleWriter::add_generation_config(std::string_view json) {
   if (json.empty()) json = "{}\n";
   parse_generation_defaults(json, "generation_config.json");
-  write_file(staging() / "generation_config.json", json);
+  base::write_file(staging() / "generation_config.json", json);
 }
 
 void BundleWriter::add_model_card(std::string_view markdown) {
-  write_file(staging() / "MODEL_CARD.md", markdown);
+  base::write_file(staging() / "MODEL_CARD.md", markdown);
 }
 
 void BundleWriter::add_templates(std::string_view json) {
   parse_templates(json, "templates.json");
-  write_file(staging() / "templates.json", json);
+  base::write_file(staging() / "templates.json", json);
 }
 
 void BundleWriter::add_probe_text(std::string_view text) {
-  write_file(staging() / "probe.txt", text);
+  base::write_file(staging() / "probe.txt", text);
 }
 
 void BundleWriter::commit(const std::string& name, const std::string& dtype) {
   Manifest manifest;
   manifest.format_version = kBundleFormatVersion;
   manifest.name = name;
-  manifest.tool_version = MEDGEN_VERSION;
+  manifest.tool_version = std::string(version());
   manifest.tokenizer_kind = state_->tokenizer_kind;
   manifest.dtype = dtype;
   manifest.parameter_count = state_->config.parameter_count();
   for (const auto& entry : fs::directory_iterator(staging())) {
-    manifest.files.push_back({entry.path().filename().string(), sha256_of_file(entry.path()),
+    manifest.files.push_back({entry.path().filename().string(), base::sha256_of_file(entry.path()),
                               static_cast<std::uint64_t>(entry.file_size())});
   }
   std::sort(manifest.files.begin(), manifest.files.end(),
             [](const BundleFile& a, const BundleFile& b) { return a.name < b.name; });
   if (fs::exists(staging() / "templates.json")) {  // perhaps copied from elsewhere
     parse_templates(
-        read_file(staging() / "templates.json", std::uint64_t{1} << 20U, ErrorCode::kModel),
+        base::read_file(staging() / "templates.json", std::uint64_t{1} << 20U, ErrorCode::kModel),
         "templates.json");
   }
   const std::string text = manifest_to_json(manifest);
   parse_manifest(text, "the new manifest.json");  // a part that was not added is noticed here
-  write_file(staging() / "manifest.json", text);
+  base::write_file(staging() / "manifest.json", text);
   state_->folder.commit();
 }
 
@@ -141,10 +139,10 @@ void record_precision(const fs::path& directory, const std::string& auto_precisi
                       const std::vector<std::pair<std::string, double>>& probe_perplexity) {
   const fs::path path = directory / "manifest.json";
   Manifest manifest =
-      parse_manifest(read_file(path, kMaxManifestBytes, ErrorCode::kModel), path.string());
+      parse_manifest(base::read_file(path, kMaxManifestBytes, ErrorCode::kModel), path.string());
   manifest.auto_precision = auto_precision;
   manifest.probe_perplexity = probe_perplexity;
-  write_file_atomically(path, manifest_to_json(manifest));
+  base::write_file_atomically(path, manifest_to_json(manifest));
 }
 
 }  // namespace medgen

@@ -12,7 +12,7 @@
 #include "bundle/json_text.h"
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::bundle {
 namespace {
 
 using nlohmann::json;
@@ -176,6 +176,11 @@ std::vector<ParameterSpec> parameter_specs(const ModelConfig& config) {
   return specs;
 }
 
+}  // namespace medgen::bundle
+
+namespace medgen {
+using namespace bundle;
+
 std::int64_t ModelConfig::parameter_count() const {
   const std::int64_t width = n_embd;
   const std::int64_t inner = n_inner;
@@ -217,6 +222,10 @@ void validate(const ModelConfig& config) {
   }
 }
 
+}  // namespace medgen
+
+namespace medgen::bundle {
+
 ModelConfig parse_config(std::string_view text, const std::string& source) {
   const json object = parse_json_object(text, source);
   const ConfigReader reader(object, source);
@@ -251,7 +260,8 @@ ModelConfig parse_config(std::string_view text, const std::string& source) {
 
 ModelConfig read_config(const std::filesystem::path& config_json) {
   constexpr std::uint64_t kMaxBytes = 16U << 20U;
-  return parse_config(read_file(config_json, kMaxBytes, ErrorCode::kModel), config_json.string());
+  return parse_config(base::read_file(config_json, kMaxBytes, ErrorCode::kModel),
+                      config_json.string());
 }
 
 std::string config_to_json(const ModelConfig& config) {
@@ -277,4 +287,4 @@ std::string config_to_json(const ModelConfig& config) {
   return object.dump(2) + "\n";
 }
 
-}  // namespace medgen
+}  // namespace medgen::bundle

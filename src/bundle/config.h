@@ -10,7 +10,7 @@
 
 #include "medgen/model_config.h"
 
-namespace medgen {
+namespace medgen::bundle {
 
 enum class StorageType { kFloat32, kFloat16 };  // of parameters on disk
 
@@ -32,4 +32,4 @@ ModelConfig read_config(const std::filesystem::path& config_json);
 // The text of a config.json that `transformers` and parse_config() both read.
 std::string config_to_json(const ModelConfig& config);
 
-}  // namespace medgen
+}  // namespace medgen::bundle

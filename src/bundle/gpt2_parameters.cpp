@@ -7,7 +7,7 @@
 
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::bundle {
 namespace {
 
 constexpr const char* kEmbedding = "transformer.wte.weight";
@@ -86,4 +86,4 @@ std::vector<float> Gpt2Parameters::read(const std::string& name,
   return values;
 }
 
-}  // namespace medgen
+}  // namespace medgen::bundle

@@ -11,7 +11,7 @@
 #include "bundle/parameter_names.h"
 #include "bundle/torchscript_weights.h"
 
-namespace medgen {
+namespace medgen::bundle {
 
 // Supplies parameters by their name in a bundle ("transformer.h.0.attn.c_attn.weight"), as float32
 // in row-major order of the expected shape, one at a time so that no more than one need be in
@@ -56,4 +56,4 @@ class Gpt2Parameters {
   ParameterSources sources_;
 };
 
-}  // namespace medgen
+}  // namespace medgen::bundle

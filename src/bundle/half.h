@@ -5,7 +5,7 @@
 #include <bit>
 #include <cstdint>
 
-namespace medgen {
+namespace medgen::bundle {
 
 inline float half_to_float(std::uint16_t half) {
   const std::uint32_t sign = (half & 0x8000U) << 16;
@@ -40,4 +40,4 @@ inline std::uint16_t float_to_bfloat16(float x) {
   return static_cast<std::uint16_t>((bits + 0x7fffU + (bits >> 16 & 1U)) >> 16);
 }
 
-}  // namespace medgen
+}  // namespace medgen::bundle

@@ -4,7 +4,7 @@
 #include "base/files.h"
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::bundle {
 
 nlohmann::json parse_json_object(std::string_view text, const std::string& source) {
   nlohmann::json value;
@@ -25,7 +25,7 @@ nlohmann::json parse_json_object(std::string_view text, const std::string& sourc
 
 nlohmann::json read_json_object(const std::filesystem::path& path) {
   constexpr std::uint64_t kMaxBytes = 64U << 20U;
-  return parse_json_object(read_file(path, kMaxBytes, ErrorCode::kModel), path.string());
+  return parse_json_object(base::read_file(path, kMaxBytes, ErrorCode::kModel), path.string());
 }
 
-}  // namespace medgen
+}  // namespace medgen::bundle

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace medgen {
+namespace medgen::bundle {
 
 // Throws Error(kModel) if `text` is not one JSON object.
 nlohmann::json parse_json_object(std::string_view text, const std::string& source);
@@ -15,4 +15,4 @@ nlohmann::json parse_json_object(std::string_view text, const std::string& sourc
 // The same for a file of at most 64 MiB.
 nlohmann::json read_json_object(const std::filesystem::path& path);
 
-}  // namespace medgen
+}  // namespace medgen::bundle

@@ -10,7 +10,7 @@
 #include "medgen/error.h"
 #include "medgen/params.h"
 
-namespace medgen {
+namespace medgen::bundle {
 namespace {
 
 using nlohmann::json;
@@ -193,4 +193,4 @@ GenerationDefaults parse_generation_defaults(std::string_view text, const std::s
   return defaults;
 }
 
-}  // namespace medgen
+}  // namespace medgen::bundle

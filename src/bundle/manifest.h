@@ -7,7 +7,7 @@
 
 #include "medgen/bundle.h"
 
-namespace medgen {
+namespace medgen::bundle {
 
 inline constexpr int kBundleFormatVersion = 1;
 
@@ -20,4 +20,4 @@ std::string manifest_to_json(const Manifest& manifest);
 // Whether `name` is one component that stays in its folder.
 bool is_plain_file_name(std::string_view name);
 
-}  // namespace medgen
+}  // namespace medgen::bundle

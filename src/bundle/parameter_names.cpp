@@ -5,7 +5,7 @@
 
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::bundle {
 namespace {
 
 constexpr std::string_view kEmbedding = "wte.weight";
@@ -112,4 +112,4 @@ ParameterSources match_parameters(const ModelConfig& config,
   return sources;
 }
 
-}  // namespace medgen
+}  // namespace medgen::bundle

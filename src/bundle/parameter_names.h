@@ -8,7 +8,7 @@
 
 #include "bundle/config.h"
 
-namespace medgen {
+namespace medgen::bundle {
 
 struct ParameterSources {
   std::map<std::string, std::string> stored_name;  // of each of our parameters
@@ -23,4 +23,4 @@ ParameterSources match_parameters(const ModelConfig& config,
                                   const std::vector<ParameterSpec>& stored,
                                   const std::string& source);
 
-}  // namespace medgen
+}  // namespace medgen::bundle

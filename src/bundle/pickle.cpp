@@ -7,7 +7,7 @@
 
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::bundle {
 
 using Kind = PickleValue::Kind;
 
@@ -286,4 +286,4 @@ std::span<const PickleRef> Pickle::arguments_of(const PickleValue& value) const 
   return at(value.arguments).items;
 }
 
-}  // namespace medgen
+}  // namespace medgen::bundle

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace medgen {
+namespace medgen::bundle {
 
 // Where a value stands in its Pickle.
 using PickleRef = std::uint32_t;
@@ -73,4 +73,4 @@ class Pickle {
   PickleRef root_ = 0;
 };
 
-}  // namespace medgen
+}  // namespace medgen::bundle

@@ -3,7 +3,7 @@
 // model.
 #include "bundle/probe_text.h"
 
-namespace medgen {
+namespace medgen::bundle {
 
 std::string_view default_probe_text() {
   return "I feel that I have a fever and cough. It began three days ago with a sore throat, and "
@@ -62,4 +62,4 @@ std::string_view default_probe_text() {
          "feels weak.";
 }
 
-}  // namespace medgen
+}  // namespace medgen::bundle

@@ -3,8 +3,8 @@
 
 #include <string_view>
 
-namespace medgen {
+namespace medgen::bundle {
 
 std::string_view default_probe_text();
 
-}  // namespace medgen
+}  // namespace medgen::bundle

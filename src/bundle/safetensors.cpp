@@ -14,7 +14,7 @@
 #include "bundle/json_text.h"
 #include "bundle/manifest.h"
 
-namespace medgen {
+namespace medgen::bundle {
 namespace {
 
 using nlohmann::json;
@@ -217,8 +217,8 @@ std::vector<float> Safetensors::read_float32(const std::string& name) const {
          std::to_string(bad - values.begin()) +
          "); such a model cannot work, get the checkpoint again");
   }
-  for (const MappedFile& file : files_) file.forget();
+  for (const base::MappedFile& file : files_) file.forget();
   return values;
 }
 
-}  // namespace medgen
+}  // namespace medgen::bundle

@@ -11,7 +11,7 @@
 
 #include "base/files.h"
 
-namespace medgen {
+namespace medgen::bundle {
 
 class Safetensors {
  public:
@@ -37,8 +37,8 @@ class Safetensors {
   void add_file(const std::filesystem::path& path);
   void add_shards(const std::filesystem::path& index);
 
-  std::vector<MappedFile> files_;
+  std::vector<base::MappedFile> files_;
   std::map<std::string, Tensor> tensors_;
 };
 
-}  // namespace medgen
+}  // namespace medgen::bundle

@@ -11,7 +11,7 @@
 #include "bundle/half.h"
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::bundle {
 namespace {
 
 using Kind = PickleValue::Kind;
@@ -350,4 +350,4 @@ std::vector<float> TorchArchive::floats(const StoredTensor& tensor) const {
   return values;
 }
 
-}  // namespace medgen
+}  // namespace medgen::bundle

@@ -12,7 +12,7 @@
 
 #include "bundle/pickle.h"
 
-namespace medgen {
+namespace medgen::bundle {
 
 enum class ElementType : std::uint8_t {
   kFloat32,
@@ -75,4 +75,4 @@ class TorchArchive {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace medgen
+}  // namespace medgen::bundle

@@ -7,7 +7,7 @@
 #include "bundle/zip_patch.h"
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::bundle {
 namespace {
 
 using Kind = PickleValue::Kind;
@@ -121,4 +121,4 @@ void fill_archive(const std::filesystem::path& model_pt, const ModelConfig& conf
   file.finish();
 }
 
-}  // namespace medgen
+}  // namespace medgen::bundle

@@ -12,7 +12,7 @@
 #include "bundle/config.h"
 #include "bundle/torch_archive.h"
 
-namespace medgen {
+namespace medgen::bundle {
 
 class TorchScriptWeights {
  public:
@@ -57,4 +57,4 @@ void fill_archive(const std::filesystem::path& model_pt, const ModelConfig& conf
                   const std::function<std::vector<float>(
                       const std::string& name, const std::vector<std::int64_t>& shape)>& read);
 
-}  // namespace medgen
+}  // namespace medgen::bundle

@@ -16,7 +16,7 @@
 
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::bundle {
 namespace {
 
 constexpr std::uint32_t kLocal = 0x04034b50;
@@ -163,4 +163,4 @@ void ZipPatch::finish() {
   if (::fsync(fd_) != 0) fail(std::generic_category().message(errno));
 }
 
-}  // namespace medgen
+}  // namespace medgen::bundle

@@ -8,7 +8,7 @@
 #include <map>
 #include <string>
 
-namespace medgen {
+namespace medgen::bundle {
 
 class ZipPatch {
  public:
@@ -43,4 +43,4 @@ class ZipPatch {
   std::map<std::string, Entry> entries_;
 };
 
-}  // namespace medgen
+}  // namespace medgen::bundle

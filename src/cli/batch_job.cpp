@@ -5,11 +5,12 @@
 
 #include "base/files.h"
 #include "base/random.h"
-#include "cli/batch_slots.h"
 #include "cli/prompt.h"
 #include "cli/run.h"
 #include "cli/signals.h"
+#include "jobs/batch_slots.h"
 #include "medgen/error.h"
+#include "medgen/version.h"
 
 namespace medgen::cli {
 namespace {
@@ -17,15 +18,15 @@ namespace {
 using batch::Json;
 
 // What OpenAI's form means by what it does not say: 16 tokens, one continuation, temperature 1.
-DecodingSettings openai_settings(const SettingsJson& given, const DecodingSettings& plain) {
-  SettingsJson defaults = {{"n", 1}, {"temperature", 1.0}, {"top_p", 1.0}, {"top_k", 0}};
+DecodingSettings openai_settings(const engine::SettingsJson& given, const DecodingSettings& plain) {
+  engine::SettingsJson defaults = {{"n", 1}, {"temperature", 1.0}, {"top_p", 1.0}, {"top_k", 0}};
   if (!given.contains("max_length")) defaults["max_new_tokens"] = 16;
   for (const char* name : {"n", "num_return_sequences"}) {
     if (given.contains(name)) defaults.erase("n");
   }
   if (plain.sampling.num_beams > 1) defaults.erase("temperature");  // nothing is drawn
   for (const auto& [name, value] : given.items()) defaults[name] = value;
-  return make_settings(defaults, plain);
+  return engine::make_settings(defaults, plain);
 }
 
 std::string ending_name(batch::Ending ending) {
@@ -52,15 +53,15 @@ std::string part_of_model(const batch::OutputFile& file, const char* key) {
 BatchJob make_job(BatchArguments arguments) {
   BatchJob job;
   job.input = input_options(arguments);
-  const SettingsJson given = given_settings(arguments.decoding);
+  const engine::SettingsJson given = given_settings(arguments.decoding);
   resolve(arguments.decoding, {});  // what the user typed is refused before anything is opened
-  job.model = open_model(arguments.model, arguments.tokenizer);
+  job.model = jobs::open_model(arguments.model, arguments.tokenizer);
   job.maker.plain = resolve(arguments.decoding, job.model.defaults);
   job.maker.openai = openai_settings(given, job.maker.plain);
   job.maker.tokenizer = job.model.tokenizer.get();
   job.maker.vocab_size = std::max(job.model.config.vocab_size, job.model.tokenizer->vocab_size());
   job.maker.n_positions = job.model.config.n_positions;
-  job.maker.max_slots = arguments.slots.value_or(automatic_slots(job.model.config));
+  job.maker.max_slots = arguments.slots.value_or(jobs::automatic_slots(job.model.config));
   const bool truncate = arguments.truncate_prompt;
   job.maker.encode = [tokenizer = job.model.tokenizer, prefix = job.model.prompt_prefix, truncate](
                          std::string_view prompt, const StoppingParams& stopping, int n_positions) {
@@ -77,26 +78,26 @@ BatchJob make_job(BatchArguments arguments) {
 std::uint64_t choose_seed(const BatchJob& job, const batch::OutputFile* file) {
   if (seed_given(job.arguments)) return job.maker.plain.sampling.seed;
   if (file != nullptr && file->found()) {
-    const Json& found = file->found()->job;
+    const batch::Json& found = file->found()->job;
     if (found.contains("settings") && found["settings"].contains("seed")) {
       return found["settings"]["seed"].get<std::uint64_t>();
     }
   }
-  return system_seed();
+  return base::system_seed();
 }
 
 void set_seed(BatchJob& job, std::uint64_t seed) {
   job.maker.plain.sampling.seed = seed;
   job.maker.openai.sampling.seed = seed;
-  job.settings = settings_json(job.maker.plain);
+  job.settings = engine::settings_json(job.maker.plain);
   job.settings["seed"] = seed;
-  job.settings["openai"] = settings_json(job.maker.openai);
+  job.settings["openai"] = engine::settings_json(job.maker.openai);
   job.settings["truncate_prompt"] = job.arguments.truncate_prompt;
   if (job.maker.variants.empty()) return;
-  job.settings = Json{{"seed", seed}, {"variants", Json::object()}};
+  job.settings = batch::Json{{"seed", seed}, {"variants", batch::Json::object()}};
   for (batch::NamedSettings& variant : job.maker.variants) {
     variant.settings.sampling.seed = seed;
-    job.settings["variants"][variant.name] = settings_json(variant.settings);
+    job.settings["variants"][variant.name] = engine::settings_json(variant.settings);
   }
 }
 
@@ -106,22 +107,22 @@ void note_seed(const BatchJob& job, const Messages& messages) {
   messages.note("seed " + seed + " (repeat with --seed " + seed + ")");
 }
 
-Json describe_job(const BatchJob& job, const std::optional<batch::Survey>& survey,
-                  const std::string& backend, const std::string& precision) {
+batch::Json describe_job(const BatchJob& job, const std::optional<batch::Survey>& survey,
+                         const std::string& backend, const std::string& precision) {
   const BatchArguments& a = job.arguments;
-  Json input{{"source", batch::is_standard_input(job.input) ? "standard input" : "files"}};
+  batch::Json input{{"source", batch::is_standard_input(job.input) ? "standard input" : "files"}};
   if (survey) {
     input["rows"] = survey->rows;
     input["hash"] = survey->hash;
   }
   input["prompt_column"] = a.prompt_column.value_or("prompt");
   input["id_column"] = a.id_column.value_or("id");
-  Json all;
+  batch::Json all;
   all["input"] = std::move(input);
-  all["model"] = Json{{"name", job.model.name},
-                      {"sha256", job.model.sha256},
-                      {"backend", backend},
-                      {"precision", precision}};
+  all["model"] = batch::Json{{"name", job.model.name},
+                             {"sha256", job.model.sha256},
+                             {"backend", backend},
+                             {"precision", precision}};
   all["settings"] = job.settings;
   all["trust_ids"] = a.trust_ids;
   if (!job.maker.variants.empty()) {
@@ -135,7 +136,7 @@ Json describe_job(const BatchJob& job, const std::optional<batch::Survey>& surve
   all["order"] = a.unordered ? "as finished" : "input";
   all["shard"] =
       std::to_string(job.input.shard.index) + "/" + std::to_string(job.input.shard.count);
-  all["medgen"] = MEDGEN_VERSION;
+  all["medgen"] = std::string(version());
   return all;
 }
 
@@ -156,7 +157,7 @@ bool too_many_bad(const BatchJob& job, const std::optional<batch::Survey>& surve
 }
 
 OpenedModel open_model_of(BatchJob& job, const Messages& messages) {
-  BackendOptions options = resolve(job.arguments.backend);
+  wiring::BackendOptions options = resolve(job.arguments.backend);
   options.max_slots = job.maker.max_slots;
   // Samples that are one row until their settings part take a slot each.
   if (!job.arguments.slots && job.maker.variants.size() > 1)
@@ -205,7 +206,7 @@ BatchSummary run_rows(const BatchJob& job, const OpenedModel& opened, const Reco
 
 int finish(const BatchJob& job, const BatchSummary& summary, const Messages& messages) {
   messages.note(summary_line(summary));
-  if (job.arguments.stats) write_file_atomically(*job.arguments.stats, summary_json(summary));
+  if (job.arguments.stats) base::write_file_atomically(*job.arguments.stats, summary_json(summary));
   if (summary.result.ending == batch::Ending::kInterrupted) return kExitInterrupted;
   return summary.state.failed > 0 ? kExitSomeFailed : kExitFine;
 }
@@ -242,7 +243,7 @@ FileOutcome run_to_file(
   const OpenedModel opened = open_model_of(job, messages);
   const BackendInfo& info = opened.backend->info();
   batch::RecordWriter writer = file.begin(describe_job(job, survey, info.name, info.precision),
-                                          Json(), !job.arguments.unordered);
+                                          batch::Json(), !job.arguments.unordered);
   note_seed(job, messages);
   if (continued) {
     messages.note("continuing " + *job.arguments.output + " after " +

@@ -12,10 +12,10 @@
 #include "batch/output_file.h"
 #include "batch/retry.h"
 #include "batch/run.h"
-#include "cli/batch_options.h"
 #include "cli/batch_progress.h"
-#include "cli/model.h"
+#include "cli/options/batch_options.h"
 #include "cli/output.h"
+#include "jobs/model.h"
 
 namespace medgen::cli {
 
@@ -23,7 +23,7 @@ namespace medgen::cli {
 struct BatchJob {
   BatchArguments arguments;
   batch::InputOptions input;
-  Model model;
+  jobs::Model model;
   batch::RequestMaker maker;
   batch::Json settings;  // as the journal gives them
 };

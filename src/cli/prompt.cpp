@@ -49,7 +49,7 @@ std::string read_descriptor(int descriptor, std::uint64_t max_bytes, std::string
 }
 
 void require_text(std::string_view text, std::string_view what) {
-  require_utf8(text, what);
+  text::require_utf8(text, what);
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
     throw Error(ErrorCode::kUsage, std::string(what) + " holds a NUL at byte offset " +
                                        std::to_string(nul) + ": give plain text in UTF-8");
@@ -62,7 +62,7 @@ std::string read_prompt(const std::optional<std::string>& argument,
   if (argument) {
     prompt = *argument;
   } else if (file && *file != "-") {
-    prompt = without_last_line_break(read_file(*file, kMaxPromptBytes, ErrorCode::kUsage));
+    prompt = without_last_line_break(base::read_file(*file, kMaxPromptBytes, ErrorCode::kUsage));
   } else if (!is_terminal(STDIN_FILENO)) {
     prompt = read_standard_input();
   } else {

@@ -10,11 +10,12 @@
 #include <string>
 #include <string_view>
 
-#include "cli/command_line.h"
-#include "cli/commands.h"
+#include "cli/commands/commands.h"
+#include "cli/options/command_line.h"
 #include "cli/output.h"
 #include "cli/signals.h"
 #include "medgen/error.h"
+#include "medgen/version.h"
 #include "safety/notice.h"
 
 namespace medgen::cli {
@@ -63,7 +64,7 @@ std::string overview() {
       "environment variables. `medgen --version` prints the version.\n\n"
       "Exit status: 0 fine, 1 failed while running, 2 wrong usage, 3 model or tokenizer unusable,\n"
       "130 interrupted.\n\n";
-  return text + std::string(notice()) + "\n";
+  return text + std::string(safety::notice()) + "\n";
 }
 
 void print(std::string_view text) {
@@ -79,7 +80,7 @@ int dispatch(const Arguments& arguments) {
     return kExitFine;
   }
   if (first == "--version" || first == "-V") {
-    print("medgen " MEDGEN_VERSION "\n");
+    print("medgen " + std::string(version()) + "\n");
     return kExitFine;
   }
   for (const Command& command : kCommands) {

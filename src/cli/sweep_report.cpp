@@ -8,7 +8,7 @@
 #include "base/files.h"
 #include "corpus/documents.h"
 #include "medgen/error.h"
-#include "research/rating_pack.h"
+#include "report/rating_pack.h"
 
 namespace medgen::cli {
 namespace {
@@ -17,10 +17,10 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 // Of a file of JSON lines: records of medgen, or {"text", "prompt"?, "id"?}.
-std::vector<Sample> read_samples(const fs::path& file, const std::string& setting) {
+std::vector<research::Sample> read_samples(const fs::path& file, const std::string& setting) {
   std::ifstream stream(file, std::ios::binary);
   if (!stream) throw Error(ErrorCode::kUsage, "cannot read " + file.string());
-  std::vector<Sample> samples;
+  std::vector<research::Sample> samples;
   std::uint64_t number = 0;
   for (std::string line; std::getline(stream, line);) {
     ++number;
@@ -29,7 +29,8 @@ std::vector<Sample> read_samples(const fs::path& file, const std::string& settin
     const Json record = Json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (record.is_discarded()) throw Error(ErrorCode::kUsage, where + " is no JSON");
     try {
-      for (Sample& sample : samples_of(record, setting, std::to_string(number))) {
+      for (research::Sample& sample :
+           research::samples_of(record, setting, std::to_string(number))) {
         samples.push_back(std::move(sample));
       }
     } catch (const Error& error) {
@@ -39,9 +40,9 @@ std::vector<Sample> read_samples(const fs::path& file, const std::string& settin
   return samples;
 }
 
-std::vector<Sample> read_texts(const fs::path& file) {
-  std::vector<Sample> texts;
-  read_documents(file, [&](Document&& document) {
+std::vector<research::Sample> read_texts(const fs::path& file) {
+  std::vector<research::Sample> texts;
+  corpus::read_documents(file, [&](corpus::Document&& document) {
     const auto number = std::to_string(texts.size() + 1);
     texts.push_back({.setting = "human",
                      .prompt_id = document.id.empty() ? number : document.id,
@@ -52,8 +53,8 @@ std::vector<Sample> read_texts(const fs::path& file) {
 
 }  // namespace
 
-std::vector<Sample> read_reference(const fs::path& file) {
-  std::vector<Sample> reference =
+std::vector<research::Sample> read_reference(const fs::path& file) {
+  std::vector<research::Sample> reference =
       file.extension() == ".jsonl" ? read_samples(file, "human") : read_texts(file);
   if (reference.empty()) {
     throw Error(ErrorCode::kUsage,
@@ -65,7 +66,7 @@ std::vector<Sample> read_reference(const fs::path& file) {
 }
 
 WrittenReport write_report(const SweepReport& report) {
-  const std::vector<Sample> samples = read_samples(report.samples, "");
+  const std::vector<research::Sample> samples = read_samples(report.samples, "");
   if (samples.empty()) {
     throw Error(ErrorCode::kRuntime, report.samples.string() +
                                          " holds no texts, so there is nothing to measure: every "
@@ -74,19 +75,21 @@ WrittenReport write_report(const SweepReport& report) {
   const fs::path folder = report.samples.parent_path();
   WrittenReport written;
   const auto write = [&](const char* name, const std::string& content) {
-    write_file_atomically(folder / name, content);
+    base::write_file_atomically(folder / name, content);
     written.files.emplace_back(name);
   };
-  const Metrics metrics = compute_metrics(samples, report.reference, report.metrics);
-  write("metrics.json", metrics_json(metrics).dump(2) + "\n");
-  write("metrics.csv", metrics_csv(metrics));
-  write("report.html", report_html(metrics, samples, report.context));
+  const research::Metrics metrics =
+      research::compute_metrics(samples, report.reference, report.metrics);
+  write("metrics.json", research::metrics_json(metrics).dump(2) + "\n");
+  write("metrics.csv", research::metrics_csv(metrics));
+  write("report.html", report::report_html(metrics, samples, report.context));
   if (report.rating_pack) {
-    const RatingPack pack = make_rating_pack(samples, *report.rating_pack, report.context.seed);
+    const report::RatingPack pack =
+        report::make_rating_pack(samples, *report.rating_pack, report.context.seed);
     write("rating_pack.csv", pack.texts_csv);
     write("rating_key.csv", pack.key_csv);
   }
-  written.table = metrics_table(metrics);
+  written.table = research::metrics_table(metrics);
   return written;
 }
 

@@ -8,20 +8,20 @@
 #include <string>
 #include <vector>
 
+#include "report/report.h"
 #include "research/metrics.h"
-#include "research/report.h"
 #include "research/sample.h"
 
 namespace medgen::cli {
 
 // The documents of a file as texts that people wrote. Throws Error(kUsage) if there are none.
-std::vector<Sample> read_reference(const std::filesystem::path& file);
+std::vector<research::Sample> read_reference(const std::filesystem::path& file);
 
 struct SweepReport {
   std::filesystem::path samples;  // samples.jsonl; the results go beside it
-  std::vector<Sample> reference;
-  MetricsOptions metrics;
-  ReportContext context;
+  std::vector<research::Sample> reference;
+  research::MetricsOptions metrics;
+  report::ReportContext context;
   std::optional<std::size_t> rating_pack;
 };
 

@@ -51,7 +51,7 @@ void TextWriter::write_logprobs(const std::vector<TokenLogprobs>& tokens) {
   constexpr std::array<const char*, 4> kColours = {"\x1b[32m", "\x1b[36m", "\x1b[33m", "\x1b[31m"};
   constexpr std::array<double, 3> kBounds = {0.5, 0.1, 0.01};  // probability
   const auto text_of = [&](TokenId id) {
-    return visible(replace_invalid_utf8(style_.tokenizer->token_bytes(id)));
+    return visible(text::replace_invalid_utf8(style_.tokenizer->token_bytes(id)));
   };
   const auto percent = [](double logprob) {
     char text[32];

@@ -12,7 +12,7 @@
 #include "medgen/error.h"
 #include "text/utf8.h"
 
-namespace medgen {
+namespace medgen::corpus {
 namespace {
 
 using Names = std::initializer_list<std::string_view>;
@@ -154,7 +154,7 @@ std::string with_entities_replaced(std::string_view text, CleanCounts& counts) {
     const std::size_t end = text.substr(i + 1, kLongestName + 1).find(';');
     const auto value = end == text.npos ? std::nullopt : entity_value(text.substr(i + 1, end));
     if (value) {
-      append_utf8(out, *value);
+      text::append_utf8(out, *value);
       ++counts.html_entities;
       i += end + 2;
     } else {
@@ -265,4 +265,4 @@ std::string clean_text(std::string_view text, CleanCounts& counts) {
   return out;
 }
 
-}  // namespace medgen
+}  // namespace medgen::corpus

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace medgen {
+namespace medgen::corpus {
 
 // What was changed, in characters, tags and entities; `composed` and `spacing` count texts.
 struct CleanCounts {
@@ -26,4 +26,4 @@ struct CleanCounts {
 // be valid UTF-8. Adds to `counts`.
 std::string clean_text(std::string_view text, CleanCounts& counts);
 
-}  // namespace medgen
+}  // namespace medgen::corpus

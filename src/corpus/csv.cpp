@@ -1,7 +1,7 @@
 // The grammar of RFC 4180, section 2, as a state machine.
 #include "corpus/csv.h"
 
-namespace medgen {
+namespace medgen::corpus {
 
 void CsvParser::push(std::string_view bytes) {
   for (const char c : bytes) take(c);
@@ -102,4 +102,4 @@ void CsvParser::end_record() {
   visit_(std::move(done));
 }
 
-}  // namespace medgen
+}  // namespace medgen::corpus

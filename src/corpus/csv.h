@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace medgen {
+namespace medgen::corpus {
 
 // Bytes go in as they come, records come out. Lines end in CRLF, or in LF alone. In a record that
 // breaks the rules the rest of its line is passed over; a quote that is never closed takes
@@ -48,4 +48,4 @@ class CsvParser {
   Record record_;
 };
 
-}  // namespace medgen
+}  // namespace medgen::corpus

@@ -5,12 +5,12 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "corpus/byte_reader.h"
+#include "base/byte_reader.h"
 #include "corpus/csv.h"
 #include "medgen/error.h"
 #include "text/utf8.h"
 
-namespace medgen {
+namespace medgen::corpus {
 namespace {
 
 using FieldOf = std::function<const std::string*(const std::string&)>;
@@ -38,7 +38,7 @@ class Reader {
   virtual ~Reader() = default;
 
   std::uint64_t run() {
-    ByteReader bytes(path_);
+    base::ByteReader bytes(path_);
     bool first = true;
     for (std::string_view block = bytes.next(); !block.empty(); block = bytes.next()) {
       if (std::exchange(first, false) && block.starts_with(kByteOrderMark)) {
@@ -167,9 +167,9 @@ class JsonLinesReader : public LinesReader {
     if (is_blank(line)) return;
     const auto record = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!record.is_object()) {
-      return bad(number, find_invalid_utf8(line) ? "it is not valid UTF-8"
-                         : record.is_discarded() ? "it is not JSON"
-                                                 : "it is JSON but not an object");
+      return bad(number, text::find_invalid_utf8(line) ? "it is not valid UTF-8"
+                         : record.is_discarded()       ? "it is not JSON"
+                                                       : "it is JSON but not an object");
     }
     take(number, [&](const std::string& name) -> const std::string* {
       const auto entry = record.find(name);
@@ -203,7 +203,7 @@ class PlainTextReader : public LinesReader {
   void end_document() {
     if (skipping_) {
       too_long(begin_);
-    } else if (find_invalid_utf8(text_)) {
+    } else if (text::find_invalid_utf8(text_)) {
       bad(begin_, "it is not valid UTF-8");
     } else if (!text_.empty()) {
       take_text(std::move(text_));
@@ -234,7 +234,7 @@ class CsvReader : public Reader {
   void take_record(CsvParser::Record&& record) {
     if (!record.error.empty()) return bad(record.line, record.error, record.too_long);
     for (const std::string& field : record.fields) {
-      if (find_invalid_utf8(field)) return bad(record.line, "it is not valid UTF-8");
+      if (text::find_invalid_utf8(field)) return bad(record.line, "it is not valid UTF-8");
     }
     if (names_.empty()) {
       for (std::size_t i = 0; i < record.fields.size(); ++i) names_.emplace(record.fields[i], i);
@@ -323,4 +323,4 @@ double weight_of(const Document& document, const std::vector<SourceWeight>& weig
   return otherwise;
 }
 
-}  // namespace medgen
+}  // namespace medgen::corpus

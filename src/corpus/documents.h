@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace medgen {
+namespace medgen::corpus {
 
 struct Document {
   std::string source;      // the record's "source" field, or empty
@@ -83,4 +83,4 @@ struct SourceWeight {
 double weight_of(const Document& document, const std::vector<SourceWeight>& weights,
                  double otherwise = 1.0);
 
-}  // namespace medgen
+}  // namespace medgen::corpus

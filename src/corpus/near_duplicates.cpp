@@ -10,7 +10,7 @@
 
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::corpus {
 namespace {
 
 constexpr std::size_t kShingleWords = 5;
@@ -180,4 +180,4 @@ std::vector<Verdict> find_duplicates(std::span<const KnownText> texts, double th
   return verdicts;
 }
 
-}  // namespace medgen
+}  // namespace medgen::corpus

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace medgen {
+namespace medgen::corpus {
 
 // The first 128 bits of a text's SHA-256.
 struct TextHash {
@@ -49,4 +49,4 @@ struct KnownText {
 // 0.998, one of 0.9 always. `threshold` in [0.7, 1]; above 1: equal texts only.
 std::vector<Verdict> find_duplicates(std::span<const KnownText> texts, double threshold);
 
-}  // namespace medgen
+}  // namespace medgen::corpus

@@ -13,7 +13,7 @@
 #include "medgen/error.h"
 #include "medgen/tokenizer.h"
 
-namespace medgen {
+namespace medgen::corpus {
 namespace {
 
 namespace fs = std::filesystem;
@@ -54,8 +54,8 @@ void check(const PrepareOptions& options) {
 }
 
 // A folder with other things in it is not replaced.
-StagedDirectory::Existing existing_rule(const PrepareOptions& options) {
-  if (!options.replace) return StagedDirectory::Existing::kRefuse;
+base::StagedDirectory::Existing existing_rule(const PrepareOptions& options) {
+  if (!options.replace) return base::StagedDirectory::Existing::kRefuse;
   std::error_code ignored;
   if (fs::is_directory(options.output, ignored) && !fs::is_empty(options.output, ignored) &&
       !is_shard_folder(options.output)) {
@@ -63,7 +63,7 @@ StagedDirectory::Existing existing_rule(const PrepareOptions& options) {
           " is not a prepared corpus (it has no prepare.json), so it is not replaced; choose "
           "another name or remove it yourself");
   }
-  return StagedDirectory::Existing::kReplace;
+  return base::StagedDirectory::Existing::kReplace;
 }
 
 std::string excerpt(const std::string& text) {
@@ -103,7 +103,7 @@ class Preparation {
     judge();
     write();
     copy_tokenizer();
-    write_file(folder_.path() / "prepare.json", to_json(report_, options_));
+    base::write_file(folder_.path() / "prepare.json", to_json(report_, options_));
     folder_.commit();
     return std::move(report_);
   }
@@ -338,14 +338,14 @@ class Preparation {
     fs::create_directory(to);
     for (const fs::path& file : tokenizer_files(options_.tokenizer)) {
       const bool renamed = file == options_.tokenizer && file.extension() == ".model";
-      copy_file_flushed(file, to / (renamed ? fs::path("tokenizer.model") : file.filename()),
-                        ErrorCode::kModel);
+      base::copy_file_flushed(file, to / (renamed ? fs::path("tokenizer.model") : file.filename()),
+                              ErrorCode::kModel);
     }
   }
 
   const PrepareOptions& options_;
   std::vector<fs::path> files_;
-  StagedDirectory folder_;
+  base::StagedDirectory folder_;
   std::unique_ptr<Tokenizer> tokenizer_;
   PrepareReport report_;
   std::map<std::pair<std::string, std::string>, std::uint32_t> source_numbers_;
@@ -360,4 +360,4 @@ class Preparation {
 
 PrepareReport prepare(const PrepareOptions& options) { return Preparation(options).run(); }
 
-}  // namespace medgen
+}  // namespace medgen::corpus

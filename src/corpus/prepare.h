@@ -13,7 +13,7 @@
 #include "corpus/near_duplicates.h"
 #include "corpus/shards.h"
 
-namespace medgen {
+namespace medgen::corpus {
 
 struct PrepareOptions {
   std::vector<std::filesystem::path> data;  // regular files that has_known_ending() knows
@@ -87,4 +87,4 @@ std::string to_json(const PrepareReport& report, const PrepareOptions& options);
 // regular; Error(kRuntime) if no text is left, a file changes meanwhile or the disk is full.
 PrepareReport prepare(const PrepareOptions& options);
 
-}  // namespace medgen
+}  // namespace medgen::corpus

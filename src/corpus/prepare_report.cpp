@@ -2,12 +2,9 @@
 #include <nlohmann/json.hpp>
 
 #include "corpus/prepare.h"
+#include "medgen/version.h"
 
-#ifndef MEDGEN_VERSION
-#define MEDGEN_VERSION "unknown"
-#endif
-
-namespace medgen {
+namespace medgen::corpus {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -125,7 +122,7 @@ std::string to_json(const PrepareReport& report, const PrepareOptions& options) 
   for (const PrepareReport::Source& source : report.sources) sources.push_back(source_json(source));
   const Json object = {
       {"format_version", 1},
-      {"tool_version", MEDGEN_VERSION},
+      {"tool_version", std::string(version())},
       {"tokenizer",
        {{"sha256", report.tokenizer.sha256},
         {"kind", report.tokenizer.kind},
@@ -156,4 +153,4 @@ std::string to_json(const PrepareReport& report, const PrepareOptions& options) 
   return object.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-}  // namespace medgen
+}  // namespace medgen::corpus

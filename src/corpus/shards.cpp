@@ -11,7 +11,7 @@
 #include "base/sha256.h"
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::corpus {
 namespace {
 
 namespace fs = std::filesystem;
@@ -89,7 +89,7 @@ std::string header_of(const ShardFile& file, const ShardTokenizer& tokenizer) {
 // The ids of a mapped file.
 class Ids {
  public:
-  Ids(const MappedFile& file, int width)
+  Ids(const base::MappedFile& file, int width)
       : bytes_(file.bytes().substr(kHeaderBytes)), width_(static_cast<std::size_t>(width)) {}
   std::size_t size() const { return bytes_.size() / width_; }
   TokenId operator[](std::size_t i) const {
@@ -107,7 +107,7 @@ class ShardDocuments : public TokenDocuments {
   ShardDocuments(int vocab_size, TokenId eos, std::uint64_t bytes)
       : width_(id_width_for(vocab_size)), eos_(eos), bytes_(bytes) {}
 
-  void add_file(std::shared_ptr<const MappedFile> file, double weight) {
+  void add_file(std::shared_ptr<const base::MappedFile> file, double weight) {
     const Ids ids(*file, width_);
     std::size_t begin = 0;
     for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -140,12 +140,12 @@ class ShardDocuments : public TokenDocuments {
   TokenId eos_;
   std::uint64_t bytes_;
   std::vector<Place> places_;
-  std::vector<std::shared_ptr<const MappedFile>> files_;
+  std::vector<std::shared_ptr<const base::MappedFile>> files_;
   std::vector<double> weights_;
 };
 
 // The header of a file against what prepare.json says of it.
-void verify(const fs::path& path, const MappedFile& mapped, const ShardFile& file,
+void verify(const fs::path& path, const base::MappedFile& mapped, const ShardFile& file,
             const ShardTokenizer& tokenizer) {
   const std::string_view bytes = mapped.bytes();
   const auto width = static_cast<std::uint64_t>(id_width_for(tokenizer.vocab_size));
@@ -159,7 +159,7 @@ void verify(const fs::path& path, const MappedFile& mapped, const ShardFile& fil
   if (bytes.substr(0, kHeaderBytes) != header_of(file, tokenizer)) {
     fail(path, "has a header that does not agree with prepare.json");
   }
-  const std::string found = sha256(bytes.substr(kHeaderBytes));
+  const std::string found = base::sha256(bytes.substr(kHeaderBytes));
   if (found != file.sha256) {
     fail(path, "has SHA-256 " + found + "; prepare.json expects " + file.sha256);
   }
@@ -199,9 +199,9 @@ ShardFile parse_file(const json& object) {
 std::string tokenizer_fingerprint(const fs::path& tokenizer) {
   std::string sums;
   for (const fs::path& file : tokenizer_files(tokenizer)) {
-    sums += sha256_of_file(file, ErrorCode::kModel) + "\n";
+    sums += base::sha256_of_file(file, ErrorCode::kModel) + "\n";
   }
-  return sha256(sums);
+  return base::sha256(sums);
 }
 
 ShardWriter::ShardWriter(fs::path path, const ShardTokenizer& tokenizer)
@@ -238,7 +238,7 @@ void ShardWriter::flush() {
 
 ShardFile ShardWriter::finish() {
   flush();
-  file_.sha256 = sha256(MappedFile(path_).bytes().substr(kHeaderBytes));
+  file_.sha256 = base::sha256(base::MappedFile(path_).bytes().substr(kHeaderBytes));
   write_at(path_, "r+b", header_of(file_, tokenizer_));
   return file_;
 }
@@ -285,7 +285,7 @@ Shards open_shards(const fs::path& directory) {
   Shards shards;
   shards.directory_ = directory;
   try {
-    const json object = json::parse(read_file(report, kMaxReportBytes));
+    const json object = json::parse(base::read_file(report, kMaxReportBytes));
     if (object.at("format_version").get<int>() != static_cast<int>(kVersion)) {
       fail(report, "has a format_version that this medgen does not read");
     }
@@ -314,9 +314,9 @@ Shards open_shards(const fs::path& directory) {
   for (const ShardSource& source : shards.sources_) {
     for (const Split split : {Split::kTrain, Split::kValid}) {
       const ShardFile& file = source.split(split);
-      std::shared_ptr<const MappedFile> mapped;
+      std::shared_ptr<const base::MappedFile> mapped;
       if (file.documents > 0) {
-        mapped = std::make_shared<const MappedFile>(directory / file.name);
+        mapped = std::make_shared<const base::MappedFile>(directory / file.name);
         verify(directory / file.name, *mapped, file, shards.tokenizer_);
       }
       shards.files_[static_cast<std::size_t>(split)].push_back(std::move(mapped));
@@ -325,4 +325,4 @@ Shards open_shards(const fs::path& directory) {
   return shards;
 }
 
-}  // namespace medgen
+}  // namespace medgen::corpus

@@ -32,7 +32,7 @@
 #include "corpus/documents.h"
 #include "corpus/token_documents.h"
 
-namespace medgen {
+namespace medgen::corpus {
 
 enum class Split { kTrain, kValid };
 
@@ -107,7 +107,8 @@ class Shards {
   std::filesystem::path directory_;
   ShardTokenizer tokenizer_;
   std::vector<ShardSource> sources_;
-  std::array<std::vector<std::shared_ptr<const MappedFile>>, 2> files_;  // by split and source
+  std::array<std::vector<std::shared_ptr<const base::MappedFile>>, 2>
+      files_;  // by split and source
 };
 
 // Whether `path` looks like a shard folder: it has a prepare.json.
@@ -117,4 +118,4 @@ bool is_shard_folder(const std::filesystem::path& path);
 // every file once. Throws Error(kRuntime) naming the file, what was expected and the remedy.
 Shards open_shards(const std::filesystem::path& directory);
 
-}  // namespace medgen
+}  // namespace medgen::corpus

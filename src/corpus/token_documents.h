@@ -8,7 +8,7 @@
 
 #include "medgen/tokenizer.h"
 
-namespace medgen {
+namespace medgen::corpus {
 
 class TokenDocuments {
  public:
@@ -24,4 +24,4 @@ class TokenDocuments {
   virtual std::uint64_t bytes() const = 0;  // UTF-8 bytes of all the documents' text
 };
 
-}  // namespace medgen
+}  // namespace medgen::corpus

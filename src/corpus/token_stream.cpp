@@ -7,7 +7,7 @@
 #include "base/random.h"
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::corpus {
 namespace {
 
 // Streams of random numbers under one seed; see RandomKey.
@@ -77,13 +77,14 @@ const std::vector<std::uint32_t>& TokenStream::epoch_order(std::uint64_t epoch) 
     const std::uint64_t number = epochs_.size();
     std::vector<std::uint32_t> copies;
     for (std::uint32_t i = 0; i < documents_->size(); ++i) {
-      const RandomKey key{.seed = options_.seed, .request = number, .sample = kCopies};
-      const double wanted = documents_->weight(i) + uniform(key, i);
+      const base::RandomKey key{.seed = options_.seed, .request = number, .sample = kCopies};
+      const double wanted = documents_->weight(i) + base::uniform(key, i);
       copies.insert(copies.end(), static_cast<std::size_t>(std::floor(wanted)), i);
     }
-    const RandomKey key{.seed = options_.seed, .request = number, .sample = kOrder};
+    const base::RandomKey key{.seed = options_.seed, .request = number, .sample = kOrder};
     std::vector<std::uint32_t> order;
-    for (const std::uint32_t at : permutation(static_cast<std::uint32_t>(copies.size()), key)) {
+    for (const std::uint32_t at :
+         base::permutation(static_cast<std::uint32_t>(copies.size()), key)) {
       order.push_back(copies[at]);
     }
     epochs_.push_back(std::move(order));
@@ -166,4 +167,4 @@ EvaluationText evaluation_windows(const std::vector<Document>& documents,
   return evaluation_windows(TextDocuments(documents, {}, tokenizer), window);
 }
 
-}  // namespace medgen
+}  // namespace medgen::corpus

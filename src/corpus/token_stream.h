@@ -11,7 +11,7 @@
 #include "corpus/token_documents.h"
 #include "medgen/tokenizer.h"
 
-namespace medgen {
+namespace medgen::corpus {
 
 struct TokenStreamOptions {
   int rows = 16;     // independent streams of documents, one per row of a batch
@@ -66,4 +66,4 @@ EvaluationText evaluation_windows(const TokenDocuments& documents, int window);
 EvaluationText evaluation_windows(const std::vector<Document>& documents,
                                   const Tokenizer& tokenizer, int window);
 
-}  // namespace medgen
+}  // namespace medgen::corpus

@@ -6,7 +6,7 @@
 
 #include "base/random.h"
 
-namespace medgen {
+namespace medgen::corpus {
 namespace {
 
 void for_each_line(const Document& document, const std::function<void(std::string_view)>& visit) {
@@ -30,16 +30,16 @@ void sample_lines(const std::vector<std::filesystem::path>& files,
     });
   }
   const double rate = static_cast<double>(max_bytes) / std::max(weighted_bytes, 1.0);
-  RandomKey key{.seed = seed, .request = 0, .sample = 0};
+  base::RandomKey key{.seed = seed, .request = 0, .sample = 0};
   for (const auto& file : files) {
     read_documents(file, [&](Document&& document) {
       const double keep = rate * weight_of(document, weights);
       for_each_line(document, [&](std::string_view line) {
         ++key.request;
-        if (uniform(key, 0) < keep) visit(std::string(line));
+        if (base::uniform(key, 0) < keep) visit(std::string(line));
       });
     });
   }
 }
 
-}  // namespace medgen
+}  // namespace medgen::corpus

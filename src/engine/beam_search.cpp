@@ -14,7 +14,7 @@
 #include "engine/sequence.h"
 #include "engine/slots.h"
 
-namespace medgen {
+namespace medgen::engine {
 namespace {
 
 struct Beam {
@@ -245,4 +245,4 @@ void beam_search(Backend& backend, const Tokenizer& tokenizer, const Request& re
   }
 }
 
-}  // namespace medgen
+}  // namespace medgen::engine

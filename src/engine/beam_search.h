@@ -5,11 +5,11 @@
 
 #include "medgen/generate.h"
 
-namespace medgen {
+namespace medgen::engine {
 
 // Finds num_beams texts and reports the best num_return_sequences of them, best first; see
 // search.h.
 void beam_search(Backend& backend, const Tokenizer& tokenizer, const Request& request,
                  GenerationObserver& observer, const std::function<bool()>& interrupted);
 
-}  // namespace medgen
+}  // namespace medgen::engine

@@ -10,7 +10,7 @@
 #include "engine/fixed_math.h"
 #include "engine/row_loops.h"
 
-namespace medgen {
+namespace medgen::engine {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -182,4 +182,4 @@ double Candidates::kth_highest_logit(std::size_t k) {
   return shrink();
 }
 
-}  // namespace medgen
+}  // namespace medgen::engine

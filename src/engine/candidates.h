@@ -10,7 +10,7 @@
 
 #include "medgen/tokenizer.h"
 
-namespace medgen {
+namespace medgen::engine {
 
 class Candidates {
  public:
@@ -63,4 +63,4 @@ class Candidates {
   bool weighed_ = false;
 };
 
-}  // namespace medgen
+}  // namespace medgen::engine

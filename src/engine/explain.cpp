@@ -7,7 +7,7 @@
 #include "engine/settings.h"
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::engine {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -156,4 +156,4 @@ Json explain(Sampler& sampler, std::span<const float> logits, const SamplingPara
       {"kept", std::move(kept)}, {"probs", std::move(probs)}, {"stages", std::move(stages)}};
 }
 
-}  // namespace medgen
+}  // namespace medgen::engine

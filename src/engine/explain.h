@@ -10,7 +10,7 @@
 #include "engine/sampler.h"
 #include "medgen/params.h"
 
-namespace medgen {
+namespace medgen::engine {
 
 // {"prompt_ids":[...], "generated_ids":[...], "settings":{...}, "logits":[...]}: all but one of
 // prompt_ids and logits may be left out. Settings are over neutral_settings().
@@ -34,4 +34,4 @@ DecodingContext explain_context(const ExplainRequest& request, std::size_t vocab
 nlohmann::ordered_json explain(Sampler& sampler, std::span<const float> logits,
                                const SamplingParams& params, const DecodingContext& context);
 
-}  // namespace medgen
+}  // namespace medgen::engine

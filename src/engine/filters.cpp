@@ -12,7 +12,7 @@
 
 #include "engine/fixed_math.h"
 
-namespace medgen::filters {
+namespace medgen::engine::filters {
 namespace {
 
 constexpr double kRounding = 1e-11;  // of the total; far above what sums in double may differ by
@@ -262,4 +262,4 @@ void mirostat(Candidates& c, double mu) {
   });
 }
 
-}  // namespace medgen::filters
+}  // namespace medgen::engine::filters

@@ -4,7 +4,7 @@
 
 #include "engine/candidates.h"
 
-namespace medgen::filters {
+namespace medgen::engine::filters {
 
 void temperature(Candidates& candidates, double temperature);
 void dynamic_temperature(Candidates& candidates, double temperature, double range, double exponent);
@@ -20,4 +20,4 @@ void top_n_sigma(Candidates& candidates, double n);
 void xtc(Candidates& candidates, double threshold);
 void mirostat(Candidates& candidates, double mu);
 
-}  // namespace medgen::filters
+}  // namespace medgen::engine::filters

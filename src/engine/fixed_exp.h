@@ -6,7 +6,7 @@
 #include <bit>
 #include <cstdint>
 
-namespace medgen {
+namespace medgen::engine {
 
 // Clamp what is below. A step of its own, because g++ would make it a branch and then not
 // vectorise.
@@ -31,4 +31,4 @@ inline float fixed_exp(float x) {
   return p * std::bit_cast<float>((std::bit_cast<std::uint32_t>(shifted) + 127U) << 23);
 }
 
-}  // namespace medgen
+}  // namespace medgen::engine

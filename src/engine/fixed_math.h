@@ -6,7 +6,7 @@
 #include <bit>
 #include <cstdint>
 
-namespace medgen {
+namespace medgen::engine {
 
 inline constexpr double kFixedExp64Lowest = -708;
 
@@ -74,4 +74,4 @@ inline double fixed_power(double base, unsigned n) {
   return result;
 }
 
-}  // namespace medgen
+}  // namespace medgen::engine

@@ -11,6 +11,7 @@
 #include "medgen/error.h"
 
 namespace medgen {
+using namespace engine;
 namespace {
 
 template <typename... Parts>

@@ -10,7 +10,7 @@
 
 #include "engine/fixed_math.h"
 
-namespace medgen::processors {
+namespace medgen::engine::processors {
 namespace {
 
 constexpr double kGone = -std::numeric_limits<double>::infinity();
@@ -192,4 +192,4 @@ void renormalize_logits(const SamplingParams&, const DecodingContext&, Scores sc
   for (double& score : scores) score -= log_total;
 }
 
-}  // namespace medgen::processors
+}  // namespace medgen::engine::processors

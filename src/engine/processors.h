@@ -7,7 +7,7 @@
 #include "engine/steps.h"
 #include "medgen/params.h"
 
-namespace medgen::processors {
+namespace medgen::engine::processors {
 
 using Scores = std::span<double>;
 
@@ -29,4 +29,4 @@ void presence_penalty(const SamplingParams&, const DecodingContext&, Scores);
 void dry(const SamplingParams&, const DecodingContext&, Scores);
 void renormalize_logits(const SamplingParams&, const DecodingContext&, Scores);
 
-}  // namespace medgen::processors
+}  // namespace medgen::engine::processors

@@ -10,7 +10,7 @@
 #include "engine/fixed_exp.h"
 #include "engine/fixed_math.h"
 
-namespace medgen {
+namespace medgen::engine {
 namespace {
 
 // Vectors are GCC's and clang's own extension, which they lower to what the target has. They live
@@ -283,4 +283,4 @@ double draw_weight(float x, float highest, float scale) {
   return (static_cast<double>(weight) + kWeightGrid) - kWeightGrid;
 }
 
-}  // namespace medgen
+}  // namespace medgen::engine

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace medgen {
+namespace medgen::engine {
 
 inline constexpr std::size_t kRowBlock = 64;  // elements for which there is one maximum and one sum
 
@@ -42,4 +42,4 @@ std::vector<const RowLoops*> all_row_loops();
 // The draw weight of one token, as draw_sums() has it.
 double draw_weight(float x, float highest, float scale);
 
-}  // namespace medgen
+}  // namespace medgen::engine

@@ -11,7 +11,7 @@
 #include "engine/row_loops.h"
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::engine {
 namespace {
 
 constexpr double kGone = -std::numeric_limits<double>::infinity();
@@ -319,4 +319,4 @@ Candidates& Sampler::distribution(std::span<const float> logits, const SamplingP
   return candidates_;
 }
 
-}  // namespace medgen
+}  // namespace medgen::engine

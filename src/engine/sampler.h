@@ -18,7 +18,7 @@
 #include "medgen/params.h"
 #include "medgen/tokenizer.h"
 
-namespace medgen {
+namespace medgen::engine {
 
 struct Draw {
   TokenId token = 0;
@@ -86,4 +86,4 @@ class Sampler {
   double log_total_ = 0;
 };
 
-}  // namespace medgen
+}  // namespace medgen::engine

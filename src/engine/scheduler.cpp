@@ -9,7 +9,7 @@
 #include "engine/search.h"
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::engine {
 
 void Scheduler::Part::on_text(std::uint64_t request_id, int index, std::string_view piece) {
   prompt.observer.on_text(request_id, first_index + index, piece);
@@ -346,4 +346,4 @@ void Scheduler::release_slot(int slot) {
   backend_.release_slot(slot);
 }
 
-}  // namespace medgen
+}  // namespace medgen::engine

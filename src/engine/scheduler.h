@@ -26,7 +26,7 @@
 #include "medgen/error.h"
 #include "medgen/generate.h"
 
-namespace medgen {
+namespace medgen::engine {
 
 class Scheduler {
  public:
@@ -131,4 +131,4 @@ class Scheduler {
   std::vector<Row> rows_;   // of the current step
 };
 
-}  // namespace medgen
+}  // namespace medgen::engine

@@ -10,7 +10,7 @@
 #include "engine/slots.h"
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::engine {
 namespace {
 
 std::vector<TokenId> negative_prompt(const Request& request) {
@@ -91,4 +91,4 @@ void search(Backend& backend, const Tokenizer& tokenizer, const Request& request
   }
 }
 
-}  // namespace medgen
+}  // namespace medgen::engine

@@ -6,7 +6,7 @@
 
 #include "medgen/generate.h"
 
-namespace medgen {
+namespace medgen::engine {
 
 bool needs_search(const Request& request);
 
@@ -20,4 +20,4 @@ void check_search(const Request& request, const BackendInfo& model);
 void search(Backend& backend, const Tokenizer& tokenizer, const Request& request,
             GenerationObserver& observer, const std::function<bool()>& interrupted);
 
-}  // namespace medgen
+}  // namespace medgen::engine

@@ -5,7 +5,7 @@
 
 #include "base/random.h"
 
-namespace medgen {
+namespace medgen::engine {
 namespace {
 
 // Places in a sequence's stream of coins from here on belong to XTC: a coin of its own that shifts
@@ -42,14 +42,14 @@ DecodingContext Sequence::context() const {
 Draw Sequence::draw(Sampler& sampler, std::span<const float> logits,
                     std::span<const float> unconditional) const {
   const SamplingParams& params = request_->sampling;
-  const RandomKey key{.seed = params.seed,
-                      .request = request_->id,
-                      .sample = static_cast<std::uint32_t>(completion_.index)};
+  const base::RandomKey key{.seed = params.seed,
+                            .request = request_->id,
+                            .sample = static_cast<std::uint32_t>(completion_.index)};
   const auto place = static_cast<std::uint32_t>(completion_.num_tokens);
   DecodingContext seen = context();
   seen.unconditional = unconditional;
-  if (params.xtc_probability > 0) seen.xtc_coin = uniform(key, kXtcCoins | place);
-  return sampler.sample(logits, params, seen, uniform(key, place));
+  if (params.xtc_probability > 0) seen.xtc_coin = base::uniform(key, kXtcCoins | place);
+  return sampler.sample(logits, params, seen, base::uniform(key, place));
 }
 
 int Sequence::last_position() const {
@@ -152,4 +152,4 @@ bool ends_in_loop(std::span<const TokenId> tokens) {
   return false;
 }
 
-}  // namespace medgen
+}  // namespace medgen::engine

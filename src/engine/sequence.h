@@ -14,7 +14,7 @@
 #include "text/stop_strings.h"
 #include "text/utf8.h"
 
-namespace medgen {
+namespace medgen::engine {
 
 class Sequence {
  public:
@@ -60,9 +60,9 @@ class Sequence {
   double mirostat_mu_;  // bits
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   Completion completion_;
-  Utf8Stream utf8_;
-  StopMatcher stop_;
-  SentenceCutter sentences_;
+  text::Utf8Stream utf8_;
+  text::StopMatcher stop_;
+  text::SentenceCutter sentences_;
 };
 
 // A request for each of the variants of `request`; itself alone if it has none.
@@ -78,4 +78,4 @@ std::vector<TokenId> eos_ids(const Request& request, const Tokenizer& tokenizer)
 // Whether the last tokens are one phrase at least three times over, at least 12 tokens together.
 bool ends_in_loop(std::span<const TokenId> tokens);
 
-}  // namespace medgen
+}  // namespace medgen::engine

@@ -9,7 +9,7 @@
 #include "medgen/error.h"
 #include "text/utf8.h"
 
-namespace medgen {
+namespace medgen::engine {
 namespace {
 
 using Json = SettingsJson;
@@ -264,11 +264,11 @@ void check_values(const SamplingParams& params) {
     if (text.empty()) {
       throw Error(ErrorCode::kUsage, name + " is empty; it must hold at least one character");
     }
-    require_utf8(text, name);
+    text::require_utf8(text, name);
   };
   for (const std::string& text : params.bad_words_texts) check_text(text, "a bad word");
   for (const std::string& text : params.dry_sequence_breakers) check_text(text, "a DRY breaker");
-  require_utf8(params.negative_prompt, "the negative prompt");
+  text::require_utf8(params.negative_prompt, "the negative prompt");
 }
 
 void check_values(const StoppingParams& params) {
@@ -277,8 +277,8 @@ void check_values(const StoppingParams& params) {
     if (params.stop[i].empty()) {
       throw Error(ErrorCode::kUsage, name + " is empty; it must hold at least one character");
     }
-    require_utf8(params.stop[i], name);
+    text::require_utf8(params.stop[i], name);
   }
 }
 
-}  // namespace medgen
+}  // namespace medgen::engine

@@ -10,7 +10,7 @@
 
 #include "medgen/params.h"
 
-namespace medgen {
+namespace medgen::engine {
 
 using SettingsJson = nlohmann::ordered_json;
 
@@ -60,4 +60,4 @@ void read_end_at(const SettingsJson& value, const std::string& name, bool& sente
 void check_values(const SamplingParams& params);
 void check_values(const StoppingParams& params);
 
-}  // namespace medgen
+}  // namespace medgen::engine

@@ -16,7 +16,7 @@
 #include "medgen/error.h"
 #include "text/utf8.h"
 
-namespace medgen {
+namespace medgen::engine {
 namespace {
 
 using Json = SettingsJson;
@@ -177,7 +177,7 @@ void set_entry(Settings& settings, const Json& given, const std::string& name, c
   const Entry* entry = find_entry(name);
   if (entry == nullptr) {
     const std::string nearest = nearest_setting(name);
-    refuse("unknown setting \"" + replace_invalid_utf8(name.substr(0, 60)) + "\"" +
+    refuse("unknown setting \"" + text::replace_invalid_utf8(name.substr(0, 60)) + "\"" +
            (nearest.empty() ? std::string("; docs/SAMPLING.md lists them")
                             : "; did you mean \"" + nearest + "\"?"));
   }
@@ -340,6 +340,11 @@ void resolve_texts(SamplingParams& sampling, const Tokenizer& tokenizer) {
     sampling.negative_prompt.clear();
   }
 }
+
+}  // namespace medgen::engine
+
+namespace medgen {
+using namespace engine;
 
 void validate(const SamplingParams& params) {
   Settings settings;

@@ -12,7 +12,7 @@
 #include "medgen/params.h"
 #include "medgen/tokenizer.h"
 
-namespace medgen {
+namespace medgen::engine {
 
 using SettingsJson = nlohmann::ordered_json;
 
@@ -65,4 +65,4 @@ void check_token_ids(const SamplingParams& sampling, const StoppingParams& stopp
 // Settings that are texts become token ids: bad words, the negative prompt. Others stay.
 void resolve_texts(SamplingParams& sampling, const Tokenizer& tokenizer);
 
-}  // namespace medgen
+}  // namespace medgen::engine

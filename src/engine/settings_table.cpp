@@ -6,7 +6,7 @@
 #include "engine/setting_values.h"
 #include "engine/steps.h"
 
-namespace medgen {
+namespace medgen::engine {
 namespace {
 
 using Json = SettingsJson;
@@ -249,4 +249,4 @@ const std::vector<SettingEntry>& settings_table() {
 }
 #undef MEDGEN_FIELD
 
-}  // namespace medgen
+}  // namespace medgen::engine

@@ -9,7 +9,7 @@
 
 #include "engine/settings.h"
 
-namespace medgen {
+namespace medgen::engine {
 
 // What a number may be; `remedy` says what is usual or how to turn it off.
 struct SettingRange {
@@ -27,4 +27,4 @@ struct SettingEntry {
 
 const std::vector<SettingEntry>& settings_table();
 
-}  // namespace medgen
+}  // namespace medgen::engine

@@ -7,7 +7,7 @@
 
 #include "medgen/backend.h"
 
-namespace medgen {
+namespace medgen::engine {
 
 class Slots {
  public:
@@ -52,4 +52,4 @@ inline std::vector<float> prefill(Backend& backend, int slot, std::span<const To
   return logits;
 }
 
-}  // namespace medgen
+}  // namespace medgen::engine

@@ -9,7 +9,7 @@
 #include "engine/settings.h"
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::engine {
 namespace {
 
 using P = SamplingParams;
@@ -238,4 +238,4 @@ void check_order(const SamplingParams& params) {
   ordered_steps(params);
 }
 
-}  // namespace medgen
+}  // namespace medgen::engine

@@ -12,7 +12,7 @@
 #include "medgen/params.h"
 #include "medgen/tokenizer.h"
 
-namespace medgen {
+namespace medgen::engine {
 
 // What steps may look at besides the scores.
 struct DecodingContext {
@@ -56,4 +56,4 @@ void check_order(const SamplingParams& params);
 // The names of all steps in a tradition's order, for documents and help.
 std::vector<std::string_view> tradition(std::string_view order);
 
-}  // namespace medgen
+}  // namespace medgen::engine

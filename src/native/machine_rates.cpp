@@ -26,7 +26,7 @@ double best_seconds(int passes, const Pass& pass) {
 }
 
 // Multiply-adds a second of products that stay in the cache of one core each.
-double rate(const kernels::Kernels& kernels, kernels::WeightType type, ThreadPool& pool) {
+double rate(const kernels::Kernels& kernels, kernels::WeightType type, base::ThreadPool& pool) {
   constexpr int kRows = 48;
   constexpr int kWidth = 512;
   constexpr std::size_t kCells = static_cast<std::size_t>(kWidth) * kWidth;
@@ -62,7 +62,7 @@ double rate(const kernels::Kernels& kernels, kernels::WeightType type, ThreadPoo
 
 }  // namespace
 
-double read_bandwidth(ThreadPool& pool, std::size_t bytes) {
+double read_bandwidth(base::ThreadPool& pool, std::size_t bytes) {
   const std::vector<std::uint64_t> memory(bytes / 8, 1);
   const std::size_t pieces = 64;
   const std::size_t each = memory.size() / pieces;
@@ -82,7 +82,7 @@ double read_bandwidth(ThreadPool& pool, std::size_t bytes) {
   return static_cast<double>(each * pieces * 8) / seconds;
 }
 
-std::vector<MultiplyRate> multiply_rates(ThreadPool& pool) {
+std::vector<MultiplyRate> multiply_rates(base::ThreadPool& pool) {
   std::vector<MultiplyRate> rates;
   const kernels::KernelList all = kernels::all_kernels();
   for (int i = 0; i < all.count; ++i) {

@@ -10,7 +10,7 @@
 namespace medgen::native {
 
 // Bytes a second at which the pool's threads read `bytes` of memory, the best of several passes.
-double read_bandwidth(ThreadPool& pool, std::size_t bytes);
+double read_bandwidth(base::ThreadPool& pool, std::size_t bytes);
 
 struct MultiplyRate {
   std::string isa;
@@ -19,6 +19,6 @@ struct MultiplyRate {
 };
 
 // Of every instruction set that this processor runs but the scalar one, with operands in the cache.
-std::vector<MultiplyRate> multiply_rates(ThreadPool& pool);
+std::vector<MultiplyRate> multiply_rates(base::ThreadPool& pool);
 
 }  // namespace medgen::native

@@ -76,7 +76,7 @@ NativeBackend::NativeBackend(std::unique_ptr<PackedWeights> weights,
                              const kernels::Kernels& kernels, const NativeOptions& options)
     : weights_(std::move(weights)),
       kernels_(kernels),
-      pool_(options.threads > 0 ? options.threads : usable_cores()),
+      pool_(options.threads > 0 ? options.threads : base::usable_cores()),
       transformer_(kernels, pool_, weights_->model().config, weights_->model().precision),
       cache_(weights_->model().config, cache_type(weights_->model().precision),
              slots_in(weights_->model(), options),

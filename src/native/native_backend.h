@@ -51,7 +51,7 @@ class NativeBackend : public Backend {
 
   std::unique_ptr<PackedWeights> weights_;
   const kernels::Kernels& kernels_;
-  ThreadPool pool_;
+  base::ThreadPool pool_;
   Transformer transformer_;
   PagedCache cache_;
   BackendInfo info_;

@@ -51,7 +51,7 @@ Header make_header(const PackedKey& key, std::uint64_t body_bytes, const XXH128_
   header.layout_version = kLayoutVersion;
   header.precision = static_cast<std::uint32_t>(key.precision);
   std::memcpy(header.sha256, key.sha256.data(), std::min(key.sha256.size(), sizeof header.sha256));
-  const std::string config = config_to_json(key.config);
+  const std::string config = bundle::config_to_json(key.config);
   header.config_hash = XXH3_64bits(config.data(), config.size());
   header.body_bytes = body_bytes;
   header.body_low = body.low64;
@@ -88,7 +88,7 @@ bool hash_body(int fd, std::uint64_t bytes, XXH128_hash_t& hash) {
   constexpr std::size_t kBuffer = std::size_t{1} << 18U;  // stays in a core's cache
   const auto chunks = static_cast<int>((bytes + kChunk - 1) / kChunk);
   std::vector<XXH128_hash_t> hashes(static_cast<std::size_t>(chunks));
-  ThreadPool pool(std::clamp(chunks, 1, usable_cores()));
+  base::ThreadPool pool(std::clamp(chunks, 1, base::usable_cores()));
   const int pieces = std::min(chunks, pool.size() * 4);
   std::vector<char> buffers(kBuffer * static_cast<std::size_t>(pieces));
   std::atomic<bool> readable{true};

@@ -135,44 +135,44 @@ std::string unsupported_reason(const ModelConfig& config) {
   return "";
 }
 
-ActivationSteps activation_steps(ActivationFormula formula) {
+ActivationSteps activation_steps(bundle::ActivationFormula formula) {
   using kernels::Activation;
   using kernels::Epilogue;
   switch (formula) {
-    case ActivationFormula::kGelu:
-      return {Epilogue::kStore, Activation::kGelu};
-    case ActivationFormula::kGelu10:
-      return {Epilogue::kStore, Activation::kGelu10};
-    case ActivationFormula::kGeluTanh:
-      return {Epilogue::kGeluTanh, std::nullopt};
-    case ActivationFormula::kHardSwish:
-      return {Epilogue::kStore, Activation::kHardSwish};
-    case ActivationFormula::kLaplace:
-      return {Epilogue::kStore, Activation::kLaplace};
-    case ActivationFormula::kLeakyRelu:
-      return {Epilogue::kStore, Activation::kLeakyRelu};
-    case ActivationFormula::kLinear:
+    case bundle::ActivationFormula::kGelu:
+      return {kernels::Epilogue::kStore, kernels::Activation::kGelu};
+    case bundle::ActivationFormula::kGelu10:
+      return {kernels::Epilogue::kStore, kernels::Activation::kGelu10};
+    case bundle::ActivationFormula::kGeluTanh:
+      return {kernels::Epilogue::kGeluTanh, std::nullopt};
+    case bundle::ActivationFormula::kHardSwish:
+      return {kernels::Epilogue::kStore, kernels::Activation::kHardSwish};
+    case bundle::ActivationFormula::kLaplace:
+      return {kernels::Epilogue::kStore, kernels::Activation::kLaplace};
+    case bundle::ActivationFormula::kLeakyRelu:
+      return {kernels::Epilogue::kStore, kernels::Activation::kLeakyRelu};
+    case bundle::ActivationFormula::kLinear:
       break;
-    case ActivationFormula::kMish:
-      return {Epilogue::kStore, Activation::kMish};
-    case ActivationFormula::kQuickGelu:
-      return {Epilogue::kStore, Activation::kQuickGelu};
-    case ActivationFormula::kRelu:
-      return {Epilogue::kRelu, std::nullopt};
-    case ActivationFormula::kRelu2:
-      return {Epilogue::kStore, Activation::kRelu2};
-    case ActivationFormula::kRelu6:
-      return {Epilogue::kStore, Activation::kRelu6};
-    case ActivationFormula::kSigmoid:
-      return {Epilogue::kStore, Activation::kSigmoid};
-    case ActivationFormula::kSilu:
-      return {Epilogue::kStore, Activation::kSilu};
-    case ActivationFormula::kSqrtSoftplus:
-      return {Epilogue::kStore, Activation::kSqrtSoftplus};
-    case ActivationFormula::kTanh:
-      return {Epilogue::kStore, Activation::kTanh};
+    case bundle::ActivationFormula::kMish:
+      return {kernels::Epilogue::kStore, kernels::Activation::kMish};
+    case bundle::ActivationFormula::kQuickGelu:
+      return {kernels::Epilogue::kStore, kernels::Activation::kQuickGelu};
+    case bundle::ActivationFormula::kRelu:
+      return {kernels::Epilogue::kRelu, std::nullopt};
+    case bundle::ActivationFormula::kRelu2:
+      return {kernels::Epilogue::kStore, kernels::Activation::kRelu2};
+    case bundle::ActivationFormula::kRelu6:
+      return {kernels::Epilogue::kStore, kernels::Activation::kRelu6};
+    case bundle::ActivationFormula::kSigmoid:
+      return {kernels::Epilogue::kStore, kernels::Activation::kSigmoid};
+    case bundle::ActivationFormula::kSilu:
+      return {kernels::Epilogue::kStore, kernels::Activation::kSilu};
+    case bundle::ActivationFormula::kSqrtSoftplus:
+      return {kernels::Epilogue::kStore, kernels::Activation::kSqrtSoftplus};
+    case bundle::ActivationFormula::kTanh:
+      return {kernels::Epilogue::kStore, kernels::Activation::kTanh};
   }
-  return {Epilogue::kStore, std::nullopt};
+  return {kernels::Epilogue::kStore, std::nullopt};
 }
 
 }  // namespace medgen::native

@@ -86,6 +86,6 @@ struct ActivationSteps {
   kernels::Epilogue epilogue = kernels::Epilogue::kStore;
   std::optional<kernels::Activation> after;
 };
-ActivationSteps activation_steps(ActivationFormula formula);
+ActivationSteps activation_steps(bundle::ActivationFormula formula);
 
 }  // namespace medgen::native

@@ -18,7 +18,7 @@
 namespace medgen::native {
 namespace {
 
-constexpr int kPanel = kernels::kPanel;
+using kernels::kPanel;
 constexpr int kProbeTokens = 512;  // what calibration looks at, at most
 
 // Rows and columns on which the effect of rounding is measured.
@@ -49,12 +49,12 @@ void check_finite(std::span<const float> values, const std::string& name) {
 }
 
 // Pieces of a job of `count` like parts: enough for the threads to share evenly.
-int pieces_of(int count, const ThreadPool& pool) { return std::min(count, pool.size() * 8); }
+int pieces_of(int count, const base::ThreadPool& pool) { return std::min(count, pool.size() * 8); }
 
 // Calls function(piece, begin, end) for each of the pieces_of(count) ranges of 0 .. count - 1, on
 // the threads. It must not throw.
 template <typename Function>
-void for_each_piece(int count, ThreadPool& pool, const Function& function) {
+void for_each_piece(int count, base::ThreadPool& pool, const Function& function) {
   const int pieces = pieces_of(count, pool);
   pool.run(pieces, [&](int piece) {
     function(piece, count * piece / pieces, count * (piece + 1) / pieces);
@@ -63,26 +63,28 @@ void for_each_piece(int count, ThreadPool& pool, const Function& function) {
 
 // Columns 16 panel and on as [k][16], with zeros beyond the last.
 void load_panel(const Weights& w, int panel, float* out) {
-  const int first = panel * kPanel;
-  const int count = std::min(kPanel, w.n - first);
+  const int first = panel * kernels::kPanel;
+  const int count = std::min(kernels::kPanel, w.n - first);
   const auto k = static_cast<std::size_t>(w.k);
-  if (count < kPanel) std::fill_n(out, k * kPanel, 0.0F);
+  if (count < kernels::kPanel) std::fill_n(out, k * kernels::kPanel, 0.0F);
   if (w.transposed) {
     for (int c = 0; c < count; ++c) {
       const float* column = &w.values[static_cast<std::size_t>(first + c) * k];
-      for (std::size_t i = 0; i < k; ++i) out[i * kPanel + static_cast<std::size_t>(c)] = column[i];
+      for (std::size_t i = 0; i < k; ++i)
+        out[i * kernels::kPanel + static_cast<std::size_t>(c)] = column[i];
     }
   } else {
     const float* row = &w.values[static_cast<std::size_t>(first)];
-    for (std::size_t i = 0; i < k; ++i, row += w.n) std::copy_n(row, count, out + i * kPanel);
+    for (std::size_t i = 0; i < k; ++i, row += w.n)
+      std::copy_n(row, count, out + i * kernels::kPanel);
   }
 }
 
 // Calls function(panel, values [k][16]) for each panel, on the threads. It must not throw.
 template <typename Function>
-void for_each_panel(const Weights& w, ThreadPool& pool, const Function& function) {
-  const int panels = (w.n + kPanel - 1) / kPanel;
-  const auto size = static_cast<std::size_t>(w.k) * kPanel;
+void for_each_panel(const Weights& w, base::ThreadPool& pool, const Function& function) {
+  const int panels = (w.n + kernels::kPanel - 1) / kernels::kPanel;
+  const auto size = static_cast<std::size_t>(w.k) * kernels::kPanel;
   std::vector<float> scratch(size * static_cast<std::size_t>(pieces_of(panels, pool)));
   for_each_piece(panels, pool, [&](int piece, int begin, int end) {
     float* values = scratch.data() + size * static_cast<std::size_t>(piece);
@@ -94,16 +96,17 @@ void for_each_panel(const Weights& w, ThreadPool& pool, const Function& function
 }
 
 template <typename Element, typename Convert>
-void pack_float(const Weights& w, const Matrix& matrix, ThreadPool& pool, const Convert& convert) {
+void pack_float(const Weights& w, const Matrix& matrix, base::ThreadPool& pool,
+                const Convert& convert) {
   auto* out = static_cast<Element*>(const_cast<void*>(matrix.weights));
-  const auto size = static_cast<std::size_t>(w.k) * kPanel;
+  const auto size = static_cast<std::size_t>(w.k) * kernels::kPanel;
   for_each_panel(w, pool, [&](int panel, const float* values) {
     std::transform(values, values + size, out + size * static_cast<std::size_t>(panel), convert);
   });
 }
 
 // Largest magnitudes over each input's weights.
-std::vector<float> input_maxima(const Weights& w, ThreadPool& pool) {
+std::vector<float> input_maxima(const Weights& w, base::ThreadPool& pool) {
   std::vector<float> most(static_cast<std::size_t>(w.k), 0.0F);
   for_each_piece(w.k, pool, [&](int, int begin_input, int end_input) {
     const auto begin = static_cast<std::size_t>(begin_input);
@@ -128,7 +131,7 @@ std::vector<float> input_maxima(const Weights& w, ThreadPool& pool) {
 
 // Divisors of the inputs; see the header.
 std::vector<float> smoothing(std::span<const float> input_most, const Weights& w,
-                             ThreadPool& pool) {
+                             base::ThreadPool& pool) {
   const std::vector<float> weight_most = input_maxima(w, pool);
   std::vector<float> divisor(static_cast<std::size_t>(w.k), 1.0F);
   for (std::size_t i = 0; i < divisor.size(); ++i) {
@@ -147,56 +150,57 @@ float rounded_to_even(float x) {
 }
 
 void pack_int8(const Weights& w, const Matrix& matrix, std::span<const float> divisor,
-               ThreadPool& pool) {
+               base::ThreadPool& pool) {
   const int k_padded = matrix.k_padded(Precision::kInt8);
   auto* out = static_cast<std::int8_t*>(const_cast<void*>(matrix.weights));
   for (int i = 0; i < w.k; ++i) {
     writable(matrix.input_scale)[i] = 1.0F / divisor[static_cast<std::size_t>(i)];
   }
   for_each_panel(w, pool, [&](int panel, float* values) {
-    float most[kPanel] = {};
-    std::int32_t sum[kPanel] = {};
+    float most[kernels::kPanel] = {};
+    std::int32_t sum[kernels::kPanel] = {};
     for (int i = 0; i < w.k; ++i) {
-      float* row = values + static_cast<std::size_t>(i) * kPanel;
-      for (int c = 0; c < kPanel; ++c) {
+      float* row = values + static_cast<std::size_t>(i) * kernels::kPanel;
+      for (int c = 0; c < kernels::kPanel; ++c) {
         row[c] *= divisor[static_cast<std::size_t>(i)];
         most[c] = std::max(most[c], std::fabs(row[c]));
       }
     }
-    float scale[kPanel];
-    float step[kPanel];  // 1 where the column is zero
-    for (int c = 0; c < kPanel; ++c) {
+    float scale[kernels::kPanel];
+    float step[kernels::kPanel];  // 1 where the column is zero
+    for (int c = 0; c < kernels::kPanel; ++c) {
       scale[c] = most[c] / 127.0F;
       step[c] = most[c] == 0 ? 1.0F : scale[c];
     }
-    std::int8_t* place =
-        out + static_cast<std::size_t>(panel) * static_cast<std::size_t>(k_padded) * kPanel;
-    std::fill_n(place, static_cast<std::size_t>(k_padded) * kPanel, std::int8_t{0});
+    std::int8_t* place = out + static_cast<std::size_t>(panel) *
+                                   static_cast<std::size_t>(k_padded) * kernels::kPanel;
+    std::fill_n(place, static_cast<std::size_t>(k_padded) * kernels::kPanel, std::int8_t{0});
     for (int i = 0; i < w.k; ++i) {
-      const float* row = values + static_cast<std::size_t>(i) * kPanel;
-      for (int c = 0; c < kPanel; ++c) {
+      const float* row = values + static_cast<std::size_t>(i) * kernels::kPanel;
+      for (int c = 0; c < kernels::kPanel; ++c) {
         const auto q =
             static_cast<int>(std::clamp(rounded_to_even(row[c] / step[c]), -127.0F, 127.0F));
         place[i / 4 * 64 + c * 4 + i % 4] = static_cast<std::int8_t>(q);
         sum[c] += q;
       }
     }
-    std::copy_n(scale, kPanel, writable(matrix.column_scale) + panel * kPanel);
-    std::copy_n(sum, kPanel, writable(matrix.column_sum) + panel * kPanel);
+    std::copy_n(scale, kernels::kPanel, writable(matrix.column_scale) + panel * kernels::kPanel);
+    std::copy_n(sum, kernels::kPanel, writable(matrix.column_sum) + panel * kernels::kPanel);
   });
 }
 
 float quantized_weight(const Matrix& matrix, int input, int column) {
   const auto k_padded = static_cast<std::size_t>(matrix.k_padded(Precision::kInt8));
-  const auto* panel = static_cast<const std::int8_t*>(matrix.weights) +
-                      static_cast<std::size_t>(column / kPanel) * k_padded * kPanel;
-  return static_cast<float>(panel[input / 4 * 64 + column % kPanel * 4 + input % 4]) *
+  const auto* panel =
+      static_cast<const std::int8_t*>(matrix.weights) +
+      static_cast<std::size_t>(column / kernels::kPanel) * k_padded * kernels::kPanel;
+  return static_cast<float>(panel[input / 4 * 64 + column % kernels::kPanel * 4 + input % 4]) *
          matrix.column_scale[column];
 }
 
 // Whether the rounding of 8-bit activations shows; see the header for the bounds.
 bool needs_wide(const Weights& w, const Matrix& matrix, std::span<const float> inputs,
-                bool gives_logits, ThreadPool& pool) {
+                bool gives_logits, base::ThreadPool& pool) {
   const auto k = static_cast<std::size_t>(w.k);
   const int rows = static_cast<int>(inputs.size() / k);
   const int row_step = std::max(1, rows / kSampleRows);
@@ -273,10 +277,10 @@ std::vector<float> channel_maxima(std::span<const float> inputs, int k) {
 // A float32 copy of one layer, or of the output matrix, and the probe's hidden states on their way.
 class Calibration {
  public:
-  Calibration(const ModelConfig& config, const kernels::Kernels& kernels, ThreadPool& pool)
+  Calibration(const ModelConfig& config, const kernels::Kernels& kernels, base::ThreadPool& pool)
       : config_(config), shape_(config), transformer_(kernels, pool, config_, Precision::kFloat32) {
     shape_.n_layer = 1;
-    shape_.vocab_size = kPanel;
+    shape_.vocab_size = kernels::kPanel;
     shape_.n_positions = 1;
     block_.resize(lay_out(shape_, Precision::kFloat32, nullptr).size_bytes / sizeof(Line));
     model_ =
@@ -332,8 +336,8 @@ class Calibration {
 
 class Packer {
  public:
-  Packer(const ModelConfig& config, Precision precision, const TensorReader& read,
-         const kernels::Kernels& kernels, ThreadPool& pool, std::byte* block)
+  Packer(const ModelConfig& config, Precision precision, const bundle::TensorReader& read,
+         const kernels::Kernels& kernels, base::ThreadPool& pool, std::byte* block)
       : config_(config),
         precision_(precision),
         read_(read),
@@ -389,7 +393,7 @@ class Packer {
                                            " has values beyond 65504, which half "
                                            "precision cannot hold; use --precision fp32");
       }
-      halves[i] = float_to_half(values[i]);
+      halves[i] = bundle::float_to_half(values[i]);
     }
   }
 
@@ -459,7 +463,7 @@ class Packer {
         pack_float<float>(w, matrix, pool_, [](float v) { return v; });
         return 0;
       case Precision::kBFloat16:
-        pack_float<std::uint16_t>(w, matrix, pool_, float_to_bfloat16);
+        pack_float<std::uint16_t>(w, matrix, pool_, bundle::float_to_bfloat16);
         return 0;
       case Precision::kInt8:
         break;
@@ -492,9 +496,9 @@ class Packer {
 
   const ModelConfig& config_;
   Precision precision_;
-  const TensorReader& read_;
+  const bundle::TensorReader& read_;
   const kernels::Kernels& kernels_;
-  ThreadPool& pool_;
+  base::ThreadPool& pool_;
   PackedModel model_;
   std::int32_t* q_max_;
   std::optional<Calibration> calibration_;
@@ -502,8 +506,8 @@ class Packer {
 
 }  // namespace
 
-void pack(const ModelConfig& config, Precision precision, const TensorReader& read,
-          std::span<const int> probe, const kernels::Kernels& kernels, ThreadPool& pool,
+void pack(const ModelConfig& config, Precision precision, const bundle::TensorReader& read,
+          std::span<const int> probe, const kernels::Kernels& kernels, base::ThreadPool& pool,
           std::byte* block, const PackProgress& progress) {
   Packer(config, precision, read, kernels, pool, block).run(probe, progress);
 }

@@ -27,8 +27,8 @@ using PackProgress = std::function<void(int done, int total)>;
 // Fills `block`, of lay_out()'s size. The result depends on the parameters, the precision and, for
 // int8, on `probe` (token ids, at least 1), never on the processor. Throws Error(kModel) for
 // weights that are not finite or beyond a precision's range, and whatever `read` throws.
-void pack(const ModelConfig& config, Precision precision, const TensorReader& read,
-          std::span<const int> probe, const kernels::Kernels& kernels, ThreadPool& pool,
+void pack(const ModelConfig& config, Precision precision, const bundle::TensorReader& read,
+          std::span<const int> probe, const kernels::Kernels& kernels, base::ThreadPool& pool,
           std::byte* block, const PackProgress& progress);
 
 }  // namespace medgen::native

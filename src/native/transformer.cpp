@@ -53,13 +53,13 @@ void Buffer::grow(std::size_t bytes) {
   size_ = size;
 }
 
-Transformer::Transformer(const kernels::Kernels& kernels, ThreadPool& pool,
+Transformer::Transformer(const kernels::Kernels& kernels, base::ThreadPool& pool,
                          const ModelConfig& config, Precision precision)
     : kernels_(kernels),
       pool_(pool),
       config_(config),
       precision_(precision),
-      activation_(activation_steps(activation_formula(config.activation_function))) {}
+      activation_(activation_steps(bundle::activation_formula(config.activation_function))) {}
 
 // Calls function(i) for each i, on the threads if there is enough to do.
 template <typename Function>

@@ -55,7 +55,7 @@ class InputObserver {
 class Transformer {
  public:
   // All outlive the transformer.
-  Transformer(const kernels::Kernels& kernels, ThreadPool& pool, const ModelConfig& config,
+  Transformer(const kernels::Kernels& kernels, base::ThreadPool& pool, const ModelConfig& config,
               Precision precision);
 
   static constexpr int kMaxRows = 256;  // of one call
@@ -87,7 +87,7 @@ class Transformer {
   void for_each(int count, std::int64_t work_each, const Function& function);
 
   const kernels::Kernels& kernels_;
-  ThreadPool& pool_;
+  base::ThreadPool& pool_;
   const ModelConfig& config_;
   Precision precision_;
   ActivationSteps activation_;

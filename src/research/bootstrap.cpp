@@ -7,7 +7,7 @@
 
 #include "base/random.h"
 
-namespace medgen {
+namespace medgen::research {
 namespace {
 
 // Sets these draws apart from those of samples, whose numbers are small.
@@ -44,9 +44,9 @@ std::vector<std::vector<double>> bootstrap(std::span<const PromptSums> series, i
   std::vector<double> times(prompts);  // how often each prompt was drawn
   for (int r = 0; r < resamples; ++r) {
     std::fill(times.begin(), times.end(), 0.0);
-    const RandomKey key{seed, static_cast<std::uint64_t>(r), kBootstrapStream};
+    const base::RandomKey key{seed, static_cast<std::uint64_t>(r), kBootstrapStream};
     for (std::uint32_t i = 0; i < prompts; ++i) {
-      times[static_cast<std::size_t>(uniform(key, i) * static_cast<double>(prompts))] += 1;
+      times[static_cast<std::size_t>(base::uniform(key, i) * static_cast<double>(prompts))] += 1;
     }
     for (std::size_t s = 0; s < series.size(); ++s) {
       const PromptSums& sums = series[s];
@@ -90,4 +90,4 @@ std::vector<double> holm(std::span<const double> p_values) {
   return corrected;
 }
 
-}  // namespace medgen
+}  // namespace medgen::research

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-namespace medgen {
+namespace medgen::research {
 
 struct Interval {
   double low = 0, high = 0;
@@ -38,4 +38,4 @@ double two_sided_p(std::span<const double> differences);
 // Holm's step-down correction (1979), in the order given.
 std::vector<double> holm(std::span<const double> p_values);
 
-}  // namespace medgen
+}  // namespace medgen::research

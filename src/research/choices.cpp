@@ -3,20 +3,20 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/byte_reader.h"
 #include "base/random.h"
-#include "corpus/byte_reader.h"
 #include "medgen/error.h"
 #include "research/evaluation.h"
 #include "text/utf8.h"
 
-namespace medgen {
+namespace medgen::research {
 namespace {
 
 constexpr std::size_t kMostFileBytes = std::size_t{256} << 20U;
 constexpr std::size_t kItemsAtOnce = 32;
 
 std::string read_all(const std::filesystem::path& file) {
-  ByteReader reader(file);
+  base::ByteReader reader(file);
   std::string text;
   for (std::string_view block = reader.next(); !block.empty(); block = reader.next()) {
     text.append(block);
@@ -167,10 +167,12 @@ void set_interval(const std::vector<bool>& right, const ChoiceOptions& options,
   const std::size_t items = right.size();
   std::vector<double> means;
   for (int i = 0; i < options.resamples; ++i) {
-    const RandomKey key{.seed = options.seed, .request = static_cast<std::uint64_t>(i)};
+    const base::RandomKey key{.seed = options.seed, .request = static_cast<std::uint64_t>(i)};
     std::size_t hits = 0;
     for (std::uint32_t j = 0; j < items; ++j) {
-      hits += right[static_cast<std::size_t>(uniform(key, j) * static_cast<double>(items))] ? 1 : 0;
+      hits += right[static_cast<std::size_t>(base::uniform(key, j) * static_cast<double>(items))]
+                  ? 1
+                  : 0;
     }
     means.push_back(static_cast<double>(hits) / static_cast<double>(items));
   }
@@ -250,4 +252,4 @@ ChoiceEvaluation evaluate_choices(Backend& backend, const Tokenizer& tokenizer,
   return result;
 }
 
-}  // namespace medgen
+}  // namespace medgen::research

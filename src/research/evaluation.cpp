@@ -8,7 +8,7 @@
 
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::research {
 namespace {
 
 constexpr std::size_t kMostLogitBytes = std::size_t{128} << 20U;
@@ -167,7 +167,7 @@ TextEvaluator::TextEvaluator(Backend& backend, const Tokenizer& tokenizer,
   }
 }
 
-void TextEvaluator::add(const Document& document) {
+void TextEvaluator::add(const corpus::Document& document) {
   const std::string& name = document.source.empty() ? document.group : document.source;
   const auto [entry, added] =
       source_numbers_.emplace(name, static_cast<std::uint32_t>(sources_.size()));
@@ -277,4 +277,4 @@ TextEvaluation TextEvaluator::finish() {
   return result;
 }
 
-}  // namespace medgen
+}  // namespace medgen::research

@@ -15,7 +15,7 @@
 #include "medgen/backend.h"
 #include "medgen/tokenizer.h"
 
-namespace medgen {
+namespace medgen::research {
 
 // A sequence of which some tokens are to be scored.
 struct ScoredSequence {
@@ -73,7 +73,7 @@ struct TextEvaluation {
 class TextEvaluator {
  public:
   TextEvaluator(Backend& backend, const Tokenizer& tokenizer, const TextEvaluationOptions& options);
-  void add(const Document& document);
+  void add(const corpus::Document& document);
   TextEvaluation finish();
 
  private:
@@ -150,4 +150,4 @@ ChoiceEvaluation evaluate_choices(Backend& backend, const Tokenizer& tokenizer,
                                   const std::vector<ChoiceItem>& items,
                                   const ChoiceOptions& options);
 
-}  // namespace medgen
+}  // namespace medgen::research

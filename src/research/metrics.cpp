@@ -13,7 +13,7 @@
 #include "research/metrics_ngrams.h"
 #include "research/metrics_notices.h"
 
-namespace medgen {
+namespace medgen::research {
 namespace {
 
 // Sets these draws apart from those of samples, whose numbers are small.
@@ -215,7 +215,7 @@ Measure self_bleu(const TextRow& row, SelfBleu& bleu, const MetricsOptions& opti
   std::vector<std::size_t> among(n), scored;
   for (std::size_t i = 0; i < n; ++i) among[i] = i;
   for (const std::uint32_t text :
-       permutation(static_cast<std::uint32_t>(n), {options.seed, 0, kSelfBleuStream})) {
+       base::permutation(static_cast<std::uint32_t>(n), {options.seed, 0, kSelfBleuStream})) {
     if (scored.size() < static_cast<std::size_t>(options.self_bleu_limit)) scored.push_back(text);
   }
   const std::vector<double> values = bleu.scores(among, scored);
@@ -254,7 +254,7 @@ std::vector<Measure> measure(const TextRow& row, const MetricsOptions& options) 
   all.push_back(share_of([&](std::size_t i) { return repeats_at_end(row.tokens[i]); }));
   all.push_back(share_of([&](std::size_t i) { return repeats_at_end_in_code(row.tokens[i]); }));
   all.push_back(share_of([&](std::size_t i) {
-    return row.samples[i]->finish_reason == "loop" || ends_in_loop(row.tokens[i]);
+    return row.samples[i]->finish_reason == "loop" || engine::ends_in_loop(row.tokens[i]);
   }));
   all.push_back(
       mean(row, [&](std::size_t i) { return static_cast<double>(row.tokens[i].size()); }));
@@ -385,8 +385,8 @@ std::vector<Sample> drawn_reference(const std::vector<Sample>& reference,
     most = std::max(most, row.samples.size());
     for (const Tokens& tokens : row.tokens) longest = std::max(longest, tokens.size());
   }
-  std::vector<std::uint32_t> chosen = permutation(static_cast<std::uint32_t>(reference.size()),
-                                                  {options.seed, 0, kReferenceStream});
+  std::vector<std::uint32_t> chosen = base::permutation(
+      static_cast<std::uint32_t>(reference.size()), {options.seed, 0, kReferenceStream});
   chosen.resize(std::min(chosen.size(), most));
   std::sort(chosen.begin(), chosen.end());
   std::vector<Sample> drawn;
@@ -419,7 +419,7 @@ void check_baseline(const std::string& baseline, const std::vector<std::string>&
   if (baseline.empty() || std::count(names.begin(), names.end(), baseline) > 0) return;
   std::string message = "the baseline \"";
   message += baseline + "\" is none of the settings";
-  const std::string nearest = nearest_setting(baseline, names);
+  const std::string nearest = engine::nearest_setting(baseline, names);
   if (std::count(names.begin(), names.end(), nearest) > 0) {
     message += "; did you mean \"" + nearest + "\"?";
   } else {
@@ -472,4 +472,4 @@ Metrics compute_metrics(const std::vector<Sample>& samples, const std::vector<Sa
   return metrics;
 }
 
-}  // namespace medgen
+}  // namespace medgen::research

@@ -16,7 +16,7 @@
 #include "research/bootstrap.h"
 #include "research/sample.h"
 
-namespace medgen {
+namespace medgen::research {
 
 struct MetricsOptions {
   // The setting that the others are compared with; empty: none.
@@ -105,4 +105,4 @@ std::string metrics_table(const Metrics& metrics, int columns = 80);
 // As tables show it: "12.34", "5.1 %", "-" for none.
 std::string metric_text(const MetricInfo& info, std::optional<double> value);
 
-}  // namespace medgen
+}  // namespace medgen::research

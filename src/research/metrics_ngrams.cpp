@@ -7,7 +7,7 @@
 #include <iterator>
 #include <unordered_map>
 
-namespace medgen {
+namespace medgen::research {
 namespace {
 
 constexpr int kOrders = 4;
@@ -211,4 +211,4 @@ bool repeats_at_end_in_code(std::span<const TokenId> tokens) {
   return best_times > 1 && (best_phrase >= 3 || best_times > 50);
 }
 
-}  // namespace medgen
+}  // namespace medgen::research

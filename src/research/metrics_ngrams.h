@@ -12,7 +12,7 @@
 
 #include "medgen/tokenizer.h"
 
-namespace medgen {
+namespace medgen::research {
 
 // The n-grams of one order, numbered from 0.
 struct Ngrams {
@@ -75,4 +75,4 @@ bool repeats_at_end(std::span<const TokenId> tokens);
 // tokens long or said more than 50 times.
 bool repeats_at_end_in_code(std::span<const TokenId> tokens);
 
-}  // namespace medgen
+}  // namespace medgen::research

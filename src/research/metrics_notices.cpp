@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 
-namespace medgen {
+namespace medgen::research {
 namespace {
 
 std::string counted(std::size_t n, const std::string& unit) {
@@ -89,4 +89,4 @@ void note_rows(Metrics& metrics) {
   note_comparisons(metrics, metrics.notices);
 }
 
-}  // namespace medgen
+}  // namespace medgen::research

@@ -8,7 +8,7 @@
 
 #include "research/metrics.h"
 
-namespace medgen {
+namespace medgen::research {
 
 // The reference was `all` texts, of which `used` count, `cut` of them shortened to `longest` units.
 void note_reference(std::size_t all, std::size_t used, std::size_t cut, std::size_t longest,
@@ -17,4 +17,4 @@ void note_reference(std::size_t all, std::size_t used, std::size_t cut, std::siz
 // Adds to metrics.notices what the finished table shows.
 void note_rows(Metrics& metrics);
 
-}  // namespace medgen
+}  // namespace medgen::research

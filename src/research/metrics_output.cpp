@@ -3,11 +3,11 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "batch/csv.h"
+#include "base/csv.h"
 #include "medgen/error.h"
 #include "research/metrics.h"
 
-namespace medgen {
+namespace medgen::research {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -31,8 +31,8 @@ Json metric_json(const Metric& metric) {
 std::string cell(std::optional<double> value) { return value ? Json(*value).dump() : ""; }
 
 std::string csv_line(const SettingMetrics& row, const Metric& metric) {
-  std::string line = batch::quote_csv(row.setting) + (row.is_reference ? ",true," : ",false,") +
-                     batch::quote_csv(metric.name);
+  std::string line = base::quote_csv(row.setting) + (row.is_reference ? ",true," : ",false,") +
+                     base::quote_csv(metric.name);
   const auto add = [&](std::optional<double> value) {
     line += ',';
     line += cell(value);
@@ -234,4 +234,4 @@ std::string metrics_table(const Metrics& metrics, int columns) {
   return out;
 }
 
-}  // namespace medgen
+}  // namespace medgen::research

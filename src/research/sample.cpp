@@ -6,7 +6,7 @@
 
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::research {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -142,4 +142,4 @@ std::vector<Sample> samples_of(const Json& record, const std::string& setting,
   return samples;
 }
 
-}  // namespace medgen
+}  // namespace medgen::research

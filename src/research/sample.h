@@ -9,7 +9,7 @@
 
 #include "medgen/tokenizer.h"
 
-namespace medgen {
+namespace medgen::research {
 
 struct Sample {
   std::string setting;    // which row of the table it belongs to
@@ -31,4 +31,4 @@ struct Sample {
 std::vector<Sample> samples_of(const nlohmann::ordered_json& record, const std::string& setting,
                                const std::string& id);
 
-}  // namespace medgen
+}  // namespace medgen::research

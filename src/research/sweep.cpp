@@ -9,7 +9,7 @@
 #include "medgen/error.h"
 #include "text/utf8.h"
 
-namespace medgen {
+namespace medgen::research {
 namespace {
 
 constexpr std::size_t kMaxNameBytes = 200;
@@ -25,9 +25,9 @@ void check_setting(const std::string& name, const std::string& where) {
            ": seed cannot be varied, since all settings draw the same coins: give one --seed for "
            "all");
   }
-  if (is_setting(name)) return;
-  const std::string nearest = nearest_setting(name);
-  refuse(where + ": unknown setting " + in_quotes(replace_invalid_utf8(name.substr(0, 60))) +
+  if (engine::is_setting(name)) return;
+  const std::string nearest = engine::nearest_setting(name);
+  refuse(where + ": unknown setting " + in_quotes(text::replace_invalid_utf8(name.substr(0, 60))) +
          (nearest.empty() ? std::string("; docs/SAMPLING.md lists them")
                           : "; did you mean " + in_quotes(nearest) + "?"));
 }
@@ -54,12 +54,12 @@ std::vector<std::string> split_values(std::string_view text) {
 
 struct Axis {
   std::string name;
-  std::vector<std::pair<std::string, SettingsJson>> values;  // as written, and as a setting
+  std::vector<std::pair<std::string, engine::SettingsJson>> values;  // as written, and as a setting
 };
 
 Axis parse_axis(const std::string& text) {
   const std::size_t equals = text.find('=');
-  const std::string where = "--grid " + replace_invalid_utf8(text.substr(0, 60));
+  const std::string where = "--grid " + text::replace_invalid_utf8(text.substr(0, 60));
   if (equals == std::string::npos || equals == 0) {
     refuse(where + ": give a setting and its values, such as temperature=0.5,0.7,1.0");
   }
@@ -67,12 +67,12 @@ Axis parse_axis(const std::string& text) {
   axis.name = text.substr(0, equals);
   std::replace(axis.name.begin(), axis.name.end(), '-', '_');
   check_setting(axis.name, where);
-  if (find_invalid_utf8(text)) refuse(where + ": it is not valid UTF-8");
+  if (text::find_invalid_utf8(text)) refuse(where + ": it is not valid UTF-8");
   for (std::string& value : split_values(std::string_view(text).substr(equals + 1))) {
     if (value.empty()) {
       refuse(where + ": a value is missing; give values with single commas between them");
     }
-    SettingsJson parsed = batch::setting_of_text(axis.name, value);
+    engine::SettingsJson parsed = batch::setting_of_text(axis.name, value);
     for (const auto& [other, same] : axis.values) {
       if (same == parsed) refuse(where + ": the value " + value + " is given twice; give it once");
     }
@@ -98,7 +98,8 @@ SweepCell parse_cell(const std::string& line, const std::string& where) {
   if (std::count_if(line.begin(), line.end(), [](char c) { return c == '[' || c == '{'; }) > 1000) {
     refuse(where + ": it is nested too deep");
   }
-  const SettingsJson json = SettingsJson::parse(line, nullptr, /*allow_exceptions=*/false);
+  const engine::SettingsJson json =
+      engine::SettingsJson::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) {
     refuse(where + R"(: it is no JSON object, such as {"name": "nucleus", "top_p": 0.95})");
   }
@@ -145,7 +146,7 @@ std::vector<SweepCell> grid_cells(const std::vector<std::string>& axes) {
 std::vector<SweepCell> named_cells(std::string_view jsonl, const std::string& file) {
   std::vector<SweepCell> cells;
   std::set<std::string> names;
-  if (find_invalid_utf8(jsonl)) refuse(file + " is not valid UTF-8: convert it");
+  if (text::find_invalid_utf8(jsonl)) refuse(file + " is not valid UTF-8: convert it");
   for (std::size_t line = 1; !jsonl.empty(); ++line) {
     const std::size_t end = std::min(jsonl.find('\n'), jsonl.size());
     const std::string text(jsonl.substr(0, end));
@@ -170,9 +171,9 @@ std::vector<batch::NamedSettings> sweep_settings(const std::vector<SweepCell>& c
   std::vector<batch::NamedSettings> all;
   for (const SweepCell& cell : cells) {
     try {
-      DecodingSettings settings = make_settings(cell.given, base);
-      check_token_ids(settings.sampling, settings.stopping, tokenizer.vocab_size());
-      resolve_texts(settings.sampling, tokenizer);
+      DecodingSettings settings = engine::make_settings(cell.given, base);
+      engine::check_token_ids(settings.sampling, settings.stopping, tokenizer.vocab_size());
+      engine::resolve_texts(settings.sampling, tokenizer);
       all.push_back({cell.name, std::move(settings)});
     } catch (const Error& error) {
       refuse("the setting " + in_quotes(cell.name) + " cannot be run: " + error.what());
@@ -197,4 +198,4 @@ std::map<std::string, std::map<std::string, double>> swept_numbers(
   return swept;
 }
 
-}  // namespace medgen
+}  // namespace medgen::research

@@ -12,14 +12,14 @@
 #include "batch/request_maker.h"
 #include "engine/settings.h"
 
-namespace medgen {
+namespace medgen::research {
 
 inline constexpr std::size_t kMaxSweepSettings = 1000;
 
 // What one setting of a sweep gives over the sweep's own settings.
 struct SweepCell {
   std::string name;  // "temperature=0.5 top_p=0.8"
-  SettingsJson given = SettingsJson::object();
+  engine::SettingsJson given = engine::SettingsJson::object();
 };
 
 // Axes such as "temperature=0.5,0.7,1.0"; commas inside brackets, braces and quotes part nothing.
@@ -40,4 +40,4 @@ std::vector<batch::NamedSettings> sweep_settings(const std::vector<SweepCell>& c
 std::map<std::string, std::map<std::string, double>> swept_numbers(
     const std::vector<SweepCell>& cells);
 
-}  // namespace medgen
+}  // namespace medgen::research

@@ -5,7 +5,7 @@
 
 #include "research/evaluation.h"
 
-namespace medgen {
+namespace medgen::research {
 namespace {
 
 // Together they score tokens[first] and all after it, each once.
@@ -51,4 +51,4 @@ void score_texts(Backend& backend, const Tokenizer& tokenizer, std::optional<Tok
   }
 }
 
-}  // namespace medgen
+}  // namespace medgen::research

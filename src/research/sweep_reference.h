@@ -9,7 +9,7 @@
 #include "medgen/tokenizer.h"
 #include "research/sample.h"
 
-namespace medgen {
+namespace medgen::research {
 
 // Fills tokens, num_tokens and logprob of each: of the text's own tokens after its prompt, or after
 // `start` where there is none (without that the first token is context alone and not counted).
@@ -17,4 +17,4 @@ namespace medgen {
 void score_texts(Backend& backend, const Tokenizer& tokenizer, std::optional<TokenId> start,
                  std::vector<Sample>& samples);
 
-}  // namespace medgen
+}  // namespace medgen::research

@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-namespace medgen {
+namespace medgen::safety {
 
 // The whole notice: one paragraph without line breaks.
 std::string_view notice();
@@ -12,4 +12,4 @@ std::string_view notice();
 // The same in one short line, for those who asked for quiet.
 std::string_view short_notice();
 
-}  // namespace medgen
+}  // namespace medgen::safety

@@ -3,7 +3,7 @@
 
 #include "text/utf8.h"
 
-namespace medgen {
+namespace medgen::text {
 
 const std::array<std::string, 256>& byte_spellings() {
   static const std::array<std::string, 256> spellings = [] {
@@ -50,4 +50,4 @@ std::string bytes_of_piece(std::string_view piece) {
   return out;
 }
 
-}  // namespace medgen
+}  // namespace medgen::text

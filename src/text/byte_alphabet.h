@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace medgen {
+namespace medgen::text {
 
 // The UTF-8 of the character that stands for each byte.
 const std::array<std::string, 256>& byte_spellings();
@@ -16,4 +16,4 @@ const std::array<std::string, 256>& byte_spellings();
 // as in Hugging Face's `tokenizers`.
 std::string bytes_of_piece(std::string_view piece);
 
-}  // namespace medgen
+}  // namespace medgen::text

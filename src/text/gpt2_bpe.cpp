@@ -8,7 +8,7 @@
 #include "text/byte_alphabet.h"
 #include "text/utf8.h"
 
-namespace medgen {
+namespace medgen::text {
 namespace {
 
 constexpr char kEndOfText[] = "<|endoftext|>";
@@ -177,4 +177,4 @@ std::string Gpt2Bpe::decode(std::span<const TokenId> ids) const {
 std::string Gpt2Bpe::token_bytes(TokenId id) const { return bytes_[checked(id)]; }
 std::string Gpt2Bpe::piece(TokenId id) const { return pieces_[checked(id)]; }
 
-}  // namespace medgen
+}  // namespace medgen::text

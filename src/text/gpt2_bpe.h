@@ -13,7 +13,7 @@
 #include "text/gpt2_vocabulary.h"
 #include "text/special_tokens.h"
 
-namespace medgen {
+namespace medgen::text {
 
 // Encoding takes O(n log n) time for a text of n bytes, whatever its words look like.
 class Gpt2Bpe : public Tokenizer {
@@ -58,4 +58,4 @@ class Gpt2Bpe : public Tokenizer {
   std::optional<TokenId> end_of_text_;
 };
 
-}  // namespace medgen
+}  // namespace medgen::text

@@ -8,7 +8,7 @@
 
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::text {
 namespace {
 
 // PCRE2 10.42 knows Unicode 14; these became letters and numbers in Unicode 15 and 16. A newer
@@ -90,4 +90,4 @@ void Gpt2Splitter::split(std::string_view text,
   }
 }
 
-}  // namespace medgen
+}  // namespace medgen::text

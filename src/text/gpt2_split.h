@@ -6,7 +6,7 @@
 #include <memory>
 #include <string_view>
 
-namespace medgen {
+namespace medgen::text {
 
 // The pattern of GPT-2's published encoder.py,
 //   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
@@ -27,4 +27,4 @@ class Gpt2Splitter {
   std::unique_ptr<Code> code_;
 };
 
-}  // namespace medgen
+}  // namespace medgen::text

@@ -12,7 +12,7 @@
 #include "medgen/error.h"
 #include "text/utf8.h"
 
-namespace medgen {
+namespace medgen::text {
 namespace {
 
 using Json = nlohmann::json;
@@ -36,7 +36,7 @@ std::string in_quotes(std::string_view token) {
 }
 
 Json read_json(const Path& file) {
-  const std::string text = read_file(file, kMaxFileBytes, ErrorCode::kModel);
+  const std::string text = base::read_file(file, kMaxFileBytes, ErrorCode::kModel);
   try {
     return Json::parse(text);
   } catch (const Json::exception& error) {
@@ -167,7 +167,7 @@ std::optional<Pair> split_merge(std::string_view line) {
 }
 
 void read_merges(const Path& file, Builder& builder) {
-  const std::string text = read_file(file, kMaxFileBytes, ErrorCode::kModel);
+  const std::string text = base::read_file(file, kMaxFileBytes, ErrorCode::kModel);
   std::string_view rest = text;
   const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
   builder.result.merges.reserve(std::min(lines, builder.ids.size()));
@@ -276,7 +276,7 @@ void read_added_tokens(const Path& file, const Json& added, Builder& builder) {
 
 Gpt2Vocabulary read_vocab_and_merges(const Path& vocab_json, const Path& merges_txt) {
   Builder builder(vocab_json);
-  const std::string text = read_file(vocab_json, kMaxFileBytes, ErrorCode::kModel);
+  const std::string text = base::read_file(vocab_json, kMaxFileBytes, ErrorCode::kModel);
   builder.ids.reserve(text.size() / 16);
   VocabularyReader reader(builder);
   Json::sax_parse(text, &reader);
@@ -303,4 +303,4 @@ Gpt2Vocabulary read_tokenizer_json(const Path& tokenizer_json) {
   return std::move(builder.result);
 }
 
-}  // namespace medgen
+}  // namespace medgen::text

@@ -8,7 +8,7 @@
 
 #include "medgen/tokenizer.h"
 
-namespace medgen {
+namespace medgen::text {
 
 struct Gpt2Vocabulary {
   struct Merge {
@@ -34,4 +34,4 @@ Gpt2Vocabulary read_vocab_and_merges(const std::filesystem::path& vocab_json,
                                      const std::filesystem::path& merges_txt);
 Gpt2Vocabulary read_tokenizer_json(const std::filesystem::path& tokenizer_json);
 
-}  // namespace medgen
+}  // namespace medgen::text

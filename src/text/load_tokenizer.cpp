@@ -11,6 +11,7 @@
 #include "text/sentencepiece_tokenizer.h"
 
 namespace medgen {
+using namespace text;
 namespace {
 
 using Path = std::filesystem::path;
@@ -70,7 +71,7 @@ std::unique_ptr<Tokenizer> load_tokenizer(const Path& path) {
     return std::make_unique<Gpt2Bpe>(read_vocab_and_merges(first, files[1]), first.string());
   }
   if (first.extension() == ".model") {
-    return make_sentencepiece_tokenizer(read_file(first, kMaxModelBytes, ErrorCode::kModel),
+    return make_sentencepiece_tokenizer(base::read_file(first, kMaxModelBytes, ErrorCode::kModel),
                                         first.string());
   }
   return std::make_unique<Gpt2Bpe>(read_tokenizer_json(first), first.string());

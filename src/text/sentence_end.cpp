@@ -5,7 +5,7 @@
 #include <array>
 #include <cctype>
 
-namespace medgen {
+namespace medgen::text {
 namespace {
 
 constexpr std::array<std::string_view, 4> kEnds = {".", "!", "?", "\xE2\x80\xA6"};
@@ -72,4 +72,4 @@ std::string SentenceCutter::flush(bool whole) {
   return text;
 }
 
-}  // namespace medgen
+}  // namespace medgen::text

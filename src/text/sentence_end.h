@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace medgen {
+namespace medgen::text {
 
 // A sentence ends with . ! ? or an ellipsis, closing quotes or brackets after it included, where a
 // blank, a line break or the end of the text follows; a period after one letter or a usual title
@@ -24,4 +24,4 @@ class SentenceCutter {
   bool any_ = false;  // a sentence was complete
 };
 
-}  // namespace medgen
+}  // namespace medgen::text

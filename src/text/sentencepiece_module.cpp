@@ -6,13 +6,13 @@
 #include "text/sentencepiece_tokenizer.h"
 #include "text/train_tokenizer.h"
 
-namespace medgen {
+namespace medgen::text {
 namespace {
 
 const sentencepiece_module::Functions& functions() {
   using Entry = decltype(&medgen_sentencepiece_functions);
   static const auto* const loaded = reinterpret_cast<Entry>(
-      load_module("libmedgen_sentencepiece.so", "medgen_sentencepiece_functions"))();
+      base::load_module("libmedgen_sentencepiece.so", "medgen_sentencepiece_functions"))();
   return *loaded;
 }
 
@@ -27,4 +27,4 @@ std::string train_tokenizer(const TokenizerTrainingOptions& options, const TextS
   return functions().train_model(options, next_text);
 }
 
-}  // namespace medgen
+}  // namespace medgen::text

@@ -8,7 +8,7 @@
 
 #include "medgen/tokenizer.h"
 
-namespace medgen {
+namespace medgen::text {
 
 // `model` is the content of a tokenizer.model; `source` begins error messages. Throws Error(kModel)
 // if the library does not take it.
@@ -19,4 +19,4 @@ namespace medgen {
 std::unique_ptr<Tokenizer> make_sentencepiece_tokenizer(std::string_view model,
                                                         const std::string& source);
 
-}  // namespace medgen
+}  // namespace medgen::text

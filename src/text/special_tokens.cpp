@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace medgen {
+namespace medgen::text {
 
 SpecialTokens::SpecialTokens(std::vector<SpecialToken> tokens) : tokens_(std::move(tokens)) {
   std::ranges::stable_sort(tokens_, [](const SpecialToken& a, const SpecialToken& b) {
@@ -43,4 +43,4 @@ std::vector<SpecialTokens::Part> SpecialTokens::split(std::string_view text) con
   return parts;
 }
 
-}  // namespace medgen
+}  // namespace medgen::text

@@ -10,7 +10,7 @@
 
 #include "medgen/tokenizer.h"
 
-namespace medgen {
+namespace medgen::text {
 
 struct SpecialToken {
   std::string text;  // not empty
@@ -36,4 +36,4 @@ class SpecialTokens {
   std::array<bool, 256> is_first_byte_{};  // of any token
 };
 
-}  // namespace medgen
+}  // namespace medgen::text

@@ -6,7 +6,7 @@
 #include "medgen/error.h"
 #include "text/utf8.h"
 
-namespace medgen {
+namespace medgen::text {
 
 StopMatcher::StopMatcher(const std::vector<std::string>& stop_strings, bool include)
     : include_(include) {
@@ -63,4 +63,4 @@ std::string StopMatcher::flush() {
   return rest;
 }
 
-}  // namespace medgen
+}  // namespace medgen::text

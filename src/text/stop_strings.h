@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace medgen {
+namespace medgen::text {
 
 // The match that ends first wins; of those that end at the same byte, the longest. So the result
 // does not depend on how the text was cut into pieces. Time is linear in the text for every stop
@@ -44,4 +44,4 @@ class StopMatcher {
   bool matched_ = false;
 };
 
-}  // namespace medgen
+}  // namespace medgen::text

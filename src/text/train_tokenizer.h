@@ -5,7 +5,7 @@
 #include <functional>
 #include <string>
 
-namespace medgen {
+namespace medgen::text {
 
 struct TokenizerTrainingOptions {
   int vocab_size = 8192;         // 512 .. 65,536; the 256 byte pieces and three controls included
@@ -23,4 +23,4 @@ using TextSource = std::function<bool(std::string& text)>;
 // size.
 std::string train_tokenizer(const TokenizerTrainingOptions& options, const TextSource& next_text);
 
-}  // namespace medgen
+}  // namespace medgen::text

@@ -3,7 +3,7 @@
 
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::text {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
@@ -112,4 +112,4 @@ std::string Utf8Stream::flush() {
   return std::string(kReplacement);
 }
 
-}  // namespace medgen
+}  // namespace medgen::text

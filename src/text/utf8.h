@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace medgen {
+namespace medgen::text {
 
 // Byte offset of the first thing that is not UTF-8; nothing if all of it is.
 std::optional<std::size_t> find_invalid_utf8(std::string_view text);
@@ -35,4 +35,4 @@ class Utf8Stream {
   std::string held_;
 };
 
-}  // namespace medgen
+}  // namespace medgen::text

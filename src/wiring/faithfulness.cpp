@@ -11,7 +11,7 @@
 #include "kernels/cpu.h"
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::wiring {
 namespace {
 
 constexpr int kWindow = 256;
@@ -312,7 +312,7 @@ std::string remembered_precision(const ModelSource& source, const PrecisionProgr
   if (file.empty()) return measure_precisions(source, {}, progress).auto_precision;
   file.replace_extension(".best");
   try {
-    const std::string found = read_file(file, kMaxRememberedBytes);
+    const std::string found = base::read_file(file, kMaxRememberedBytes);
     for (const char* precision : {"int8", "bf16", "fp32"}) {
       if (found == precision) return found;
     }
@@ -321,7 +321,7 @@ std::string remembered_precision(const ModelSource& source, const PrecisionProgr
   }
   const std::string best = measure_precisions(source, {}, progress).auto_precision;
   try {
-    write_file_atomically(file, best);
+    base::write_file_atomically(file, best);
   } catch (const Error&) {
     // Nothing is lost but time; that the packed weights cannot be kept either is said later.
   }
@@ -333,4 +333,4 @@ std::vector<Check> verify_model(const ModelSource& source, const BackendOptions&
   return Verification(source, options, note).run_all();
 }
 
-}  // namespace medgen
+}  // namespace medgen::wiring

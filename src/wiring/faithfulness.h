@@ -9,7 +9,7 @@
 
 #include "wiring/open_backend.h"
 
-namespace medgen {
+namespace medgen::wiring {
 
 // exp(mean of -log p(token | tokens before it)), over windows of at most 256 tokens; the first
 // token of a window is given, not predicted. In double from the logits. Of a vocabulary of millions
@@ -49,4 +49,4 @@ struct Check {
 std::vector<Check> verify_model(const ModelSource& source, const BackendOptions& options,
                                 const Note& note);
 
-}  // namespace medgen
+}  // namespace medgen::wiring

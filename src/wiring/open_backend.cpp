@@ -13,7 +13,7 @@
 #include "medgen/error.h"
 #include "wiring/torch_module.h"
 
-namespace medgen {
+namespace medgen::wiring {
 namespace {
 
 using native::PackedKey;
@@ -22,11 +22,11 @@ using native::Precision;
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kUsage, message); }
 
-Precision parse_precision(const ModelSource& source, const std::string& name) {
+native::Precision parse_precision(const ModelSource& source, const std::string& name) {
   const std::string& known = name != "auto" ? name : source.auto_precision;
-  if (known == "int8") return Precision::kInt8;
-  if (known == "bf16") return Precision::kBFloat16;
-  return Precision::kFloat32;
+  if (known == "int8") return native::Precision::kInt8;
+  if (known == "bf16") return native::Precision::kBFloat16;
+  return native::Precision::kFloat32;
 }
 
 // Why the native engine cannot run the model; empty if it can.
@@ -38,19 +38,20 @@ std::string native_obstacle(const ModelSource& source) {
 // one that was named for a lone file may be another the next time.
 std::string identity(const ModelSource& source) {
   if (!source.folder.empty()) return source.sha256;
-  std::string all = source.sha256 + config_to_json(source.config);
+  std::string all = source.sha256 + bundle::config_to_json(source.config);
   for (const int id : probe_tokens(source)) all += std::to_string(id) + " ";
-  return sha256(all);
+  return base::sha256(all);
 }
 
-std::unique_ptr<PackedWeights> build(const ModelSource& source, const PackedKey& key,
-                                     const kernels::Kernels& kernels, const BackendOptions& options,
-                                     const Note& note) {
+std::unique_ptr<native::PackedWeights> build(const ModelSource& source,
+                                             const native::PackedKey& key,
+                                             const kernels::Kernels& kernels,
+                                             const BackendOptions& options, const Note& note) {
   if (source.verify) source.verify();
-  ThreadPool pool(options.threads > 0 ? options.threads : usable_cores());
-  const auto parameters = Gpt2Parameters::open(source.model_pt, source.config);
+  base::ThreadPool pool(options.threads > 0 ? options.threads : base::usable_cores());
+  const auto parameters = bundle::Gpt2Parameters::open(source.model_pt, source.config);
   const std::vector<int> probe =
-      key.precision == Precision::kInt8 ? probe_tokens(source) : std::vector<int>{};
+      key.precision == native::Precision::kInt8 ? probe_tokens(source) : std::vector<int>{};
   const auto fill = [&](std::byte* block, const std::function<void()>& forget) {
     native::pack(key.config, key.precision, parameters.reader(), probe, kernels, pool, block,
                  [&](int done, int total) {
@@ -60,7 +61,7 @@ std::unique_ptr<PackedWeights> build(const ModelSource& source, const PackedKey&
   };
   const bool beside = !source.folder.empty() && ::access(source.folder.c_str(), W_OK) == 0;
   std::string why;
-  auto packed = PackedWeights::build(
+  auto packed = native::PackedWeights::build(
       beside ? native::packed_path(source.folder, key.precision) : native::cached_packed_path(key),
       key, fill, why);
   if (!why.empty() && note) {
@@ -69,12 +70,14 @@ std::unique_ptr<PackedWeights> build(const ModelSource& source, const PackedKey&
   return packed;
 }
 
-std::unique_ptr<PackedWeights> find_or_build(const ModelSource& source, const PackedKey& key,
-                                             const kernels::Kernels& kernels,
-                                             const BackendOptions& options, const Note& note) {
+std::unique_ptr<native::PackedWeights> find_or_build(const ModelSource& source,
+                                                     const native::PackedKey& key,
+                                                     const kernels::Kernels& kernels,
+                                                     const BackendOptions& options,
+                                                     const Note& note) {
   for (const auto& place : packed_places(source, key)) {
     std::string why;
-    if (auto found = PackedWeights::open(place, key, why)) return found;
+    if (auto found = native::PackedWeights::open(place, key, why)) return found;
     if (!why.empty() && note) {
       note("the packed weights " + place.string() + " are not used (" + why +
            "); they are built again");
@@ -87,11 +90,12 @@ std::unique_ptr<PackedWeights> find_or_build(const ModelSource& source, const Pa
 
 int useful_slots() { return &native::choose_kernels() == kernels::kAmxKernels ? 32 : 16; }
 
-PackedKey packed_key(const ModelSource& source, Precision precision) {
+native::PackedKey packed_key(const ModelSource& source, native::Precision precision) {
   return {identity(source), source.config, precision};
 }
 
-std::vector<std::filesystem::path> packed_places(const ModelSource& source, const PackedKey& key) {
+std::vector<std::filesystem::path> packed_places(const ModelSource& source,
+                                                 const native::PackedKey& key) {
   std::vector<std::filesystem::path> places;
   if (!source.folder.empty()) places.push_back(native::packed_path(source.folder, key.precision));
   const auto cached = native::cached_packed_path(key);
@@ -100,7 +104,7 @@ std::vector<std::filesystem::path> packed_places(const ModelSource& source, cons
 }
 
 std::vector<int> probe_tokens(const ModelSource& source) {
-  const std::string text(source.probe_text.empty() ? default_probe_text()
+  const std::string text(source.probe_text.empty() ? bundle::default_probe_text()
                                                    : std::string_view(source.probe_text));
   const std::vector<TokenId> ids = source.tokenizer->encode(text);
   if (ids.empty())
@@ -108,14 +112,14 @@ std::vector<int> probe_tokens(const ModelSource& source) {
   return {ids.begin(), ids.end()};
 }
 
-std::unique_ptr<PackedWeights> open_packed_weights(const ModelSource& source,
-                                                   const BackendOptions& options,
-                                                   const Note& note) {
+std::unique_ptr<native::PackedWeights> open_packed_weights(const ModelSource& source,
+                                                           const BackendOptions& options,
+                                                           const Note& note) {
   const std::string obstacle = native_obstacle(source);
   if (!obstacle.empty()) {
     throw Error(ErrorCode::kModel, "the native back end cannot run this model: " + obstacle);
   }
-  const PackedKey key = packed_key(source, parse_precision(source, options.precision));
+  const native::PackedKey key = packed_key(source, parse_precision(source, options.precision));
   return find_or_build(source, key, native::choose_kernels(), options, note);
 }
 
@@ -157,15 +161,15 @@ std::unique_ptr<Backend> open_backend(const ModelSource& source, const BackendOp
             "whose maker you trust");
   }
   if (source.verify) source.verify();
-  TorchBackendOptions torch_options;
+  torchscript::BackendOptions torch_options;
   torch_options.device = options.device;
   torch_options.threads = options.threads;
   torch_options.max_slots = options.max_slots;
   if (!source.not_gpt2.empty()) {
     return torch_room().open_foreign(source.model_pt, source.config, torch_options);
   }
-  const auto parameters = Gpt2Parameters::open(source.model_pt, source.config);
+  const auto parameters = bundle::Gpt2Parameters::open(source.model_pt, source.config);
   return torch_room().open_backend(source.config, parameters.reader(), torch_options);
 }
 
-}  // namespace medgen
+}  // namespace medgen::wiring

@@ -17,7 +17,7 @@
 #include "native/native_backend.h"
 #include "native/packer.h"
 
-namespace medgen {
+namespace medgen::wiring {
 
 struct BackendOptions {
   std::string backend = "auto";    // "auto", "native", "torchscript"
@@ -78,4 +78,4 @@ std::unique_ptr<native::PackedWeights> open_packed_weights(const ModelSource& so
 // The token ids of the source's probe text.
 std::vector<int> probe_tokens(const ModelSource& source);
 
-}  // namespace medgen
+}  // namespace medgen::wiring

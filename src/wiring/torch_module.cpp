@@ -4,7 +4,7 @@
 #include "base/module.h"
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::wiring {
 
 TorchRoom& torch_room() {
   using Entry = TorchRoom* (*)();
@@ -13,9 +13,9 @@ TorchRoom& torch_room() {
     // threads of the same process want. Read once, when the library is loaded; the user's own
     // setting wins.
     setenv("OMP_WAIT_POLICY", "PASSIVE", /*overwrite=*/0);
-    return reinterpret_cast<Entry>(load_module("libmedgen_torch.so", "medgen_torch_room"))();
+    return reinterpret_cast<Entry>(base::load_module("libmedgen_torch.so", "medgen_torch_room"))();
   }();
   return *room;
 }
 
-}  // namespace medgen
+}  // namespace medgen::wiring

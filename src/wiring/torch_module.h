@@ -2,12 +2,12 @@
 // only commands that run or write a TorchScript model ask for it.
 #pragma once
 
-#include "torch/torch_room.h"
+#include "wiring/torch_room.h"
 
-namespace medgen {
+namespace medgen::wiring {
 
 // Loads libmedgen_torch.so on the first call: from beside the running program (a build folder) or
 // from the installed library folder. Throws Error(kRuntime) that says what was tried. Thread-safe.
 TorchRoom& torch_room();
 
-}  // namespace medgen
+}  // namespace medgen::wiring

@@ -48,7 +48,7 @@ void reseal(const fs::path& bundle) {
   auto manifest = nlohmann::ordered_json::parse(cli_tests::read(bundle / "manifest.json"));
   for (auto& file : manifest.at("files")) {
     const fs::path path = bundle / file.at("name").get<std::string>();
-    file["sha256"] = sha256_of_file(path);
+    file["sha256"] = base::sha256_of_file(path);
     file["size"] = fs::file_size(path);
   }
   cli_tests::write(bundle / "manifest.json", manifest.dump(2));

@@ -16,18 +16,18 @@ constexpr std::uint32_t kVocab = 50257;
 std::vector<float> row() {
   std::vector<float> logits;
   for (std::uint32_t i = 0; i < kVocab; ++i) {
-    const double rank = 1 + std::floor(kVocab * uniform({.seed = 99}, i));
-    logits.push_back(static_cast<float>(-1.3 * std::log(rank) + uniform({.seed = 98}, i)));
+    const double rank = 1 + std::floor(kVocab * base::uniform({.seed = 99}, i));
+    logits.push_back(static_cast<float>(-1.3 * std::log(rank) + base::uniform({.seed = 98}, i)));
   }
   return logits;
 }
 
 void draw(benchmark::State& state, const SamplingParams& params) {
   const std::vector<float> logits = row();
-  Sampler sampler;
+  engine::Sampler sampler;
   std::uint32_t place = 0;
   for (auto _ : state) {
-    const Draw drawn = sampler.sample(logits, params, uniform({.seed = 1}, place++));
+    const engine::Draw drawn = sampler.sample(logits, params, base::uniform({.seed = 1}, place++));
     benchmark::DoNotOptimize(drawn.token);
   }
 }

@@ -138,13 +138,13 @@ TEST(NativeCliTest, VerifyHoldsOnTheDefaultModel) {
 // A packed file that is whole and claims to belong to the model, but has one weight wrong.
 void pack_with_a_wrong_weight(const fs::path& model) {
   const Bundle bundle = Bundle::open(model);
-  const TorchScriptWeights weights = TorchScriptWeights::open(bundle.model_pt());
+  const bundle::TorchScriptWeights weights = bundle::TorchScriptWeights::open(bundle.model_pt());
   const auto read = [&](const std::string& name, const std::vector<std::int64_t>&) {
     std::vector<float> values = weights.read(name);
     if (name == "transformer.h.2.mlp.c_fc.weight") values[100] += 0.3F;
     return values;
   };
-  ThreadPool pool(1);
+  base::ThreadPool pool(1);
   const native::PackedKey key{bundle.sha256(), bundle.config(), native::Precision::kFloat32};
   std::string why;
   native::PackedWeights::build(
@@ -168,13 +168,13 @@ TEST(NativeCliTest, VerifyFailsOnOnePerturbedWeight) {
 TEST(NativeCliTest, OutliersPlantedInTheDefaultModelLeaveInt8Faithful) {
   const Bundle bundle = Bundle::open(MEDGEN_DEFAULT_MODEL);
   const ModelConfig& config = bundle.config();
-  const TorchScriptWeights weights = TorchScriptWeights::open(bundle.model_pt());
+  const bundle::TorchScriptWeights weights = bundle::TorchScriptWeights::open(bundle.model_pt());
   native::Parameters parameters;
-  for (const ParameterSpec& spec : weights.specs()) {
+  for (const bundle::ParameterSpec& spec : weights.specs()) {
     parameters[spec.name] = weights.read(spec.name);
   }
   // Calibrated on one text, measured on what follows.
-  const std::string text(default_probe_text());
+  const std::string text(bundle::default_probe_text());
   const auto half = text.find(' ', text.size() / 2);
   const auto tokens_of = [&](const std::string& part) {
     const auto ids = bundle.tokenizer().encode(part);
@@ -183,7 +183,7 @@ TEST(NativeCliTest, OutliersPlantedInTheDefaultModelLeaveInt8Faithful) {
   const std::vector<int> probe = tokens_of(text.substr(0, half));
   const std::vector<int> measured = tokens_of(text.substr(half));
   const auto perplexity = [&](native::Precision precision) {
-    ThreadPool pool(2);
+    base::ThreadPool pool(2);
     std::string why;
     native::NativeBackend backend(
         native::PackedWeights::build(
@@ -196,7 +196,7 @@ TEST(NativeCliTest, OutliersPlantedInTheDefaultModelLeaveInt8Faithful) {
             },
             why),
         native::choose_kernels(), {});
-    return probe_perplexity(backend, measured);
+    return wiring::probe_perplexity(backend, measured);
   };
   const double plain = perplexity(native::Precision::kFloat32);
   native::plant_outliers(parameters, config.n_layer, static_cast<std::size_t>(config.n_embd));

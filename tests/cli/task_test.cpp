@@ -25,8 +25,9 @@ std::string model_with_templates(const std::string& name, const std::string& tem
   const fs::path folder = copy_of_tiny_model(name);
   write(folder / "templates.json", templates);
   auto manifest = nlohmann::json::parse(read(folder / "manifest.json"));
-  manifest["files"].push_back(
-      {{"name", "templates.json"}, {"sha256", sha256(templates)}, {"size", templates.size()}});
+  manifest["files"].push_back({{"name", "templates.json"},
+                               {"sha256", base::sha256(templates)},
+                               {"size", templates.size()}});
   write(folder / "manifest.json", manifest.dump());
   return folder.string();
 }

@@ -41,11 +41,11 @@ inline batch::Blocks blocks_of(const std::string& text, std::size_t size) {
 inline void check_row(const batch::BatchRow& row) {
   if (row.error) {
     require(!row.error->code.empty() && !row.error->message.empty());
-    require(!find_invalid_utf8(row.error->message));
+    require(!text::find_invalid_utf8(row.error->message));
     require(row.prompt.empty());
   } else {
     require(!row.prompt.empty() && row.prompt.find('\0') == std::string::npos);
-    require(!find_invalid_utf8(row.prompt));
+    require(!text::find_invalid_utf8(row.prompt));
   }
   batch::Json json{{"id", row.id}, {"prompt", row.prompt}, {"extras", row.extras}};
   require(batch::Json::parse(json.dump()) == json);
@@ -97,12 +97,12 @@ inline void run_compressed(const std::string& data, const char* extension) {
 
 inline void run_pickle(const std::string& data) {
   try {
-    const Pickle pickle = Pickle::parse(data);
+    const bundle::Pickle pickle = bundle::Pickle::parse(data);
     require(pickle.size() <= data.size());
-    for (PickleRef ref = 0; ref < pickle.size(); ++ref) {
-      const PickleValue& value = pickle.at(ref);
-      for (const PickleRef item : value.items) require(item < pickle.size());
-      for (const PickleRef item : pickle.arguments_of(value)) require(item < pickle.size());
+    for (bundle::PickleRef ref = 0; ref < pickle.size(); ++ref) {
+      const bundle::PickleValue& value = pickle.at(ref);
+      for (const bundle::PickleRef item : value.items) require(item < pickle.size());
+      for (const bundle::PickleRef item : pickle.arguments_of(value)) require(item < pickle.size());
       require(pickle.text_of(ref).size() <= data.size());
     }
   } catch (const Error&) {
@@ -111,8 +111,8 @@ inline void run_pickle(const std::string& data) {
 
 inline void run_archive(const std::string& data) {
   run_file(data, ".pt", [&](const std::string& path) {
-    const TorchScriptWeights weights = TorchScriptWeights::open(path);
-    for (const ParameterSpec& spec : weights.specs()) {
+    const bundle::TorchScriptWeights weights = bundle::TorchScriptWeights::open(path);
+    for (const bundle::ParameterSpec& spec : weights.specs()) {
       try {
         const std::size_t count = weights.read(spec.name).size();
         require(count <= data.size());

@@ -40,17 +40,18 @@ double largest_error(Backend& backend, const TinyModel& model) {
 
 class ActivationParityTest : public ::testing::TestWithParam<std::string> {};
 
-INSTANTIATE_TEST_SUITE_P(All, ActivationParityTest, ::testing::ValuesIn(known_activations()),
+INSTANTIATE_TEST_SUITE_P(All, ActivationParityTest,
+                         ::testing::ValuesIn(bundle::known_activations()),
                          [](const auto& test) { return test.param; });
 
 TEST_P(ActivationParityTest, TheExportedModuleComputesTheFormula) {
   TinyModel model = TinyModel::with_activation(GetParam());
-  const auto backend = torch_room().open_backend(model.config, model.reader(),
-                                                 {.max_slots = 1, .threads = 1, .device = "cpu"});
+  const auto backend = wiring::torch_room().open_backend(
+      model.config, model.reader(), {.max_slots = 1, .threads = 1, .device = "cpu"});
   EXPECT_LT(largest_error(*backend, model), 1e-4);
   // Companion: another activation would be seen.
   for (const char* name : {"gelu", "gelu_10", "relu", "relu6"}) {
-    if (activation_formula(name) == activation_formula(GetParam())) continue;
+    if (bundle::activation_formula(name) == bundle::activation_formula(GetParam())) continue;
     model.config.activation_function = name;
     EXPECT_GT(largest_error(*backend, model), 3e-4) << name;
   }

@@ -8,8 +8,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "bundle/convert.h"
 #include "engine/settings.h"
+#include "jobs/convert.h"
 #include "medgen/bundle.h"
 #include "medgen/generate.h"
 #include "parity/torch_backend.h"
@@ -35,7 +35,7 @@ Json cases() {
 }
 
 Request request_of(const Json& entry, std::uint64_t id) {
-  const DecodingSettings settings = make_settings(entry["settings"]);
+  const DecodingSettings settings = engine::make_settings(entry["settings"]);
   Request request;
   request.id = id;
   request.prompt = entry["prompt_ids"].get<std::vector<TokenId>>();
@@ -60,10 +60,10 @@ double difference(const Json& entry, const std::vector<Completion>& completions)
 class BeamSearchParityTest : public ::testing::Test {
  protected:
   BeamSearchParityTest() {
-    ConvertOptions options;
+    jobs::ConvertOptions options;
     options.tokenizer = fixture("tokenizer");
-    convert_checkpoint(fixture("gelu_new_odd_head"), folder_.path() / "tiny", options,
-                       torch_room());
+    jobs::convert_checkpoint(fixture("gelu_new_odd_head"), folder_.path() / "tiny", options,
+                             wiring::torch_room());
     bundle_ = std::make_unique<Bundle>(Bundle::open(folder_.path() / "tiny"));
     backend_ = open_in_libtorch(bundle_->model_pt(), bundle_->config(),
                                 {.max_slots = 8, .threads = 1, .device = "cpu"});

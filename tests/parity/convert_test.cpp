@@ -1,7 +1,7 @@
 // Converted models against the logits that transformers computed for the same checkpoints, in every
 // way a backend can be asked for them. The fixtures are made by
 // scripts/make_checkpoint_fixtures.py.
-#include "bundle/convert.h"
+#include "jobs/convert.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -30,7 +30,7 @@ using ::testing::HasSubstr;
 constexpr double kTolerance = 1e-4;
 
 json expected_of(const fs::path& folder) {
-  return json::parse(read_file(folder / "expected.json", 64U << 20U));
+  return json::parse(base::read_file(folder / "expected.json", 64U << 20U));
 }
 
 std::unique_ptr<Backend> open(const Bundle& bundle) {
@@ -39,13 +39,13 @@ std::unique_ptr<Backend> open(const Bundle& bundle) {
 }
 
 std::unique_ptr<Backend> open_native(const Bundle& bundle) {
-  ModelSource source;
+  wiring::ModelSource source;
   source.model_pt = bundle.model_pt();
   source.folder = bundle.directory();
   source.sha256 = bundle.sha256();
   source.config = bundle.config();
   source.tokenizer = bundle.shared_tokenizer();
-  BackendOptions options;
+  wiring::BackendOptions options;
   options.precision = "fp32";
   options.threads = 1;
   options.max_slots = 3;
@@ -54,9 +54,9 @@ std::unique_ptr<Backend> open_native(const Bundle& bundle) {
   return backend;
 }
 
-Bundle convert(const fs::path& checkpoint, const fs::path& out, ConvertOptions options = {}) {
+Bundle convert(const fs::path& checkpoint, const fs::path& out, jobs::ConvertOptions options = {}) {
   if (!options.tokenizer) options.tokenizer = fixture("tokenizer");
-  convert_checkpoint(checkpoint, out, options, torch_room());
+  jobs::convert_checkpoint(checkpoint, out, options, wiring::torch_room());
   return Bundle::open(out);
 }
 
@@ -168,12 +168,12 @@ TEST(CheckpointParityCompanionTest, SeesAnyPerturbedTensor) {
   const TemporaryFolder folder;
   const fs::path original = fixture("gelu_new_odd_head");
   const json expected = expected_of(original);
-  const std::string whole = read_file(original / "model.safetensors", 10U << 20U);
+  const std::string whole = base::read_file(original / "model.safetensors", 10U << 20U);
   std::uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, whole.data(), sizeof header_bytes);
   const json header = json::parse(whole.substr(8, header_bytes));
   fs::copy(original, folder / "checkpoint");
-  ConvertOptions options;
+  jobs::ConvertOptions options;
   options.replace = true;
   int tried = 0;
   for (const auto& [name, entry] : header.items()) {
@@ -186,7 +186,7 @@ TEST(CheckpointParityCompanionTest, SeesAnyPerturbedTensor) {
     std::memcpy(&value, first, sizeof value);
     value += 0.5F;
     std::memcpy(first, &value, sizeof value);
-    write_file(folder / "checkpoint/model.safetensors", changed);
+    base::write_file(folder / "checkpoint/model.safetensors", changed);
     const Bundle bundle = convert(folder / "checkpoint", folder / "out", options);
     const auto backend = open(bundle);
     EXPECT_GT(largest_difference(expected, one_by_one(*backend, sequences_of(expected), 1000)),
@@ -202,10 +202,10 @@ TEST(CheckpointParityCompanionTest, SeesAWrongSetting) {
   const auto difference_with = [&](const char* name, const char* key, const json& value) {
     fs::remove_all(folder / "checkpoint");
     fs::copy(fixture(name), folder / "checkpoint");
-    json config = json::parse(read_file(fixture(name) / "config.json", 1U << 20U));
+    json config = json::parse(base::read_file(fixture(name) / "config.json", 1U << 20U));
     config[key] = value;
-    write_file(folder / "checkpoint/config.json", config.dump());
-    ConvertOptions options;
+    base::write_file(folder / "checkpoint/config.json", config.dump());
+    jobs::ConvertOptions options;
     options.replace = true;
     const Bundle bundle = convert(folder / "checkpoint", folder / "out", options);
     const json expected = expected_of(fixture(name));
@@ -227,8 +227,8 @@ TEST(CheckpointParityCompanionTest, SeesAWrongSetting) {
 
 TEST(HalfPrecisionParityTest, KeepsValuesThatFp16CanHold) {
   const TemporaryFolder folder;
-  ConvertOptions options;
-  options.storage = StorageType::kFloat16;
+  jobs::ConvertOptions options;
+  options.storage = bundle::StorageType::kFloat16;
   const Bundle half = convert(fixture("tanh_f16"), folder / "half", options);
   EXPECT_EQ(half.manifest().dtype, "fp16");
   expect_parity_in_every_way(*open(half), expected_of(fixture("tanh_f16")));
@@ -240,35 +240,36 @@ class ArchiveParityTest : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(ArchiveParityTest, RunsByItsOwnCode) {
   const fs::path folder = fixture(GetParam());
-  const ModelConfig config = read_config(folder / "config.json");
-  const auto backend = torch_room().open_foreign(folder / "model.pt", config,
-                                                 {.max_slots = 3, .threads = 1, .device = "cpu"});
+  const ModelConfig config = bundle::read_config(folder / "config.json");
+  const auto backend = wiring::torch_room().open_foreign(
+      folder / "model.pt", config, {.max_slots = 3, .threads = 1, .device = "cpu"});
   expect_parity_in_every_way(*backend, expected_of(folder));
 }
 
 TEST_P(ArchiveParityTest, GivesTheSameLogitsFromItsParametersAlone) {
   const fs::path folder = fixture(GetParam());
-  const ModelConfig config = read_config(folder / "config.json");
+  const ModelConfig config = bundle::read_config(folder / "config.json");
   const auto in_libtorch = open_in_libtorch(folder / "model.pt", config,
                                             {.max_slots = 3, .threads = 1, .device = "cpu"});
   expect_parity_in_every_way(*in_libtorch, expected_of(folder));
-  ModelSource source;
+  wiring::ModelSource source;
   source.model_pt = folder / "model.pt";
   source.sha256 = std::string(64, '0');
-  source.config = Gpt2Parameters::open(folder / "model.pt", config).config();
+  source.config = bundle::Gpt2Parameters::open(folder / "model.pt", config).config();
   source.tokenizer = load_tokenizer(fixture("tokenizer"));
-  BackendOptions native_options;
+  wiring::BackendOptions native_options;
   native_options.precision = "fp32";
-  const auto native = open_native_backend(source, native_options);
+  const auto native = wiring::open_native_backend(source, native_options);
   expect_parity_in_every_way(*native, expected_of(folder));
 }
 
 TEST_P(ArchiveParityTest, ConvertsToTheSameLogits) {
   const TemporaryFolder folder;
-  ConvertOptions options;
+  jobs::ConvertOptions options;
   options.tokenizer = fixture("tokenizer");
   options.trust_code = true;
-  convert_archive(fixture(GetParam()) / "model.pt", folder / "out", options, torch_room());
+  jobs::convert_archive(fixture(GetParam()) / "model.pt", folder / "out", options,
+                        wiring::torch_room());
   const Bundle bundle = Bundle::open(folder / "out");
   EXPECT_TRUE(bundle.config().tie_word_embeddings);
   expect_parity_in_every_way(*open(bundle), expected_of(fixture(GetParam())));
@@ -277,14 +278,15 @@ TEST_P(ArchiveParityTest, ConvertsToTheSameLogits) {
 TEST_P(ArchiveParityTest, RefusesTheConfigOfAnotherModel) {
   const TemporaryFolder folder;
   fs::copy(fixture(GetParam()), folder / "archive");
-  json config = json::parse(read_file(folder / "archive/config.json", 1U << 20U));
+  json config = json::parse(base::read_file(folder / "archive/config.json", 1U << 20U));
   config["n_head"] = 5;
-  write_file(folder / "archive/config.json", config.dump());
-  ConvertOptions options;
+  base::write_file(folder / "archive/config.json", config.dump());
+  jobs::ConvertOptions options;
   options.tokenizer = fixture("tokenizer");
   options.trust_code = true;
   EXPECT_THAT(error_of([&] {
-                convert_archive(folder / "archive/model.pt", folder / "out", options, torch_room());
+                jobs::convert_archive(folder / "archive/model.pt", folder / "out", options,
+                                      wiring::torch_room());
               }),
               HasSubstr("n_head"));
   EXPECT_EQ(folder.entries(), 1);
@@ -341,13 +343,13 @@ TEST(PlainPythonTest, RunsTheBundlesModelToTheSameLogits) {
   const std::string python = python_with_torch();
   if (python.empty()) GTEST_SKIP() << "no Python with torch is installed";
   const TemporaryFolder folder;
-  write_file(folder / "run.py", kPlainPython);
+  base::write_file(folder / "run.py", kPlainPython);
   const auto difference = [&](const std::string& bundle, const fs::path& expected) {
     const std::string command = python + " '" + (folder / "run.py").string() + "' '" +
                                 (folder / bundle).string() + "' '" + expected.string() + "' > '" +
                                 (folder / "result").string() + "'";
     EXPECT_EQ(std::system(command.c_str()), 0);
-    return std::stod(read_file(folder / "result", 1000));
+    return std::stod(base::read_file(folder / "result", 1000));
   };
   for (const char* name : {"gelu_new_odd_head", "quick_gelu_untied"}) {
     convert(fixture(name), folder / name);

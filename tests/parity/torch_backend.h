@@ -11,9 +11,9 @@ namespace medgen {
 
 inline std::unique_ptr<Backend> open_in_libtorch(const std::filesystem::path& model_pt,
                                                  const ModelConfig& config,
-                                                 const TorchBackendOptions& options) {
-  const auto parameters = Gpt2Parameters::open(model_pt, config);
-  return torch_room().open_backend(parameters.config(), parameters.reader(), options);
+                                                 const torchscript::BackendOptions& options) {
+  const auto parameters = bundle::Gpt2Parameters::open(model_pt, config);
+  return wiring::torch_room().open_backend(parameters.config(), parameters.reader(), options);
 }
 
 }  // namespace medgen

@@ -39,7 +39,7 @@ class TrainFurtherTest : public TrainTest {
   }
   // A model of the base's shape whose tokenizer lacks a merge of `tokenizer`.
   std::filesystem::path make_other_tokens(const std::filesystem::path& tokenizer) {
-    const TrainOptions before = options_;
+    const train::TrainOptions before = options_;
     options_.from.clear();
     options_.tokenizer = without_last_merge(tokenizer);
     options_.config = base_ / "config.json";
@@ -80,11 +80,12 @@ TEST_F(TrainFurtherTest, BringsTokenizerConfigurationAndTemplatesAlong) {
   const Bundle bundle = Bundle::open(options_.output);
   EXPECT_EQ(bundle.tokenizer().vocab_size(), Bundle::open(base_).tokenizer().vocab_size());
   EXPECT_TRUE(bundle.prompt_prefix().has_value());
-  EXPECT_EQ(read_file(options_.output / "templates.json", 1000), forms);
-  EXPECT_EQ(read_file(options_.output / "config.json", 10000),
-            read_file(base_ / "config.json", 10000));
+  EXPECT_EQ(base::read_file(options_.output / "templates.json", 1000), forms);
+  EXPECT_EQ(base::read_file(options_.output / "config.json", 10000),
+            base::read_file(base_ / "config.json", 10000));
   EXPECT_THAT(bundle.model_card(), HasSubstr("Trained further from"));
-  const auto record = nlohmann::json::parse(read_file(options_.output / "training.json", 1 << 20));
+  const auto record =
+      nlohmann::json::parse(base::read_file(options_.output / "training.json", 1 << 20));
   EXPECT_EQ(record.at("settings").at("from"), Bundle::open(options_.from).sha256());
 }
 
@@ -109,7 +110,7 @@ TEST_F(TrainFurtherTest, FreezingKeepsTensorsToTheBit) {
 
 TEST_F(TrainFurtherTest, RefusesWhatCannotBeGivenWithABundle) {
   make_base();
-  const TrainOptions saved = options_;
+  const train::TrainOptions saved = options_;
   options_.tokenizer = saved.from;
   EXPECT_THAT(refusal(), HasSubstr("--from brings its tokenizer along"));
   options_ = saved;
@@ -140,7 +141,8 @@ TEST_F(TrainFurtherTest, BeginsWithTheMeanOfSeveralModels) {
     }
   }
   EXPECT_GT(apart, 1e-3);  // the models differ, so a copy of one would have been seen
-  const auto record = nlohmann::json::parse(read_file(options_.output / "training.json", 1 << 20));
+  const auto record =
+      nlohmann::json::parse(base::read_file(options_.output / "training.json", 1 << 20));
   const std::string sum = Bundle::open(second).sha256();
   EXPECT_EQ(record.at("settings").at("average_with"), (nlohmann::json{sum, sum}));
   EXPECT_THAT(Bundle::open(options_.output).model_card(),
@@ -150,7 +152,7 @@ TEST_F(TrainFurtherTest, BeginsWithTheMeanOfSeveralModels) {
 TEST_F(TrainFurtherTest, RefusesAMeanOfWhatDoesNotBelongTogether) {
   const std::filesystem::path tokenizer = options_.tokenizer;
   make_base();
-  const TrainOptions further = options_;
+  const train::TrainOptions further = options_;
   options_.from.clear();
   options_.average_with = {base_};
   EXPECT_THAT(refusal(), HasSubstr("--average-with needs --from"));
@@ -215,7 +217,8 @@ TEST_F(TrainFurtherTest, LearnsFromATeacherAndRecordsIt) {
   set_steps(3);
   start_anew("taught");
   run();
-  const auto record = nlohmann::json::parse(read_file(options_.output / "training.json", 1 << 20));
+  const auto record =
+      nlohmann::json::parse(base::read_file(options_.output / "training.json", 1 << 20));
   EXPECT_EQ(record.at("settings").at("distil_from"), nlohmann::json{Bundle::open(base_).sha256()});
   EXPECT_EQ(record.at("settings").at("distil_weight"), 0.9);
   const auto taught = parameters_of(options_.output);
@@ -229,7 +232,7 @@ TEST_F(TrainFurtherTest, LearnsFromATeacherAndRecordsIt) {
 TEST_F(TrainFurtherTest, RefusesATeacherOfOtherTokensOrAShorterContext) {
   const std::filesystem::path tokenizer = options_.tokenizer;
   make_base();
-  const TrainOptions further = options_;
+  const train::TrainOptions further = options_;
   options_.distil_from = {make_other_tokens(tokenizer)};
   EXPECT_THAT(refusal(), HasSubstr("other-out, whose tokenizer is not that of the model"));
   options_.distil_from = {base_};
@@ -250,16 +253,16 @@ std::filesystem::path make_shards(const std::filesystem::path& folder,
   std::filesystem::create_directories(folder);
   std::filesystem::copy(tokenizer_files, folder / "tokenizer");
   const auto tokenizer = load_tokenizer(folder / "tokenizer");
-  const ShardTokenizer about{tokenizer_fingerprint(folder / "tokenizer"),
-                             std::string(tokenizer->kind()), tokenizer->vocab_size(),
-                             *tokenizer->eos_id()};
+  const corpus::ShardTokenizer about{corpus::tokenizer_fingerprint(folder / "tokenizer"),
+                                     std::string(tokenizer->kind()), tokenizer->vocab_size(),
+                                     *tokenizer->eos_id()};
   const auto write = [&](const char* name, int first, int last) {
-    ShardWriter writer(folder / name, about);
+    corpus::ShardWriter writer(folder / name, about);
     for (int i = first; i < last; ++i) {
       const std::string text = "A page about fever, number " + std::to_string(i) + ".";
       writer.add(tokenizer->encode(text), text.size());
     }
-    const ShardFile file = writer.finish();
+    const corpus::ShardFile file = writer.finish();
     return nlohmann::json{{"file", file.name},
                           {"documents", file.documents},
                           {"tokens", file.tokens},
@@ -271,14 +274,14 @@ std::filesystem::path make_shards(const std::filesystem::path& folder,
                                  {"weight", 2.0},
                                  {"train", write("000-train.tokens", 0, 20)},
                                  {"valid", write("000-valid.tokens", 20, 25)}};
-  write_file(folder / "prepare.json", nlohmann::json{{"format_version", 1},
-                                                     {"tokenizer",
-                                                      {{"sha256", about.sha256},
-                                                       {"kind", about.kind},
-                                                       {"vocab_size", about.vocab_size},
-                                                       {"eos_id", about.eos_id}}},
-                                                     {"sources", {source}}}
-                                          .dump());
+  base::write_file(folder / "prepare.json", nlohmann::json{{"format_version", 1},
+                                                           {"tokenizer",
+                                                            {{"sha256", about.sha256},
+                                                             {"kind", about.kind},
+                                                             {"vocab_size", about.vocab_size},
+                                                             {"eos_id", about.eos_id}}},
+                                                           {"sources", {source}}}
+                                                .dump());
   return folder;
 }
 

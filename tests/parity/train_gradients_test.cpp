@@ -30,12 +30,12 @@ ModelConfig tiny_config(const std::string& activation = "gelu_new") {
 }
 
 double between(double low, double high, std::uint64_t stream, std::uint32_t i) {
-  return low + (high - low) * uniform({.seed = 5, .request = stream, .sample = 0}, i);
+  return low + (high - low) * base::uniform({.seed = 5, .request = stream, .sample = 0}, i);
 }
 
 Parameters random_parameters(const ModelConfig& config, std::uint64_t stream = 0) {
   Parameters parameters;
-  for (const ParameterSpec& spec : parameter_specs(config)) {
+  for (const bundle::ParameterSpec& spec : bundle::parameter_specs(config)) {
     std::size_t count = 1;
     for (const std::int64_t size : spec.shape) count *= static_cast<std::size_t>(size);
     std::vector<float>& values = parameters[spec.name];
@@ -59,17 +59,17 @@ std::vector<std::vector<TokenId>> random_windows(const ModelConfig& config, int 
   return windows;
 }
 
-TensorReader reader_of(const Parameters& parameters) {
+bundle::TensorReader reader_of(const Parameters& parameters) {
   return [&](const std::string& name, const std::vector<std::int64_t>&) {
     return parameters.at(name);
   };
 }
 
-LossAndGradients compute(const ModelConfig& config, const Parameters& parameters,
-                         const GradientOptions& options, int windows = 3) {
-  return torch_room().loss_and_gradients(config, reader_of(parameters),
-                                         random_windows(config, windows, config.n_positions + 1),
-                                         options);
+train::LossAndGradients compute(const ModelConfig& config, const Parameters& parameters,
+                                const train::GradientOptions& options, int windows = 3) {
+  return wiring::torch_room().loss_and_gradients(
+      config, reader_of(parameters), random_windows(config, windows, config.n_positions + 1),
+      options);
 }
 
 // The largest |a - b| of a tensor over the largest |b|; the worst of all tensors.
@@ -92,15 +92,16 @@ class TrainGradientsTest : public ::testing::TestWithParam<std::string> {};
 TEST_P(TrainGradientsTest, AreThoseOfTheExportedModel) {
   const ModelConfig config = tiny_config(GetParam());
   const Parameters parameters = random_parameters(config);
-  const LossAndGradients plain = compute(config, parameters, {.plain = true});
+  const train::LossAndGradients plain = compute(config, parameters, {.plain = true});
   for (const int threads : {1, 2, 4}) {
-    const LossAndGradients own = compute(config, parameters, {.threads = threads});
+    const train::LossAndGradients own = compute(config, parameters, {.threads = threads});
     EXPECT_NEAR(own.loss, plain.loss, 1e-5);
     EXPECT_LT(difference(own.gradients, plain.gradients), 1e-4) << threads << " threads";
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Activations, TrainGradientsTest, ::testing::ValuesIn(known_activations()),
+INSTANTIATE_TEST_SUITE_P(Activations, TrainGradientsTest,
+                         ::testing::ValuesIn(bundle::known_activations()),
                          [](const auto& instance) { return instance.param; });
 
 TEST(TrainGradientsTest, OfModelsWithOtherSettingsToo) {
@@ -118,15 +119,15 @@ TEST(TrainGradientsTest, WithTeachersAreThoseOfTheCrossEntropyToTheirMean) {
   const Parameters parameters = random_parameters(config);
   const Parameters first = random_parameters(config, 100);
   const Parameters second = random_parameters(config, 200);
-  GradientOptions options;
+  train::GradientOptions options;
   options.teachers = {reader_of(first), reader_of(second)};
   options.distil_weight = 0.7;
-  GradientOptions plain = options;
+  train::GradientOptions plain = options;
   plain.plain = true;
-  const LossAndGradients expected = compute(config, parameters, plain);
+  const train::LossAndGradients expected = compute(config, parameters, plain);
   for (const int threads : {1, 2}) {
     options.threads = threads;
-    const LossAndGradients own = compute(config, parameters, options);
+    const train::LossAndGradients own = compute(config, parameters, options);
     EXPECT_NEAR(own.loss, expected.loss, 1e-5);  // still of the text
     EXPECT_LT(difference(own.gradients, expected.gradients), 1e-4);
   }
@@ -148,11 +149,11 @@ TEST(TrainGradientsTest, ComparisonSeesAChangedParameter) {
 }
 
 // Along a direction d in which only `name` moves, loss(p + h d) - loss(p - h d) = 2 h (g . d).
-void expect_finite_differences(const ModelConfig& config, const GradientOptions& options,
+void expect_finite_differences(const ModelConfig& config, const train::GradientOptions& options,
                                const std::function<float(std::uint32_t)>& direction_scale,
                                bool agree) {
   const Parameters parameters = random_parameters(config);
-  const LossAndGradients at = compute(config, parameters, options);
+  const train::LossAndGradients at = compute(config, parameters, options);
   int tried = 0;
   for (const auto& [name, values] : parameters) {
     double slope = 0;
@@ -199,8 +200,8 @@ TEST(TrainGradientsTest, FiniteDifferencesSeeWrongGradients) {
 TEST(TrainGradientsTest, InBfloat16AreCloseAndNotTheSame) {
   const ModelConfig config = tiny_config();
   const Parameters parameters = random_parameters(config);
-  const LossAndGradients single = compute(config, parameters, {});
-  const LossAndGradients half = compute(config, parameters, {.bf16 = true});
+  const train::LossAndGradients single = compute(config, parameters, {});
+  const train::LossAndGradients half = compute(config, parameters, {.bf16 = true});
   EXPECT_NEAR(half.loss, single.loss, 0.02);
   const double apart = difference(half.gradients, single.gradients);
   EXPECT_GT(apart, 1e-4);

@@ -12,12 +12,12 @@ using ::testing::HasSubstr;
 
 class TrainResumeTest : public TrainTest {
  protected:
-  std::string metrics() { return read_file(options_.work_dir / "metrics.jsonl", 1 << 20); }
+  std::string metrics() { return base::read_file(options_.work_dir / "metrics.jsonl", 1 << 20); }
 
   // Blanks a setting in the record that the checkpoint holds, as if its medgen had not known it.
   void forget(const std::string& setting, const std::string& value) {
     const std::filesystem::path path = options_.work_dir / "checkpoint.pt";
-    const std::string archive = read_file(path, 1 << 26);
+    const std::string archive = base::read_file(path, 1 << 26);
     const std::size_t begin = archive.find("{\n  \"format_version\"");
     ASSERT_NE(begin, std::string::npos);
     std::string record = archive.substr(begin, archive.find("\n}\n", begin) + 3 - begin);
@@ -26,7 +26,7 @@ class TrainResumeTest : public TrainTest {
     record.replace(record.find(line), line.size(), line.size(), ' ');
     const std::size_t header = archive.rfind("PK\3\4", begin);  // of the entry in the zip file
     const auto name_size = static_cast<unsigned char>(archive[header + 26]);
-    ZipPatch patch(path);
+    bundle::ZipPatch patch(path);
     patch.replace(archive.substr(header + 30, name_size), record.data(), record.size());
     patch.finish();
   }
@@ -39,12 +39,12 @@ TEST_F(TrainResumeTest, ResumedEqualsUninterrupted) {
   start_anew("stopped");
   Recorder first;
   first.stop_after = 11;
-  torch_room().train(options_, first);
+  wiring::torch_room().train(options_, first);
   EXPECT_EQ(first.last_step, 11);
   EXPECT_FALSE(std::filesystem::exists(options_.output));
   Recorder again;
   again.stop_after = 20;  // among the anneal data
-  torch_room().train(options_, again);
+  wiring::torch_room().train(options_, again);
   const Recorder second = run();
   EXPECT_EQ(second.first_step, 20);
   std::vector<double> joined = first.losses;
@@ -73,7 +73,8 @@ TEST_F(TrainResumeTest, ThreadsAndPrecisionMayChangeAndItIsRecorded) {
   EXPECT_EQ(second.first_step, 11);
   EXPECT_THAT(second.notes, HasSubstr("threads was 1 and is 2 from step 12 on"));
   EXPECT_THAT(second.notes, HasSubstr("precision was \"fp32\" and is \"bf16\""));
-  const auto record = nlohmann::json::parse(read_file(options_.output / "training.json", 1 << 20));
+  const auto record =
+      nlohmann::json::parse(base::read_file(options_.output / "training.json", 1 << 20));
   EXPECT_EQ(record.at("history").size(), 2U);
   EXPECT_EQ(record.at("history")[0].at("after_step"), 11);
   EXPECT_THAT(metrics(), HasSubstr("\"changed\":\"threads was 1"));
@@ -81,7 +82,7 @@ TEST_F(TrainResumeTest, ThreadsAndPrecisionMayChangeAndItIsRecorded) {
 
 TEST_F(TrainResumeTest, WhatChangesTheMeaningIsRefused) {
   run_until(3);
-  const TrainOptions saved = options_;
+  const train::TrainOptions saved = options_;
   const auto refused = [&](const char* setting, auto change) {
     change();
     EXPECT_THAT(refusal(), AllOf(HasSubstr("other settings: "), HasSubstr(setting)));
@@ -126,7 +127,8 @@ TEST_F(TrainResumeTest, OtherDataNeedToBeAskedFor) {
   EXPECT_THAT(metrics(), HasSubstr("data is another from step 6 on"));
   options_.continue_on_other_data = false;  // the new data are the run's now
   EXPECT_EQ(run().first_step, 8);
-  const auto record = nlohmann::json::parse(read_file(options_.output / "training.json", 1 << 20));
+  const auto record =
+      nlohmann::json::parse(base::read_file(options_.output / "training.json", 1 << 20));
   EXPECT_EQ(record.at("history").size(), 1U);
   EXPECT_EQ(record.at("history")[0].at("after_step"), 5);
 }
@@ -162,8 +164,8 @@ TEST_F(TrainResumeTest, CannotBeLengthenedWhileTheRateFalls) {
 TEST_F(TrainResumeTest, ForgetsMetricsAfterItsCheckpoint) {
   run_until(6);
   const std::string before = metrics();
-  write_file_atomically(options_.work_dir / "metrics.jsonl",
-                        before + "{\"step\":7,\"loss\":99.5}\n{\"step\":8,\"lo");
+  base::write_file_atomically(options_.work_dir / "metrics.jsonl",
+                              before + "{\"step\":7,\"loss\":99.5}\n{\"step\":8,\"lo");
   run();
   EXPECT_TRUE(metrics().starts_with(before));
   EXPECT_EQ(metrics().find("\"loss\":99.5"), std::string::npos);
@@ -172,7 +174,7 @@ TEST_F(TrainResumeTest, ForgetsMetricsAfterItsCheckpoint) {
 TEST_F(TrainResumeTest, ADamagedCheckpointIsSaidToBe) {
   Recorder first;
   first.stop_after = 3;
-  torch_room().train(options_, first);
+  wiring::torch_room().train(options_, first);
   std::filesystem::resize_file(options_.work_dir / "checkpoint.pt", 1000);
   try {
     run();
@@ -192,12 +194,12 @@ TEST_F(TrainResumeTest, TwoRunsCannotShareAFolder) {
    private:
     std::function<std::string()> second_;
   };
-  const TrainOptions first = options_;
+  const train::TrainOptions first = options_;
   Nested recorder([&] {
     options_.output = folder_ / "second-out";
     return refusal();
   });
-  torch_room().train(first, recorder);
+  wiring::torch_room().train(first, recorder);
   EXPECT_THAT(recorder.error, HasSubstr("another training run works in"));
   EXPECT_TRUE(std::filesystem::exists(first.output));
 }

@@ -13,7 +13,7 @@
 #include "medgen/bundle.h"
 #include "medgen/error.h"
 #include "temporary_folder.h"
-#include "torch/train_options.h"
+#include "train/train_options.h"
 #include "wiring/torch_module.h"
 
 namespace medgen {
@@ -29,16 +29,16 @@ inline std::string page() {
   return text;
 }
 
-class Recorder : public TrainObserver {
+class Recorder : public train::TrainObserver {
  public:
   void on_start(std::int64_t, std::int64_t, std::int64_t first) override { first_step = first; }
   void on_note(const std::string& note) override { notes += note + "\n"; }
-  void on_progress(const TrainProgress& progress) override {
+  void on_progress(const train::TrainProgress& progress) override {
     losses.push_back(progress.loss);
     if (progress.anneal) ++anneal_reports;
     last_step = progress.step;
   }
-  void on_validation(const ValidationResult& result) override {
+  void on_validation(const train::ValidationResult& result) override {
     validation = result;
     ++validations;
   }
@@ -51,7 +51,7 @@ class Recorder : public TrainObserver {
   int anneal_reports = 0;
   std::vector<double> losses;
   std::string notes;
-  ValidationResult validation;
+  train::ValidationResult validation;
   int validations = 0;
 };
 
@@ -64,7 +64,7 @@ class TrainTest : public ::testing::Test {
     options_.valid = options_.data.front();
     options_.work_dir = folder_ / "work";
     options_.output = folder_ / "out";
-    options_.storage = StorageType::kFloat32;
+    options_.storage = bundle::StorageType::kFloat32;
     options_.n_layer = 2;
     options_.n_head = 2;
     options_.n_embd = 32;
@@ -82,7 +82,7 @@ class TrainTest : public ::testing::Test {
 
   Recorder run() {
     Recorder recorder;
-    torch_room().train(options_, recorder);
+    wiring::torch_room().train(options_, recorder);
     return recorder;
   }
 
@@ -95,7 +95,7 @@ class TrainTest : public ::testing::Test {
   void run_until(std::int64_t step) {
     Recorder recorder;
     recorder.stop_after = step;
-    torch_room().train(options_, recorder);
+    wiring::torch_room().train(options_, recorder);
     ASSERT_EQ(recorder.last_step, step);
   }
 
@@ -113,24 +113,25 @@ class TrainTest : public ::testing::Test {
   std::filesystem::path without_last_merge(const std::filesystem::path& files) {
     const std::filesystem::path other = folder_ / "tokenizer";
     std::filesystem::copy(files, other);
-    const std::string merges = read_file(other / "merges.txt", 1 << 20);
+    const std::string merges = base::read_file(other / "merges.txt", 1 << 20);
     std::filesystem::remove(other / "merges.txt");
-    write_file(other / "merges.txt", merges.substr(0, merges.rfind('\n', merges.size() - 2) + 1));
+    base::write_file(other / "merges.txt",
+                     merges.substr(0, merges.rfind('\n', merges.size() - 2) + 1));
     return other;
   }
 
   // Every parameter of a bundle, by name.
   static std::map<std::string, std::vector<float>> parameters_of(const std::filesystem::path& out) {
     std::map<std::string, std::vector<float>> values;
-    const auto archive = TorchScriptWeights::open(out / "model.pt");
-    for (const ParameterSpec& spec : archive.specs()) {
+    const auto archive = bundle::TorchScriptWeights::open(out / "model.pt");
+    for (const bundle::ParameterSpec& spec : archive.specs()) {
       values.emplace(spec.name, archive.read(spec.name));
     }
     return values;
   }
 
   TemporaryFolder folder_;
-  TrainOptions options_;
+  train::TrainOptions options_;
 };
 
 }  // namespace medgen

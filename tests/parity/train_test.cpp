@@ -75,14 +75,15 @@ TEST_F(TrainTest, LearnsInBfloat16Too) {
   EXPECT_NE(half.losses, single.losses);
   EXPECT_NEAR(half.losses.front(), single.losses.front(), 0.01);
   EXPECT_NEAR(half.losses.back(), single.losses.back(), 0.15);
-  const auto record = nlohmann::json::parse(read_file(options_.output / "training.json", 1 << 20));
+  const auto record =
+      nlohmann::json::parse(base::read_file(options_.output / "training.json", 1 << 20));
   EXPECT_EQ(record.at("machine").at("precision"), "bf16");
 }
 
 TEST_F(TrainTest, FollowsTheCosine) {
   options_.schedule = "cosine";
   run();
-  const std::string metrics = read_file(options_.work_dir / "metrics.jsonl", 1 << 20);
+  const std::string metrics = base::read_file(options_.work_dir / "metrics.jsonl", 1 << 20);
   std::istringstream lines(metrics);
   std::string line;
   for (int step = 1; step <= 20; ++step) std::getline(lines, line);
@@ -104,8 +105,8 @@ TEST_F(TrainTest, TakesTheShapeOfAConfigFile) {
 TEST_F(TrainTest, RecordsEverySettingInWorkFolderAndBundle) {
   options_.dropout = 0.25;
   run();
-  const std::string text = read_file(options_.output / "training.json", 1 << 20);
-  EXPECT_EQ(text, read_file(options_.work_dir / "training.json", 1 << 20));
+  const std::string text = base::read_file(options_.output / "training.json", 1 << 20);
+  EXPECT_EQ(text, base::read_file(options_.work_dir / "training.json", 1 << 20));
   const auto record = nlohmann::json::parse(text);
   EXPECT_EQ(record.at("settings").at("dropout"), 0.25);
   EXPECT_EQ(record.at("settings").at("seed"), 1);
@@ -141,7 +142,7 @@ TEST_F(TrainTest, StopsEarlyAndKeepsTheBestModel) {
   EXPECT_LT(recorder.last_step, 300);
   EXPECT_THAT(recorder.notes, HasSubstr("without a better held-out loss"));
   double best = 1e9;
-  std::istringstream metrics(read_file(options_.work_dir / "metrics.jsonl", 1 << 20));
+  std::istringstream metrics(base::read_file(options_.work_dir / "metrics.jsonl", 1 << 20));
   for (std::string line; std::getline(metrics, line);) {
     best = std::min(best, nlohmann::json::parse(line).value("valid_loss", 1e9));
   }
@@ -159,9 +160,10 @@ TEST_F(TrainTest, HeldOutLossIsThatOfTheBundle) {
   const Bundle bundle = Bundle::open(options_.output);
   const auto backend = open_in_libtorch(bundle.model_pt(), bundle.config(),
                                         {.max_slots = 1, .threads = 1, .device = "cpu"});
-  std::vector<Document> documents;
-  read_documents(options_.valid, [&](Document&& d) { documents.push_back(std::move(d)); });
-  const EvaluationText text = evaluation_windows(documents, bundle.tokenizer(), 32);
+  std::vector<corpus::Document> documents;
+  corpus::read_documents(options_.valid,
+                         [&](corpus::Document&& d) { documents.push_back(std::move(d)); });
+  const corpus::EvaluationText text = corpus::evaluation_windows(documents, bundle.tokenizer(), 32);
   double nll = 0;
   for (const auto& window : text.windows) {
     std::vector<Row> rows;
@@ -187,7 +189,7 @@ TEST_F(TrainTest, HeldOutLossIsThatOfTheBundle) {
 
 TEST_F(TrainTest, WritesMetrics) {
   run();
-  const std::string metrics = read_file(options_.work_dir / "metrics.jsonl", 1 << 20);
+  const std::string metrics = base::read_file(options_.work_dir / "metrics.jsonl", 1 << 20);
   const auto first = nlohmann::json::parse(metrics.substr(0, metrics.find('\n')));
   EXPECT_EQ(first.at("step"), 1);
   EXPECT_GT(first.at("loss").get<double>(), 4.0);
@@ -196,7 +198,7 @@ TEST_F(TrainTest, WritesMetrics) {
 
 TEST_F(TrainTest, RefusesWhatCannotWork) {
   const auto refused = [&](const char* part, auto change) {
-    const TrainOptions saved = options_;
+    const train::TrainOptions saved = options_;
     change();
     try {
       run();
@@ -243,7 +245,7 @@ TEST_F(TrainTest, ALossThatIsNoNumberStopsAndLeavesTheLastGoodCheckpoint) {
   EXPECT_FALSE(std::filesystem::exists(options_.output));
   // The checkpoint holds numbers: the run goes on from it, and comes to the same end.
   Recorder again;
-  EXPECT_THROW(torch_room().train(options_, again), Error);
+  EXPECT_THROW(wiring::torch_room().train(options_, again), Error);
   EXPECT_GT(again.first_step, 0);
   EXPECT_THAT(error, HasSubstr("of step " + std::to_string(again.first_step) + ","));
 }
@@ -251,7 +253,7 @@ TEST_F(TrainTest, ALossThatIsNoNumberStopsAndLeavesTheLastGoodCheckpoint) {
 TEST_F(TrainTest, RemovesWhatAKilledRunLeftHalfWritten) {
   std::filesystem::create_directories(options_.work_dir);
   const std::filesystem::path half = options_.work_dir / ".checkpoint.pt.new-123";
-  write_file(half, "half a checkpoint");
+  base::write_file(half, "half a checkpoint");
   run();
   EXPECT_FALSE(std::filesystem::exists(half));
 }

@@ -24,8 +24,9 @@ constexpr std::uint32_t kDraws = 100000;
 std::vector<float> long_tail() {
   std::vector<float> logits;
   for (std::uint32_t i = 0; i < 200; ++i) {
-    const double rank = 1 + std::floor(200 * uniform({.seed = 99}, i));
-    logits.push_back(static_cast<float>(-1.1 * std::log(rank) + 0.5 * uniform({.seed = 98}, i)));
+    const double rank = 1 + std::floor(200 * base::uniform({.seed = 99}, i));
+    logits.push_back(
+        static_cast<float>(-1.1 * std::log(rank) + 0.5 * base::uniform({.seed = 98}, i)));
   }
   return logits;
 }
@@ -51,13 +52,13 @@ std::vector<double> exact(const std::vector<float>& logits, double temperature, 
 
 std::vector<std::uint64_t> sampled(const std::vector<float>& logits, const SamplingParams& params,
                                    std::uint32_t draws = kDraws) {
-  Sampler sampler;
+  engine::Sampler sampler;
   std::vector<std::uint64_t> counts(logits.size(), 0);
   for (std::uint32_t i = 0; i < draws; ++i) {
     // As generate() asks for them: many prompts and samples, few steps of each.
-    const RandomKey key{.seed = params.seed, .request = i / 100, .sample = i / 10 % 10};
-    const DecodingContext context{.mirostat_mu = 2 * params.mirostat_tau};
-    const Draw draw = sampler.sample(logits, params, context, uniform(key, i % 10));
+    const base::RandomKey key{.seed = params.seed, .request = i / 100, .sample = i / 10 % 10};
+    const engine::DecodingContext context{.mirostat_mu = 2 * params.mirostat_tau};
+    const engine::Draw draw = sampler.sample(logits, params, context, base::uniform(key, i % 10));
     ++counts[static_cast<std::size_t>(draw.token)];
   }
   return counts;
@@ -91,8 +92,9 @@ TEST(SamplerStatisticsTest, FrequenciesMatchExactProbabilities) {
 
 // What the steps say may be drawn, in double: checked against other implementations elsewhere.
 std::vector<double> by_steps(const std::vector<float>& logits, const SamplingParams& params) {
-  Sampler sampler;
-  Candidates& left = sampler.distribution(logits, params, {.mirostat_mu = 2 * params.mirostat_tau});
+  engine::Sampler sampler;
+  engine::Candidates& left =
+      sampler.distribution(logits, params, {.mirostat_mu = 2 * params.mirostat_tau});
   std::vector<double> probabilities(logits.size(), 0.0);
   for (std::size_t i = 0; i < left.size(); ++i) {
     probabilities[static_cast<std::size_t>(left.id(i))] = left.probability(i);
@@ -150,18 +152,18 @@ TEST(SamplerStatisticsTest, ABiasedSamplerFailsTheSameCheck) {
 }
 
 // Correlation of the coins of two streams, in standard errors.
-double correlation(const RandomKey& a, const RandomKey& b, std::uint32_t lag = 0) {
+double correlation(const base::RandomKey& a, const base::RandomKey& b, std::uint32_t lag = 0) {
   double sum = 0;
   for (std::uint32_t i = 0; i < kDraws; ++i)
-    sum += (uniform(a, i) - 0.5) * (uniform(b, i + lag) - 0.5);
+    sum += (base::uniform(a, i) - 0.5) * (base::uniform(b, i + lag) - 0.5);
   return sum / kDraws * 12 * std::sqrt(static_cast<double>(kDraws));
 }
 
 TEST(RandomStatisticsTest, NeighbouringStreamsAreUncorrelated) {
-  const RandomKey base{.seed = 42, .request = 7, .sample = 0};
-  RandomKey sample = base;
-  RandomKey request = base;
-  RandomKey seed = base;
+  const base::RandomKey base{.seed = 42, .request = 7, .sample = 0};
+  base::RandomKey sample = base;
+  base::RandomKey request = base;
+  base::RandomKey seed = base;
   sample.sample = 1;
   request.request = 8;
   seed.seed = 43;
@@ -173,14 +175,14 @@ TEST(RandomStatisticsTest, NeighbouringStreamsAreUncorrelated) {
 }
 
 TEST(RandomStatisticsTest, ASharedStreamFailsTheSameCheck) {
-  const RandomKey base{.seed = 42, .request = 7, .sample = 0};
+  const base::RandomKey base{.seed = 42, .request = 7, .sample = 0};
   EXPECT_GT(std::abs(correlation(base, base)), kNormalQuantile);
 }
 
 TEST(RandomStatisticsTest, CoinsAreUniform) {
   std::vector<std::uint64_t> counts(1000, 0);
   for (std::uint32_t i = 0; i < kDraws; ++i) {
-    ++counts[static_cast<std::size_t>(1000 * uniform({.seed = 3, .request = i / 7}, i % 7))];
+    ++counts[static_cast<std::size_t>(1000 * base::uniform({.seed = 3, .request = i / 7}, i % 7))];
   }
   const auto result = chi_square(counts, std::vector<double>(1000, 1e-3));
   EXPECT_LT(result.statistic, chi_square_limit(999));

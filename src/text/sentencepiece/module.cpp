@@ -2,8 +2,8 @@
 // text/sentencepiece_module.cpp.
 #include "text/sentencepiece/module.h"
 
-const medgen::sentencepiece_module::Functions* medgen_sentencepiece_functions() {
-  using namespace medgen::sentencepiece_module;
+const medgen::text::sentencepiece_module::Functions* medgen_sentencepiece_functions() {
+  using namespace medgen::text::sentencepiece_module;
   static const Functions functions{&make_tokenizer, &train};
   return &functions;
 }

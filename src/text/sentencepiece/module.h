@@ -5,10 +5,11 @@
 #include <string>
 #include <string_view>
 
+#include "medgen/export.h"
 #include "medgen/tokenizer.h"
 #include "text/train_tokenizer.h"
 
-namespace medgen::sentencepiece_module {
+namespace medgen::text::sentencepiece_module {
 
 // See text/sentencepiece_tokenizer.h and text/train_tokenizer.h, whose functions call these.
 std::unique_ptr<Tokenizer> make_tokenizer(std::string_view model, const std::string& source);
@@ -19,6 +20,7 @@ struct Functions {
   decltype(&train) train_model;
 };
 
-}  // namespace medgen::sentencepiece_module
+}  // namespace medgen::text::sentencepiece_module
 
-extern "C" const medgen::sentencepiece_module::Functions* medgen_sentencepiece_functions();
+extern "C" MEDGEN_API const medgen::text::sentencepiece_module::Functions*
+medgen_sentencepiece_functions();

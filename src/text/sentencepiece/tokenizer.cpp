@@ -16,7 +16,7 @@ namespace sentencepiece::logging {
 void SetMinLogLevel(int level);
 }  // namespace sentencepiece::logging
 
-namespace medgen::sentencepiece_module {
+namespace medgen::text::sentencepiece_module {
 namespace {
 
 constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";  // U+2581
@@ -201,4 +201,4 @@ std::unique_ptr<Tokenizer> make_tokenizer(std::string_view model, const std::str
   return std::make_unique<SentencePieceTokenizer>(model, source);
 }
 
-}  // namespace medgen::sentencepiece_module
+}  // namespace medgen::text::sentencepiece_module

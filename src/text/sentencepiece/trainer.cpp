@@ -5,7 +5,7 @@
 #include "medgen/error.h"
 #include "text/sentencepiece/module.h"
 
-namespace medgen::sentencepiece_module {
+namespace medgen::text::sentencepiece_module {
 namespace {
 
 class SourceIterator : public sentencepiece::SentenceIterator {
@@ -65,4 +65,4 @@ std::string train(const TokenizerTrainingOptions& options, const TextSource& nex
   return model;
 }
 
-}  // namespace medgen::sentencepiece_module
+}  // namespace medgen::text::sentencepiece_module

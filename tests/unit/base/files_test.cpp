@@ -11,7 +11,7 @@
 
 #include "unit/bundle/support.h"
 
-namespace medgen {
+namespace medgen::base {
 namespace {
 
 namespace fs = std::filesystem;
@@ -172,4 +172,4 @@ TEST(StagedDirectoryTest, ReplacesTheFolderBehindALink) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::base

@@ -8,7 +8,7 @@
 #include <array>
 #include <set>
 
-namespace medgen {
+namespace medgen::base {
 namespace {
 
 using Block = std::array<std::uint32_t, 4>;
@@ -88,4 +88,4 @@ TEST(RandomTest, PermutationsOfThreeAreEquallyLikely) {
 TEST(RandomTest, SystemSeedsDiffer) { EXPECT_NE(system_seed(), system_seed()); }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::base

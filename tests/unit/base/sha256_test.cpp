@@ -6,7 +6,7 @@
 #include "base/files.h"
 #include "unit/bundle/support.h"
 
-namespace medgen {
+namespace medgen::base {
 namespace {
 
 constexpr const char* kOfAbc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -35,4 +35,4 @@ TEST(Sha256Test, NamesAFileThatCannotBeRead) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::base

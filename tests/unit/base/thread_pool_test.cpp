@@ -6,7 +6,7 @@
 #include <numeric>
 #include <vector>
 
-namespace medgen {
+namespace medgen::base {
 namespace {
 
 TEST(ThreadPoolTest, CallsEveryPieceOnceWhateverTheNumberOfThreads) {
@@ -50,4 +50,4 @@ TEST(ThreadPoolTest, UnevenPiecesAreSharedOut) {
 TEST(ThreadPoolTest, AtLeastOneCoreIsUsable) { EXPECT_GE(usable_cores(), 1); }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::base

@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/csv.h"
 #include "base/sha256.h"
-#include "batch/csv.h"
 #include "batch/id_set.h"
 #include "batch/retry.h"
 #include "medgen/error.h"
@@ -17,17 +17,17 @@ using ::testing::ElementsAre;
 
 TEST(CsvTest, SplitsByTheRulesAndQuotesBack) {
   std::vector<std::string> fields;
-  ASSERT_TRUE(split_csv("a,\"b,\"\"c\"\"\n\",,\"\"", ',', fields));
+  ASSERT_TRUE(base::split_csv("a,\"b,\"\"c\"\"\n\",,\"\"", ',', fields));
   EXPECT_THAT(fields, ElementsAre("a", "b,\"c\"\n", "", ""));
-  ASSERT_TRUE(split_csv("", ',', fields));
+  ASSERT_TRUE(base::split_csv("", ',', fields));
   EXPECT_THAT(fields, ElementsAre(""));
-  ASSERT_TRUE(split_csv("a,", ',', fields));
+  ASSERT_TRUE(base::split_csv("a,", ',', fields));
   EXPECT_THAT(fields, ElementsAre("a", ""));
   for (const char* bad : {"a\"b", "\"a\"b", "\"a", "a\rb", "\"a\"\"", "a,\""}) {
-    EXPECT_FALSE(split_csv(bad, ',', fields)) << bad;
+    EXPECT_FALSE(base::split_csv(bad, ',', fields)) << bad;
   }
   for (const char* text : {"", "a", "a,b", "a\"b", "\"", "a\nb", "\r"}) {
-    ASSERT_TRUE(split_csv(quote_csv(text), ',', fields)) << text;
+    ASSERT_TRUE(base::split_csv(base::quote_csv(text), ',', fields)) << text;
     EXPECT_THAT(fields, ElementsAre(text));
   }
 }
@@ -40,12 +40,12 @@ TEST(IdSetTest, TellsDoubleIdsAmongMany) {
 }
 
 TEST(RunningHashTest, EqualsTheHashOfTheWholeAtEveryPoint) {
-  RunningHash hash;
-  EXPECT_EQ(hash.hex(), sha256(""));
+  base::RunningHash hash;
+  EXPECT_EQ(hash.hex(), base::sha256(""));
   hash.add("ab");
-  EXPECT_EQ(hash.hex(), sha256("ab"));
+  EXPECT_EQ(hash.hex(), base::sha256("ab"));
   hash.add("c");
-  EXPECT_EQ(hash.hex(), sha256("abc"));
+  EXPECT_EQ(hash.hex(), base::sha256("abc"));
 }
 
 class OldOutputTest : public ::testing::Test {
@@ -87,7 +87,7 @@ TEST_F(OldOutputTest, TakesTheOldOnesPlaceEvenInTwoSteps) {
     Committed done;
     done.rows = 1;
     done.bytes = 4;
-    done.sha256 = sha256("new\n");
+    done.sha256 = base::sha256("new\n");
     done.done = true;
     journal.commit({}, done);
   }

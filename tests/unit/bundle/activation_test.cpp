@@ -11,7 +11,7 @@
 #include "unit/bundle/support.h"
 #include "unit/exact_activation.h"
 
-namespace medgen {
+namespace medgen::bundle {
 namespace {
 
 using bundle_test::error_of;
@@ -39,7 +39,7 @@ TEST(ActivationTest, NamesShareAFormulaIfTheyAreTheSameFunction) {
 // The fixture holds all of ACT2FN; scripts/make_activation_fixtures.py writes it.
 TEST(ActivationTest, TheNamesAndFormulasAreThoseOfTransformers) {
   const auto fixture = nlohmann::json::parse(
-      read_file(std::filesystem::path(MEDGEN_FIXTURES) / "activations.json", 1U << 20U));
+      base::read_file(std::filesystem::path(MEDGEN_FIXTURES) / "activations.json", 1U << 20U));
   const auto x = fixture["x"].get<std::vector<double>>();
   std::vector<std::string> names;
   for (const auto& [name, values] : fixture["values"].items()) {
@@ -64,4 +64,4 @@ TEST(ActivationTest, WhatHasLearnedParametersIsRefusedByName) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::bundle

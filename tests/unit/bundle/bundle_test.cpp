@@ -10,7 +10,7 @@
 #include "bundle/manifest.h"
 #include "unit/bundle/support.h"
 
-namespace medgen {
+namespace medgen::bundle {
 namespace {
 
 namespace fs = std::filesystem;
@@ -36,7 +36,7 @@ void fill(BundleWriter& writer) {
   writer.add_tokenizer(fixture("tokenizer"));
   writer.add_generation_config(R"({"temperature": 0.5, "max_length": 99, "unknown": [1]})");
   writer.add_model_card("# A card\n");
-  write_file(writer.model_pt(), "pretend weights");
+  base::write_file(writer.model_pt(), "pretend weights");
 }
 
 class BundleTest : public ::testing::Test {
@@ -54,18 +54,18 @@ class BundleTest : public ::testing::Test {
 
   // Changes the manifest; the checksums of the other files stay right.
   void edit_manifest(const std::function<void(json&)>& edit) const {
-    json manifest = json::parse(read_file(bundle() / "manifest.json", 1 << 20));
+    json manifest = json::parse(base::read_file(bundle() / "manifest.json", 1 << 20));
     edit(manifest);
-    write_file(bundle() / "manifest.json", manifest.dump());
+    base::write_file(bundle() / "manifest.json", manifest.dump());
   }
 
   // Writes a file and tells the manifest, as somebody who means it would.
   void replace_file(const std::string& name, const std::string& content) const {
-    write_file(bundle() / name, content);
+    base::write_file(bundle() / name, content);
     edit_manifest([&](json& manifest) {
       for (json& file : manifest["files"]) {
         if (file["name"] != name) continue;
-        file["sha256"] = sha256(content);
+        file["sha256"] = base::sha256(content);
         file["size"] = content.size();
       }
     });
@@ -87,7 +87,7 @@ TEST_F(BundleTest, ReadsBackWhatWasWritten) {
   EXPECT_EQ(opened.generation_defaults().max_length, 99);
   EXPECT_FALSE(opened.generation_defaults().top_k.has_value());
   EXPECT_EQ(opened.model_card(), "# A card\n");
-  EXPECT_EQ(opened.sha256(), sha256("pretend weights"));
+  EXPECT_EQ(opened.sha256(), base::sha256("pretend weights"));
   EXPECT_EQ(opened.model_pt(), bundle() / "model.pt");
   EXPECT_EQ(folder_.entries(), 1);
 }
@@ -100,7 +100,7 @@ TEST_F(BundleTest, TellsWhatGoesBeforeAPrompt) {
     ModelConfig config = small_config();
     config.bos_token_id = bos;
     writer.add_config(config);
-    write_file(writer.staging() / "tokenizer_config.json", settings);
+    base::write_file(writer.staging() / "tokenizer_config.json", settings);
     writer.commit(name, "fp32");
     return folder_ / name;
   };
@@ -117,18 +117,18 @@ TEST_F(BundleTest, TellsWhatGoesBeforeAPrompt) {
 TEST_F(BundleTest, NoticesAFlippedBitInAnyFile) {
   const Manifest manifest = Bundle::open(bundle()).manifest();
   for (const BundleFile& file : manifest.files) {
-    const std::string whole = read_file(bundle() / file.name, 1 << 20);
+    const std::string whole = base::read_file(bundle() / file.name, 1 << 20);
     std::string damaged = whole;
     damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 1);
-    write_file(bundle() / file.name, damaged);
+    base::write_file(bundle() / file.name, damaged);
     EXPECT_THAT(refusal(), AllOf(HasSubstr(file.name), HasSubstr(file.sha256)));
-    write_file(bundle() / file.name, whole);
+    base::write_file(bundle() / file.name, whole);
   }
   Bundle::open(bundle());
 }
 
 TEST_F(BundleTest, NoticesATruncatedOrMissingFile) {
-  write_file(bundle() / "model.pt", "pretend");
+  base::write_file(bundle() / "model.pt", "pretend");
   EXPECT_THAT(refusal(), AllOf(HasSubstr("model.pt"), HasSubstr("7 bytes"), HasSubstr("15")));
   fs::remove(bundle() / "model.pt");
   EXPECT_THAT(refusal(), AllOf(HasSubstr("model.pt"), HasSubstr("missing")));
@@ -148,10 +148,10 @@ TEST_F(BundleTest, RefusesNamesThatLeaveTheFolder) {
 
 TEST_F(BundleTest, RefusesManifestsItCannotTrust) {
   const auto refusal_after = [&](const std::function<void(json&)>& edit) {
-    const std::string whole = read_file(bundle() / "manifest.json", 1 << 20);
+    const std::string whole = base::read_file(bundle() / "manifest.json", 1 << 20);
     edit_manifest(edit);
     const std::string message = refusal();
-    write_file(bundle() / "manifest.json", whole);
+    base::write_file(bundle() / "manifest.json", whole);
     return message;
   };
   EXPECT_THAT(refusal_after([](json& m) { m["format_version"] = 2; }),
@@ -179,7 +179,7 @@ TEST_F(BundleTest, RefusesManifestsItCannotTrust) {
                 HasSubstr(name));
   }
   Bundle::open(bundle());  // each edit was taken back: what was refused was the edit
-  write_file(bundle() / "manifest.json", "{\"format_version\": 1");
+  base::write_file(bundle() / "manifest.json", "{\"format_version\": 1");
   EXPECT_THAT(refusal(), HasSubstr("manifest.json is not valid JSON"));
 }
 
@@ -202,7 +202,7 @@ TEST_F(BundleTest, RefusesATokenizerWithMoreIdsThanTheModel) {
   EXPECT_THAT(error_of([&] { writer.add_tokenizer(fixture("tokenizer")); }),
               AllOf(HasSubstr("277"), HasSubstr("276")));
   // The same in a bundle that somebody put together by hand.
-  json narrow = json::parse(read_file(bundle() / "config.json", 1 << 20));
+  json narrow = json::parse(base::read_file(bundle() / "config.json", 1 << 20));
   narrow["vocab_size"] = 276;
   replace_file("config.json", narrow.dump());
   edit_manifest([&](json& manifest) { manifest["parameter_count"] = config.parameter_count(); });
@@ -249,7 +249,7 @@ TEST(BundleOpenTest, SaysWhatAFolderIsThatIsNoBundle) {
   EXPECT_THAT(error_of([&] { Bundle::open(folder.path()); }), HasSubstr("manifest.json"));
   EXPECT_THAT(error_of([&] { Bundle::open(fixture("relu_no_prefix")); }),
               HasSubstr("medgen convert"));
-  write_file(folder / "file", "x");
+  base::write_file(folder / "file", "x");
   EXPECT_THAT(error_of([&] { Bundle::open(folder / "file"); }), HasSubstr("not a folder"));
 }
 
@@ -285,7 +285,7 @@ TEST(BundleWriterTest, ReplacesBundlesOnly) {
   EXPECT_THAT(error_of([&] { BundleWriter(folder / "out"); }, ErrorCode::kUsage),
               HasSubstr("exists already"));
   fs::create_directory(folder / "photos");
-  write_file(folder / "photos/1.jpg", "x");
+  base::write_file(folder / "photos/1.jpg", "x");
   EXPECT_THAT(error_of([&] { BundleWriter(folder / "photos", true); }, ErrorCode::kUsage),
               HasSubstr("not a bundle"));
   EXPECT_TRUE(fs::exists(folder / "photos/1.jpg"));
@@ -303,4 +303,4 @@ TEST(BundleWriterTest, GivesATokenizerFileTheNameThatIsLookedFor) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::bundle

@@ -9,7 +9,7 @@
 #include "bundle/activation.h"
 #include "unit/bundle/support.h"
 
-namespace medgen {
+namespace medgen::bundle {
 namespace {
 
 using bundle_test::error_of;
@@ -181,4 +181,4 @@ TEST(ConfigTest, CountsGpt2SmallAsPublished) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::bundle

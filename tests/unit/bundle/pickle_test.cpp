@@ -7,7 +7,7 @@
 
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::bundle {
 namespace {
 
 using Kind = PickleValue::Kind;
@@ -148,4 +148,4 @@ TEST(PickleTest, AValueThatContainsItselfIsOnlyAReference) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::bundle

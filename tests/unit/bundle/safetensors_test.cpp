@@ -9,7 +9,7 @@
 
 #include "unit/bundle/support.h"
 
-namespace medgen {
+namespace medgen::bundle {
 namespace {
 
 using bundle_test::error_of;
@@ -32,20 +32,21 @@ std::string bytes_of(std::initializer_list<std::uint16_t> words) {
 
 std::string refusal(const std::string& content) {
   const TemporaryFolder folder;
-  write_file(folder / "model.safetensors", content);
+  base::write_file(folder / "model.safetensors", content);
   return error_of([&] { Safetensors::open(folder / "model.safetensors"); });
 }
 
 TEST(SafetensorsTest, ReadsTheThreeFloatTypes) {
   const TemporaryFolder folder;
-  write_file(folder / "m.safetensors",
-             safetensors_bytes({
-                 {"bytes", "U8", {1}, "x"},  // so that what follows is not aligned
-                 {"single", "F32", {2, 1}, float_bytes({1.5F, -2e-30F})},
-                 // 1, -2, largest, smallest subnormal, largest subnormal, -0
-                 {"half", "F16", {6}, bytes_of({0x3C00, 0xC000, 0x7BFF, 0x0001, 0x03FF, 0x8000})},
-                 {"brain", "BF16", {2}, bytes_of({0x3F80, 0xC049})},
-             }));
+  base::write_file(
+      folder / "m.safetensors",
+      safetensors_bytes({
+          {"bytes", "U8", {1}, "x"},  // so that what follows is not aligned
+          {"single", "F32", {2, 1}, float_bytes({1.5F, -2e-30F})},
+          // 1, -2, largest, smallest subnormal, largest subnormal, -0
+          {"half", "F16", {6}, bytes_of({0x3C00, 0xC000, 0x7BFF, 0x0001, 0x03FF, 0x8000})},
+          {"brain", "BF16", {2}, bytes_of({0x3F80, 0xC049})},
+      }));
   const Safetensors file = Safetensors::open(folder / "m.safetensors");
   EXPECT_EQ(file.tensors().at("single").shape, (std::vector<std::int64_t>{2, 1}));
   EXPECT_THAT(file.read_float32("single"), ElementsAre(1.5F, -2e-30F));
@@ -57,8 +58,8 @@ TEST(SafetensorsTest, ReadsTheThreeFloatTypes) {
 
 TEST(SafetensorsTest, NamesATensorOfAnotherType) {
   const TemporaryFolder folder;
-  write_file(folder / "m.safetensors",
-             safetensors_bytes({{"wide", "F64", {1}, std::string(8, '\0')}}));
+  base::write_file(folder / "m.safetensors",
+                   safetensors_bytes({{"wide", "F64", {1}, std::string(8, '\0')}}));
   const Safetensors file = Safetensors::open(folder / "m.safetensors");
   EXPECT_THAT(error_of([&] { file.read_float32("wide"); }),
               AllOf(HasSubstr("\"wide\""), HasSubstr("F64")));
@@ -68,10 +69,10 @@ TEST(SafetensorsTest, NamesATensorOfAnotherType) {
 
 TEST(SafetensorsTest, NamesATensorWithNanOrInfinity) {
   const TemporaryFolder folder;
-  write_file(folder / "m.safetensors",
-             safetensors_bytes({{"bad", "F32", {2}, float_bytes({0, std::nanf("")})},
-                                {"large", "F16", {1}, bytes_of({0x7C00})},
-                                {"worse", "BF16", {1}, bytes_of({0x7FC0})}}));
+  base::write_file(folder / "m.safetensors",
+                   safetensors_bytes({{"bad", "F32", {2}, float_bytes({0, std::nanf("")})},
+                                      {"large", "F16", {1}, bytes_of({0x7C00})},
+                                      {"worse", "BF16", {1}, bytes_of({0x7FC0})}}));
   const Safetensors file = Safetensors::open(folder / "m.safetensors");
   EXPECT_THAT(error_of([&] { file.read_float32("bad"); }),
               AllOf(HasSubstr("\"bad\""), HasSubstr("NaN"), HasSubstr("element 1")));
@@ -119,11 +120,13 @@ TEST(SafetensorsTest, RefusesDamagedHeaders) {
 
 TEST(SafetensorsTest, JoinsShards) {
   const TemporaryFolder folder;
-  write_file(folder / "1.safetensors", safetensors_bytes({{"a", "F32", {1}, float_bytes({1})}}));
-  write_file(folder / "2.safetensors", safetensors_bytes({{"b", "F32", {1}, float_bytes({2})}}));
+  base::write_file(folder / "1.safetensors",
+                   safetensors_bytes({{"a", "F32", {1}, float_bytes({1})}}));
+  base::write_file(folder / "2.safetensors",
+                   safetensors_bytes({{"b", "F32", {1}, float_bytes({2})}}));
   const auto index = folder / "model.safetensors.index.json";
   const auto open_with = [&](const std::string& map) {
-    write_file(index, "{\"weight_map\":" + map + "}");
+    base::write_file(index, "{\"weight_map\":" + map + "}");
     return Safetensors::open(index);
   };
   const Safetensors joined = open_with(R"({"a":"1.safetensors","b":"2.safetensors"})");
@@ -134,10 +137,11 @@ TEST(SafetensorsTest, JoinsShards) {
   EXPECT_THAT(error_of([&] { open_with(R"({"a":"3.safetensors"})"); }), HasSubstr("3.safetensors"));
   EXPECT_THAT(error_of([&] { open_with(R"({"a":"../1.safetensors"})"); }),
               HasSubstr("plain file name"));
-  write_file(folder / "2.safetensors", safetensors_bytes({{"a", "F32", {1}, float_bytes({2})}}));
+  base::write_file(folder / "2.safetensors",
+                   safetensors_bytes({{"a", "F32", {1}, float_bytes({2})}}));
   EXPECT_THAT(error_of([&] { open_with(R"({"a":"1.safetensors","b":"2.safetensors"})"); }),
               HasSubstr("another shard"));
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::bundle

@@ -13,9 +13,10 @@
 #include "base/files.h"
 #include "medgen/error.h"
 #include "temporary_folder.h"
-#include "torch/torch_room.h"
+#include "wiring/torch_room.h"
 
 namespace medgen::bundle_test {
+using namespace bundle;
 
 namespace fs = std::filesystem;
 
@@ -74,36 +75,36 @@ inline std::string safetensors_bytes(const std::vector<StoredTensor>& tensors) {
 }
 
 // Reads every parameter, as the real one does, and writes a file that only the checksums look at.
-class FakeTorchRoom : public TorchRoom {
+class FakeTorchRoom : public wiring::TorchRoom {
  public:
   std::string libtorch_version() const override { return "none"; }
 
   std::unique_ptr<Backend> open_backend(const ModelConfig&, const TensorReader&,
-                                        const TorchBackendOptions&) override {
+                                        const torchscript::BackendOptions&) override {
     throw Error(ErrorCode::kRuntime, "the fake torch room runs no model");
   }
 
   std::unique_ptr<Backend> open_foreign(const fs::path&, const ModelConfig&,
-                                        const TorchBackendOptions&) override {
+                                        const torchscript::BackendOptions&) override {
     throw Error(ErrorCode::kRuntime, "the fake torch room runs no code");
   }
 
   void export_model(const ModelConfig& config, StorageType, const TensorReader& reader,
                     const fs::path& model_pt) override {
-    write_file(model_pt, "half a ");
+    base::write_file(model_pt, "half a ");
     for (const ParameterSpec& spec : parameter_specs(config)) {
       exported[spec.name] = reader(spec.name, spec.shape);
     }
-    write_file(model_pt, "a whole model");
+    base::write_file(model_pt, "a whole model");
   }
 
-  LossAndGradients loss_and_gradients(const ModelConfig&, const TensorReader&,
-                                      const std::vector<std::vector<TokenId>>&,
-                                      const GradientOptions&) override {
+  train::LossAndGradients loss_and_gradients(const ModelConfig&, const TensorReader&,
+                                             const std::vector<std::vector<TokenId>>&,
+                                             const train::GradientOptions&) override {
     return {};
   }
 
-  void train(const TrainOptions&, TrainObserver&) override {}
+  void train(const train::TrainOptions&, train::TrainObserver&) override {}
 
   std::map<std::string, std::vector<float>> exported;
 };

@@ -12,7 +12,7 @@
 #include "medgen/error.h"
 #include "temporary_folder.h"
 
-namespace medgen {
+namespace medgen::bundle {
 namespace {
 
 namespace pickle = forging::pickle;
@@ -149,4 +149,4 @@ TEST_F(TorchArchiveTest, TextMayBeCompressedButNotLongerThanAsked) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::bundle

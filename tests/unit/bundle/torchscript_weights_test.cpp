@@ -15,7 +15,7 @@
 #include "medgen/error.h"
 #include "temporary_folder.h"
 
-namespace medgen {
+namespace medgen::bundle {
 namespace {
 
 namespace fs = std::filesystem;
@@ -114,4 +114,4 @@ TEST(HalfTest, RoundsAsTheFormatSays) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::bundle

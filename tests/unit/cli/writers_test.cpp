@@ -7,9 +7,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/json_writer.h"
 #include "cli/text_writer.h"
 #include "medgen/error.h"
+#include "records/json_writer.h"
 
 namespace medgen::cli {
 namespace {
@@ -98,20 +98,17 @@ TEST(OutputTest, FullDiskIsAnErrorThatSaysSo) {
 }
 
 TEST(JsonWriterTest, PrintsOneLineWithKeysInOrder) {
-  const Pipe pipe;
-  Output output(pipe.write_end());
-  Provenance provenance;
+  records::Provenance provenance;
   provenance.model_name = "tiny";
   provenance.model_sha256 = "abc";
   provenance.backend.name = "torchscript";
   provenance.backend.precision = "fp32";
   provenance.request.sampling.seed = 18446744073709551615ULL;
   provenance.request.num_return_sequences = 2;
-  JsonWriter writer(output, "I \"feel\"", provenance);
+  records::JsonWriter writer("I \"feel\"", provenance);
   writer.on_finish(0, completion(1, " b\n"));
   writer.on_finish(0, completion(0, " a"));
-  writer.finish();
-  const std::string line = pipe.take();
+  const std::string line = writer.record();
   ASSERT_EQ(line.find('\n'), line.size() - 1);
   EXPECT_THAT(line, ::testing::StartsWith(
                         R"({"id":0,"prompt":"I \"feel\"","completions":[{"index":0,"text":" a",)"

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace medgen {
+namespace medgen::corpus {
 namespace {
 
 std::string clean(const std::string& text) {
@@ -64,4 +64,4 @@ TEST(CleanTest, LongRunsOfAngleBracketsAreQuick) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::corpus

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace medgen {
+namespace medgen::corpus {
 namespace {
 
 using ::testing::ElementsAre;
@@ -85,4 +85,4 @@ TEST(CsvTest, TheSameHoweverTheBytesAreCut) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::corpus

@@ -12,7 +12,7 @@
 #include "medgen/error.h"
 #include "temporary_folder.h"
 
-namespace medgen {
+namespace medgen::corpus {
 namespace {
 
 using ::testing::HasSubstr;
@@ -214,4 +214,4 @@ TEST_F(DocumentsTest, TokenizerTextIsASampleInProportionToTheWeights) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::corpus

@@ -10,7 +10,7 @@
 
 #include "base/random.h"
 
-namespace medgen {
+namespace medgen::corpus {
 namespace {
 
 // A text of `words` random words.
@@ -18,7 +18,7 @@ std::vector<std::string> random_words(int words, std::uint64_t seed) {
   std::vector<std::string> text;
   for (int i = 0; i < words; ++i) {
     const double draw =
-        uniform({.seed = seed, .request = 0, .sample = 0}, static_cast<std::uint32_t>(i));
+        base::uniform({.seed = seed, .request = 0, .sample = 0}, static_cast<std::uint32_t>(i));
     std::string word = std::to_string(static_cast<int>(draw * 5000));
     text.push_back(word.insert(0, 1, 'w'));
   }
@@ -116,7 +116,7 @@ TEST(NearDuplicatesTest, OrderDoesNotChangeWhatIsDropped) {
   for (std::uint64_t seed = 1; seed <= 3; ++seed) {
     std::vector<KnownText> shuffled;
     for (const std::uint32_t i :
-         permutation(static_cast<std::uint32_t>(texts.size()), {.seed = seed})) {
+         base::permutation(static_cast<std::uint32_t>(texts.size()), {.seed = seed})) {
       shuffled.push_back(texts[i]);
     }
     EXPECT_EQ(kept_hashes(shuffled), expected);
@@ -137,4 +137,4 @@ TEST(NearDuplicatesTest, ThousandsOfTextsThatShareABandAreQuick) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::corpus

@@ -11,7 +11,7 @@
 #include "medgen/error.h"
 #include "temporary_folder.h"
 
-namespace medgen {
+namespace medgen::corpus {
 namespace {
 
 using ::testing::HasSubstr;
@@ -93,7 +93,7 @@ TEST_F(PrepareTest, CleansDropsAndCounts) {
   EXPECT_EQ(shards.sources()[0].source, "Q");
   EXPECT_EQ(shards.sources()[0].weight, 2.5);
   EXPECT_EQ(shards.tokenizer().sha256, tokenizer_fingerprint(kTokenizer));
-  const auto json = nlohmann::json::parse(read_file(given.output / "prepare.json", 1 << 20));
+  const auto json = nlohmann::json::parse(base::read_file(given.output / "prepare.json", 1 << 20));
   EXPECT_EQ(json["totals"]["exact_duplicates"], 1);
   EXPECT_EQ(json["bad_records"][0]["why"], "it is not JSON");
   EXPECT_EQ(json["totals"]["train"]["tokens"], shards.tokens(Split::kTrain));
@@ -133,7 +133,8 @@ TEST_F(PrepareTest, SplitAndSurvivorsDependOnTheTextAlone) {
   }
   // The order in which files are named changes no byte.
   for (const char* name : {"000-train.tokens", "000-valid.tokens"}) {
-    EXPECT_EQ(read_file(one.output / name, 1 << 20), read_file(two.output / name, 1 << 20));
+    EXPECT_EQ(base::read_file(one.output / name, 1 << 20),
+              base::read_file(two.output / name, 1 << 20));
   }
 }
 
@@ -210,4 +211,4 @@ TEST_F(PrepareTest, DoesNotHoldALongDocument) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::corpus

@@ -12,7 +12,7 @@
 #include "temporary_folder.h"
 #include "unit/byte_tokenizer.h"
 
-namespace medgen {
+namespace medgen::corpus {
 namespace {
 
 using ::testing::ElementsAre;
@@ -64,7 +64,7 @@ class ShardsTest : public ::testing::Test {
                   {"valid", none}}}}};
     write_report();
   }
-  void write_report() const { write_file(folder_ / "prepare.json", report_.dump()); }
+  void write_report() const { base::write_file(folder_ / "prepare.json", report_.dump()); }
 
   std::string open_error() const {
     try {
@@ -132,16 +132,16 @@ TEST_F(ShardsTest, EvaluateLikeTheText) {
 
 TEST_F(ShardsTest, NoticeEveryDamagedByte) {
   make();
-  const std::string whole = read_file(folder_ / "0.tokens", 1000);
+  const std::string whole = base::read_file(folder_ / "0.tokens", 1000);
   for (std::size_t at = 0; at < whole.size(); ++at) {
     std::string damaged = whole;
     damaged[at] = static_cast<char>(damaged[at] ^ 1);
-    write_file(folder_ / "0.tokens", damaged);
+    base::write_file(folder_ / "0.tokens", damaged);
     EXPECT_THAT(open_error(), HasSubstr("prepare the corpus again")) << at;
   }
-  write_file(folder_ / "0.tokens", whole.substr(0, whole.size() - 2));
+  base::write_file(folder_ / "0.tokens", whole.substr(0, whole.size() - 2));
   EXPECT_THAT(open_error(), HasSubstr("prepare.json expects"));
-  write_file(folder_ / "0.tokens", whole);
+  base::write_file(folder_ / "0.tokens", whole);
   EXPECT_EQ(open_error(), "");
 }
 
@@ -158,7 +158,7 @@ TEST_F(ShardsTest, RefuseAReportThatIsNotOne) {
   report_["sources"][0]["train"]["file"] = "../0.tokens";
   write_report();
   EXPECT_THAT(open_error(), HasSubstr("damaged"));
-  write_file(folder_ / "prepare.json", "not json");
+  base::write_file(folder_ / "prepare.json", "not json");
   EXPECT_THAT(open_error(), HasSubstr("damaged"));
 }
 
@@ -172,4 +172,4 @@ TEST_F(ShardsTest, RefuseAnIdThatCannotBeInsideAText) {
 TEST(ShardWriterTest, AFullDiskIsAnError) { EXPECT_THROW(ShardWriter("/dev/full", kBytes), Error); }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::corpus

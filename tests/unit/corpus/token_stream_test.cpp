@@ -9,7 +9,7 @@
 #include "medgen/error.h"
 #include "unit/byte_tokenizer.h"
 
-namespace medgen {
+namespace medgen::corpus {
 namespace {
 
 using ::testing::ElementsAre;
@@ -90,4 +90,4 @@ TEST(EvaluationWindowsTest, PredictEveryTokenOnce) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::corpus

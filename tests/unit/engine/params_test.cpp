@@ -8,7 +8,7 @@
 
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::engine {
 namespace {
 
 using ::testing::AllOf;
@@ -62,4 +62,4 @@ TEST(ParamsTest, RefusesStopStringsThatCouldNotMatch) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::engine

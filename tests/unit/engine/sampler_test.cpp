@@ -15,7 +15,7 @@
 #include "engine/row_loops.h"
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::engine {
 namespace {
 
 using ::testing::ElementsAre;
@@ -29,7 +29,7 @@ const SamplingParams kPlain{.temperature = 1, .top_k = 0, .top_p = 1};
 std::vector<float> random_logits(std::size_t n, std::uint64_t seed, float width = 8) {
   std::vector<float> logits;
   for (std::uint32_t i = 0; i < n; ++i) {
-    logits.push_back(width * static_cast<float>(uniform({.seed = seed}, i)));
+    logits.push_back(width * static_cast<float>(base::uniform({.seed = seed}, i)));
   }
   return logits;
 }
@@ -257,7 +257,7 @@ TEST(SamplerTest, SameKeptTokensAndCoinGiveTheSameToken) {
   const auto same = [&](const SamplingParams& a, const SamplingParams& b) {
     Sampler sampler;
     for (std::uint32_t i = 0; i < 300; ++i) {
-      const double coin = uniform({.seed = 9}, i);
+      const double coin = base::uniform({.seed = 9}, i);
       if (sampler.sample(logits, a, coin).token != sampler.sample(logits, b, coin).token)
         return false;
     }
@@ -356,4 +356,4 @@ TEST(FixedExpTest, IsExpToSinglePrecision) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::engine

@@ -11,7 +11,7 @@
 #include "engine/explain.h"
 #include "engine/settings.h"
 
-namespace medgen {
+namespace medgen::engine {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -99,4 +99,4 @@ TEST(SamplingFixtureTest, AMissingTokenFailsTheSameCheck) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::engine

@@ -9,7 +9,7 @@
 #include "medgen/generate.h"
 #include "unit/engine/fake_backend.h"
 
-namespace medgen {
+namespace medgen::engine {
 namespace {
 
 using ::testing::ElementsAre;
@@ -186,4 +186,4 @@ TEST(SchedulerStreamTest, AnInterruptedRequestIsNotDeliveredAsWhole) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::engine

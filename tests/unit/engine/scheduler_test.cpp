@@ -10,7 +10,7 @@
 #include "medgen/generate.h"
 #include "unit/engine/fake_backend.h"
 
-namespace medgen {
+namespace medgen::engine {
 namespace {
 
 using ::testing::ElementsAre;
@@ -223,7 +223,8 @@ TEST(SchedulerTest, InterruptedSequencesKeepTheirText) {
   std::atomic<bool> interrupted = false;
   backend.before_step = [&] { interrupted = backend.rows_per_step.size() == 3; };
   const Recorder result =
-      run(backend, letters(kVocab), {request(1, {1}, 1, 50), request(2, {1}, 1, 50), request(3, {1}, 1, 50)},
+      run(backend, letters(kVocab),
+          {request(1, {1}, 1, 50), request(2, {1}, 1, 50), request(3, {1}, 1, 50)},
           {.interrupted = &interrupted});
   ASSERT_EQ(result.completions.size(), 2U) << "only what had begun is reported";
   EXPECT_EQ(result.completion(1, 0).text.size(), 4U);
@@ -348,4 +349,4 @@ TEST(FakeBackendTest, CatchesBrokenRules) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::engine

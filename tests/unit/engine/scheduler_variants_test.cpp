@@ -11,7 +11,7 @@
 #include "medgen/generate.h"
 #include "unit/engine/fake_backend.h"
 
-namespace medgen {
+namespace medgen::engine {
 namespace {
 
 using ::testing::ElementsAre;
@@ -244,4 +244,4 @@ TEST(SchedulerVariantsTest, InterruptedVariantsAreNotDeliveredAsWhole) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::engine

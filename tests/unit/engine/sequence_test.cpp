@@ -8,7 +8,7 @@
 #include "text/sentence_end.h"
 #include "unit/engine/fake_backend.h"
 
-namespace medgen {
+namespace medgen::engine {
 namespace {
 
 using ::testing::ElementsAre;
@@ -102,10 +102,10 @@ TEST(SequenceTest, EndsAtTheLastCompleteSentence) {
 
 TEST(SentenceCutterTest, PiecesDoNotMatter) {
   const std::string text = "He said \"No.\" (Then e.g. 3.5 mg!) Dr. A. B. left... And";
-  SentenceCutter whole;
+  text::SentenceCutter whole;
   const std::string expected = whole.push(text) + whole.flush(false);
   EXPECT_EQ(expected, "He said \"No.\" (Then e.g. 3.5 mg!) Dr. A. B. left...");
-  SentenceCutter bytes;
+  text::SentenceCutter bytes;
   std::string out;
   for (const char c : text) out += bytes.push(std::string(1, c));
   EXPECT_EQ(out + bytes.flush(false), expected);
@@ -198,4 +198,4 @@ TEST(SearchTest, GuidanceAwayFromThePromptItselfChangesNothing) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::engine

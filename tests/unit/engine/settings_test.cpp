@@ -11,7 +11,7 @@
 #include "medgen/error.h"
 #include "unit/engine/fake_backend.h"
 
-namespace medgen {
+namespace medgen::engine {
 namespace {
 
 using Json = SettingsJson;
@@ -175,4 +175,4 @@ TEST(StepsTest, EveryTraditionHasEveryStepOnce) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::engine

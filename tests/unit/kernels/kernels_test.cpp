@@ -53,7 +53,7 @@ struct Problem {
       column_scale[at(c)] = 0.001F * static_cast<float>(1 + c % 7);
       for (int i = 0; i < k; ++i) {
         fp32[at(c / 16 * 16 * k + i * 16 + c % 16)] = w[at(i * n + c)];
-        bf16[at(c / 16 * 16 * k + i * 16 + c % 16)] = float_to_bfloat16(w[at(i * n + c)]);
+        bf16[at(c / 16 * 16 * k + i * 16 + c % 16)] = bundle::float_to_bfloat16(w[at(i * n + c)]);
         // Extremes on purpose, so that an accumulator too narrow shows.
         const int q =
             c % 3 == 0 ? (i % 2 == 0 ? 127 : -127) : static_cast<int>(engine() % 255) - 127;
@@ -310,7 +310,7 @@ struct Pages {
     std::vector<double> weights;
     double most = -1e300;
     const auto held = [&](float v) {
-      return type == CacheType::kFloat16 ? half_to_float(float_to_half(v)) : v;
+      return type == CacheType::kFloat16 ? bundle::half_to_float(bundle::float_to_half(v)) : v;
     };
     for (int p = 0; p < positions; ++p) {
       double score = 0;
@@ -470,8 +470,8 @@ TEST_P(KernelsTest, HalfPrecisionRoundsAsInPlainArithmetic) {
     kernels_->store_key_value(CacheType::kFloat16, &values[i], &values[i], 16, 0, keys.data(),
                               row.data());
     for (std::size_t j = 0; j < 16; ++j) {
-      ASSERT_EQ(row[j], float_to_half(values[i + j])) << values[i + j];
-      ASSERT_EQ(keys[j * 16], float_to_half(values[i + j])) << values[i + j];
+      ASSERT_EQ(row[j], bundle::float_to_half(values[i + j])) << values[i + j];
+      ASSERT_EQ(keys[j * 16], bundle::float_to_half(values[i + j])) << values[i + j];
     }
   }
 }
@@ -484,12 +484,12 @@ TEST_P(KernelsTest, EmbeddingsAddUpInBothPrecisions) {
   for (std::size_t i = 0; i < 37; ++i) EXPECT_EQ(y[i], token[i] + position[i]);
   std::vector<std::uint16_t> halves[2];
   for (std::size_t i = 0; i < 37; ++i) {
-    halves[0].push_back(float_to_half(token[i]));
-    halves[1].push_back(float_to_half(position[i]));
+    halves[0].push_back(bundle::float_to_half(token[i]));
+    halves[1].push_back(bundle::float_to_half(position[i]));
   }
   kernels_->embed(halves[0].data(), halves[1].data(), true, 37, y.data());
   for (std::size_t i = 0; i < 37; ++i) {
-    EXPECT_EQ(y[i], half_to_float(halves[0][i]) + half_to_float(halves[1][i]));
+    EXPECT_EQ(y[i], bundle::half_to_float(halves[0][i]) + bundle::half_to_float(halves[1][i]));
   }
 }
 

@@ -175,7 +175,7 @@ TEST(NativeBackendTest, WeightsThatLeaveMemoryAfterEachLayerGiveTheSameBits) {
   PackedWeights::build(
       folder.path() / "packed.bin", key,
       [](std::byte* block, const auto& forget) {
-        ThreadPool pool(2);
+        base::ThreadPool pool(2);
         pack(tiny().config, Precision::kInt8, tiny().reader(), tiny().probe(), choose_kernels(),
              pool, block, [&](int, int) { forget(); });
       },
@@ -246,7 +246,7 @@ class ActivationTest : public ::testing::TestWithParam<std::string> {
   const TinyModel model_ = TinyModel::with_activation(GetParam());
 };
 
-INSTANTIATE_TEST_SUITE_P(All, ActivationTest, ::testing::ValuesIn(known_activations()),
+INSTANTIATE_TEST_SUITE_P(All, ActivationTest, ::testing::ValuesIn(bundle::known_activations()),
                          [](const auto& test) { return test.param; });
 
 TEST_P(ActivationTest, IsNativeAndItsFormula) {
@@ -260,7 +260,7 @@ TEST_P(ActivationTest, IsNativeAndItsFormula) {
 
 TEST_P(ActivationTest, IsNotAnotherFormula) {
   for (const char* name : {"gelu", "gelu_10", "relu", "relu6"}) {
-    if (activation_formula(name) == activation_formula(GetParam())) continue;
+    if (bundle::activation_formula(name) == bundle::activation_formula(GetParam())) continue;
     const TinyModel other = TinyModel::with_activation(name);
     EXPECT_GT(largest_error(Precision::kFloat32, model_, other), 3e-4) << name;
   }
@@ -293,7 +293,7 @@ TEST(PackerTest, PlantedOutliersLeaveInt8AsItWas) {
 
 TEST(PackerTest, PackingDoesNotDependOnTheProcessor) {
   const auto scalar = tiny().packed(Precision::kInt8);
-  ThreadPool pool(2);
+  base::ThreadPool pool(2);
   std::vector<std::byte> block(scalar->model().size_bytes + 64);
   std::byte* aligned =
       block.data() + (64 - reinterpret_cast<std::uintptr_t>(block.data()) % 64) % 64;

@@ -30,7 +30,7 @@ class PackedFileTest : public ::testing::Test {
         path_, key_, [&](std::byte* block, const auto&) { fill(block); }, why_);
   }
   void fill(std::byte* block) {
-    ThreadPool pool(1);
+    base::ThreadPool pool(1);
     pack(model_.config, Precision::kInt8, model_.reader(), model_.probe(), choose_kernels(), pool,
          block, {});
   }

@@ -28,7 +28,7 @@ struct TinyModel {
     config.n_head = 2;  // heads of 20
     config.n_inner = 160;
     std::mt19937 engine(7);
-    for (const ParameterSpec& spec : parameter_specs(config)) {
+    for (const bundle::ParameterSpec& spec : bundle::parameter_specs(config)) {
       std::size_t count = 1;
       for (const std::int64_t size : spec.shape) count *= static_cast<std::size_t>(size);
       std::normal_distribution<float> values(0, 0.2F);
@@ -52,7 +52,7 @@ struct TinyModel {
     return model;
   }
 
-  TensorReader reader() const {
+  bundle::TensorReader reader() const {
     return [this](const std::string& name, const std::vector<std::int64_t>&) {
       return parameters.at(name);
     };
@@ -60,7 +60,7 @@ struct TinyModel {
 
   // Packed in memory, never on disk.
   std::unique_ptr<PackedWeights> packed(Precision precision) const {
-    ThreadPool pool(2);
+    base::ThreadPool pool(2);
     std::string why;
     return PackedWeights::build(
         {}, {std::string(64, 'a'), config, precision},

@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-namespace medgen {
+namespace medgen::research {
 namespace {
 
 using Json = nlohmann::json;
@@ -117,4 +117,4 @@ TEST(TwoSidedPTest, HoldsItsLevel) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::research

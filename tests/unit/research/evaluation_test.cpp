@@ -12,7 +12,7 @@
 #include "unit/byte_tokenizer.h"
 #include "unit/engine/fake_backend.h"
 
-namespace medgen {
+namespace medgen::research {
 namespace {
 
 using testing::FakeBackend;
@@ -49,7 +49,7 @@ double nats_by_hand(const LogitsOf& model, const std::string& text, std::size_t 
   return nats;
 }
 
-std::vector<Document> some_documents() {
+std::vector<corpus::Document> some_documents() {
   const std::string alphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
   return {{.source = "short", .group = "g", .text = "a"},
           {.source = "long", .group = "g", .text = alphabet + alphabet.substr(3)},
@@ -60,7 +60,7 @@ std::vector<Document> some_documents() {
 TextEvaluation evaluate(Backend& backend, const TextEvaluationOptions& options) {
   const ByteTokenizer tokenizer;
   TextEvaluator evaluator(backend, tokenizer, options);
-  for (const Document& document : some_documents()) evaluator.add(document);
+  for (const corpus::Document& document : some_documents()) evaluator.add(document);
   return evaluator.finish();
 }
 
@@ -75,7 +75,7 @@ TEST(EvaluationTest, EqualsAnIndependentComputationForEveryStrideAndSlotCount) {
             backend,
             {.windows = Windows::kDocuments, .stride = stride, .prefix = 256, .progress = nullptr});
         double nats = 0;
-        for (const Document& document : some_documents()) {
+        for (const corpus::Document& document : some_documents()) {
           nats += nats_by_hand(model, document.text, static_cast<std::size_t>(context),
                                static_cast<std::size_t>(stride));
         }
@@ -110,7 +110,7 @@ TEST(EvaluationTest, PackedWindowsAreThoseOfTraining) {
   const TextEvaluation result = evaluate(
       backend, {.windows = Windows::kPacked, .stride = 0, .prefix = {}, .progress = nullptr});
   History stream = {256};
-  for (const Document& document : some_documents()) {
+  for (const corpus::Document& document : some_documents()) {
     for (const char c : document.text) stream.push_back(static_cast<unsigned char>(c));
     stream.push_back(256);
   }
@@ -286,4 +286,4 @@ TEST(ChoicesTest, ReadsItemsAndNamesTheLineOfABadOne) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::research

@@ -10,7 +10,7 @@
 #include <numeric>
 #include <string>
 
-namespace medgen {
+namespace medgen::research {
 namespace {
 
 using Json = nlohmann::json;
@@ -155,4 +155,4 @@ TEST(RepetitionTest, TheRulesDifferAtTheirEdges) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::research

@@ -12,7 +12,7 @@
 #include "medgen/error.h"
 #include "unit/byte_tokenizer.h"
 
-namespace medgen {
+namespace medgen::research {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -369,4 +369,4 @@ TEST(SamplesOfTest, RefusesWhatIsNoRecordWithoutQuotingIt) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::research

@@ -8,7 +8,7 @@
 #include "unit/byte_tokenizer.h"
 #include "unit/engine/fake_backend.h"
 
-namespace medgen {
+namespace medgen::research {
 namespace {
 
 using testing::FakeBackend;
@@ -71,4 +71,4 @@ TEST(SweepReferenceTest, NoTextHasNoLogprob) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::research

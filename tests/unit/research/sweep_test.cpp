@@ -7,7 +7,7 @@
 #include "medgen/error.h"
 #include "unit/byte_tokenizer.h"
 
-namespace medgen {
+namespace medgen::research {
 namespace {
 
 using ::testing::AllOf;
@@ -41,15 +41,15 @@ TEST(SweepTest, AGridIsTheProductOfItsAxes) {
   const auto cells = grid_cells({"temperature=0.5,1.0", "top-p=0.8,1"});
   EXPECT_THAT(names(cells), ElementsAre("temperature=0.5 top_p=0.8", "temperature=0.5 top_p=1",
                                         "temperature=1.0 top_p=0.8", "temperature=1.0 top_p=1"));
-  EXPECT_EQ(cells[1].given, (SettingsJson{{"temperature", 0.5}, {"top_p", 1}}));
+  EXPECT_EQ(cells[1].given, (engine::SettingsJson{{"temperature", 0.5}, {"top_p", 1}}));
 }
 
 TEST(SweepTest, CommasInsideBracketsAndQuotesPartNothing) {
   const auto cells = grid_cells({R"(sampler_order=["top_k","temperature"],vllm,hf)",
                                  R"(bad_words=["a,b"],["c"])", "stop_on_loop=true,false"});
   ASSERT_EQ(cells.size(), 12U);
-  EXPECT_EQ(cells[0].given["sampler_order"], (SettingsJson{"top_k", "temperature"}));
-  EXPECT_EQ(cells[0].given["bad_words"], SettingsJson::array({"a,b"}));
+  EXPECT_EQ(cells[0].given["sampler_order"], (engine::SettingsJson{"top_k", "temperature"}));
+  EXPECT_EQ(cells[0].given["bad_words"], engine::SettingsJson::array({"a,b"}));
   EXPECT_EQ(cells[0].given["stop_on_loop"], true);
   EXPECT_EQ(cells[11].given["sampler_order"], "hf");
 }
@@ -82,7 +82,7 @@ TEST(SweepTest, NamedSettingsAreTheLinesOfAFile) {
       "{\"name\":\"nucleus\",\"top_p\":0.95,\"temperature\":1}\n\n{\"name\":\"as it is\"}\r\n",
       "s.jsonl");
   EXPECT_THAT(names(cells), ElementsAre("nucleus", "as it is"));
-  EXPECT_EQ(cells[0].given, (SettingsJson{{"top_p", 0.95}, {"temperature", 1}}));
+  EXPECT_EQ(cells[0].given, (engine::SettingsJson{{"top_p", 0.95}, {"temperature", 1}}));
   EXPECT_TRUE(cells[1].given.empty());
 }
 
@@ -138,4 +138,4 @@ TEST(SweepTest, TellsWhatWasVaried) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::research

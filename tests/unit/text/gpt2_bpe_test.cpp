@@ -12,7 +12,7 @@
 #include "text/byte_alphabet.h"
 #include "unit/text/support.h"
 
-namespace medgen {
+namespace medgen::text {
 namespace {
 
 using ::testing::ElementsAre;
@@ -165,4 +165,4 @@ TEST(ByteAlphabetTest, SpellsEveryByteDifferentlyAndBack) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::text

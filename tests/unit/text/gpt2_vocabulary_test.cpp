@@ -10,7 +10,7 @@
 #include "text/gpt2_bpe.h"
 #include "unit/text/support.h"
 
-namespace medgen {
+namespace medgen::text {
 namespace {
 
 using nlohmann::json;
@@ -223,4 +223,4 @@ TEST_F(Gpt2VocabularyTest, DamagedFilesNeverDoWorseThanAnError) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::text

@@ -4,7 +4,7 @@
 
 #include "unit/text/support.h"
 
-namespace medgen {
+namespace medgen::text {
 namespace {
 
 using ::testing::ElementsAre;
@@ -83,4 +83,4 @@ TEST_F(LoadTokenizerTest, UnreadableFilesAreModelErrors) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::text

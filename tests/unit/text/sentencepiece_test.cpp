@@ -8,7 +8,7 @@
 #include "text/sentencepiece_tokenizer.h"
 #include "unit/text/support.h"
 
-namespace medgen {
+namespace medgen::text {
 namespace {
 
 using ::testing::ElementsAre;
@@ -209,4 +209,4 @@ TEST(SentencePieceModelTest, WithoutByteFallbackUnknownCharactersAreUnknown) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::text

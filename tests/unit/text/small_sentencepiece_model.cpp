@@ -5,6 +5,7 @@
 #include "unit/text/support.h"
 
 namespace medgen::text_test {
+using namespace text;
 namespace {
 
 const std::vector<std::string> kSentences = {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace medgen {
+namespace medgen::text {
 namespace {
 
 // "[id]" for a special token, "text|" for what lies between.
@@ -37,4 +37,4 @@ TEST(SpecialTokensTest, WithoutTokensTextStaysWhole) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::text

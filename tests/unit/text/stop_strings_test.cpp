@@ -6,7 +6,7 @@
 
 #include "unit/text/support.h"
 
-namespace medgen {
+namespace medgen::text {
 namespace {
 
 using ::testing::HasSubstr;
@@ -125,4 +125,4 @@ TEST(StopMatcherTest, AgreesWithASearchOfTheWholeTextHoweverItIsCut) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::text

@@ -19,12 +19,13 @@
 #include "text/utf8.h"
 
 namespace medgen::text_test {
+using namespace text;
 
 namespace fs = std::filesystem;
 
 inline fs::path gpt2_fixture() { return fs::path(MEDGEN_FIXTURES) / "gpt2"; }
 
-inline std::string content_of(const fs::path& path) { return read_file(path, 64 << 20); }
+inline std::string content_of(const fs::path& path) { return base::read_file(path, 64 << 20); }
 
 // The Error that `action` throws, if it does.
 template <typename Action>

@@ -9,7 +9,7 @@
 
 #include "medgen/error.h"
 
-namespace medgen {
+namespace medgen::text {
 namespace {
 
 using ::testing::ElementsAre;
@@ -97,4 +97,4 @@ TEST(TemplatesTest, TheDefaultModelsFormsAreAllThere) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::text

@@ -6,7 +6,7 @@
 
 #include "unit/text/support.h"
 
-namespace medgen {
+namespace medgen::text {
 namespace {
 
 using ::testing::HasSubstr;
@@ -98,4 +98,4 @@ TEST(Utf8StreamTest, PiecesAreValidAndAddUpHoweverTheBytesAreCut) {
 }
 
 }  // namespace
-}  // namespace medgen
+}  // namespace medgen::text

@@ -1,0 +1,154 @@
+// `medgen batch`: files of prompts to files of continuations.
+// The parts are elsewhere; here is only their order.
+#include <unistd.h>
+
+#include <csignal>
+#include <memory>
+
+#include "base/write_all.h"
+#include "batch/output_file.h"
+#include "batch/retry.h"
+#include "cli/batch_job.h"
+#include "cli/commands/commands.h"
+#include "cli/options/command_line.h"
+#include "cli/run.h"
+#include "cli/signals.h"
+#include "medgen/error.h"
+#include "records/batch_records.h"
+#include "safety/notice.h"
+
+namespace medgen::cli {
+namespace {
+
+using batch::Json;
+
+BatchArguments parse(const Arguments& words) {
+  BatchArguments arguments;
+  CommandLine line(
+      "medgen batch",
+      "Continues every prompt of a file. Each finished row is safe on the disk within a second; "
+      "after "
+      "an interruption of any kind the same command goes on, and the output ends as if nothing had "
+      "happened. What was done is kept in a journal beside the output (FILE.journal), which knows "
+      "the input, the model and the settings. Of standard input the rows that are done are read "
+      "again, compared with what the journal knows of them, and passed over. A row that cannot be "
+      "done gives a record {\"id\", \"error\": {\"code\", \"message\"}}. Interrupted (Ctrl-C, "
+      "SIGTERM) it "
+      "keeps the finished rows and exits with 130. Exit status 4: complete, but some rows failed; "
+      "or "
+      "more than --max-errors.");
+  declare(line, arguments);
+  line.parse(words);
+  return arguments;
+}
+
+// Lists what is wrong with the input; the exit status of --check.
+int check(const BatchJob& job) {
+  const InterruptScope interrupt;
+  Output output(STDOUT_FILENO);
+  const batch::Survey survey = batch::survey(
+      job.input, &job.maker, interrupt.flag(), [&](const batch::BatchRow& row, std::uint64_t line) {
+        output.write("row " + std::to_string(row.position + 1) + " (line " + std::to_string(line) +
+                     "): " + row.error->code + ": " + row.error->message + "\n");
+      });
+  output.flush();
+  if (interrupt.interrupted()) return kExitInterrupted;
+  Messages(job.arguments.quiet)
+      .note(std::to_string(survey.shard_rows) + " rows, " + std::to_string(survey.bad) + " bad");
+  return survey.bad > 0 ? kExitSomeFailed : kExitFine;
+}
+
+Records make_records(const BatchJob& job, const BackendInfo& backend) {
+  const records::RecordMaker maker(
+      record_format(job.arguments),
+      {job.model.name, job.model.sha256, backend, {}, job.maker.tokenizer});
+  return {maker.heading(), [maker](const batch::FinishedRow& row) { return maker.record(row); }};
+}
+
+// Standard input to standard output, or a file to standard output: nothing is kept.
+int filter(BatchJob job, const Messages& messages) {
+  const InterruptScope interrupt;
+  set_seed(job, choose_seed(job, nullptr));
+  const auto survey = look_ahead(job, messages, false, interrupt.flag());
+  if (interrupt.interrupted()) return kExitInterrupted;
+  if (too_many_bad(job, survey)) return kExitSomeFailed;
+  const OpenedModel opened = open_model_of(job, messages);
+  note_seed(job, messages);
+  const Records records = make_records(job, opened.backend->info());
+  batch::RecordWriter writer(STDOUT_FILENO, "standard output", !job.arguments.unordered);
+  writer.write_heading(records.heading);
+  return finish(job, run_rows(job, opened, records, writer, {}, survey, interrupt.flag()),
+                messages);
+}
+
+// The job but for the rows' text, which may have been mended.
+batch::Json without_input_hash(batch::Json job) {
+  if (job.contains("input")) job["input"].erase("hash");
+  return job;
+}
+
+// The output that grows beside the old one: continued if it was begun for the same.
+std::unique_ptr<batch::OutputFile> open_retry(const std::filesystem::path& output,
+                                              const batch::Json& job, const batch::Json& extra) {
+  const std::filesystem::path path = batch::retry_path(output);
+  const bool begun = std::filesystem::exists(batch::journal_path(path));
+  auto file = std::make_unique<batch::OutputFile>(path, !begun);
+  if (!begun || (file->found()->job == job && file->found()->extra == extra)) return file;
+  file.reset();
+  return std::make_unique<batch::OutputFile>(path, true);
+}
+
+int retry_errors(BatchJob job, const Messages& messages) {
+  const InterruptScope interrupt;
+  const std::filesystem::path output = *job.arguments.output;
+  batch::mend_retry(output);
+  const batch::OutputFile old(output, false);
+  if (!old.found() || !old.found()->committed.done) {
+    throw Error(ErrorCode::kUsage, output.string() +
+                                       " is not a complete batch: give the command without "
+                                       "--retry-errors to complete it first");
+  }
+  set_seed(job, choose_seed(job, &old));
+  if (old.found()->committed.failed == 0) {
+    messages.note(output.string() + " has no failed rows; nothing to do");
+    return kExitFine;
+  }
+  const auto survey = look_ahead(job, messages, false, interrupt.flag());
+  if (interrupt.interrupted()) return kExitInterrupted;
+  const OpenedModel opened = open_model_of(job, messages);
+  const BackendInfo& info = opened.backend->info();
+  const batch::Json described = describe_job(job, survey, info.name, info.precision);
+  old.require_same(described, without_input_hash);
+  const batch::Json extra{{"retry_of", old.found()->committed.sha256}};
+  const auto file = open_retry(output, described, extra);
+  const batch::JournalContent start = file->found().value_or(batch::JournalContent{});
+  batch::RecordWriter writer = file->begin(described, extra, true);
+  const Records records = make_records(job, opened.backend->info());
+  batch::OldOutput kept(output);
+  const BatchSummary summary =
+      run_rows(job, opened, records, writer, start, survey, interrupt.flag(),
+               [&](const batch::BatchRow& row) { return kept.record_of(row); });
+  if (summary.result.ending == batch::Ending::kComplete) batch::replace_by_retry(output);
+  return finish(job, summary, messages);
+}
+
+}  // namespace
+
+int batch_command(const Arguments& words) {
+  BatchArguments arguments = parse(words);
+  validate(arguments);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that is too large is an error of write(), as a full disk
+  const Messages messages(arguments.quiet);
+  BatchJob job = make_job(std::move(arguments));
+  if (job.arguments.check) return check(job);
+  if (!job.arguments.quiet) Messages::plain(safety::notice());
+  try {
+    if (job.arguments.retry_errors) return retry_errors(std::move(job), messages);
+    if (to_standard_output(job.arguments)) return filter(std::move(job), messages);
+    return run_to_file(job, messages, make_records).status;
+  } catch (const base::ReaderGone&) {
+    throw OutputClosed{};
+  }
+}
+
+}  // namespace medgen::cli

@@ -1,0 +1,107 @@
+// `medgen convert`: a GPT-2 from elsewhere becomes a model folder.
+// Must not know how checkpoints look.
+#include "jobs/convert.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <system_error>
+
+#include "cli/commands/commands.h"
+#include "cli/options/command_line.h"
+#include "cli/output.h"
+#include "cli/run.h"
+#include "cli/signals.h"
+#include "cli/terminal.h"
+#include "jobs/model.h"
+#include "medgen/error.h"
+#include "wiring/torch_module.h"
+
+namespace medgen::cli {
+namespace fs = std::filesystem;
+namespace {
+
+struct Interrupted {};  // thrown from the progress callback, so that nothing half-written stays
+
+struct ConvertArguments {
+  std::optional<std::string> source, output, tokenizer, name, dtype;
+  bool force = false, trust_code = false, quiet = false;
+};
+
+ConvertArguments parse(const Arguments& words) {
+  ConvertArguments a;
+  CommandLine line(
+      "medgen convert",
+      "Makes a model folder from a Hugging Face GPT-2 checkpoint (config.json, model.safetensors, "
+      "tokenizer files) or from a TorchScript file of one (with config.json beside it).");
+  line.positional("SOURCE", a.source, true, "The checkpoint's folder, or a FILE.pt.");
+  line.positional("OUT_DIR", a.output, true, "The folder to write; must not exist.");
+  line.choice("--dtype", {"fp32", "fp16"}, a.dtype,
+              "How to store the parameters: fp32 or fp16. Default: fp32.");
+  line.text("--tokenizer", "PATH", a.tokenizer,
+            "The tokenizer's folder or file. Default: the source's folder.");
+  line.text("--name", "NAME", a.name, "The model's name. Default: the checkpoint's own.");
+  line.flag("--trust-code", a.trust_code,
+            "For a FILE.pt: also run the code inside it, to see whether config.json belongs to it. "
+            "Only for a file whose maker you trust.");
+  line.flag("--force", a.force, "Replace OUT_DIR if it is a model folder.");
+  line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
+  line.parse(words);
+  return a;
+}
+
+void show_progress(const std::string& what, int done, int total) {
+  Messages::raw("\r\x1b[Kmedgen: " + what + " " + std::to_string(done) + " of " +
+                std::to_string(total));
+}
+
+void clear_progress() { Messages::raw("\r\x1b[K"); }
+
+}  // namespace
+
+int convert_command(const Arguments& words) {
+  const ConvertArguments a = parse(words);
+  const Messages messages(a.quiet);
+  const fs::path source = *a.source;
+  const fs::path output = *a.output;
+  std::error_code error;
+  if (!fs::exists(source, error)) {
+    throw Error(ErrorCode::kModel,
+                "no checkpoint at " + source.string() +
+                    ": give a folder with config.json and model.safetensors, or a FILE.pt");
+  }
+  const bool animated = !a.quiet && is_terminal(STDERR_FILENO);
+  const InterruptScope interrupt;
+  jobs::ConvertOptions options;
+  options.storage =
+      a.dtype == "fp16" ? bundle::StorageType::kFloat16 : bundle::StorageType::kFloat32;
+  if (a.tokenizer) options.tokenizer = *a.tokenizer;
+  options.name = a.name.value_or("");
+  options.replace = a.force;
+  options.trust_code = a.trust_code;
+  const auto progress = [&](const std::string& what, int done, int total) {
+    if (interrupt.interrupted()) throw Interrupted{};
+    if (!animated) return;
+    done == total ? clear_progress() : show_progress(what, done, total);
+  };
+  options.progress = [&](int done, int total) { progress("tensor", done, total); };
+  try {
+    if (fs::is_directory(source)) {
+      jobs::convert_checkpoint(source, output, options, wiring::torch_room());
+    } else {
+      jobs::convert_archive(source, output, options, wiring::torch_room());
+    }
+    if (animated) clear_progress();
+    jobs::settle_precision(
+        output, [&](const std::string& text) { messages.note(text); },
+        [&](const std::string& precision, int done, int total) {
+          progress("packing in " + precision + ", part", done, total);
+        });
+  } catch (const Interrupted&) {
+    return kExitInterrupted;
+  }
+  messages.note("wrote " + output.string());
+  return kExitFine;
+}
+
+}  // namespace medgen::cli

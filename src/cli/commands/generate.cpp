@@ -1,0 +1,142 @@
+// `medgen generate`: from a prompt to continuations on standard output.
+// The parts are elsewhere; here is only their order.
+#include "medgen/generate.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "base/random.h"
+#include "cli/commands/commands.h"
+#include "cli/options/command_line.h"
+#include "cli/options/generate_options.h"
+#include "cli/output.h"
+#include "cli/prompt.h"
+#include "cli/run.h"
+#include "cli/signals.h"
+#include "cli/terminal.h"
+#include "cli/text_writer.h"
+#include "engine/settings.h"
+#include "jobs/model.h"
+#include "records/json_writer.h"
+#include "safety/notice.h"
+
+namespace medgen::cli {
+namespace {
+
+// More sequences at once gain little and take memory for their caches.
+constexpr int kMaxSlots = 64;
+
+GenerateArguments parse(const Arguments& words) {
+  GenerateArguments arguments;
+  CommandLine line(
+      "medgen generate",
+      "Continues a text, such as a sentence about symptoms, in several ways. This is also what "
+      "medgen does when no command is named.");
+  declare(line, arguments);
+  line.parse(words);
+  return arguments;
+}
+
+void fit_prompt(Request& request, bool truncate, int n_positions, const Messages& messages) {
+  if (!truncate) return;  // generate() refuses what does not fit
+  const int length = static_cast<int>(request.prompt.size());
+  const int kept = kept_prompt_tokens(length, n_positions, request.stopping);
+  if (kept == length) return;
+  request.prompt.erase(request.prompt.begin(), request.prompt.end() - kept);
+  messages.note("the prompt was too long: its first " + std::to_string(length - kept) + " of " +
+                std::to_string(length) + " tokens were dropped");
+}
+
+Request make_request(const GenerateArguments& arguments, const jobs::Model& model,
+                     const std::optional<TaskTemplate>& task, const std::string& prompt,
+                     const Messages& messages) {
+  DecodingSettings settings = resolve(arguments, model.defaults);
+  if (task) {  // its words besides the user's
+    std::vector<std::string>& stop = settings.stopping.stop;
+    stop.insert(stop.end(), task->stop.begin(), task->stop.end());
+    std::vector<std::string>& bad = settings.sampling.bad_words_texts;
+    bad.insert(bad.end(), task->bad_words.begin(), task->bad_words.end());
+  }
+  engine::resolve_texts(settings.sampling, *model.tokenizer);
+  Request request;
+  request.num_return_sequences = settings.num_return_sequences;
+  request.sampling = settings.sampling;
+  request.stopping = settings.stopping;
+  if (!arguments.decoding.given.contains("seed")) {
+    request.sampling.seed = base::system_seed();
+    const std::string seed = std::to_string(request.sampling.seed);
+    if (request.sampling.temperature > 0)
+      messages.note("seed " + seed + " (repeat with --seed " + seed + ")");
+  }
+  request.prompt = prompt_tokens(*model.tokenizer, model.prompt_prefix, prompt);
+  if (prompt.empty()) {
+    messages.note("the prompt is empty: starting from the model's " +
+                  std::string(model.tokenizer->bos_id() ? "BOS" : "EOS") + " token");
+  }
+  return request;
+}
+
+void print_notice(const GenerateArguments& arguments, const std::string& task_notice) {
+  if (!arguments.quiet) {
+    Messages::plain(safety::notice());
+  } else if (!arguments.json) {
+    Messages::plain(safety::short_notice());
+  }
+  if (!task_notice.empty() && !(arguments.quiet && arguments.json)) Messages::plain(task_notice);
+}
+
+// Writes the notice and the continuations; true if Ctrl-C cut them short.
+bool write_continuations(const GenerateArguments& arguments, const jobs::Model& model,
+                         const std::string& prompt, const Request& request, Backend& backend,
+                         const std::string& task_notice) {
+  const InterruptScope interrupt;
+  print_notice(arguments, task_notice);
+  Output output(STDOUT_FILENO);
+  GenerateOptions options;
+  options.interrupted = &interrupt.flag();
+  if (arguments.json) {
+    records::JsonWriter writer(
+        prompt, {model.name, model.sha256, backend.info(), request, model.tokenizer.get()});
+    generate(backend, *model.tokenizer, {request}, writer, options);
+    output.write(writer.record());
+    output.flush();
+  } else {
+    const bool terminal = is_terminal(STDOUT_FILENO);
+    const bool color = use_color(color_choice(arguments), STDOUT_FILENO);
+    TextWriter writer(output, prompt, request.num_return_sequences,
+                      {color, color || terminal, terminal, model.tokenizer.get()});
+    generate(backend, *model.tokenizer, {request}, writer, options);
+  }
+  return interrupt.interrupted();
+}
+
+}  // namespace
+
+int generate_command(const Arguments& words) {
+  const GenerateArguments arguments = parse(words);
+  const Messages messages(arguments.quiet);
+  resolve(arguments, {});  // what the user typed is refused before anything is read or loaded
+  std::string prompt = read_prompt(arguments.text, arguments.prompt_file);
+  const jobs::Model model = jobs::open_model(arguments.model, arguments.tokenizer);
+  const std::optional<TaskTemplate> task = task_template(arguments.task, model.templates);
+  if (task) prompt = fill(*task, prompt);
+  Request request = make_request(arguments, model, task, prompt, messages);
+  wiring::BackendOptions options = resolve(arguments.backend);
+  // Guidance takes two, beam search one for each beam.
+  options.max_slots =
+      std::clamp(std::max(request.num_return_sequences, request.sampling.num_beams), 2, kMaxSlots);
+  const auto backend =
+      open_backend(model, options, [&](const std::string& text) { messages.note(text); });
+  if (!model.not_gpt2.empty()) {
+    messages.note(
+        "the code in this file keeps no cache, so the whole context is computed at every step");
+  }
+  fit_prompt(request, arguments.truncate_prompt, backend->info().n_positions, messages);
+  return write_continuations(arguments, model, prompt, request, *backend, task ? task->notice : "")
+             ? kExitInterrupted
+             : kExitFine;
+}
+
+}  // namespace medgen::cli

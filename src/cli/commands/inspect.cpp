@@ -1,0 +1,162 @@
+// `medgen inspect`: what a model is, from its folder alone. Never loads libtorch.
+// Must not know how bundles are read.
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "cli/commands/commands.h"
+#include "cli/options/command_line.h"
+#include "cli/output.h"
+#include "cli/run.h"
+#include "cli/terminal.h"
+#include "jobs/model.h"
+#include "medgen/bundle.h"
+#include "medgen/error.h"
+#include "records/number_text.h"
+
+namespace medgen::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kCardLines = 12;
+
+std::string first_lines(const std::string& text, int count) {
+  std::istringstream lines(text);
+  std::string out;
+  for (std::string line; count > 0 && std::getline(lines, line); --count) out += line + "\n";
+  return out;
+}
+
+Json defaults_json(const GenerationDefaults& defaults) {
+  Json json = Json::object();
+  if (defaults.temperature) json["temperature"] = records::as_written(*defaults.temperature);
+  if (defaults.top_k) json["top_k"] = *defaults.top_k;
+  if (defaults.top_p) json["top_p"] = records::as_written(*defaults.top_p);
+  if (defaults.max_length) json["max_length"] = *defaults.max_length;
+  if (defaults.max_new_tokens) json["max_new_tokens"] = *defaults.max_new_tokens;
+  if (defaults.num_return_sequences) json["num_return_sequences"] = *defaults.num_return_sequences;
+  if (defaults.do_sample) json["do_sample"] = *defaults.do_sample;
+  return json;
+}
+
+Json templates_json(const Templates& templates) {
+  Json json = Json::object();
+  for (const auto& [name, task] : templates) {
+    json[name] = Json{{"prefix", task.prefix},
+                      {"suffix", task.suffix},
+                      {"stop", task.stop},
+                      {"bad_words", task.bad_words},
+                      {"notice", task.notice}};
+  }
+  return json;
+}
+
+std::string templates_text(const Templates& templates) {
+  std::string text;
+  for (const std::string& name : task_names()) {
+    const auto found = templates.find(name);
+    if (found == templates.end()) continue;
+    const TaskTemplate& task = found->second;
+    text += "  " + name + std::string(12 - name.size(), ' ') +
+            Json(task.prefix + "TEXT" + task.suffix)
+                .dump(-1, ' ', false, Json::error_handler_t::replace) +
+            "\n              " + task.notice + "\n";
+  }
+  return text;
+}
+
+Json to_json(const Bundle& bundle) {
+  const ModelConfig& config = bundle.config();
+  Json json;
+  json["name"] = bundle.name();
+  json["architecture"] = Json{{"type", "gpt2"},
+                              {"n_layer", config.n_layer},
+                              {"n_head", config.n_head},
+                              {"n_embd", config.n_embd},
+                              {"n_inner", config.n_inner},
+                              {"activation_function", config.activation_function},
+                              {"tie_word_embeddings", config.tie_word_embeddings}};
+  json["parameters"] = bundle.manifest().parameter_count;
+  json["precision"] = bundle.manifest().dtype;
+  json["context"] = config.n_positions;
+  json["vocabulary"] = config.vocab_size;
+  json["tokenizer"] =
+      Json{{"kind", bundle.manifest().tokenizer_kind}, {"size", bundle.tokenizer().vocab_size()}};
+  json["generation"] = defaults_json(bundle.generation_defaults());
+  json["templates"] = templates_json(bundle.templates());
+  json["made_by"] = "medgen " + bundle.manifest().tool_version;
+  json["sha256"] = bundle.sha256();
+  json["files"] = Json::array();
+  for (const BundleFile& file : bundle.manifest().files) {
+    json["files"].push_back(
+        Json{{"name", file.name}, {"sha256", file.sha256}, {"size", file.size}});
+  }
+  json["card"] = first_lines(bundle.model_card(), kCardLines);
+  return json;
+}
+
+std::string to_text(const Bundle& bundle) {
+  const ModelConfig& config = bundle.config();
+  std::ostringstream out;
+  out << "name          " << bundle.name() << "\n"
+      << "architecture  GPT-2: " << config.n_layer << " layers, " << config.n_head
+      << " heads, width " << config.n_embd << ", feed-forward " << config.n_inner << ", "
+      << config.activation_function << (config.tie_word_embeddings ? "" : ", separate output head")
+      << "\n"
+      << "parameters    " << bundle.manifest().parameter_count << "\n"
+      << "precision     " << bundle.manifest().dtype << "\n"
+      << "context       " << config.n_positions << " tokens\n"
+      << "vocabulary    " << config.vocab_size << "\n"
+      << "tokenizer     " << bundle.manifest().tokenizer_kind << ", "
+      << bundle.tokenizer().vocab_size() << " ids\n"
+      << "generation    " << defaults_json(bundle.generation_defaults()).dump() << "\n"
+      << "made by       medgen " << bundle.manifest().tool_version << "\n\n"
+      << "files, all checked (SHA-256, bytes, name)\n";
+  for (const BundleFile& file : bundle.manifest().files) {
+    out << "  " << file.sha256 << "  " << file.size << "  " << file.name << "\n";
+  }
+  if (!bundle.templates().empty()) {
+    out << "\ntasks, their forms and notices\n" << templates_text(bundle.templates());
+  }
+  out << "\ncard\n";
+  std::istringstream card(first_lines(bundle.model_card(), kCardLines));
+  for (std::string line; std::getline(card, line);) out << "  " << line << "\n";
+  return out.str();
+}
+
+}  // namespace
+
+int inspect_command(const Arguments& words) {
+  std::optional<std::string> model;
+  bool json = false;
+  CommandLine line(
+      "medgen inspect",
+      "Shows what a model is: architecture, size, precision, tokenizer, context, checksums (all "
+      "verified) and the first lines of its card.");
+  line.positional("MODEL", model, false,
+                  "The model's folder. Default: the model that comes with medgen.");
+  line.flag("--json", json, "Print one JSON object.");
+  line.parse(words);
+
+  const std::filesystem::path place = model ? std::filesystem::path(*model) : jobs::default_model();
+  if (std::filesystem::is_regular_file(place)) {
+    throw Error(ErrorCode::kModel,
+                place.string() +
+                    " is a file, and inspect reads model folders: make one with medgen "
+                    "convert FILE.pt OUT --tokenizer DIR");
+  }
+  const Bundle bundle = Bundle::open(place);
+  Output output(STDOUT_FILENO);
+  if (json) {
+    output.write(to_json(bundle).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  } else {
+    const std::string text = to_text(bundle);
+    output.write(is_terminal(STDOUT_FILENO) ? visible(text) : text);
+  }
+  output.flush();
+  return kExitFine;
+}
+
+}  // namespace medgen::cli

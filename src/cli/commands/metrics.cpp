@@ -1,0 +1,283 @@
+// `medgen metrics`: texts in, their measures out: a table, JSON, CSV, a report.
+// Must not know how a measure is computed.
+#include "research/metrics.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/files.h"
+#include "cli/commands/commands.h"
+#include "cli/line_reader.h"
+#include "cli/options/backend_options.h"
+#include "cli/options/command_line.h"
+#include "cli/output.h"
+#include "cli/run.h"
+#include "cli/sweep_report.h"
+#include "cli/terminal.h"
+#include "jobs/model.h"
+#include "medgen/error.h"
+#include "medgen/version.h"
+#include "report/report.h"
+#include "research/sweep_reference.h"
+#include "safety/notice.h"
+
+namespace medgen::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kMaxLineBytes = std::size_t{64} << 20U;
+
+struct MetricsArguments {
+  std::optional<std::vector<std::string>> files;
+  std::optional<std::string> reference, baseline, tokenizer, model, csv, report;
+  std::optional<int> resamples, self_bleu_limit;
+  std::optional<double> confidence;
+  std::optional<std::uint64_t> seed;
+  BackendArguments backend;
+  bool json = false, quiet = false;
+};
+
+MetricsArguments parse(const Arguments& words) {
+  MetricsArguments a;
+  const research::MetricsOptions defaults;
+  CommandLine line(
+      "medgen metrics",
+      "Measures how diverse, likely and repetitive texts are, each sampling setting beside the "
+      "others: perplexity, entropy, self-BLEU-4, distinct-n, Zipf's coefficient, repetition, "
+      "loops, "
+      "length, with bootstrap intervals over prompts.");
+  line.positionals(
+      "FILE", a.files, true,
+      "Lines of JSON: what `medgen batch` and `medgen sweep` write, or {\"text\": ..., "
+      "\"setting\"?, \"id\"?, \"prompt\"?} of any other program. Texts with the same id, or the "
+      "same line of several files, belong to the same prompt. A record that names no setting "
+      "belongs to the one named as its file.");
+  line.text("--reference", "FILE", a.reference,
+            "Texts that people wrote (.jsonl, .csv or .txt, also with .zst or .gz): a row of "
+            "their own, and how far each setting is from it.");
+  line.text("--baseline", "NAME", a.baseline,
+            "The setting that the others are compared with, on the same prompts, with Holm's "
+            "correction for all comparisons.");
+  line.text("--tokenizer", "DIR", a.tokenizer,
+            "Tokenizer for texts whose tokens the file does not hold. Without it texts are counted "
+            "in words, all of them, when the tokens of any are unknown.");
+  line.text("--model", "DIR", a.model,
+            "Model that gives a log-probability, for the perplexity, to texts without one; its "
+            "tokenizer is used too.");
+  line.exclude("--tokenizer", "--model");
+  line.number("--resamples", a.resamples,
+              "Resampled sets of prompts for intervals and p-values, 0 (none) to 1000000. "
+              "Default: " +
+                  std::to_string(defaults.bootstrap_resamples));
+  line.number("--confidence", a.confidence, "Of the intervals, above 0 and below 1. Default: 0.95");
+  line.number("--self-bleu-texts", a.self_bleu_limit,
+              "Texts of a setting that self-BLEU scores, drawn at random where there are more; "
+              "each is scored against all others. Default: " +
+                  std::to_string(defaults.self_bleu_limit));
+  line.number("--seed", a.seed, "Of all random draws. Default: 0");
+  declare(line, a.backend);
+  line.flag("--json", a.json, "Print one JSON object instead of the table.");
+  line.text("--csv", "FILE", a.csv, "Write a line for each setting and measure to FILE.");
+  line.text("--report", "FILE.html", a.report,
+            "Write a report to FILE: tables, figures and texts in one file that needs no other.");
+  line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
+  line.config_file();
+  line.parse(words);
+  resolve(a.backend);  // what is out of range is refused before anything is read
+  return a;
+}
+
+// What the records say of where the texts come from.
+struct Gathered {
+  std::vector<research::Sample> samples;
+  std::uint64_t failed = 0;        // records of rows that have no text
+  Json settings = Json::object();  // setting -> what it was made with
+  std::set<std::string> models, hashes, seeds;
+
+  void add(const Json& record, const std::string& setting, const std::string& id) {
+    const std::size_t before = samples.size();
+    for (research::Sample& sample : research::samples_of(record, setting, id))
+      samples.push_back(std::move(sample));
+    if (samples.size() == before) {
+      ++failed;
+    } else if (record.contains("provenance") && record["provenance"].is_object()) {
+      add_provenance(record["provenance"], samples.back().setting);
+    }
+  }
+
+ private:
+  void add_provenance(const Json& provenance, const std::string& setting) {
+    const auto text = [](const Json& object, const char* key) {
+      return object.contains(key) && object[key].is_string() ? object[key].get<std::string>() : "";
+    };
+    if (provenance.contains("model") && provenance["model"].is_object()) {
+      models.insert(text(provenance["model"], "name"));
+      hashes.insert(text(provenance["model"], "sha256"));
+    }
+    if (provenance.contains("seed")) seeds.insert(provenance["seed"].dump());
+    if (provenance.contains("sampling") && provenance["sampling"].is_object()) {
+      if (!settings.contains(setting)) settings[setting] = provenance["sampling"];
+    }
+  }
+};
+
+// A descriptor that is closed in any case.
+class File {
+ public:
+  explicit File(const std::string& path) : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (descriptor_ < 0) {
+      throw Error(ErrorCode::kUsage, "cannot read " + path + ": " + std::strerror(errno));
+    }
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  ~File() { ::close(descriptor_); }
+  int descriptor() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+void read_file(const std::string& path, const std::string& setting, Gathered& gathered) {
+  if (fs::is_directory(path)) {
+    throw Error(ErrorCode::kUsage, path + " is a folder: give its .jsonl file");
+  }
+  const File file(path);
+  LineReader lines(file.descriptor(), kMaxLineBytes);
+  const std::size_t before = gathered.samples.size();
+  while (const auto line = lines.next()) {
+    if (line->find_first_not_of(" \t\r") == std::string::npos) continue;
+    try {
+      gathered.add(Json::parse(*line), setting, std::to_string(lines.number()));
+    } catch (const Json::exception&) {  // what() would quote the text
+      throw Error(ErrorCode::kRuntime,
+                  path + ", line " + std::to_string(lines.number()) + ": not JSON");
+    } catch (const Error& error) {
+      throw Error(error.code(),
+                  path + ", line " + std::to_string(lines.number()) + ": " + error.what());
+    }
+  }
+  if (gathered.samples.size() == before) {
+    throw Error(ErrorCode::kUsage, path +
+                                       " holds no texts: expected lines such as {\"text\": "
+                                       "\"...\"}, or what medgen batch writes");
+  }
+}
+
+Gathered read_files(const MetricsArguments& a) {
+  Gathered gathered;
+  for (const std::string& path : *a.files) {
+    const auto same_stem = std::count_if(
+        a.files->begin(), a.files->end(),
+        [&](const std::string& other) { return fs::path(other).stem() == fs::path(path).stem(); });
+    read_file(path, same_stem > 1 ? path : fs::path(path).stem().string(), gathered);
+  }
+  return gathered;
+}
+
+// Fills in what the model can say of texts whose log-probability is unknown.
+void score_unknown(Backend& backend, const jobs::Model& model,
+                   std::vector<research::Sample>& samples) {
+  std::vector<research::Sample> unknown;
+  for (const research::Sample& sample : samples) {
+    if (!sample.logprob) unknown.push_back(sample);
+  }
+  research::score_texts(backend, *model.tokenizer, model.prompt_prefix, unknown);
+  auto next = unknown.begin();
+  for (research::Sample& sample : samples) {
+    if (!sample.logprob) sample = std::move(*next++);
+  }
+}
+
+std::string only(const std::set<std::string>& values) {
+  return values.size() == 1 ? *values.begin() : std::string();
+}
+
+// The numbers among the settings that differ between some.
+std::map<std::string, std::map<std::string, double>> varied_numbers(const Json& settings) {
+  std::map<std::string, std::map<std::string, double>> all;
+  for (const auto& [setting, values] : settings.items()) {
+    for (const auto& [name, value] : values.items()) {
+      if (value.is_number()) all[name][setting] = value.get<double>();
+    }
+  }
+  return all;
+}
+
+report::ReportContext context_of(const MetricsArguments& a, const Gathered& gathered) {
+  report::ReportContext context;
+  context.notices = {std::string(safety::notice())};
+  context.program = "medgen " + std::string(version());
+  context.model_name = only(gathered.models);
+  context.model_sha256 = only(gathered.hashes);
+  context.settings = gathered.settings;
+  context.swept = varied_numbers(gathered.settings);
+  if (a.reference) context.reference_name = fs::path(*a.reference).filename().string();
+  return context;
+}
+
+std::string json_text(const research::Metrics& metrics) {
+  return research::metrics_json(metrics).dump(-1, ' ', false, Json::error_handler_t::replace) +
+         "\n";
+}
+
+}  // namespace
+
+int metrics_command(const Arguments& words) {
+  const MetricsArguments a = parse(words);
+  const Messages messages(a.quiet);
+  Gathered gathered = read_files(a);
+  std::vector<research::Sample> reference;
+  if (a.reference) reference = read_reference(*a.reference);
+  if (gathered.failed > 0) {
+    messages.note("passed over " + std::to_string(gathered.failed) +
+                  " records that say that a row failed, or hold no text");
+  }
+
+  research::MetricsOptions options;
+  options.baseline = a.baseline.value_or("");
+  options.bootstrap_resamples = a.resamples.value_or(options.bootstrap_resamples);
+  options.confidence = a.confidence.value_or(options.confidence);
+  options.self_bleu_limit = a.self_bleu_limit.value_or(options.self_bleu_limit);
+  options.seed = a.seed.value_or(options.seed);
+  std::shared_ptr<const Tokenizer> tokenizer;
+  if (a.tokenizer) tokenizer = load_tokenizer(fs::path(*a.tokenizer));
+  if (a.model) {
+    const jobs::Model model = jobs::open_model(a.model, std::nullopt);
+    const auto backend = open_backend(model, resolve(a.backend),
+                                      [&](const std::string& text) { messages.note(text); });
+    score_unknown(*backend, model, gathered.samples);
+    score_unknown(*backend, model, reference);
+    tokenizer = model.tokenizer;
+  }
+  options.tokenizer = tokenizer.get();
+  const research::Metrics metrics = research::compute_metrics(gathered.samples, reference, options);
+
+  if (a.csv) base::write_file_atomically(*a.csv, research::metrics_csv(metrics));
+  if (a.report) {
+    base::write_file_atomically(
+        *a.report, report::report_html(metrics, gathered.samples, context_of(a, gathered)));
+  }
+  for (const std::string& text : metrics.notices) messages.note(text);
+  const bool terminal = is_terminal(STDOUT_FILENO);
+  Output output(STDOUT_FILENO);
+  if (a.json) {
+    output.write(json_text(metrics));
+  } else {
+    const std::string table =
+        research::metrics_table(metrics, terminal ? terminal_columns(STDOUT_FILENO) : 120);
+    output.write(terminal ? visible(table) : table);
+  }
+  output.flush();
+  return kExitFine;
+}
+
+}  // namespace medgen::cli

@@ -1,0 +1,203 @@
+// `medgen prepare`: options in, a summary on standard output. Never loads libtorch.
+// Must not know how text is cleaned or how shards look.
+#include "corpus/prepare.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <sstream>
+
+#include "cli/commands/commands.h"
+#include "cli/options/command_line.h"
+#include "cli/options/corpus_options.h"
+#include "cli/output.h"
+#include "cli/run.h"
+#include "cli/signals.h"
+#include "cli/terminal.h"
+#include "medgen/error.h"
+#include "records/number_text.h"
+
+namespace medgen::cli {
+namespace {
+
+struct Interrupted {};  // thrown from the progress callback, so that nothing half-written stays
+
+struct PrepareArguments {
+  CorpusArguments corpus;
+  std::optional<std::string> tokenizer, output, text_field, text_template;
+  std::optional<std::vector<std::string>> drop_sources;
+  std::optional<double> valid_fraction, near_duplicates;
+  std::optional<std::uint64_t> max_document_bytes;
+  std::optional<int> examples;
+  bool keep_near_duplicates = false, force = false, json = false, quiet = false;
+};
+
+PrepareArguments parse(const Arguments& words) {
+  PrepareArguments a;
+  const corpus::PrepareOptions defaults;
+  CommandLine line(
+      "medgen prepare",
+      "Makes token shards of text: cleaned, equal and nearly equal documents dropped, split into "
+      "training and validation by a hash of each document. DIR/prepare.json says what went in, "
+      "out and why; it holds short excerpts of duplicates.");
+  declare_data(line, a.corpus,
+               "Text: .jsonl, .csv (with a header) or .txt (documents parted by blank lines), also "
+               "with .zst or .gz; may be given several times. Needed.");
+  declare_weights(line, a.corpus);
+  line.texts("--drop-source", "NAME", a.drop_sources,
+             "Leave out what has this \"source\" or comes from a file of this name without "
+             "endings; may be given several times.");
+  line.text("--tokenizer", "PATH", a.tokenizer, "Tokenizer folder or file. Needed.");
+  line.text("--output", "DIR", a.output, "The folder to write; must not exist. Needed.");
+  line.text("--text-field", "NAME", a.text_field, "The field that holds the text. Default: text.");
+  line.text("--template", "TEXT", a.text_template,
+            "What a record becomes that has all of the fields named in it, before its text field "
+            "is looked at, such as \"Q: {question} A: {answer}\"; \\n is a line break. Default: a "
+            "record without text becomes \"Question: {question}\\nAnswer: {answer}\".");
+  line.number("--valid-fraction", a.valid_fraction,
+              "Share of the documents for validation; 0 to 0.5. Default: " +
+                  records::number_text(static_cast<float>(defaults.valid_fraction)) + ".");
+  line.number("--near-duplicates", a.near_duplicates,
+              "Jaccard similarity of 5-word runs, estimated, from which one of two documents is "
+              "dropped; 0.7 to 1. Default: " +
+                  records::number_text(static_cast<float>(defaults.near_duplicates)) + ".");
+  line.flag("--keep-near-duplicates", a.keep_near_duplicates, "Drop equal documents only.");
+  line.exclude("--near-duplicates", "--keep-near-duplicates");
+  line.number("--max-document-bytes", a.max_document_bytes,
+              "A longer record is counted and left out, never held in memory; 1000 to 1000000000. "
+              "Default: " +
+                  std::to_string(defaults.read.max_record_bytes) + ".");
+  line.number("--examples", a.examples,
+              "Bad records and duplicates of each kind to name in the report; 0 to 10000. "
+              "Default: " +
+                  std::to_string(defaults.examples) + ".");
+  line.flag("--force", a.force, "Replace DIR if it is a prepared corpus.");
+  line.flag("--json", a.json, "Print the report, which is also in DIR/prepare.json.");
+  line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
+  line.config_file();
+  line.parse(words);
+  return a;
+}
+
+void require_range(const char* name, std::uint64_t value, std::uint64_t lowest,
+                   std::uint64_t highest) {
+  if (value >= lowest && value <= highest) return;
+  throw Error(ErrorCode::kUsage, std::string(name) + " is " + std::to_string(value) +
+                                     "; it must be from " + std::to_string(lowest) + " to " +
+                                     std::to_string(highest));
+}
+
+corpus::PrepareOptions resolve(const PrepareArguments& a) {
+  corpus::PrepareOptions options;
+  require_data(a.corpus);
+  options.data = data_files(a.corpus);
+  options.weights = source_weights(a.corpus);
+  options.drop_sources = a.drop_sources.value_or(std::vector<std::string>{});
+  if (!a.tokenizer) throw Error(ErrorCode::kUsage, "no tokenizer: give --tokenizer PATH");
+  if (!a.output) throw Error(ErrorCode::kUsage, "no output folder: give --output DIR");
+  options.tokenizer = *a.tokenizer;
+  options.output = *a.output;
+  options.replace = a.force;
+  options.read.text_field = a.text_field.value_or(options.read.text_field);
+  if (a.text_template) {
+    options.template_text = with_line_breaks(*a.text_template);
+    options.read.record_template = corpus::FieldTemplate(options.template_text);
+  }
+  options.valid_fraction = a.valid_fraction.value_or(options.valid_fraction);
+  options.near_duplicates = a.near_duplicates.value_or(options.near_duplicates);
+  if (options.near_duplicates > 1) {
+    throw Error(ErrorCode::kUsage, "near-duplicates is " + std::to_string(*a.near_duplicates) +
+                                       "; it must be from 0.7 to 1, or give "
+                                       "--keep-near-duplicates");
+  }
+  if (a.keep_near_duplicates) options.near_duplicates = 2;
+  options.read.max_record_bytes = a.max_document_bytes.value_or(options.read.max_record_bytes);
+  require_range("max-document-bytes", options.read.max_record_bytes, 1000, 1'000'000'000);
+  options.examples = a.examples.value_or(options.examples);
+  if (options.examples < 0 || options.examples > 10000) {
+    throw Error(ErrorCode::kUsage,
+                "examples is " + std::to_string(options.examples) + "; it must be from 0 to 10000");
+  }
+  return options;
+}
+
+std::string name_of(const corpus::ShardSource& shard) {
+  return shard.source.empty() ? shard.group : shard.source + " (" + shard.group + ")";
+}
+
+std::string summary(const corpus::PrepareReport& report) {
+  std::ostringstream out;
+  char row[200];
+  std::snprintf(row, sizeof row, "%9s %9s %9s %12s %9s %11s %7s  %s\n", "documents", "equal",
+                "near", "train tokens", "valid", "bytes", "weight", "source");
+  out << row;
+  for (const corpus::PrepareReport::Source& source : report.sources) {
+    std::snprintf(
+        row, sizeof row, "%9llu %9llu %9llu %12llu %9llu %11llu %7s  ",
+        static_cast<unsigned long long>(source.documents),
+        static_cast<unsigned long long>(source.same), static_cast<unsigned long long>(source.near),
+        static_cast<unsigned long long>(source.shard.train.tokens),
+        static_cast<unsigned long long>(source.shard.valid.tokens),
+        static_cast<unsigned long long>(source.shard.train.bytes + source.shard.valid.bytes),
+        source.dropped ? "dropped"
+                       : records::number_text(static_cast<float>(source.shard.weight)).c_str());
+    out << row << name_of(source.shard) << "\n";
+  }
+  const corpus::ShardFile train = report.written(corpus::Split::kTrain);
+  const corpus::ShardFile valid = report.written(corpus::Split::kValid);
+  out << "\nread      " << report.documents() << " documents; " << report.bad_records()
+      << " records passed over, " << report.empty() << " documents empty\n"
+      << "dropped   " << report.dropped(corpus::Fate::kSame) << " equal, "
+      << report.dropped(corpus::Fate::kNear) << " nearly equal\n"
+      << "cleaned   " << report.cleaned.html_tags << " tags, " << report.cleaned.html_entities
+      << " entities, " << report.cleaned.control_characters << " control characters, "
+      << report.cleaned.zero_width << " of no width; " << report.cleaned.composed
+      << " documents composed, " << report.cleaned.spacing << " respaced\n"
+      << "train     " << train.documents << " documents, " << train.tokens << " tokens, "
+      << train.bytes << " bytes\n"
+      << "valid     " << valid.documents << " documents, " << valid.tokens << " tokens, "
+      << valid.bytes << " bytes\n";
+  return out.str();
+}
+
+}  // namespace
+
+int prepare_command(const Arguments& words) {
+  const PrepareArguments a = parse(words);
+  const Messages messages(a.quiet);
+  corpus::PrepareOptions options = resolve(a);
+  const bool animated = !a.quiet && is_terminal(STDERR_FILENO);
+  const InterruptScope interrupt;
+  options.progress = [&](int pass, std::uint64_t documents) {
+    if (interrupt.interrupted()) throw Interrupted{};
+    if (!animated) return;
+    std::string text = "\r\x1b[Kmedgen: ";
+    text += pass == 1 ? "reading" : "writing";
+    Messages::raw(text + ", document " + std::to_string(documents));
+  };
+  corpus::PrepareReport report;
+  try {
+    report = corpus::prepare(options);
+  } catch (const Interrupted&) {
+    if (animated) Messages::raw("\r\x1b[K");
+    messages.note("interrupted: nothing was written");
+    return kExitInterrupted;
+  }
+  if (animated) Messages::raw("\r\x1b[K");
+  for (const corpus::PrepareReport::Bad& bad : report.bad) {
+    messages.note("passed over " + bad.file + ":" + std::to_string(bad.record.line) + ": " +
+                  bad.record.why);
+  }
+  if (report.bad_records() > report.bad.size()) {
+    messages.note("passed over " + std::to_string(report.bad_records() - report.bad.size()) +
+                  " more records");
+  }
+  Output output(STDOUT_FILENO);
+  const std::string text = a.json ? to_json(report, options) : summary(report);
+  output.write(is_terminal(STDOUT_FILENO) ? visible(text) : text);
+  output.flush();
+  messages.note("wrote " + options.output.string());
+  return kExitFine;
+}
+
+}  // namespace medgen::cli

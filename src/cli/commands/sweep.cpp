@@ -1,0 +1,222 @@
+// `medgen sweep`: prompts under many settings, compared.
+// The parts are elsewhere; here is only their order.
+#include "research/sweep.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+
+#include "base/files.h"
+#include "base/sha256.h"
+#include "cli/batch_job.h"
+#include "cli/commands/commands.h"
+#include "cli/options/command_line.h"
+#include "cli/run.h"
+#include "cli/sweep_report.h"
+#include "medgen/error.h"
+#include "medgen/version.h"
+#include "records/sweep_records.h"
+#include "research/sweep_reference.h"
+#include "safety/notice.h"
+
+namespace medgen::cli {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::uint64_t kMaxSettingsFileBytes = std::uint64_t{16} << 20U;
+
+struct SweepArguments {
+  BatchArguments batch;
+  std::optional<std::vector<std::string>> grid;
+  std::optional<std::string> settings, folder, reference, baseline;
+  std::optional<std::int64_t> rating_pack;
+};
+
+SweepArguments parse(const Arguments& words) {
+  SweepArguments a;
+  CommandLine line(
+      "medgen sweep",
+      "Compares sampling settings: continues every prompt of a file under each of them. A prompt "
+      "is computed once for all settings, and its sample i draws the same random numbers under "
+      "every setting, so that differences come from the settings. FOLDER gets samples.jsonl (a "
+      "record for each prompt and setting, as `batch` writes it), metrics.json, metrics.csv and "
+      "report.html; the table of metrics goes to standard output too. After an interruption of any "
+      "kind the same command goes on after the last "
+      "prompt that was finished, and ends with the same bytes. Settings under which nothing is "
+      "drawn (greedy, beams) give one text unless they say n. Exit status 4: complete, but some "
+      "prompts failed; or more than --max-errors.");
+  declare_input(line, a.batch);
+  line.texts("--grid", "SETTING=VALUE,...", a.grid,
+             "Values of one setting, such as temperature=0.5,0.7,1.0; given several times, all "
+             "combinations are compared, at most 1000. Any setting below but the seed.");
+  line.text(
+      "--settings", "FILE.jsonl", a.settings,
+      "Settings with names instead of a grid, a line each: {\"name\": \"nucleus\", \"top_p\": "
+      "0.95}.");
+  line.exclude("--grid", "--settings");
+  line.text("-o,--output", "FOLDER", a.folder, "Where results go; made if it is not there.");
+  line.text("--reference", "FILE", a.reference,
+            "Texts that people wrote, to see which setting comes closest to them: .jsonl with "
+            "{\"text\"}, and {\"prompt\"} where they continue one; .csv with a column text; .txt "
+            "with blank lines between texts.");
+  line.text("--baseline", "NAME", a.baseline,
+            "The setting that the others are compared with. Default: the first.");
+  line.number("--rating-pack", a.rating_pack,
+              "Also write N texts in random order for people to rate who do not know the settings "
+              "(rating_pack.csv), and apart from it the key (rating_key.csv); 1 or more.");
+  line.flag("--restart", a.batch.restart, "Begin anew: overwrite what is in FOLDER.");
+  line.number("--max-errors", a.batch.max_errors,
+              "Stop with status 4 when more prompts than these have failed; 0 or more. Default: no "
+              "limit.");
+  line.flag("--quiet", a.batch.quiet, "Print no notes, progress or summary on standard error.");
+  declare_model(line, a.batch);
+  line.parse(words);
+  return a;
+}
+
+std::vector<research::SweepCell> read_cells(const SweepArguments& a) {
+  if (a.grid) return research::grid_cells(*a.grid);
+  if (a.settings) {
+    return research::named_cells(
+        base::read_file(*a.settings, kMaxSettingsFileBytes, ErrorCode::kUsage), *a.settings);
+  }
+  throw Error(ErrorCode::kUsage,
+              "nothing to compare: give --grid SETTING=VALUE,... or --settings FILE.jsonl");
+}
+
+std::string baseline_of(const SweepArguments& a, const std::vector<research::SweepCell>& cells) {
+  if (!a.baseline) return cells[0].name;
+  const bool known = std::any_of(cells.begin(), cells.end(), [&](const research::SweepCell& cell) {
+    return cell.name == *a.baseline;
+  });
+  if (known) return *a.baseline;
+  throw Error(ErrorCode::kUsage, "the baseline \"" + *a.baseline +
+                                     "\" is none of the settings that are compared; they are "
+                                     "called as \"" +
+                                     cells[0].name + "\" is");
+}
+
+void validate(SweepArguments& a) {
+  if (!a.folder) throw Error(ErrorCode::kUsage, "no output: give -o FOLDER");
+  if (a.rating_pack && *a.rating_pack < 1) {
+    throw Error(ErrorCode::kUsage, "rating-pack is " + std::to_string(*a.rating_pack) +
+                                       "; it must be at least 1: the number of texts to rate");
+  }
+  a.batch.output = (fs::path(*a.folder) / "samples.jsonl").string();
+  validate(a.batch);
+}
+
+// Made for the results; gone again if there are none.
+class Folder {
+ public:
+  explicit Folder(const fs::path& path) : path_(path) {
+    std::error_code error;
+    made_ = fs::create_directories(path, error);
+    if (error || !fs::is_directory(path)) {
+      throw Error(ErrorCode::kUsage, path.string() + " cannot be made a folder" +
+                                         (error ? ": " + error.message() : std::string()) +
+                                         "; choose another output");
+    }
+  }
+  ~Folder() {
+    std::error_code ignored;
+    if (made_) fs::remove(path_, ignored);  // does nothing to one that is not empty
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+ private:
+  fs::path path_;
+  bool made_ = false;
+};
+
+report::ReportContext report_context(const BatchJob& job,
+                                     const std::vector<batch::NamedSettings>& settings) {
+  report::ReportContext context;
+  context.program = "medgen " + std::string(version());
+  context.model_name = job.model.name;
+  context.model_sha256 = job.model.sha256;
+  const bool is_file = job.input.names.size() == 1 && !batch::is_standard_input(job.input);
+  context.prompts_name = is_file ? job.input.names[0] : "";
+  if (is_file) context.prompts_sha256 = base::sha256_of_file(job.input.names[0]);
+  context.seed = job.maker.plain.sampling.seed;
+  context.has_seed = true;
+  for (const batch::NamedSettings& setting : settings) {
+    context.samples_per_prompt =
+        std::max(context.samples_per_prompt, setting.settings.num_return_sequences);
+    context.settings[setting.name] = engine::settings_json(setting.settings);
+  }
+  context.notices = {std::string(safety::notice())};
+  if (job.input.shard.count > 1) {
+    context.notices.push_back("This is shard " + std::to_string(job.input.shard.index) + " of " +
+                              std::to_string(job.input.shard.count) +
+                              ": the numbers are of its prompts alone.");
+  }
+  return context;
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+}  // namespace
+
+int sweep_command(const Arguments& words) {
+  SweepArguments arguments = parse(words);
+  validate(arguments);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that is too large is an error of write(), as a full disk
+  const Messages messages(arguments.batch.quiet);
+  const std::vector<research::SweepCell> cells = read_cells(arguments);
+  SweepReport report;
+  report.samples = *arguments.batch.output;
+  report.metrics.baseline = baseline_of(arguments, cells);
+  if (arguments.reference) report.reference = read_reference(*arguments.reference);
+  if (arguments.rating_pack) report.rating_pack = static_cast<std::size_t>(*arguments.rating_pack);
+  const Folder folder(*arguments.folder);
+
+  BatchJob job = make_job(std::move(arguments.batch));
+  std::vector<batch::NamedSettings> settings =
+      research::sweep_settings(cells, job.maker.plain, *job.model.tokenizer);
+  job.maker.variants = settings;
+  for (batch::NamedSettings& variant : job.maker.variants) {
+    if (!variant.settings.sampling.logprobs) variant.settings.sampling.logprobs = 0;  // for entropy
+  }
+  if (!job.arguments.quiet) Messages::plain(safety::notice());
+  const FileOutcome outcome =
+      run_to_file(job, messages, [&](const BatchJob& now, const BackendInfo& backend) {
+        for (batch::NamedSettings& setting : settings) {
+          setting.settings.sampling.seed = now.maker.plain.sampling.seed;
+        }
+        const records::SweepRecords records(
+            settings, {now.model.name, now.model.sha256, backend, {}, now.maker.tokenizer});
+        return Records{"",
+                       [records](const batch::FinishedRow& row) { return records.record(row); }};
+      });
+  if (!outcome.complete) return outcome.status;
+  if (outcome.failed == outcome.rows) {
+    messages.note("no prompt has texts, so there are no metrics; the records say why");
+    return outcome.status;
+  }
+  report.metrics.tokenizer = job.model.tokenizer.get();
+  if (!report.reference.empty()) {
+    const OpenedModel opened = open_model_of(job, messages);
+    research::score_texts(*opened.backend, *job.model.tokenizer, job.model.prompt_prefix,
+                          report.reference);
+  }
+  report.context = report_context(job, settings);
+  report.context.swept = research::swept_numbers(cells);
+  if (arguments.reference)
+    report.context.reference_name = std::filesystem::path(*arguments.reference).filename().string();
+  const WrittenReport written = write_report(report);
+  messages.note("wrote " + listed(written.files) + " in " + *arguments.folder);
+  Output output(STDOUT_FILENO);
+  output.write(written.table);
+  output.flush();
+  return outcome.status;
+}
+
+}  // namespace medgen::cli

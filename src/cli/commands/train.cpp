@@ -1,0 +1,103 @@
+// `medgen train`: options in, progress on standard error.
+// Must not know how a model is trained.
+#include <unistd.h>
+
+#include <cinttypes>
+#include <cstdio>
+
+#include "cli/commands/commands.h"
+#include "cli/options/train_arguments.h"
+#include "cli/output.h"
+#include "cli/run.h"
+#include "cli/signals.h"
+#include "cli/terminal.h"
+#include "jobs/model.h"
+#include "wiring/torch_module.h"
+
+namespace medgen::cli {
+namespace {
+
+std::string duration(double seconds) {
+  const auto total = static_cast<std::int64_t>(seconds + 0.5);
+  char text[48];
+  std::snprintf(text, sizeof text, "%" PRId64 ":%02" PRId64 ":%02" PRId64, total / 3600,
+                total / 60 % 60, total % 60);
+  return text;
+}
+
+// One line that is drawn again and again on a terminal; a line for each report elsewhere.
+class TrainProgressPrinter : public train::TrainObserver {
+ public:
+  TrainProgressPrinter(bool quiet, const std::atomic<bool>& interrupt)
+      : messages_(quiet), animated_(!quiet && is_terminal(STDERR_FILENO)), interrupt_(interrupt) {}
+
+  void on_start(std::int64_t parameters, std::int64_t steps, std::int64_t first_step) override {
+    messages_.note(std::to_string(parameters) + " parameters, " + std::to_string(steps) + " steps" +
+                   (first_step > 0 ? ", going on after step " + std::to_string(first_step) : ""));
+  }
+
+  void on_note(const std::string& note) override {
+    end_line();
+    messages_.note(note);
+  }
+
+  void on_progress(const train::TrainProgress& p) override {
+    char text[160];
+    std::snprintf(text, sizeof text,
+                  "step %" PRId64 "/%" PRId64
+                  "  loss %.4f  rate %.3f  %.0f tokens/s  %s %.2f  left %s",
+                  p.step, p.steps, p.loss, p.learning_rate_factor, p.tokens_per_second,
+                  p.anneal ? "anneal epoch" : "epoch", p.epochs, duration(p.seconds_left).c_str());
+    if (animated_) {
+      Messages::raw("\r\x1b[K" + std::string(text));
+      line_open_ = true;
+    } else {
+      messages_.note(text);
+    }
+  }
+
+  void on_validation(const train::ValidationResult& v) override {
+    char text[120];
+    std::snprintf(text, sizeof text, "step %" PRId64 "  held-out loss %.4f  bits per byte %.4f%s",
+                  v.step, v.loss, v.bits_per_byte, v.whole ? "  (all of the held-out text)" : "");
+    end_line();
+    messages_.note(text);
+  }
+
+  void on_checkpoint(std::int64_t, const std::filesystem::path&) override {}
+  bool interrupted() override { return interrupt_.load(); }
+
+  void end_line() {
+    if (line_open_) Messages::raw("\n");
+    line_open_ = false;
+  }
+
+ private:
+  Messages messages_;
+  bool animated_;
+  const std::atomic<bool>& interrupt_;
+  bool line_open_ = false;
+};
+
+}  // namespace
+
+int train_command(const Arguments& words) {
+  const TrainArguments arguments = parse_train_arguments(words);
+  const train::TrainOptions& options = arguments.options;
+  wiring::TorchRoom& room = wiring::torch_room();
+  const Messages messages(arguments.quiet);
+  const InterruptScope interrupt;
+  TrainProgressPrinter printer(arguments.quiet, interrupt.flag());
+  room.train(options, printer);
+  printer.end_line();
+  if (interrupt.interrupted() && !std::filesystem::exists(options.output)) {
+    messages.note("interrupted: a checkpoint is in " + options.work_dir.string() +
+                  "; the same command goes on from it");
+    return kExitInterrupted;
+  }
+  jobs::settle_precision(options.output, [&](const std::string& text) { messages.note(text); });
+  messages.note("wrote " + options.output.string());
+  return kExitFine;
+}
+
+}  // namespace medgen::cli

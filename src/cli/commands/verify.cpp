@@ -1,0 +1,86 @@
+// `medgen verify`: is the native engine faithful to the model, and to itself? A table, and exit
+// status 1 if a bound is broken.
+#include <unistd.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands/commands.h"
+#include "cli/options/backend_options.h"
+#include "cli/options/command_line.h"
+#include "cli/output.h"
+#include "cli/run.h"
+#include "jobs/model.h"
+#include "medgen/error.h"
+#include "wiring/faithfulness.h"
+
+namespace medgen::cli {
+namespace {
+
+struct VerifyArguments {
+  std::optional<std::string> model;
+  std::optional<int> threads;
+  bool json = false, quiet = false;
+};
+
+VerifyArguments parse(const Arguments& words) {
+  VerifyArguments a;
+  CommandLine line(
+      "medgen verify",
+      "Compares the native engine with TorchScript on the model's probe text, in every "
+      "precision, and with itself over batches, threads and this machine's instruction sets.");
+  line.positional("MODEL", a.model, false,
+                  "The model's folder. Default: the model that comes with medgen.");
+  line.number("--threads", a.threads,
+              "Threads; 0 to 1024, 0 is one for each physical core. Default: 0.");
+  line.flag("--json", a.json, "Print one line of JSON instead of a table.");
+  line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
+  line.parse(words);
+  return a;
+}
+
+void print_table(Output& output, const std::vector<wiring::Check>& checks) {
+  for (const wiring::Check& check : checks) {
+    char line[200];
+    std::snprintf(line, sizeof line, "%-6s  %12.3g  at most %-8.3g  %s\n",
+                  check.holds() ? "ok" : "BROKEN", check.value, check.bound, check.what.c_str());
+    output.write(line);
+  }
+}
+
+void print_json(Output& output, const std::vector<wiring::Check>& checks, bool all_hold) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const wiring::Check& check : checks) {
+    list.push_back({{"check", check.what},
+                    {"value", check.value},
+                    {"bound", check.bound},
+                    {"holds", check.holds()}});
+  }
+  const nlohmann::ordered_json result = {{"holds", all_hold}, {"checks", list}};
+  output.write(result.dump() + "\n");
+}
+
+}  // namespace
+
+int verify_command(const Arguments& words) {
+  const VerifyArguments a = parse(words);
+  const Messages messages(a.quiet);
+  BackendArguments backend;
+  backend.threads = a.threads;
+  const wiring::BackendOptions options = resolve(backend);
+  const jobs::Model model = jobs::open_model(a.model, std::nullopt);
+  const auto checks = wiring::verify_model(jobs::source_of(model), options,
+                                           [&](const std::string& text) { messages.note(text); });
+  bool all_hold = true;
+  for (const wiring::Check& check : checks) all_hold = all_hold && check.holds();
+  Output output(STDOUT_FILENO);
+  if (a.json) {
+    print_json(output, checks, all_hold);
+  } else {
+    print_table(output, checks);
+  }
+  output.flush();
+  return all_hold ? kExitFine : static_cast<int>(ErrorCode::kRuntime);
+}
+
+}  // namespace medgen::cli

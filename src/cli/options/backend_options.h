@@ -1,0 +1,23 @@
+// The options that choose a back end, the same in every command that runs a model.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cli/options/command_line.h"
+#include "wiring/open_backend.h"
+
+namespace medgen::cli {
+
+struct BackendArguments {
+  std::optional<std::string> backend, precision, device;
+  std::optional<int> threads, cache_memory;
+  bool trust_code = false;
+};
+
+void declare(CommandLine& line, BackendArguments& arguments);
+
+// Throws Error(kUsage) for what is out of range.
+wiring::BackendOptions resolve(const BackendArguments& arguments);
+
+}  // namespace medgen::cli

@@ -1,0 +1,158 @@
+// The options of `batch`: their help, and what of them can be checked without a model.
+#include "cli/options/batch_options.h"
+
+#include <filesystem>
+
+#include "medgen/error.h"
+
+namespace medgen::cli {
+namespace {
+
+[[noreturn]] void usage_error(const std::string& message) {
+  throw Error(ErrorCode::kUsage, message);
+}
+
+}  // namespace
+
+void declare_input(CommandLine& line, BatchArguments& a) {
+  line.positionals(
+      "INPUT", a.inputs, true,
+      "Files of prompts, read one after another: .txt (a prompt a line), .csv or .tsv (with a "
+      "header), "
+      ".jsonl ({\"id\", \"prompt\", ...} a line, or OpenAI's batch form for /v1/completions), each "
+      "also with .gz or .zst; or - for standard input. UTF-8; a row has at most 4 MiB.");
+  line.choice("--input-format", {"txt", "csv", "tsv", "jsonl"}, a.input_format,
+              "How the input is written, where its name does not say so. Standard input needs it.");
+  line.text("--prompt-column", "NAME", a.prompt_column,
+            "Column or field that holds the prompt. Default: prompt.");
+  line.text(
+      "--id-column", "NAME", a.id_column,
+      "Column or field that holds the row's id, a text or whole number that no other row has. "
+      "A row's random numbers are keyed by the first 64 bits of SHA-256(\"medgen row \" + "
+      "id), or without an id by its number in the whole input; so order, files, slots, "
+      "threads, shards and resuming change no result. Default: id, where there is one.");
+  line.flag("--trust-ids", a.trust_ids,
+            "Do not look for double ids, which takes up to 55 bytes of memory an id.");
+  line.text("--shard", "I/N", a.shard,
+            "Only the rows whose position is I - 1 modulo N, for one of N machines; needs --seed. "
+            "`medgen merge` puts the outputs together.");
+}
+
+void declare_model(CommandLine& line, BatchArguments& a) {
+  line.text(
+      "--model", "DIR|FILE.pt", a.model,
+      "Model folder, or a TorchScript GPT-2 (with --tokenizer). Default: the model that comes "
+      "with medgen.");
+  line.text("--tokenizer", "DIR", a.tokenizer, "Tokenizer for a --model that is a .pt file.");
+  declare(line, a.backend);
+  line.number("--slots", a.slots,
+              "Sequences computed together; 1 to 4096. Changes no result. Default: by the model's "
+              "size and the memory that is free.");
+  declare(line, a.decoding);
+  line.config_file();
+}
+
+namespace {
+
+void declare_output(CommandLine& line, BatchArguments& a) {
+  line.text("-o,--output", "FILE", a.output,
+            "Where results go; - is standard output, each row's at once and with no resuming.");
+  line.choice("--format", {"jsonl", "csv", "txt"}, a.format,
+              "How results are written: jsonl, one object a row; csv, one record a continuation; "
+              "txt, one line a continuation, with line breaks as \\n. Default: jsonl.");
+  line.flag("--unordered", a.unordered,
+            "Write results as they are finished instead of in the order of the input.");
+  line.flag(
+      "--check", a.check,
+      "Only check every row of the input, list the bad ones on standard output, and exit with "
+      "4 if there are some. Loads no model weights and writes no file.");
+  line.flag("--restart", a.restart, "Begin anew: overwrite the output and its journal.");
+  line.flag(
+      "--retry-errors", a.retry_errors,
+      "Of a complete jsonl output, do the failed rows again and keep the others. The input may "
+      "have been mended in those rows, and only there.");
+  line.exclude("--restart", "--retry-errors");
+  line.number("--max-errors", a.max_errors,
+              "Stop with status 4 when more rows than these have failed; 0 or more. For files that "
+              "is known before the model is loaded. Default: no limit.");
+  line.text("--stats", "FILE", a.stats, "Write the summary to FILE as JSON.");
+  line.flag("--quiet", a.quiet, "Print no notes, progress or summary on standard error.");
+}
+
+}  // namespace
+
+void declare(CommandLine& line, BatchArguments& a) {
+  declare_input(line, a);
+  line.flag(
+      "--truncate-prompt", a.truncate_prompt,
+      "Keep only the end of prompts that do not fit, with room for the continuation, instead of "
+      "an error.");
+  declare_output(line, a);
+  declare_model(line, a);
+}
+
+void validate(const BatchArguments& a) {
+  if (!a.output && !a.check) {
+    usage_error("no output: give -o FILE, or -o - for standard output, or --check");
+  }
+  if (a.slots && (*a.slots < 1 || *a.slots > 4096)) {
+    usage_error("slots is " + std::to_string(*a.slots) +
+                "; it must be from 1 to 4096: leave it out to have it chosen");
+  }
+  if (a.max_errors && *a.max_errors < 0) {
+    usage_error("max-errors is " + std::to_string(*a.max_errors) + "; it must be at least 0");
+  }
+  if (a.stats) {
+    const std::filesystem::path folder = std::filesystem::path(*a.stats).parent_path();
+    if (!folder.empty() && !std::filesystem::is_directory(folder)) {
+      usage_error("stats is \"" + *a.stats + "\": there is no such folder; name a file in one");
+    }
+  }
+  if (a.retry_errors &&
+      (to_standard_output(a) || a.unordered || record_format(a) != records::RecordFormat::kJsonl)) {
+    usage_error(
+        "--retry-errors works on a jsonl file in the order of the input: leave out -o -, "
+        "--unordered and --format");
+  }
+  const batch::InputOptions input = input_options(a);
+  batch::check(input);
+  if (input.shard.count > 1 && !seed_given(a)) {
+    usage_error("--shard needs --seed, so that all shards draw from one: give the same to each");
+  }
+  if (batch::is_standard_input(input) && a.check && a.output) {
+    usage_error("--check reads standard input to its end, so nothing can be run after it");
+  }
+}
+
+batch::InputOptions input_options(const BatchArguments& a) {
+  batch::InputOptions options;
+  options.names = a.inputs.value_or(std::vector<std::string>{});
+  if (a.input_format) options.format = batch::format_of_name("input." + *a.input_format);
+  options.columns = {a.prompt_column, a.id_column};
+  options.trust_ids = a.trust_ids;
+  if (!a.shard) return options;
+  const std::size_t slash = a.shard->find('/');
+  const std::string rule =
+      "shard is \"" + *a.shard + "\": give I/N with I from 1 to N, such as 3/8";
+  if (slash == std::string::npos) usage_error(rule);
+  try {
+    options.shard.index = parse_uint64("shard", a.shard->substr(0, slash));
+    options.shard.count = parse_uint64("shard", a.shard->substr(slash + 1));
+  } catch (const Error&) {
+    usage_error(rule);
+  }
+  if (options.shard.index < 1 || options.shard.index > options.shard.count) usage_error(rule);
+  return options;
+}
+
+records::RecordFormat record_format(const BatchArguments& a) {
+  const std::string format = a.format.value_or("jsonl");
+  if (format == "csv") return records::RecordFormat::kCsv;
+  return format == "txt" ? records::RecordFormat::kText : records::RecordFormat::kJsonl;
+}
+
+bool seed_given(const BatchArguments& a) { return given_settings(a.decoding).contains("seed"); }
+
+bool to_standard_output(const BatchArguments& a) { return a.output == "-"; }
+
+}  // namespace medgen::cli

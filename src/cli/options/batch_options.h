@@ -1,0 +1,43 @@
+// What the user asked of `batch`. No side effects here, and no knowledge of models or rows.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "batch/input.h"
+#include "cli/options/backend_options.h"
+#include "cli/options/command_line.h"
+#include "cli/options/decoding_options.h"
+#include "records/batch_records.h"
+
+namespace medgen::cli {
+
+struct BatchArguments {
+  std::optional<std::vector<std::string>> inputs;
+  std::optional<std::string> output, input_format, prompt_column, id_column, format, shard, stats;
+  std::optional<std::string> model, tokenizer;
+  std::optional<std::int64_t> max_errors;
+  std::optional<int> slots;
+  BackendArguments backend;
+  DecodingArguments decoding;
+  bool check = false, restart = false, retry_errors = false, unordered = false, quiet = false;
+  bool trust_ids = false, truncate_prompt = false;
+};
+
+void declare(CommandLine& line, BatchArguments& arguments);
+
+// The parts of it that other commands have too: rows of an input; a model, its back end, slots, and
+// how to decode.
+void declare_input(CommandLine& line, BatchArguments& arguments);
+void declare_model(CommandLine& line, BatchArguments& arguments);
+
+// Throws Error(kUsage) for what is out of range or contradicts itself.
+void validate(const BatchArguments& arguments);
+batch::InputOptions input_options(const BatchArguments& arguments);
+records::RecordFormat record_format(const BatchArguments& arguments);
+bool seed_given(const BatchArguments& arguments);
+bool to_standard_output(const BatchArguments& arguments);
+
+}  // namespace medgen::cli

@@ -1,0 +1,372 @@
+// The only file that includes CLI11. It is asked to sort the command line into options and
+// positionals; values are read here, so that command line, environment and configuration file share
+// ranks and messages. Must not know what any option means.
+#include "cli/options/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <map>
+#include <sstream>
+#include <utility>
+
+#include "base/files.h"
+#include "medgen/error.h"
+
+namespace medgen::cli {
+namespace {
+
+constexpr std::size_t kHelpColumn = 30;
+constexpr std::size_t kHelpWidth = 96;
+constexpr std::uint64_t kMaxConfigBytes = 1 << 20;
+
+[[noreturn]] void usage_error(const std::string& message) {
+  throw Error(ErrorCode::kUsage, message);
+}
+
+template <class T>
+T parse_number(std::string_view what, std::string_view text, std::string_view kind) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string given = std::string(what) + " is \"" + std::string(text) + "\"";
+  if (error == std::errc::result_out_of_range) {
+    usage_error(given + ", which is out of range: give " + std::string(kind));
+  }
+  if (error != std::errc() || end != text.data() + text.size()) {
+    usage_error(given + ": give " + std::string(kind));
+  }
+  return value;
+}
+
+bool parse_bool(std::string_view what, std::string_view text) {
+  static const std::map<std::string_view, bool> kWords = {
+      {"true", true},   {"1", true},  {"yes", true}, {"on", true},
+      {"false", false}, {"0", false}, {"no", false}, {"off", false}};
+  const auto word = kWords.find(text);
+  if (word == kWords.end()) {
+    usage_error(std::string(what) + " is \"" + std::string(text) + "\": give true or false");
+  }
+  return word->second;
+}
+
+// Whether a mistyped option may be quoted: prompts that begin with a dash must not be.
+bool is_option_like(const std::string& argument) {
+  const std::string name = argument.substr(0, argument.find('='));
+  return name.size() > 1 && name[0] == '-' && name.size() < 40 &&
+         std::all_of(name.begin(), name.end(),
+                     [](unsigned char c) { return std::isalnum(c) || c == '-'; });
+}
+
+std::string join(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
+  return out;
+}
+
+// Breaks lines at blanks so that none is wider than `width`.
+std::string wrap(const std::string& text, std::size_t width) {
+  std::istringstream words(text);
+  std::string out;
+  std::size_t column = 0;
+  for (std::string word; words >> word; column += word.size()) {
+    if (column > 0 && column + 1 + word.size() > width) {
+      out += '\n';
+      column = 0;
+    } else if (column > 0) {
+      out += ' ';
+      ++column;
+    }
+    out += word;
+  }
+  return out;
+}
+
+constexpr const char* kFooter =
+    "Every option can also be set by the environment variable in square brackets; an option of "
+    "the\n"
+    "command line wins. Put -- before a TEXT that begins with a dash.\n\n"
+    "Exit status: 0 fine, 1 failed while running, 2 wrong usage, 3 model or tokenizer unusable,\n"
+    "130 interrupted. When the reader of standard output goes away, medgen ends quietly with 0.";
+
+}  // namespace
+
+float parse_float(std::string_view what, std::string_view text) {
+  return parse_number<float>(what, text, "a number, such as 0.7");
+}
+double parse_double(std::string_view what, std::string_view text) {
+  return parse_number<double>(what, text, "a number, such as 0.7");
+}
+int parse_int(std::string_view what, std::string_view text) {
+  return parse_number<int>(what, text, "a whole number up to 2147483647");
+}
+std::int64_t parse_int64(std::string_view what, std::string_view text) {
+  return parse_number<std::int64_t>(what, text, "a whole number");
+}
+std::uint64_t parse_uint64(std::string_view what, std::string_view text) {
+  return parse_number<std::uint64_t>(what, text, "a whole number from 0 to 18446744073709551615");
+}
+
+std::string environment_name(std::string_view long_name) {
+  std::string name = "MEDGEN_";
+  for (const char c : long_name.substr(long_name.find_first_not_of('-'))) {
+    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return name;
+}
+
+struct CommandLine::Impl {
+  using Values = std::vector<std::string>;
+  // `what` is the option as the user knows it from where it was set.
+  using Take = std::function<void(const std::string& what, const Values& values)>;
+
+  struct Setting {
+    CLI::Option* option = nullptr;
+    std::string name;  // "--top-k", or "text" for a positional
+    bool positional = false;
+    bool flag = false;
+    Take take;
+    bool set = false;
+    std::vector<std::string> excludes;
+  };
+
+  explicit Impl(const std::string& description, const std::string& command)
+      : app(description, command) {}
+
+  Setting& add(const std::string& names, const std::string& metavar, const std::string& help,
+               Take take) {
+    const std::string name = names.substr(names.rfind("--"));
+    CLI::Option* option = app.add_option(
+        names, [](const CLI::results_t&) { return true; },
+        wrap(help + " [" + environment_name(name) + "]", kHelpWidth - kHelpColumn));
+    option->type_name(metavar)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    option->expected(1)->allow_extra_args(false);
+    settings.push_back({option, name, false, false, std::move(take), false, {}});
+    return settings.back();
+  }
+
+  Setting& find(const std::string& name) {
+    for (Setting& setting : settings) {
+      if (setting.name == name) return setting;
+    }
+    throw std::logic_error("no such option: " + name);
+  }
+
+  // Reads a source: what it holds for each setting that no higher source has set.
+  void apply(const std::map<std::string, Values>& found,
+             const std::function<std::string(const Setting&)>& label) {
+    std::vector<Setting*> taken;
+    for (Setting& setting : settings) {
+      const bool ruled_out = std::any_of(setting.excludes.begin(), setting.excludes.end(),
+                                         [&](const std::string& other) { return find(other).set; });
+      if (found.contains(setting.name) && !setting.set && !ruled_out) taken.push_back(&setting);
+    }
+    for (Setting* setting : taken) {
+      for (const std::string& other : setting->excludes) {
+        if (found.contains(other)) {
+          usage_error(label(*setting) + " and " + label(find(other)) +
+                      " exclude each other: give one of them");
+        }
+      }
+    }
+    for (Setting* setting : taken) {
+      setting->take(label(*setting), found.at(setting->name));
+      setting->set = true;
+    }
+  }
+
+  std::map<std::string, Values> from_command_line() const {
+    std::map<std::string, Values> found;
+    for (const Setting& setting : settings) {
+      if (setting.option->count() > 0) found[setting.name] = setting.option->results();
+    }
+    return found;
+  }
+
+  std::map<std::string, Values> from_environment() const {
+    std::map<std::string, Values> found;
+    for (const Setting& setting : settings) {
+      if (setting.positional) continue;
+      const char* value = std::getenv(environment_name(setting.name).c_str());
+      if (value != nullptr && *value != '\0') found[setting.name] = {value};
+    }
+    return found;
+  }
+
+  std::map<std::string, Values> from_config_file() {
+    std::istringstream content(base::read_file(config_path, kMaxConfigBytes, ErrorCode::kUsage));
+    std::map<std::string, Values> found;
+    for (const CLI::ConfigItem& item : CLI::ConfigBase().from_config(content)) {
+      const std::string name = "--" + item.name;
+      const bool known = item.parents.empty() && name != "--config" &&
+                         std::any_of(settings.begin(), settings.end(), [&](const Setting& setting) {
+                           return setting.name == name && !setting.positional;
+                         });
+      if (!known) {
+        usage_error(
+            "the configuration file " + config_path + " sets \"" + item.fullname() +
+            "\", which is not an option of this command: write long names without dashes, such as "
+            "top-k = 40, and no sections");
+      }
+      found[name] = item.inputs;
+    }
+    return found;
+  }
+
+  CLI::App app;
+  std::vector<Setting> settings;
+  std::string config_path;
+};
+
+CommandLine::CommandLine(const std::string& command, const std::string& description)
+    : impl_(std::make_unique<Impl>(wrap(description, kHelpWidth), command)) {
+  impl_->app.get_formatter()->column_width(kHelpColumn);
+  impl_->app.footer(kFooter);
+  impl_->app.allow_extras();
+  impl_->app.set_help_flag("-h,--help", "Print this help and exit");
+}
+
+CommandLine::~CommandLine() = default;
+
+namespace {
+// The last of several values counts, as with most programs.
+template <class T, class Parse>
+auto take_last(std::optional<T>& target, Parse parse) {
+  return [&target, parse](const std::string& what, const std::vector<std::string>& values) {
+    target = parse(what, values.empty() ? std::string() : values.back());
+  };
+}
+}  // namespace
+
+void CommandLine::number(const std::string& names, std::optional<float>& target,
+                         const std::string& help) {
+  impl_->add(names, "NUMBER", help, take_last(target, parse_float));
+}
+void CommandLine::number(const std::string& names, std::optional<double>& target,
+                         const std::string& help) {
+  impl_->add(names, "NUMBER", help, take_last(target, parse_double));
+}
+void CommandLine::number(const std::string& names, std::optional<int>& target,
+                         const std::string& help) {
+  impl_->add(names, "N", help, take_last(target, parse_int));
+}
+void CommandLine::number(const std::string& names, std::optional<std::int64_t>& target,
+                         const std::string& help) {
+  impl_->add(names, "N", help, take_last(target, parse_int64));
+}
+void CommandLine::number(const std::string& names, std::optional<std::uint64_t>& target,
+                         const std::string& help) {
+  impl_->add(names, "N", help, take_last(target, parse_uint64));
+}
+
+void CommandLine::text(const std::string& names, const std::string& metavar,
+                       std::optional<std::string>& target, const std::string& help) {
+  impl_->add(names, metavar, help,
+             take_last(target, [](std::string_view, const std::string& value) { return value; }));
+}
+
+void CommandLine::texts(const std::string& names, const std::string& metavar,
+                        std::optional<std::vector<std::string>>& target, const std::string& help) {
+  impl_->add(names, metavar, help,
+             [&target](const std::string&, const Impl::Values& values) { target = values; });
+}
+
+void CommandLine::values(const std::string& names, const std::string& metavar, Take take,
+                         const std::string& help) {
+  impl_->add(names, metavar, help, std::move(take));
+}
+
+void CommandLine::choice(const std::string& names, const std::vector<std::string>& allowed,
+                         std::optional<std::string>& target, const std::string& help) {
+  impl_->add(names, "WORD", help,
+             take_last(target, [allowed](const std::string& what, const std::string& value) {
+               if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
+                 usage_error(what + " is \"" + value + "\": give one of " + join(allowed));
+               }
+               return value;
+             }));
+}
+
+void CommandLine::flag(const std::string& names, bool& target, const std::string& help) {
+  const std::string name = names.substr(names.rfind("--"));
+  const std::string description =
+      wrap(help + " [" + environment_name(name) + "]", kHelpWidth - kHelpColumn);
+  CLI::Option* option = impl_->app.add_flag(names, description);  // const: picks the right overload
+  option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  const auto take = [&target](const std::string& what, const Impl::Values& values) {
+    target = parse_bool(what, values.empty() ? "true" : values.back());
+  };
+  impl_->settings.push_back({option, name, false, true, take, false, {}});
+}
+
+void CommandLine::positional(const std::string& name, std::optional<std::string>& target,
+                             bool required, const std::string& help) {
+  CLI::Option* option = impl_->app.add_option(
+      name, [](const CLI::results_t&) { return true; }, wrap(help, kHelpWidth - kHelpColumn));
+  option->type_name("")->expected(1);
+  if (required) option->required();
+  impl_->settings.push_back(
+      {option,
+       name,
+       true,
+       false,
+       take_last(target, [](std::string_view, const std::string& value) { return value; }),
+       false,
+       {}});
+}
+
+void CommandLine::positionals(const std::string& name,
+                              std::optional<std::vector<std::string>>& target, bool required,
+                              const std::string& help) {
+  CLI::Option* option = impl_->app.add_option(
+      name, [](const CLI::results_t&) { return true; }, wrap(help, kHelpWidth - kHelpColumn));
+  option->type_name("")
+      ->expected(1, 1 << 20)
+      ->allow_extra_args()
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  if (required) option->required();
+  const auto take = [&target](const std::string&, const Impl::Values& values) { target = values; };
+  impl_->settings.push_back({option, name, true, false, take, false, {}});
+}
+
+void CommandLine::exclude(const std::string& first, const std::string& second) {
+  impl_->find(first).excludes.push_back(second);
+  impl_->find(second).excludes.push_back(first);
+}
+
+void CommandLine::config_file() {
+  impl_->add("--config", "FILE",
+             "Read options from FILE: lines such as top-k = 40 or stop = [\"a\", \"b\"]; # begins "
+             "a comment. "
+             "Environment variables and the command line win over it.",
+             [this](const std::string&, const Impl::Values& values) {
+               impl_->config_path = values.back();
+             });
+}
+
+void CommandLine::parse(const std::vector<std::string>& arguments) {
+  Impl& impl = *impl_;
+  try {
+    impl.app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::CallForHelp&) {
+    throw HelpRequested{impl.app.help()};
+  } catch (const CLI::ParseError& error) {
+    usage_error(error.what());
+  }
+  for (const std::string& extra : impl.app.remaining()) {
+    if (extra == "--") continue;
+    if (is_option_like(extra)) usage_error("unknown option " + extra.substr(0, extra.find('=')));
+    if (extra.starts_with('-')) usage_error("a text that begins with a dash needs -- before it");
+    usage_error("more arguments than this command takes: put quotes around a text with blanks");
+  }
+  impl.apply(impl.from_command_line(), [](const Impl::Setting& setting) { return setting.name; });
+  impl.apply(impl.from_environment(), [](const Impl::Setting& setting) {
+    return "the environment variable " + environment_name(setting.name);
+  });
+  if (impl.config_path.empty()) return;
+  impl.apply(impl.from_config_file(), [&](const Impl::Setting& setting) {
+    return setting.name.substr(2) + " in " + impl.config_path;
+  });
+}
+
+}  // namespace medgen::cli

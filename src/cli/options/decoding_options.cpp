@@ -1,0 +1,131 @@
+// See decoding_options.h.
+#include "cli/options/decoding_options.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "medgen/error.h"
+#include "records/number_text.h"
+
+namespace medgen::cli {
+namespace {
+
+std::string flag_of(std::string_view name) {
+  std::string flag = name == "num_return_sequences" ? "-n,--" : "--";
+  for (const char c : name) flag += c == '_' ? '-' : c;
+  return flag;
+}
+
+bool from_model(std::string_view name) {
+  for (const char* known :
+       {"temperature", "top_k", "top_p", "max_length", "max_new_tokens", "num_return_sequences"}) {
+    if (name == known) return true;
+  }
+  return false;
+}
+
+std::string help_of(const engine::SettingInfo& info) {
+  std::string help(info.help);
+  const std::string value = engine::default_text(info);
+  if (info.name == "seed") {
+    help += " Default: drawn by the system and reported.";
+  } else if (info.name == "num_return_sequences") {
+    help += " Default: " + value + ", or 1 when greedy.";
+  } else if (value != "off") {
+    help += " Default: " + value + ".";
+  }
+  if (from_model(info.name)) help += " A model's generation_config.json may set another default.";
+  return help;
+}
+
+engine::SettingsJson parse_json(const std::string& what, const std::string& text) {
+  engine::SettingsJson value =
+      engine::SettingsJson::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (value.is_discarded()) {
+    throw Error(ErrorCode::kUsage, what + " is no JSON; see --help for its form");
+  }
+  return value;
+}
+
+engine::SettingsJson parse_value(engine::SettingKind kind, std::string_view name,
+                                 const std::string& what, const std::vector<std::string>& values) {
+  const std::string last = values.empty() ? std::string() : values.back();
+  if (kind == engine::SettingKind::kInteger) {
+    if (name == "seed") return parse_uint64(what, last);
+    return parse_int(what, last);
+  }
+  if (kind == engine::SettingKind::kNumber) return parse_double(what, last);
+  if (kind == engine::SettingKind::kJson) return parse_json(what, last);
+  if (kind != engine::SettingKind::kTexts) return last;
+  engine::SettingsJson list = engine::SettingsJson::array();
+  for (const std::string& text : values) {
+    // A list of token ids is one of the things that --bad-words takes.
+    const bool ids = name == "bad_words" && text.starts_with("[");
+    list.push_back(ids ? parse_json(what, text) : engine::SettingsJson(text));
+  }
+  return list;
+}
+
+const char* metavar_of(engine::SettingKind kind) {
+  switch (kind) {
+    case engine::SettingKind::kInteger:
+      return "N";
+    case engine::SettingKind::kNumber:
+      return "NUMBER";
+    case engine::SettingKind::kJson:
+      return "JSON";
+    case engine::SettingKind::kWord:
+      return "WORD";
+    default:
+      return "TEXT";
+  }
+}
+
+}  // namespace
+
+void declare(CommandLine& line, DecodingArguments& a) {
+  for (const engine::SettingInfo& info : engine::setting_infos()) {
+    const std::string name(info.name);
+    if (info.kind == engine::SettingKind::kFlag) {
+      line.flag(flag_of(name), a.flags[name], help_of(info));
+      continue;
+    }
+    const auto take = [&a, name, kind = info.kind](const std::string& what,
+                                                   const std::vector<std::string>& values) {
+      a.given[name] = parse_value(kind, name, what, values);
+    };
+    line.values(flag_of(name), metavar_of(info.kind), take, help_of(info));
+  }
+  line.flag("--greedy", a.greedy,
+            "Always take the likeliest token. Gives one continuation: -n above 1 is refused.");
+  line.exclude("--greedy", "--temperature");
+  line.exclude("--max-length", "--max-new-tokens");
+}
+
+engine::SettingsJson given_settings(const DecodingArguments& arguments) {
+  engine::SettingsJson given = arguments.given;
+  for (const auto& [name, on] : arguments.flags) {
+    if (on) given[name] = true;
+  }
+  if (arguments.greedy) given["temperature"] = 0;
+  return given;
+}
+
+DecodingSettings defaults_of(const GenerationDefaults& model) {
+  DecodingSettings s;
+  if (model.temperature) s.sampling.temperature = records::as_written(*model.temperature);
+  if (!model.do_sample.value_or(true)) s.sampling.temperature = 0;
+  if (model.top_p) s.sampling.top_p = records::as_written(*model.top_p);
+  s.sampling.top_k = model.top_k.value_or(s.sampling.top_k);
+  s.stopping.max_length = model.max_length.value_or(s.stopping.max_length);
+  s.stopping.max_new_tokens = model.max_new_tokens;
+  s.num_return_sequences = model.num_return_sequences.value_or(s.num_return_sequences);
+  return s;
+}
+
+DecodingSettings resolve(const DecodingArguments& arguments, const GenerationDefaults& defaults) {
+  return engine::make_settings(given_settings(arguments), defaults_of(defaults),
+                               engine::NameStyle::kFlags);
+}
+
+}  // namespace medgen::cli

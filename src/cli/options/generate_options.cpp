@@ -1,0 +1,63 @@
+// The options of `generate`: their help, and how they resolve.
+// No side effects here, and no knowledge of models or terminals.
+#include "cli/options/generate_options.h"
+
+#include "medgen/error.h"
+
+namespace medgen::cli {
+namespace {
+
+void declare_input(CommandLine& line, GenerateArguments& a) {
+  line.positional(
+      "TEXT", a.text, false,
+      "Text to continue. Without it: --prompt-file, or standard input when that is no terminal. "
+      "An empty text starts from the model's BOS or EOS token.");
+  line.text(
+      "--prompt-file", "FILE", a.prompt_file,
+      "Read the text from FILE (- is standard input); one line break at the end is dropped, from "
+      "standard input too. At most 1 MiB of UTF-8.");
+  line.exclude("TEXT", "--prompt-file");
+  line.flag("--truncate-prompt", a.truncate_prompt,
+            "Keep only the end of a text that does not fit, with room for the continuation (for "
+            "--max-new-tokens, or half of what the limits allow), and say how much was dropped.");
+  line.text(
+      "--model", "DIR|FILE.pt", a.model,
+      "Model folder, or a TorchScript GPT-2 (with --tokenizer). Default: the model that comes with "
+      "medgen.");
+  line.text("--tokenizer", "DIR", a.tokenizer, "Tokenizer for a --model that is a .pt file.");
+}
+
+void declare_running(CommandLine& line, GenerateArguments& a) {
+  declare(line, a.backend);
+  line.flag("--json", a.json, "Print one line of JSON: prompt, completions, provenance, notice.");
+  line.flag("--quiet", a.quiet,
+            "Print nothing on standard error but errors and, unless --json, a one-line notice.");
+  line.choice(
+      "--color", {"auto", "always", "never"}, a.color,
+      "Colours: auto (on a terminal, unless NO_COLOR is set or TERM is dumb), always or never. "
+      "Default: auto.");
+  line.flag("--no-color", a.no_color, "The same as --color never.");
+  line.exclude("--color", "--no-color");
+  line.config_file();
+}
+
+}  // namespace
+
+void declare(CommandLine& line, GenerateArguments& arguments) {
+  declare_input(line, arguments);
+  declare(line, arguments.task);
+  declare(line, arguments.decoding);
+  declare_running(line, arguments);
+}
+
+ColorChoice color_choice(const GenerateArguments& arguments) {
+  if (arguments.no_color || arguments.color == "never") return ColorChoice::kNever;
+  return arguments.color == "always" ? ColorChoice::kAlways : ColorChoice::kAuto;
+}
+
+DecodingSettings resolve(const GenerateArguments& a, const GenerationDefaults& defaults) {
+  resolve(a.backend);
+  return resolve(a.decoding, defaults);
+}
+
+}  // namespace medgen::cli

@@ -1,0 +1,34 @@
+// What the user asked of `generate`, apart from what it resolves to once the model's own defaults
+// are known. No side effects here, and no knowledge of models or terminals.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cli/options/backend_options.h"
+#include "cli/options/command_line.h"
+#include "cli/options/decoding_options.h"
+#include "cli/options/task.h"
+#include "cli/terminal.h"
+#include "medgen/bundle.h"
+#include "medgen/params.h"
+
+namespace medgen::cli {
+
+// Unset means: neither the command line nor the environment nor the configuration file says.
+struct GenerateArguments {
+  std::optional<std::string> text, prompt_file, model, tokenizer, color;
+  BackendArguments backend;
+  DecodingArguments decoding;
+  TaskArguments task;
+  bool truncate_prompt = false, json = false, quiet = false, no_color = false;
+};
+
+void declare(CommandLine& line, GenerateArguments& arguments);
+
+// See resolve() in decoding_options.h; the other options are checked besides.
+DecodingSettings resolve(const GenerateArguments& arguments, const GenerationDefaults& defaults);
+
+ColorChoice color_choice(const GenerateArguments& arguments);
+
+}  // namespace medgen::cli

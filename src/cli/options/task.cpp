@@ -1,0 +1,32 @@
+// --task and --templates.
+// Must not know what the forms are.
+#include "cli/options/task.h"
+
+#include "base/files.h"
+#include "medgen/error.h"
+
+namespace medgen::cli {
+
+void declare(CommandLine& line, TaskArguments& arguments) {
+  line.choice("--task", task_names(), arguments.task,
+              "Put the text into the form the model was trained on for a task: symptoms (continue "
+              "a description), conditions (what a clinician might consider for a description), "
+              "medication (the text is a medicine's name), advice (the text names a complaint). "
+              "`medgen inspect` shows the forms. Default: none, the text as it is.");
+  line.text("--templates", "FILE", arguments.templates,
+            "Forms of the tasks, as in a model's templates.json. Default: the model's own.");
+}
+
+std::optional<TaskTemplate> task_template(const TaskArguments& arguments,
+                                          const Templates& of_model) {
+  if (!arguments.task) {
+    if (!arguments.templates) return std::nullopt;
+    throw Error(ErrorCode::kUsage, "--templates is given without --task: name a task, too");
+  }
+  if (!arguments.templates) return find_template(of_model, *arguments.task);
+  const std::string text =
+      base::read_file(*arguments.templates, std::uint64_t{1} << 20U, ErrorCode::kUsage);
+  return find_template(parse_templates(text, *arguments.templates), *arguments.task);
+}
+
+}  // namespace medgen::cli

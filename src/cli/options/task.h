@@ -1,0 +1,24 @@
+// --task and --templates: which form the user's words are put into.
+// Must not know what the forms are.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cli/options/command_line.h"
+#include "medgen/templates.h"
+
+namespace medgen::cli {
+
+struct TaskArguments {
+  std::optional<std::string> task, templates;
+};
+
+void declare(CommandLine& line, TaskArguments& arguments);
+
+// The form of the task that was asked for, if one was: of the file given with --templates, else of
+// the model. Throws Error(kUsage) if there is none of that name, Error(kModel) for a bad file.
+std::optional<TaskTemplate> task_template(const TaskArguments& arguments,
+                                          const Templates& of_model);
+
+}  // namespace medgen::cli

@@ -1,0 +1,38 @@
+// Other people's GPT-2s become bundles: a Hugging Face checkpoint folder, or a traced or scripted
+// TorchScript file. Reads and checks here; the TorchScript itself is written through TorchRoom.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "wiring/torch_room.h"
+
+namespace medgen::jobs {
+
+struct ConvertOptions {
+  bundle::StorageType storage = bundle::StorageType::kFloat32;
+  std::optional<std::filesystem::path> tokenizer;  // default: in the checkpoint's folder
+  std::string name;                                // default: the checkpoint's own
+  bool replace = false;                            // an existing bundle at `out`
+  bool trust_code = false;                         // see convert_archive()
+
+  // Called before each parameter is read. What it throws ends the conversion, with nothing left
+  // behind.
+  std::function<void(int done, int total)> progress;
+};
+
+// `checkpoint` holds config.json, model.safetensors (or shards and model.safetensors.index.json)
+// and a tokenizer. Throws Error(kModel) that names the file, key or tensor; Error(kUsage) if `out`
+// exists.
+void convert_checkpoint(const std::filesystem::path& checkpoint, const std::filesystem::path& out,
+                        const ConvertOptions& options, wiring::TorchRoom& torch);
+
+// `archive` is a TorchScript file made of transformers' GPT-2 with a config.json beside it, which
+// is believed, as it is for a checkpoint. With `trust_code` the archive's own code is run for
+// comparison, so that a config.json of another model is noticed.
+void convert_archive(const std::filesystem::path& archive, const std::filesystem::path& out,
+                     const ConvertOptions& options, wiring::TorchRoom& torch);
+
+}  // namespace medgen::jobs

@@ -1,0 +1,58 @@
+// Which model the user means, and what the commands need to know of it before libtorch is loaded.
+// Must not know what is done with it.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "medgen/backend.h"
+#include "medgen/bundle.h"
+#include "medgen/tokenizer.h"
+#include "wiring/faithfulness.h"
+#include "wiring/open_backend.h"
+
+namespace medgen::jobs {
+
+struct Model {
+  std::string name;
+  std::string sha256;  // of model_pt
+  std::filesystem::path model_pt;
+  std::filesystem::path folder;  // of the bundle; empty for a lone TorchScript file
+  std::string auto_precision;    // what the bundle's manifest says; may be empty
+  std::string probe_text;        // the bundle's own; may be empty
+  ModelConfig config;            // of a file that is not a GPT-2, only what is known
+  GenerationDefaults defaults;   // empty for a lone file
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::optional<TokenId> prompt_prefix;  // see Bundle::prompt_prefix()
+  std::function<void()> verify;          // of model_pt's checksum, before it is read
+  std::string not_gpt2;                  // see ModelSource::not_gpt2
+  Templates templates;                   // see Bundle::templates()
+};
+
+// A bundle, or a .pt file with the tokenizer that belongs to it; without `path` the default model.
+// Throws Error(kModel) for what cannot be used, Error(kUsage) for a combination that makes no
+// sense.
+Model open_model(const std::optional<std::string>& path,
+                 const std::optional<std::string>& tokenizer);
+
+// The model that comes with medgen: installed beside the program, or in the source tree for a
+// program that runs from its build folder. Throws Error(kModel) that says where it was looked for.
+std::filesystem::path default_model();
+
+wiring::ModelSource source_of(const Model& model);
+
+// Opens the back end that the options ask for. Throws Error(kModel) if the tokenizer has ids that
+// the model has not.
+std::unique_ptr<Backend> open_backend(const Model& model, const wiring::BackendOptions& options,
+                                      const wiring::Note& note = {});
+std::unique_ptr<Backend> open_backend(const Model& model, const std::string& device, int threads);
+
+// Finds the fastest faithful precision of the bundle in `directory`, writes it into its manifest
+// and says so; leaves that precision's packed weights beside it. `progress` may throw to stop it.
+void settle_precision(const std::filesystem::path& directory, const wiring::Note& note,
+                      const wiring::PrecisionProgress& progress = {});
+
+}  // namespace medgen::jobs

@@ -1,0 +1,213 @@
+// Line charts as SVG.
+#include "report/line_chart.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "report/chart_parts.h"
+
+namespace medgen::report {
+namespace {
+
+constexpr double kLeft = 72, kRight = 20, kTop = 40, kBottom = 56, kLegendLine = 18;
+
+// In this style the ground and the text follow the reader's preference.
+constexpr const char* kStyle =
+    "<style>svg{background:#fff;color:#222}text{font:13px sans-serif;fill:currentColor}"
+    ".title{font-weight:bold;font-size:15px}.grid{stroke:currentColor;stroke-opacity:.15}"
+    ".axis{stroke:currentColor;stroke-opacity:.6}.line{fill:none;stroke-width:1.8;"
+    "stroke-linejoin:round}.band{fill-opacity:.18;stroke:none}"
+    "@media(prefers-color-scheme:dark){svg{background:#16181c;color:#e6e6e6}}</style>\n";
+
+class Drawing {
+ public:
+  explicit Drawing(const LineChart& chart) : chart_(chart) {
+    std::vector<double> xs, ys;
+    for (const LineSeries& series : chart.series) {
+      for (const LinePoint& point : series.points) {
+        if (!shown(point)) continue;
+        xs.push_back(point.x);
+        ys.push_back(point.y);
+        if (!series.band) continue;
+        for (const double edge : {point.low, point.high}) {
+          if (drawable(edge, chart.y_axis)) ys.push_back(edge);
+        }
+      }
+    }
+    x_ = make_scale(chart.x_axis, xs, kLeft, chart.width - kRight);
+    y_ = make_scale(chart.y_axis, ys, chart.height - kBottom, kTop);
+  }
+
+  std::string svg() {
+    const std::string size = std::to_string(chart_.width) + "\" height=\"" +
+                             std::to_string(chart_.height) + "\" viewBox=\"0 0 " +
+                             std::to_string(chart_.width) + " " + std::to_string(chart_.height);
+    out_ = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + size + "\" role=\"img\">\n";
+    out_ += "<title>" + escape_markup(chart_.title) + "</title>\n";
+    out_ += kStyle;
+    axes();
+    for (std::size_t i = 0; i < chart_.series.size(); ++i) draw(i);
+    legend();
+    out_ += "</svg>\n";
+    return std::move(out_);
+  }
+
+ private:
+  bool shown(const LinePoint& point) const {
+    return drawable(point.x, chart_.x_axis) && drawable(point.y, chart_.y_axis);
+  }
+
+  void line(const char* kind, double x1, double y1, double x2, double y2) {
+    out_ += std::string("<line class=\"") + kind + "\" x1=\"" + pixel(x1) + "\" y1=\"" + pixel(y1) +
+            "\" x2=\"" + pixel(x2) + "\" y2=\"" + pixel(y2) + "\"/>\n";
+  }
+
+  void text(double x, double y, const char* anchor, const std::string& words,
+            const std::string& more = "") {
+    out_ += "<text x=\"" + pixel(x) + "\" y=\"" + pixel(y) + "\" text-anchor=\"" + anchor + "\"" +
+            more + ">" + escape_markup(words) + "</text>\n";
+  }
+
+  void axes() {
+    for (const double mark : axis_marks(x_.low, x_.high, x_.axis, 8)) {
+      line("grid", x_.at(mark), y_.begin, x_.at(mark), y_.end);
+      text(x_.at(mark), y_.begin + 18, "middle", number_label(mark));
+    }
+    for (const double mark : axis_marks(y_.low, y_.high, y_.axis, 6)) {
+      line("grid", x_.begin, y_.at(mark), x_.end, y_.at(mark));
+      text(x_.begin - 8, y_.at(mark) + 4, "end", number_label(mark));
+    }
+    line("axis", x_.begin, y_.begin, x_.end, y_.begin);
+    line("axis", x_.begin, y_.begin, x_.begin, y_.end);
+    text((x_.begin + x_.end) / 2, 24, "middle", chart_.title, " class=\"title\"");
+    text((x_.begin + x_.end) / 2, chart_.height - 12, "middle", chart_.x_label);
+    const std::string turn = pixel((y_.begin + y_.end) / 2);
+    text(18, (y_.begin + y_.end) / 2, "middle", chart_.y_label,
+         " transform=\"rotate(-90 18 " + turn + ")\"");
+  }
+
+  std::string stroke(std::size_t index) const {
+    const char* dash = series_dashes(index);
+    std::string text = std::string(" stroke=\"") + series_colour(index) + "\"";
+    if (*dash != '\0') text += std::string(" stroke-dasharray=\"") + dash + "\"";
+    return text;
+  }
+
+  void draw(std::size_t index) {
+    const LineSeries& series = chart_.series[index];
+    std::vector<LinePoint> run;
+    const auto end_run = [&] {
+      if (!run.empty()) draw_run(index, thinned(run));
+      run.clear();
+    };
+    for (const LinePoint& point : series.points) {
+      if (shown(point)) {
+        run.push_back(point);
+      } else {
+        end_run();
+      }
+    }
+    end_run();
+  }
+
+  // Two points a pixel are enough: of every longer stretch its lowest and highest stay.
+  std::vector<LinePoint> thinned(const std::vector<LinePoint>& run) const {
+    const auto most = static_cast<std::size_t>(2 * chart_.width);
+    if (run.size() <= most) return run;
+    const std::size_t stretch = run.size() * 2 / most + 1;
+    std::vector<LinePoint> kept;
+    for (std::size_t begin = 0; begin < run.size(); begin += stretch) {
+      const auto first = run.begin() + static_cast<std::ptrdiff_t>(begin);
+      const auto last =
+          run.begin() + static_cast<std::ptrdiff_t>(std::min(begin + stretch, run.size()));
+      auto [low, high] = std::minmax_element(
+          first, last, [](const LinePoint& a, const LinePoint& b) { return a.y < b.y; });
+      if (high < low) std::swap(low, high);
+      kept.push_back(*low);
+      if (high != low) kept.push_back(*high);
+    }
+    return kept;
+  }
+
+  void draw_run(std::size_t index, const std::vector<LinePoint>& run) {
+    const LineSeries& series = chart_.series[index];
+    if (series.band) draw_band(index, run);
+    std::string path;
+    for (const LinePoint& point : run) {
+      path += path.empty() ? 'M' : 'L';
+      path += place(point.x, point.y);
+    }
+    out_ += "<path class=\"line\"" + stroke(index) + " d=\"" + path + "\"/>\n";
+    if (!series.marks && run.size() > 1) return;
+    for (const LinePoint& point : run) {
+      out_ += "<circle cx=\"" + pixel(x_.at(point.x)) + "\" cy=\"" + pixel(y_.at(point.y)) +
+              "\" r=\"2.6\" fill=\"" + series_colour(index) + "\"/>\n";
+    }
+  }
+
+  std::string place(double x, double y) const { return pixel(x_.at(x)) + " " + pixel(y_.at(y)); }
+
+  void draw_band(std::size_t index, const std::vector<LinePoint>& run) {
+    std::string upper, lower;
+    for (const LinePoint& point : run) {
+      if (!drawable(point.low, y_.axis) || !drawable(point.high, y_.axis)) continue;
+      upper += upper.empty() ? 'M' : 'L';
+      upper += place(point.x, point.high);
+      std::string back = "L";
+      back += place(point.x, point.low);
+      lower.insert(0, back);
+    }
+    if (upper.empty()) return;
+    out_ += std::string("<path class=\"band\" fill=\"") + series_colour(index) + "\" d=\"" + upper +
+            lower + "Z\"/>\n";
+  }
+
+  void legend() {
+    double y = kTop + 14;
+    for (std::size_t i = 0; i < chart_.series.size(); ++i, y += kLegendLine) {
+      const double right = x_.end - 8;
+      out_ += "<line" + stroke(i) + " stroke-width=\"2.4\" x1=\"" + pixel(right - 26) + "\" y1=\"" +
+              pixel(y - 4) + "\" x2=\"" + pixel(right) + "\" y2=\"" + pixel(y - 4) + "\"/>\n";
+      text(right - 32, y, "end", chart_.series[i].name);
+    }
+  }
+
+  const LineChart& chart_;
+  Scale x_, y_;
+  std::string out_;
+};
+
+}  // namespace
+
+std::vector<double> axis_marks(double low, double high, Axis axis, int count) {
+  std::vector<double> marks;
+  if (is_narrow(low, high) || (axis == Axis::kLog && !(low > 0))) return marks;
+  if (axis == Axis::kLog) {
+    const int first = static_cast<int>(std::floor(std::log10(low)));
+    const int last = static_cast<int>(std::ceil(std::log10(high)));
+    const int stride = std::max(1, (last - first) / std::max(1, count));
+    const bool between = last - first <= 3;
+    for (int power = first; power <= last; power += stride) {
+      for (const double digit : {1.0, 2.0, 5.0}) {
+        if (digit > 1 && !between) break;
+        const double mark = digit * std::pow(10.0, power);
+        if (mark >= low * (1 - 1e-9) && mark <= high * (1 + 1e-9)) marks.push_back(mark);
+      }
+    }
+    return marks;
+  }
+  const double rough = (high - low) / count;
+  const double power = std::pow(10.0, std::floor(std::log10(rough)));
+  double step = 10 * power;
+  for (const double digit : {5.0, 2.0, 1.0}) {
+    if (digit * power >= rough) step = digit * power;
+  }
+  for (double i = std::ceil(low / step - 1e-9); i * step <= high + step * 1e-9; ++i) {
+    marks.push_back(i == 0 ? 0 : i * step);  // never -0
+  }
+  return marks;
+}
+
+std::string to_svg(const LineChart& chart) { return Drawing(chart).svg(); }
+
+}  // namespace medgen::report

@@ -1,0 +1,37 @@
+// Texts of a sweep for people to rate who do not know which setting made which: a table with empty
+// columns, and the key that says it.
+// Knows nothing of files.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "research/sample.h"
+
+namespace medgen::report {
+
+struct RatingAxis {
+  std::string_view column;
+  std::string_view question;
+  std::string_view answers;  // what may be entered
+};
+
+// The axes of the human evaluation in Singhal et al., "Large language models encode clinical
+// knowledge", 2023, in our words.
+const std::vector<RatingAxis>& rating_axes();
+
+struct RatingPack {
+  std::string texts_csv;  // item, prompt, text, and an empty column for each axis
+  std::string key_csv;    // item, setting, prompt_id, index
+  std::size_t items = 0;
+};
+
+// `count` of the samples, or all if there are fewer: whole sets of the same prompt and index under
+// every setting, as far as they go, in an order that tells nothing. The same seed gives the same
+// pack.
+RatingPack make_rating_pack(const std::vector<research::Sample>& samples, std::size_t count,
+                            std::uint64_t seed);
+
+}  // namespace medgen::report

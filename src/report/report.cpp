@@ -1,0 +1,268 @@
+// The page: what was asked, what was found, the texts, the terms.
+#include "report/report.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/sha256.h"
+#include "report/chart_parts.h"
+#include "report/report_parts.h"
+
+namespace medgen::report {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kShownPrompts = 8, kShownSettings = 24, kShownBytes = 2000;
+
+std::string shown(const Json& value) {
+  return escape_markup(value.is_string() ? value.get<std::string>() : value.dump());
+}
+
+std::string fact(const std::string& name, const std::string& value) {
+  if (value.empty()) return "";
+  return "<dt>" + name + "</dt><dd>" + escape_markup(value) + "</dd>\n";
+}
+
+std::string paragraphs(const std::vector<std::string>& texts, const std::string& kind) {
+  std::string out;
+  for (const std::string& text : texts) out += "<p>" + escape_markup(text) + "</p>\n";
+  return out.empty() ? out : "<div class=\"" + kind + "\">\n" + out + "</div>\n";
+}
+
+// A page may only run the script with this hash: text that became markup after all could not run.
+std::string base64_sha256(std::string_view text) {
+  constexpr std::string_view kLetters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const std::string hex = base::sha256(text);
+  std::string out;
+  for (std::size_t at = 0; at < hex.size(); at += 6) {  // three bytes make four letters
+    const std::string part = hex.substr(at, 6);
+    std::uint32_t bits = static_cast<std::uint32_t>(std::stoul(part, nullptr, 16));
+    bits <<= 4 * (6 - part.size());
+    const std::size_t letters = part.size() * 4 / 6 + (part.size() < 6 ? 1 : 0);
+    for (std::size_t i = 0; i < 4; ++i) {
+      out += i < letters ? kLetters[bits >> (18 - 6 * i) & 63U] : '=';
+    }
+  }
+  return out;
+}
+
+std::string head(const ReportContext& context) {
+  return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
+         "'unsafe-inline'; script-src 'sha256-" +
+         base64_sha256(report_script()) + "'; base-uri 'none'; form-action 'none'\">\n<title>" +
+         escape_markup(context.title) + "</title>\n<style>" + std::string(report_style()) +
+         "</style>\n</head>\n";
+}
+
+std::string subtitle(const research::Metrics& metrics, const ReportContext& context) {
+  std::size_t settings = 0, texts = 0, prompts = 0;
+  for (const research::SettingMetrics& row : metrics.rows) {
+    if (row.is_reference) continue;
+    ++settings;
+    texts += row.texts;
+    prompts = std::max(prompts, row.prompts);
+  }
+  const auto counted = [](std::size_t n, const std::string& what) {
+    return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
+  };
+  std::string out = counted(settings, "setting") + ", " + counted(prompts, "prompt") + ", " +
+                    counted(texts, "text");
+  if (!context.model_name.empty()) out += "; model " + context.model_name;
+  return escape_markup(out);
+}
+
+std::string question(const ReportContext& context) {
+  std::string facts =
+      fact("Model", context.model_name) + fact("Model SHA-256", context.model_sha256) +
+      fact("Prompts", context.prompts_name) + fact("Prompts SHA-256", context.prompts_sha256);
+  if (context.samples_per_prompt > 0) {
+    facts += fact("Texts for each prompt", std::to_string(context.samples_per_prompt));
+  }
+  if (context.has_seed) {
+    facts += fact("Seed", std::to_string(context.seed) +
+                              "; a sample of a prompt draws the same coins under every setting");
+  }
+  facts += fact("Texts by people", context.reference_name) + fact("Made with", context.program);
+  return "<h2>What was compared</h2>\n<dl class=\"facts\">\n" + facts + "</dl>\n" +
+         settings_section(context);
+}
+
+std::string results_caption(const research::Metrics& metrics) {
+  std::string out = "A line for each setting; a heading sorts by its column.";
+  if (metrics.bootstrap_resamples > 0) {
+    out += " Below each value: " + number_label(100 * metrics.confidence) +
+           " % percentile interval from " + std::to_string(metrics.bootstrap_resamples) +
+           " resampled sets of prompts.";
+  }
+  if (metrics.reference() != nullptr) {
+    out +=
+        " Marked: the setting closest to the texts that people wrote, which is best; neither "
+        "lowest nor highest is.";
+  }
+  if (!metrics.baseline.empty()) {
+    out += " * differs from the baseline " + metrics.baseline + " (p < 0.05 after Holm).";
+  }
+  return "<p class=\"caption\">" + escape_markup(out) + " Counted in " + metrics.unit + "s.</p>\n";
+}
+
+std::string copies(const research::Metrics& metrics) {
+  const auto copy = [](const char* name, const std::string& text) {
+    return std::string("<details><summary>") + name + "</summary><pre class=\"copy\">" +
+           escape_markup(text) + "</pre></details>\n";
+  };
+  return "<h3>To paste elsewhere</h3>\n" +
+         copy("CSV, every measure", research::metrics_csv(metrics)) +
+         copy("Markdown", results_markdown(metrics)) + copy("LaTeX", results_latex(metrics));
+}
+
+std::string results(const research::Metrics& metrics) {
+  std::string out = "<h2>Results</h2>\n" + results_table(metrics) + results_caption(metrics) +
+                    paragraphs(metrics.notices, "notice") +
+                    "<details><summary>More measures, and how texts ended</summary>\n" +
+                    more_measures_table(metrics) + "</details>\n";
+  const std::string differences = differences_table(metrics);
+  if (!differences.empty()) {
+    out += "<details><summary>Differences from the baseline " + escape_markup(metrics.baseline) +
+           "</summary>\n" + differences +
+           "<p class=\"caption\">Setting minus baseline on the same prompts and draws. p is "
+           "two-sided from the bootstrap; corrected for all lines of this table together "
+           "(Holm).</p></details>\n";
+  }
+  return out + copies(metrics);
+}
+
+std::string terms() {
+  std::string out = "<h2>Terms</h2>\n<dl class=\"terms\">\n";
+  for (const research::MetricInfo& info : research::metric_infos()) {
+    out += "<dt>" + escape_markup(std::string(info.label)) + "</dt><dd>" +
+           escape_markup(std::string(info.help)) + "</dd>\n";
+  }
+  return out +
+         "<dt>Intervals</dt><dd>Prompts are resampled with all their texts, the same ones for "
+         "every setting. Perplexity, entropy, shares and length are computed anew each time. For "
+         "self-BLEU the texts that are scored are resampled, not those they are scored against. "
+         "For distinct-n, once-n and Zipf each prompt's influence (its jackknife pseudo-value) is "
+         "resampled: a text drawn twice would count as repetition.</dd>\n</dl>\n";
+}
+
+std::string brief(const std::string& text, std::size_t bytes) {
+  if (text.size() <= bytes) return text;
+  std::size_t end = bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+  return text.substr(0, end) + "\u2026";
+}
+
+std::string card(const research::Sample& sample) {
+  std::string foot = sample.finish_reason.empty() ? "" : "ended: " + sample.finish_reason;
+  if (sample.num_tokens > 0) {
+    foot += (foot.empty() ? "" : ", ") + std::to_string(sample.num_tokens) + " tokens";
+  }
+  return "<article><h4>" + escape_markup(sample.setting) + "</h4><p dir=\"auto\">" +
+         escape_markup(brief(sample.text, kShownBytes)) + "</p><footer>" + escape_markup(foot) +
+         "</footer></article>\n";
+}
+
+}  // namespace
+
+std::string settings_section(const ReportContext& context) {
+  std::vector<std::string> names;
+  for (const auto& [setting, values] : context.settings.items()) {
+    for (const auto& [name, value] : values.items()) {
+      if (std::count(names.begin(), names.end(), name) == 0) names.push_back(name);
+    }
+  }
+  std::string heads, fixed;
+  std::vector<std::string> varied;
+  for (const std::string& name : names) {
+    std::set<std::string> different;
+    for (const auto& [setting, values] : context.settings.items()) {
+      different.insert(values.contains(name) ? values[name].dump() : "");
+    }
+    if (different.size() > 1) {
+      varied.push_back(name);
+      heads += "<th scope=\"col\">" + escape_markup(name) + "</th>";
+    } else {
+      fixed += "<dt>" + escape_markup(name) + "</dt><dd>" +
+               shown(context.settings.begin().value()[name]) + "</dd>\n";
+    }
+  }
+  std::string out;
+  if (!varied.empty()) {
+    out +=
+        "<div class=\"scroll\"><table class=\"sortable settings\"><thead><tr><th "
+        "scope=\"col\">Setting</th>" +
+        heads + "</tr></thead>\n<tbody class=\"rows\">\n";
+    for (const auto& [setting, values] : context.settings.items()) {
+      out += "<tr><th scope=\"row\">" + escape_markup(setting) + "</th>";
+      for (const std::string& name : varied) {
+        const bool given = values.contains(name);
+        out += "<td";
+        if (given && values[name].is_number()) {
+          out += " data-value=\"" + values[name].dump() + "\"";
+        }
+        out += '>';
+        out += (given ? shown(values[name]) : "-") + "</td>";
+      }
+      out += "</tr>\n";
+    }
+    out += "</tbody></table></div>\n";
+  }
+  if (!fixed.empty()) {
+    out += "<details><summary>The same for all settings</summary>\n<dl class=\"facts\">\n" + fixed +
+           "</dl></details>\n";
+  }
+  return out;
+}
+
+std::string samples_section(const research::Metrics& metrics,
+                            const std::vector<research::Sample>& samples) {
+  std::vector<std::string> prompts;  // in order of appearance
+  std::map<std::string, std::map<std::string, const research::Sample*>>
+      first;  // prompt -> setting -> text
+  for (const research::Sample& sample : samples) {
+    if (!first.contains(sample.prompt_id)) {
+      if (prompts.size() == kShownPrompts) continue;
+      prompts.push_back(sample.prompt_id);
+    }
+    const research::Sample*& best = first[sample.prompt_id][sample.setting];
+    if (best == nullptr || sample.index < best->index) best = &sample;
+  }
+  std::string out = "<h2>Texts</h2>\n<p>The first text of every setting for the first " +
+                    std::to_string(prompts.size()) +
+                    " prompts, in the order of the file: not chosen for what they say. All of them "
+                    "were made by a machine and may be wrong.</p>\n";
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    std::string cards, prompt;
+    std::size_t count = 0;
+    for (const research::SettingMetrics& row : metrics.rows) {
+      const auto it = first[prompts[i]].find(row.setting);
+      if (row.is_reference || it == first[prompts[i]].end() || ++count > kShownSettings) continue;
+      prompt = it->second->prompt;
+      cards += card(*it->second);
+    }
+    if (count > kShownSettings) {
+      cards += "<p>and of " + std::to_string(count - kShownSettings) + " more settings</p>\n";
+    }
+    out += std::string("<details class=\"prompt\"") + (i < 2 ? " open" : "") + "><summary>" +
+           escape_markup(brief(prompt.empty() ? "Prompt " + prompts[i] : prompt, kShownBytes)) +
+           "</summary>\n<div class=\"texts\">\n" + cards + "</div></details>\n";
+  }
+  return out;
+}
+
+std::string report_html(const research::Metrics& metrics,
+                        const std::vector<research::Sample>& samples,
+                        const ReportContext& context) {
+  return head(context) + "<body>\n<main>\n<h1>" + escape_markup(context.title) +
+         "</h1>\n<p class=\"subtitle\">" + subtitle(metrics, context) + "</p>\n" +
+         paragraphs(context.notices, "notice") + question(context) + results(metrics) +
+         "<h2>Figures</h2>\n" + report_figures(metrics, context) +
+         samples_section(metrics, samples) + terms() + "</main>\n<script>" +
+         std::string(report_script()) + "</script>\n</body>\n</html>\n";
+}
+
+}  // namespace medgen::report

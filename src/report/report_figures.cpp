@@ -1,0 +1,212 @@
+// The report's figures: static SVG of our own, since it prints, can be copied out, and needs no
+// script; a chart library would be a hundred times the size of all figures.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "report/chart_parts.h"
+#include "report/report_parts.h"
+#include "report/scatter_chart.h"
+
+namespace medgen::report {
+namespace {
+
+constexpr std::string_view kAlong[] = {"perplexity", "self_bleu_4", "distinct_2",
+                                       "zipf",       "repetition",  "length"};
+
+// Settings that differ in one variable alone.
+struct Line {
+  std::string name;                                        // the other variables' values
+  std::map<double, const research::SettingMetrics*> rows;  // by the variable's value
+};
+
+const research::MetricInfo& info_of(std::string_view name) {
+  return *std::find_if(research::metric_infos().begin(), research::metric_infos().end(),
+                       [&](const research::MetricInfo& info) { return info.name == name; });
+}
+
+std::vector<Line> lines_along(const std::string& variable, const research::Metrics& metrics,
+                              const ReportContext& context) {
+  std::vector<Line> lines;
+  for (const research::SettingMetrics& row : metrics.rows) {
+    const auto& values = context.swept.at(variable);
+    const auto value = values.find(row.setting);
+    if (row.is_reference || value == values.end()) continue;
+    std::string others;
+    for (const auto& [other, other_values] : context.swept) {
+      const auto it = other_values.find(row.setting);
+      if (other == variable || it == other_values.end()) continue;
+      others += (others.empty() ? "" : ", ") + other + " " + number_label(it->second);
+    }
+    const auto same = std::find_if(lines.begin(), lines.end(), [&](const Line& line) {
+      return line.name == others && !line.rows.contains(value->second);
+    });
+    Line& line = same != lines.end() ? *same : lines.emplace_back(Line{others, {}});
+    line.rows[value->second] = &row;
+  }
+  return lines;
+}
+
+bool is_known(const research::Metrics& metrics, std::string_view name) {
+  return std::any_of(metrics.rows.begin(), metrics.rows.end(),
+                     [&](const research::SettingMetrics& row) {
+                       return !row.is_reference && row.metric(name).value;
+                     });
+}
+
+// NaN, which charts leave out, where there is no value.
+double value_of(const research::SettingMetrics& row, std::string_view name) {
+  return row.metric(name).value.value_or(std::nan(""));
+}
+
+std::string label_of(const research::MetricInfo& info) {
+  return std::string(info.label) + (info.is_share ? " (%)" : "");
+}
+
+// What a text's quality and diversity are measured by.
+struct Axes {
+  std::string_view quality = "perplexity", diversity = "self_bleu_4";
+};
+
+ScatterPoint quality_point(const research::SettingMetrics& row, const Axes& axes,
+                           const std::string& label) {
+  return {value_of(row, axes.quality),
+          value_of(row, axes.diversity),
+          row.metric(axes.quality).interval,
+          row.metric(axes.diversity).interval,
+          label,
+          row.setting};
+}
+
+ScatterChart quality_chart(const research::Metrics& metrics, const Axes& axes,
+                           const std::string& title) {
+  ScatterChart chart;
+  chart.title = title;
+  chart.x_label = label_of(info_of(axes.quality));
+  chart.y_label = label_of(info_of(axes.diversity));
+  if (axes.quality == "perplexity") {
+    chart.x_axis = Axis::kLog;
+    chart.x_label += " (logarithmic)";
+  }
+  const research::SettingMetrics* human = metrics.reference();
+  if (human != nullptr && human->metric(axes.diversity).value) {
+    chart.target = ScatterTarget{"human", human->metric(axes.quality).value,
+                                 *human->metric(axes.diversity).value};
+  }
+  return chart;
+}
+
+std::string bars(const research::Metrics& metrics) {
+  if (metrics.bootstrap_resamples == 0) return "";
+  return " Bars are " + number_label(100 * metrics.confidence) + " % intervals over prompts.";
+}
+
+std::string dashed(const ScatterChart& chart) {
+  return chart.target ? " Dashed: texts that people wrote." : "";
+}
+
+class Figures {
+ public:
+  // "<figure>" with the chart and a numbered caption.
+  std::string numbered(const ScatterChart& chart, const std::string& caption) {
+    const std::string name = "Figure " + std::to_string(++count_) + ". ";
+    return "<figure><div class=\"scroll\">" + to_svg(chart) + "</div><figcaption><b>" + name +
+           "</b>" + escape_markup(caption) + "</figcaption></figure>\n";
+  }
+
+ private:
+  int count_ = 0;
+};
+
+ScatterChart chart_along(const std::string& variable, std::string_view metric,
+                         const std::vector<Line>& lines, const research::Metrics& metrics) {
+  const research::MetricInfo& info = info_of(metric);
+  ScatterChart chart;
+  chart.title = label_of(info) + " along " + variable;
+  chart.x_label = variable;
+  chart.y_label = label_of(info);
+  chart.y_factor = info.is_share ? 100 : 1;
+  chart.width = 380;
+  chart.height = 250;
+  chart.legend = false;  // the first figure's
+  double least = 1e300, most = 0;
+  for (const Line& line : lines) {
+    ScatterSeries series{line.name, {}};
+    for (const auto& [value, row] : line.rows) {
+      series.points.push_back(
+          {value, value_of(*row, metric), {}, row->metric(metric).interval, "", row->setting});
+      least = std::min(least, value);
+      most = std::max(most, value);
+    }
+    chart.series.push_back(std::move(series));
+  }
+  if (least > 0 && most / least > 30) chart.x_axis = Axis::kLog;
+  if (metric == "perplexity") chart.y_axis = Axis::kLog;
+  const research::SettingMetrics* human = metrics.reference();
+  if (human != nullptr && human->metric(metric).value) {
+    chart.target = ScatterTarget{"human", std::nullopt, *human->metric(metric).value};
+  }
+  return chart;
+}
+
+std::string figures_along(const std::string& variable, const research::Metrics& metrics,
+                          const ReportContext& context, const Axes& axes, Figures& figures) {
+  const std::vector<Line> lines = lines_along(variable, metrics, context);
+  ScatterChart chart = quality_chart(metrics, axes, "Diversity against quality along " + variable);
+  for (const Line& line : lines) {
+    ScatterSeries series{line.name.empty() ? variable : line.name, {}};
+    for (const auto& [value, row] : line.rows) {
+      series.points.push_back(quality_point(*row, axes, number_label(value)));
+    }
+    chart.series.push_back(std::move(series));
+  }
+  std::string out = "<h3>Along <code>" + escape_markup(variable) + "</code></h3>\n";
+  out += figures.numbered(
+      chart, "Diversity (" + std::string(info_of(axes.diversity).label) +
+                 ", low is diverse) against quality (" + std::string(info_of(axes.quality).label) +
+                 "). A line joins settings that differ in " + variable +
+                 " alone; numbers are its values." + bars(metrics) + dashed(chart));
+  out += "<div class=\"small\">\n";
+  for (const std::string_view metric : kAlong) {
+    if (!is_known(metrics, metric)) continue;
+    out += "<figure>" + to_svg(chart_along(variable, metric, lines, metrics)) + "</figure>\n";
+  }
+  return out + "</div>\n<p class=\"caption\">Measures along " + escape_markup(variable) +
+         "; colours and shapes as in the figure above." + bars(metrics) + "</p>\n";
+}
+
+bool is_varied(const std::map<std::string, double>& values, const research::Metrics& metrics) {
+  std::set<double> different;
+  for (const research::SettingMetrics& row : metrics.rows) {
+    const auto it = values.find(row.setting);
+    if (!row.is_reference && it != values.end()) different.insert(it->second);
+  }
+  return different.size() > 1;
+}
+
+}  // namespace
+
+std::string report_figures(const research::Metrics& metrics, const ReportContext& context) {
+  Axes axes;
+  if (!is_known(metrics, axes.quality)) axes.quality = "zipf";
+  if (!is_known(metrics, axes.diversity)) axes.diversity = "distinct_2";
+  ReportContext varied = context;
+  std::erase_if(varied.swept, [&](const auto& item) { return !is_varied(item.second, metrics); });
+  Figures figures;
+  std::string out;
+  for (const auto& [variable, values] : varied.swept) {
+    out += figures_along(variable, metrics, varied, axes, figures);
+  }
+  if (!out.empty()) return out;
+  ScatterChart chart = quality_chart(metrics, axes, "Diversity against quality");
+  for (const research::SettingMetrics& row : metrics.rows) {
+    if (row.is_reference) continue;
+    chart.series.push_back({row.setting, {quality_point(row, axes, "")}, false});
+  }
+  return figures.numbered(
+      chart, "Diversity (" + std::string(info_of(axes.diversity).label) + ") against quality (" +
+                 std::string(info_of(axes.quality).label) + "), a point for each setting." +
+                 bars(metrics) + dashed(chart));
+}
+
+}  // namespace medgen::report

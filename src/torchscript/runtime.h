@@ -1,0 +1,31 @@
+// Settings of libtorch that hold for the whole process.
+#pragma once
+
+#include <exception>
+#include <string>
+
+namespace medgen::torchscript {
+
+// Threads for tensor operations (0: the cores this process may use), and the plain interpreter for
+// TorchScript: the profiling executor would recompile on new shapes in the middle of a run.
+// Returns the number of threads.
+int prepare_runtime(int threads);
+
+// The same for training, where each thread computes its own products: the BLAS gets one thread. And
+// memory that was freed is kept for the next step rather than given back and cleared again.
+int prepare_training_runtime(int threads);
+
+// libtorch's operations in the calling thread use no other.
+void use_one_thread_here();
+
+// Throws Error(kUsage) unless `device` is "cpu", or "cuda" with a GPU that this libtorch can use.
+void require_device(const std::string& device);
+
+// Whether the processor multiplies bfloat16 matrices by instructions made for it.
+bool has_bf16_instructions();
+
+// What a message of libtorch's says, without the stack traces that it carries: its first line that
+// is not empty, or the reason that TorchScript gave.
+std::string reason_of(const std::exception& error);
+
+}  // namespace medgen::torchscript

@@ -1,0 +1,67 @@
+// Bookkeeping shared by the back ends.
+#include "torchscript/slots.h"
+
+#include <algorithm>
+#include <string>
+
+#include "medgen/error.h"
+
+namespace medgen::torchscript {
+namespace {
+
+[[noreturn]] void broken(const std::string& what) {
+  throw Error(ErrorCode::kRuntime, "a backend was used against its contract: " + what);
+}
+
+}  // namespace
+
+int Slots::acquire() {
+  const auto free = std::find(lengths_.begin(), lengths_.end(), kFree);
+  if (free == lengths_.end()) broken("all " + std::to_string(lengths_.size()) + " slots are taken");
+  *free = 0;
+  return static_cast<int>(free - lengths_.begin());
+}
+
+void Slots::release(int slot) {
+  length(slot);  // must be taken
+  lengths_[static_cast<std::size_t>(slot)] = kFree;
+}
+
+int Slots::length(int slot) const {
+  if (slot < 0 || slot >= static_cast<int>(lengths_.size()) ||
+      lengths_[static_cast<std::size_t>(slot)] == kFree) {
+    broken("slot " + std::to_string(slot) + " is not taken");
+  }
+  return lengths_[static_cast<std::size_t>(slot)];
+}
+
+void Slots::set_length(int slot, int length) {
+  if (length < 0) broken("a cache of " + std::to_string(length) + " tokens");
+  this->length(slot);
+  lengths_[static_cast<std::size_t>(slot)] = length;
+}
+
+std::vector<Slots::Group> Slots::advance(std::span<const Row> rows, const BackendInfo& info) {
+  std::vector<Group> groups;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Row& row = rows[i];
+    const int expected = length(row.slot);
+    if (row.position != expected || row.position >= info.n_positions) {
+      broken("position " + std::to_string(row.position) + " in slot " + std::to_string(row.slot) +
+             ", which holds " + std::to_string(expected) + " of " +
+             std::to_string(info.n_positions));
+    }
+    if (row.token < 0 || row.token >= info.vocab_size) {
+      broken("token " + std::to_string(row.token) + " of a vocabulary of " +
+             std::to_string(info.vocab_size));
+    }
+    if (groups.empty() || groups.back().slot != row.slot) {
+      groups.push_back({.slot = row.slot, .begin = i, .count = 0});
+    }
+    ++groups.back().count;
+    set_length(row.slot, expected + 1);
+  }
+  return groups;
+}
+
+}  // namespace medgen::torchscript

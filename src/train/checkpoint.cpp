@@ -1,0 +1,228 @@
+// A training run's folder.
+#include "train/checkpoint.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
+#include "medgen/error.h"
+#include "report/loss_chart.h"
+#include "torchscript/stored_tensor.h"
+
+namespace medgen::train {
+namespace {
+
+constexpr const char* kMetrics = "metrics.jsonl";
+
+// The position is kept as integer tensors beside the rest.
+at::Tensor pack(const std::vector<std::uint64_t>& values) {
+  return torch::tensor(std::vector<std::int64_t>(values.begin(), values.end()), torch::kInt64);
+}
+
+std::vector<std::uint64_t> unpack(const at::Tensor& tensor) {
+  const auto* data = tensor.data_ptr<std::int64_t>();
+  return {data, data + tensor.numel()};
+}
+
+void pack_position(c10::Dict<std::string, at::Tensor>& entries, const std::string& prefix,
+                   const corpus::TokenStream::Position& position) {
+  entries.insert(prefix + "next_document", pack(position.next_document));
+  for (std::size_t row = 0; row < position.tokens_waiting.size(); ++row) {
+    const auto& waiting = position.tokens_waiting[row];
+    entries.insert(prefix + "tokens_waiting." + std::to_string(row),
+                   pack({waiting.begin(), waiting.end()}));
+  }
+}
+
+corpus::TokenStream::Position unpack_position(
+    const std::unordered_map<std::string, at::Tensor>& tensors, const std::string& prefix) {
+  corpus::TokenStream::Position position;
+  position.next_document = unpack(tensors.at(prefix + "next_document"));
+  for (std::size_t row = 0; row < position.next_document.size(); ++row) {
+    const auto waiting = unpack(tensors.at(prefix + "tokens_waiting." + std::to_string(row)));
+    position.tokens_waiting.emplace_back(waiting.begin(), waiting.end());
+  }
+  return position;
+}
+
+// A dictionary of tensors as torch::pickle_save() writes it: restore_type_tag(dictionary, type).
+std::unordered_map<std::string, at::Tensor> read_tensors(const bundle::TorchArchive& archive) {
+  const bundle::Pickle pickle = archive.pickle("data.pkl");
+  const auto arguments = pickle.arguments_of(pickle.root());
+  if (arguments.empty()) archive.fail("it holds no dictionary");
+  const std::vector<bundle::PickleRef>& entries = pickle.at(arguments[0]).items;
+  std::unordered_map<std::string, at::Tensor> tensors;
+  torchscript::RecordReader reader(archive);
+  for (std::size_t i = 0; i + 1 < entries.size(); i += 2) {
+    const bundle::StoredTensor stored = archive.tensor(pickle, pickle.at(entries[i + 1]), "data");
+    if (!stored.is_row_major()) archive.fail("a tensor in it is not stored row by row");
+    tensors.insert_or_assign(std::string(pickle.text_of(entries[i])), reader.read(stored));
+  }
+  return tensors;
+}
+
+}  // namespace
+
+at::Tensor Checkpoint::tensor(const std::string& name, at::IntArrayRef shape) const {
+  const auto found = tensors.find(name);
+  if (found == tensors.end() || found->second.sizes() != shape) {
+    throw Error(ErrorCode::kUsage,
+                "the checkpoint was made with other settings: " + name +
+                    (found == tensors.end() ? " is missing" : " has another shape") +
+                    ". Use the settings it was started with, or an empty --work-dir.");
+  }
+  return found->second;
+}
+
+WorkFolder::WorkFolder(const std::filesystem::path& path) : path_(path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  const std::filesystem::path lock_file = path / "lock";
+  lock_ = open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (lock_ < 0) {
+    throw Error(ErrorCode::kRuntime, "cannot use the work folder " + path.string() + ": " +
+                                         (error ? error.message() : std::strerror(errno)));
+  }
+  if (flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+    close(lock_);
+    throw Error(ErrorCode::kUsage, "another training run works in " + path.string() +
+                                       "; give this one a --work-dir of its own");
+  }
+  remove_half_written();
+}
+
+// What a run that was killed while it wrote left aside; with the lock held nobody writes it.
+void WorkFolder::remove_half_written() const {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(path_, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(".") && name.find(".new-") != std::string::npos) {
+      std::filesystem::remove(entry.path(), ignored);
+    }
+  }
+}
+
+WorkFolder::~WorkFolder() { close(lock_); }
+
+std::optional<Checkpoint> WorkFolder::load(const char* name) const {
+  const std::filesystem::path file = path_ / name;
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  Checkpoint checkpoint;
+  try {
+    checkpoint.tensors = read_tensors(bundle::TorchArchive::open(file));
+    const auto& tensors = checkpoint.tensors;
+    checkpoint.step = tensors.at("step").item<std::int64_t>();
+    checkpoint.position = unpack_position(tensors, "");
+    if (tensors.contains("anneal.next_document")) {
+      checkpoint.anneal = unpack_position(tensors, "anneal.");
+    }
+    if (tensors.contains("record")) {
+      const at::Tensor& text = tensors.at("record");
+      checkpoint.record.assign(static_cast<const char*>(text.data_ptr()),
+                               static_cast<std::size_t>(text.numel()));
+      checkpoint.best_loss = tensors.at("best_loss").item<double>();
+      checkpoint.best_step = tensors.at("best_step").item<std::int64_t>();
+      checkpoint.measures_since_best = tensors.at("measures_since_best").item<std::int64_t>();
+    }
+  } catch (const std::exception&) {
+    throw Error(ErrorCode::kRuntime,
+                "the checkpoint " + file.string() + " is damaged; remove it to start the run anew");
+  }
+  return checkpoint;
+}
+
+std::filesystem::path WorkFolder::save(const Checkpoint& checkpoint, const char* name) const {
+  c10::Dict<std::string, at::Tensor> entries;
+  for (const auto& [key, tensor] : checkpoint.tensors) entries.insert(key, tensor);
+  entries.insert("step", torch::tensor(checkpoint.step, torch::kInt64));
+  pack_position(entries, "", checkpoint.position);
+  if (checkpoint.anneal) pack_position(entries, "anneal.", *checkpoint.anneal);
+  at::Tensor text = at::empty({static_cast<std::int64_t>(checkpoint.record.size())}, at::kByte);
+  std::memcpy(text.data_ptr(), checkpoint.record.data(), checkpoint.record.size());
+  entries.insert("record", text);
+  entries.insert("best_loss", torch::tensor(checkpoint.best_loss, torch::kFloat64));
+  entries.insert("best_step", torch::tensor(checkpoint.best_step, torch::kInt64));
+  entries.insert("measures_since_best",
+                 torch::tensor(checkpoint.measures_since_best, torch::kInt64));
+  const std::vector<char> bytes = torch::pickle_save(entries);
+  const std::filesystem::path file = path_ / name;
+  const bool had_one = std::filesystem::exists(file);
+  try {
+    base::write_file_atomically(file, {bytes.data(), bytes.size()});
+  } catch (const Error& error) {
+    std::string message = error.what();
+    if (had_one) message += "; " + file.string() + " is still the one saved before";
+    throw Error(error.code(), message);
+  }
+  return file;
+}
+
+void WorkFolder::write_record(const std::string& training_json) const {
+  base::write_file_atomically(path_ / "training.json", training_json);
+}
+
+std::vector<std::string> WorkFolder::metrics_lines() const {
+  std::ifstream in(path_ / kMetrics);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+void WorkFolder::forget_metrics_after(std::int64_t step) const {
+  std::string kept;
+  bool forgot = false;
+  for (const std::string& line : metrics_lines()) {
+    // A line that a killed run left half written is no JSON.
+    const auto entry = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    const bool keep = entry.is_object() && entry.value("step", step + 1) <= step;
+    if (keep) kept += line + "\n";
+    forgot = forgot || !keep;
+  }
+  if (forgot) base::write_file_atomically(path_ / kMetrics, kept);
+}
+
+void WorkFolder::draw() const {
+  base::write_file_atomically(path_ / "loss.svg", report::loss_chart(metrics_lines()));
+}
+
+void WorkFolder::append_metrics(const std::string& line) const {
+  std::ofstream out(path_ / kMetrics, std::ios::app);
+  out << line << '\n';
+  out.flush();
+  if (!out) {
+    throw Error(ErrorCode::kRuntime,
+                "cannot write " + (path_ / kMetrics).string() + ": " + std::strerror(errno));
+  }
+}
+
+void WorkFolder::log(const TrainProgress& progress) const {
+  append_metrics(nlohmann::ordered_json{{"step", progress.step},
+                                        {"loss", progress.loss},
+                                        {"rate_factor", progress.learning_rate_factor},
+                                        {"gradient_norm", progress.gradient_norm},
+                                        {"tokens_per_second", progress.tokens_per_second},
+                                        {"epochs", progress.epochs},
+                                        {"anneal", progress.anneal}}
+                     .dump());
+}
+
+void WorkFolder::log_change(std::int64_t after_step, const std::string& change) const {
+  append_metrics(nlohmann::ordered_json{{"step", after_step}, {"changed", change}}.dump());
+}
+
+void WorkFolder::log(const ValidationResult& result) const {
+  append_metrics(nlohmann::ordered_json{
+      {"step", result.step},
+      {"valid_loss", result.loss},
+      {"valid_bits_per_byte", result.bits_per_byte},
+      {"whole",
+       result.whole}}.dump());
+}
+
+}  // namespace medgen::train

@@ -1,0 +1,60 @@
+// From a finished training run to a bundle.
+#include "base/files.h"
+#include "medgen/bundle.h"
+#include "torchscript/gpt2_module.h"
+#include "train/trainer.h"
+
+namespace medgen::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kMaxTextBytes = std::uint64_t{1} << 20;
+
+std::string card(const TrainOptions& options, const TrainingData& data) {
+  if (!options.model_card.empty()) return base::read_file(options.model_card, kMaxTextBytes);
+  const std::string title = "# " + options.name;
+  if (!data.from) return title + "\n\nNo card was given when this was trained.\n";
+  std::string begun = "\"" + data.from->name() + "\" (model.pt " + data.from->sha256() + ")";
+  for (const Bundle& bundle : data.average_with) {
+    begun += " averaged with \"" + bundle.name() + "\" (model.pt " + bundle.sha256() + ")";
+  }
+  return title + "\n\nTrained further from " + begun +
+         "; no card was given then. The card of the first:\n\n" + data.from->model_card();
+}
+
+}  // namespace
+
+void write_trained_bundle(const TrainOptions& options, const TrainingData& data,
+                          const torch::jit::Module& module, const std::string& training_json) {
+  const torch::NoGradGuard no_gradients;
+  const bool half = options.storage == bundle::StorageType::kFloat16;
+  const torch::jit::Module stored = torchscript::make_gpt2_module(data.config, options.storage);
+  for (const bundle::ParameterSpec& spec : bundle::parameter_specs(data.config)) {
+    torchscript::find_parameter(stored, spec.name)
+        .copy_(torchscript::find_parameter(module, spec.name));
+  }
+  BundleWriter writer(options.output);
+  writer.add_config(data.config);
+  writer.add_tokenizer(data.tokenizer);
+  std::string generation;
+  fs::path templates = options.templates;
+  if (data.from) {
+    const fs::path& from = data.from->directory();
+    generation = base::read_file(from / "generation_config.json", kMaxTextBytes);
+    if (templates.empty() && fs::exists(from / "templates.json"))
+      templates = from / "templates.json";
+  } else {
+    // A document begins after the end of another, and so does a prompt.
+    base::write_file(writer.staging() / "tokenizer_config.json",
+                     "{\n  \"add_bos_token\": true\n}\n");
+  }
+  writer.add_generation_config(generation);
+  if (!templates.empty()) writer.add_templates(base::read_file(templates, kMaxTextBytes));
+  base::write_file(writer.staging() / "training.json", training_json);
+  writer.add_model_card(card(options, data));
+  torchscript::save_module(stored, writer.model_pt());
+  writer.commit(options.name, half ? "fp16" : "fp32");
+}
+
+}  // namespace medgen::train

@@ -1,0 +1,305 @@
+// What a training run reads.
+#include "train/training_data.h"
+
+#include <algorithm>
+
+#include "base/sha256.h"
+#include "corpus/shards.h"
+#include "medgen/error.h"
+
+namespace medgen::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kDefaultContext = 256;
+
+[[noreturn]] void usage(const std::string& message) { throw Error(ErrorCode::kUsage, message); }
+
+// The tokenizer of a run and how messages call where it came from.
+struct RunTokenizer {
+  fs::path path;
+  std::string fingerprint;
+  std::shared_ptr<const Tokenizer> tokenizer;
+};
+
+RunTokenizer choose_tokenizer(const TrainOptions& options) {
+  RunTokenizer chosen;
+  if (!options.from.empty()) {
+    if (!options.tokenizer.empty()) {
+      usage("--from brings its tokenizer along, so --tokenizer cannot be given with it");
+    }
+    chosen.path = options.from;
+  } else if (!options.tokenizer.empty()) {
+    chosen.path = options.tokenizer;
+  } else {
+    const auto shards =
+        std::find_if(options.data.begin(), options.data.end(), corpus::is_shard_folder);
+    if (shards == options.data.end()) {
+      usage("no tokenizer: give --tokenizer, a bundle with --from, or a prepared corpus as --data");
+    }
+    chosen.path = *shards / "tokenizer";
+  }
+  chosen.tokenizer = load_tokenizer(chosen.path);
+  chosen.fingerprint = corpus::tokenizer_fingerprint(chosen.path);
+  if (!chosen.tokenizer->eos_id()) {
+    throw Error(ErrorCode::kModel, "the tokenizer " + chosen.path.string() +
+                                       " has no end-of-text token, which must stand between "
+                                       "documents");
+  }
+  return chosen;
+}
+
+corpus::Shards open_matching_shards(const fs::path& folder, const RunTokenizer& tokenizer) {
+  corpus::Shards shards = corpus::open_shards(folder);
+  if (shards.tokenizer().sha256 != tokenizer.fingerprint) {
+    usage("the tokenizer " + tokenizer.path.string() + " is not the one that " + folder.string() +
+          " was prepared with; use " + shards.tokenizer_path().string() +
+          " or prepare the corpus again");
+  }
+  return shards;
+}
+
+// Text whose documents are tokenized when their turn comes.
+class TextDocuments : public corpus::TokenDocuments {
+ public:
+  explicit TextDocuments(std::shared_ptr<const Tokenizer> tokenizer)
+      : tokenizer_(std::move(tokenizer)) {}
+
+  void add(corpus::Document&& document, double weight) {
+    bytes_ += document.text.size();
+    texts_.push_back(std::move(document.text));
+    weights_.push_back(weight);
+  }
+
+  std::size_t size() const override { return texts_.size(); }
+  double weight(std::size_t document) const override { return weights_[document]; }
+  TokenId eos() const override { return *tokenizer_->eos_id(); }
+  std::uint64_t bytes() const override { return bytes_; }
+  void append(std::size_t document, std::vector<TokenId>& ids) const override {
+    const std::vector<TokenId> more = tokenizer_->encode(texts_[document]);
+    ids.insert(ids.end(), more.begin(), more.end());
+  }
+
+ private:
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  std::vector<std::string> texts_;
+  std::vector<double> weights_;
+  std::uint64_t bytes_ = 0;
+};
+
+// Several collections on end.
+class JoinedDocuments : public corpus::TokenDocuments {
+ public:
+  explicit JoinedDocuments(std::vector<std::shared_ptr<const corpus::TokenDocuments>> parts)
+      : parts_(std::move(parts)) {
+    for (const auto& part : parts_) {
+      begins_.push_back(size_);
+      size_ += part->size();
+    }
+  }
+  std::size_t size() const override { return size_; }
+  double weight(std::size_t document) const override {
+    const std::size_t part = part_of(document);
+    return parts_[part]->weight(document - begins_[part]);
+  }
+  TokenId eos() const override { return parts_.front()->eos(); }
+  std::uint64_t bytes() const override {
+    std::uint64_t sum = 0;
+    for (const auto& part : parts_) sum += part->bytes();
+    return sum;
+  }
+  void append(std::size_t document, std::vector<TokenId>& ids) const override {
+    const std::size_t part = part_of(document);
+    parts_[part]->append(document - begins_[part], ids);
+  }
+
+ private:
+  std::size_t part_of(std::size_t document) const {
+    const auto after = std::upper_bound(begins_.begin(), begins_.end(), document);
+    return static_cast<std::size_t>(after - begins_.begin()) - 1;
+  }
+  std::vector<std::shared_ptr<const corpus::TokenDocuments>> parts_;
+  std::vector<std::size_t> begins_;
+  std::size_t size_ = 0;
+};
+
+class MixtureReader {
+ public:
+  MixtureReader(const RunTokenizer& tokenizer, const std::vector<corpus::SourceWeight>& weights,
+                const char* weight_option)
+      : tokenizer_(tokenizer),
+        weights_(weights),
+        weight_option_(weight_option),
+        used_(weights.size(), false) {}
+
+  Mixture read(const std::vector<fs::path>& places, corpus::Split split) {
+    std::vector<std::shared_ptr<const corpus::TokenDocuments>> parts;
+    for (const fs::path& place : places) {
+      parts.push_back(fs::is_directory(place) ? read_shards(place, split) : read_text(place));
+    }
+    for (std::size_t i = 0; i < weights_.size(); ++i) {
+      if (!used_[i]) {
+        usage(std::string(weight_option_) + " " + weights_[i].name +
+              " names no source and no file of the data");
+      }
+    }
+    auto documents =
+        parts.size() == 1 ? parts.front() : std::make_shared<JoinedDocuments>(std::move(parts));
+    return {documents, base::sha256(sums_)};
+  }
+
+ private:
+  double weight(const corpus::Document& document, double otherwise) {
+    for (std::size_t i = 0; i < weights_.size(); ++i) {
+      if (weights_[i].name == document.source || weights_[i].name == document.group) {
+        used_[i] = true;
+      }
+    }
+    return corpus::weight_of(document, weights_, otherwise);
+  }
+
+  std::shared_ptr<const corpus::TokenDocuments> read_shards(const fs::path& folder,
+                                                            corpus::Split split) {
+    const corpus::Shards shards = open_matching_shards(folder, tokenizer_);
+    for (const corpus::ShardSource& source : shards.sources()) {
+      const double w =
+          weight({.source = source.source, .group = source.group, .text = ""}, source.weight);
+      sums_ += source.split(split).sha256 + " " + std::to_string(w) + "\n";
+    }
+    return shards.documents(split, weights_);
+  }
+
+  std::shared_ptr<const corpus::TokenDocuments> read_text(const fs::path& file) {
+    auto documents = std::make_shared<TextDocuments>(tokenizer_.tokenizer);
+    corpus::read_documents(file, [&](corpus::Document&& document) {
+      const double w = weight(document, 1.0);
+      sums_ += base::sha256(document.text) + " " + std::to_string(w) + "\n";
+      documents->add(std::move(document), w);
+    });
+    return documents;
+  }
+
+  const RunTokenizer& tokenizer_;
+  const std::vector<corpus::SourceWeight>& weights_;
+  const char* weight_option_;
+  std::vector<bool> used_;
+  std::string sums_;
+};
+
+ModelConfig choose_config(const TrainOptions& options, const std::optional<Bundle>& from,
+                          const Tokenizer& tokenizer) {
+  ModelConfig config;
+  if (from) {
+    config = from->config();
+    if (options.n_positions == 0) return config;
+    if (options.n_positions < config.n_positions) {
+      usage("n-positions is " + std::to_string(options.n_positions) +
+            "; the context of --from is " + std::to_string(config.n_positions) +
+            ", which can be made longer but not shorter. --window sets how much of it is trained.");
+    }
+    config.n_positions = options.n_positions;
+    validate(config);
+    return config;
+  }
+  if (!options.config.empty()) {
+    config = bundle::read_config(options.config);
+    if (tokenizer.vocab_size() > config.vocab_size) {
+      usage("the tokenizer has " + std::to_string(tokenizer.vocab_size()) +
+            " ids but vocab_size in " + options.config.string() + " is " +
+            std::to_string(config.vocab_size) + "; it must be at least that");
+    }
+  } else {
+    config.vocab_size = tokenizer.vocab_size();
+    config.n_positions = options.n_positions == 0 ? kDefaultContext : options.n_positions;
+    config.n_embd = options.n_embd;
+    config.n_layer = options.n_layer;
+    config.n_head = options.n_head;
+    config.n_inner = 4 * options.n_embd;
+  }
+  config.eos_token_id = tokenizer.eos_id();
+  config.bos_token_id = tokenizer.eos_id();  // a document begins after the end of another
+  validate(config);
+  return config;
+}
+
+std::vector<Bundle> open_average(const TrainOptions& options, const TrainingData& data) {
+  std::vector<Bundle> bundles;
+  for (const fs::path& folder : options.average_with) {
+    bundles.push_back(Bundle::open(folder));
+    const bool same_shape = bundle::config_to_json(bundles.back().config()) ==
+                            bundle::config_to_json(data.from->config());
+    if (same_shape && corpus::tokenizer_fingerprint(folder) == data.tokenizer_fingerprint) continue;
+    usage("--average-with is " + folder.string() + ", whose " +
+          (same_shape ? "tokenizer" : "config.json") + " is not that of " + options.from.string() +
+          "; a mean needs models of one shape and tokenizer");
+  }
+  return bundles;
+}
+
+std::vector<Bundle> open_teachers(const TrainOptions& options, const TrainingData& data) {
+  std::vector<Bundle> bundles;
+  for (const fs::path& folder : options.distil_from) {
+    bundles.push_back(Bundle::open(folder));
+    const ModelConfig& config = bundles.back().config();
+    if (corpus::tokenizer_fingerprint(folder) != data.tokenizer_fingerprint ||
+        config.vocab_size != data.config.vocab_size) {
+      usage("--distil-from is " + folder.string() +
+            ", whose tokenizer is not that of the model that is trained; probabilities can only be "
+            "learnt from a model of the same tokens");
+    }
+    if (config.n_positions < data.window) {
+      usage("--distil-from is " + folder.string() + ", whose context is " +
+            std::to_string(config.n_positions) + "; windows are " + std::to_string(data.window) +
+            " tokens. Give --window " + std::to_string(config.n_positions) + " or less.");
+    }
+  }
+  return bundles;
+}
+
+corpus::EvaluationText read_held_out(const TrainOptions& options, const RunTokenizer& tokenizer,
+                                     int window) {
+  std::vector<fs::path> places = {options.valid};
+  if (options.valid.empty()) {
+    places.clear();
+    std::copy_if(options.data.begin(), options.data.end(), std::back_inserter(places),
+                 corpus::is_shard_folder);
+  }
+  if (places.empty()) return {};
+  const std::vector<corpus::SourceWeight> none;
+  const Mixture mixture = MixtureReader(tokenizer, none, "").read(places, corpus::Split::kValid);
+  if (mixture.documents->size() > 0) return corpus::evaluation_windows(*mixture.documents, window);
+  if (options.valid.empty()) return {};
+  usage("the held-out text " + options.valid.string() + " holds no document");
+}
+
+}  // namespace
+
+TrainingData open_training_data(const TrainOptions& options) {
+  TrainingData data;
+  const RunTokenizer tokenizer = choose_tokenizer(options);
+  data.tokenizer = tokenizer.path;
+  data.tokenizer_fingerprint = tokenizer.fingerprint;
+  if (!options.from.empty()) data.from = Bundle::open(options.from);
+  data.config = choose_config(options, data.from, *tokenizer.tokenizer);
+  data.average_with = open_average(options, data);
+  data.window = options.window == 0 ? data.config.n_positions : options.window;
+  if (data.window > data.config.n_positions) {
+    usage("window is " + std::to_string(data.window) + "; the model's context is " +
+          std::to_string(data.config.n_positions));
+  }
+  data.distil_from = open_teachers(options, data);
+  data.main = MixtureReader(tokenizer, options.weights, "--weight")
+                  .read(options.data, corpus::Split::kTrain);
+  if (!options.anneal_data.empty()) {
+    data.anneal = MixtureReader(tokenizer, options.anneal_weights, "--anneal-weight")
+                      .read(options.anneal_data, corpus::Split::kTrain);
+  }
+  data.held_out = read_held_out(options, tokenizer, data.window);
+  if (options.early_stop_patience > 0 && data.held_out.tokens == 0) {
+    usage("--early-stop-patience needs held-out text: give --valid");
+  }
+  return data;
+}
+
+}  // namespace medgen::train

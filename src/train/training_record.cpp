@@ -1,0 +1,170 @@
+// The record of a training run.
+#include "train/training_record.h"
+
+#include "bundle/config.h"
+#include "medgen/error.h"
+#include "medgen/version.h"
+
+namespace medgen::train {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+json settings_of(const TrainOptions& o, const TrainingData& data) {
+  const auto sums = [](const std::vector<Bundle>& bundles) {
+    json list = json::array();
+    for (const Bundle& bundle : bundles) list.push_back(bundle.sha256());
+    return list;
+  };
+  return {{"model", json::parse(bundle::config_to_json(data.config))},
+          {"from", data.from ? data.from->sha256() : ""},
+          {"average_with", sums(data.average_with)},
+          {"distil_from", sums(data.distil_from)},
+          {"distil_weight", data.distil_from.empty() ? 0 : o.distil_weight},
+          {"freeze", o.freeze},
+          {"tokenizer_sha256", data.tokenizer_fingerprint},
+          {"window", data.window},
+          {"batch_windows", o.batch_windows},
+          {"optimizer", o.optimizer},
+          {"learning_rate", o.learning_rate},
+          {"muon_learning_rate", o.muon_learning_rate},
+          {"weight_decay", o.weight_decay},
+          {"adamw_betas", {0.9, 0.95}},
+          {"adamw_epsilon", 1e-8},
+          {"muon_momentum", 0.95},
+          {"schedule", o.schedule},
+          {"tokens", o.tokens},
+          {"warmup_tokens", o.warmup_tokens},
+          {"constant_fraction", o.constant_fraction},
+          {"dropout", o.dropout},
+          {"max_gradient_norm", o.max_gradient_norm},
+          {"early_stop_patience", o.early_stop_patience},
+          {"seed", o.seed}};
+}
+
+json mixture_json(const std::vector<std::filesystem::path>& places,
+                  const std::vector<corpus::SourceWeight>& weights, const Mixture& mixture) {
+  json files = json::array();
+  for (const auto& place : places) {
+    const auto name = place.filename();
+    files.push_back((name.empty() ? place.parent_path().filename() : name).string());
+  }
+  json named = json::object();
+  for (const corpus::SourceWeight& entry : weights) named[entry.name] = entry.weight;
+  return {{"files", files},
+          {"weights", named},
+          {"documents", mixture.documents->size()},
+          {"bytes", mixture.documents->bytes()},
+          {"sha256", mixture.fingerprint}};
+}
+
+// What runs did whose medgen had no such setting to record.
+const json kUnrecorded = {
+    {"average_with", json::array()}, {"distil_from", json::array()}, {"distil_weight", 0}};
+
+// Settings whose change is decided by a rule of its own, or that change nothing of what was done.
+bool may_change(const std::string& name) {
+  return name == "tokens" || name == "constant_fraction" || name == "early_stop_patience";
+}
+
+}  // namespace
+
+TrainingRecord::TrainingRecord(const TrainOptions& options, const TrainingData& data, json machine)
+    : options_(options), window_(data.window) {
+  machine["micro_batch_windows"] = options.micro_batch_windows;
+  record_ = {{"format_version", 1},
+             {"medgen", std::string(version())},
+             {"settings", settings_of(options, data)},
+             {"data", mixture_json(options.data, options.weights, data.main)},
+             {"anneal_data",
+              data.anneal ? mixture_json(options.anneal_data, options.anneal_weights, *data.anneal)
+                          : json(nullptr)},
+             {"machine", std::move(machine)},
+             {"history", json::array()}};
+}
+
+std::vector<std::string> TrainingRecord::go_on(const std::string& checkpoint_json,
+                                               std::int64_t step) {
+  if (checkpoint_json.empty()) {
+    return {
+        "the checkpoint is of an older medgen and records no settings: they cannot be compared"};
+  }
+  const json before = json::parse(checkpoint_json);
+  record_["history"] = before.at("history");
+  json settings = kUnrecorded;
+  settings.update(before.at("settings"));
+  for (const auto& [name, now] : record_["settings"].items()) {
+    const json old = settings.value(name, json(nullptr));
+    if (old == now) continue;
+    if (!may_change(name)) {
+      throw Error(ErrorCode::kUsage,
+                  "the checkpoint was made with other settings: " + name + " was " + old.dump() +
+                      " and is " + now.dump() +
+                      " now. Use the settings it was started with, or an empty --work-dir.");
+    }
+    change(name, old, now, step);
+  }
+  go_on_with_length(before.at("settings"), step);
+  for (const char* name : {"data", "anneal_data"}) {
+    const json& old = before.at(name);
+    const json& now = record_[name];
+    const auto sum = [](const json& mixture) {
+      return mixture.is_null() ? std::string() : mixture.at("sha256").get<std::string>();
+    };
+    if (sum(old) == sum(now)) continue;
+    const bool main = std::string(name) == "data";
+    // Anneal data that no step has seen yet may still be chosen.
+    const bool unseen =
+        !main && step * static_cast<std::int64_t>(options_.batch_windows) * window_ <=
+                     static_cast<std::int64_t>(schedule_of(options_, window_).fall_begins());
+    if (!options_.continue_on_other_data && !unseen) {
+      throw Error(ErrorCode::kUsage,
+                  std::string("the ") + (main ? "data" : "anneal data") +
+                      " or their weights are not those that the checkpoint of step " +
+                      std::to_string(step) +
+                      " was made with. Give --continue-on-other-data to keep parameters and "
+                      "optimizer and begin the new data at their beginning, or use an empty "
+                      "--work-dir.");
+    }
+    (main ? main_data_changed_ : anneal_data_changed_) = true;
+    change(name, old, now, step);
+  }
+  for (const auto& [name, now] : record_["machine"].items()) {
+    const json old = before.at("machine").value(name, json(nullptr));
+    if (old != now) change(name, old, now, step);
+  }
+  return notes_;
+}
+
+// Lengthening a run is sound only if every step so far had the same rate under both lengths.
+void TrainingRecord::go_on_with_length(const json& before, std::int64_t step) {
+  if (before.at("tokens") == record_["settings"]["tokens"] &&
+      before.at("constant_fraction") == record_["settings"]["constant_fraction"]) {
+    return;
+  }
+  const Schedule now = schedule_of(options_, window_);
+  Schedule old = now;
+  old.tokens = before.at("tokens").get<double>();
+  old.constant_fraction = before.at("constant_fraction").get<double>();
+  const bool same_so_far = step == 0 || (!old.falls_at(step - 1) && !now.falls_at(step - 1));
+  if (same_so_far) return;
+  throw Error(
+      ErrorCode::kUsage,
+      "tokens or constant-fraction can be changed only while the rate is constant; at step " +
+          std::to_string(step) + " it " +
+          (old.falls_at(step - 1) ? "was already falling" : "would already have been falling") +
+          ". Use the settings the run was started with, or an empty --work-dir.");
+}
+
+void TrainingRecord::change(const std::string& name, const json& before, const json& now,
+                            std::int64_t step) {
+  record_["history"].push_back(
+      {{"after_step", step}, {"setting", name}, {"before", before}, {"now", now}});
+  const bool short_text = !before.is_object() && !now.is_object();
+  notes_.push_back(name +
+                   (short_text ? " was " + before.dump() + " and is " + now.dump()
+                               : std::string(" is another")) +
+                   " from step " + std::to_string(step + 1) + " on");
+}
+
+}  // namespace medgen::train

@@ -1,0 +1,56 @@
+// What the rest of medgen may ask of libtorch, in types of our own. The implementation lives in a
+// module that wiring/torch_module.h loads on demand. This header includes nothing of libtorch.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bundle/config.h"
+#include "bundle/gpt2_parameters.h"
+#include "medgen/backend.h"
+#include "medgen/model_config.h"
+#include "medgen/tokenizer.h"
+#include "torchscript/backend_options.h"
+#include "train/gradient_check.h"
+#include "train/train_options.h"
+
+namespace medgen::wiring {
+
+class TorchRoom {
+ public:
+  virtual ~TorchRoom() = default;
+
+  virtual std::string libtorch_version() const = 0;
+
+  // A GPT-2 by medgen's own TorchScript, with the parameters that `reader` gives.
+  virtual std::unique_ptr<Backend> open_backend(const ModelConfig& config,
+                                                const bundle::TensorReader& reader,
+                                                const torchscript::BackendOptions& options) = 0;
+
+  // A TorchScript archive by its own code: forward(input_ids) -> logits. Only for whom the user
+  // trusts; even so its code may use no operator but those that compute on tensors, and none runs
+  // before that is known. `config` may hold only what is known. Throws Error(kModel).
+  virtual std::unique_ptr<Backend> open_foreign(const std::filesystem::path& model_pt,
+                                                const ModelConfig& config,
+                                                const torchscript::BackendOptions& options) = 0;
+
+  // Writes model.pt for `config` with the parameters that `reader` gives, stored as `storage`.
+  virtual void export_model(const ModelConfig& config, bundle::StorageType storage,
+                            const bundle::TensorReader& reader,
+                            const std::filesystem::path& model_pt) = 0;
+
+  // The loss of one batch and its gradients as a training step computes them. `windows` are of one
+  // length, at least 2. For checking derivatives; not fast.
+  virtual train::LossAndGradients loss_and_gradients(
+      const ModelConfig& config, const bundle::TensorReader& parameters,
+      const std::vector<std::vector<TokenId>>& windows, const train::GradientOptions& options) = 0;
+
+  // See train/train_options.h.
+  virtual void train(const train::TrainOptions& options, train::TrainObserver& observer) = 0;
+};
+
+}  // namespace medgen::wiring

@@ -1,0 +1,178 @@
+// The ranks of command line, environment and configuration file, and how bad values are refused.
+// Knows nothing of any command.
+#include "cli/options/command_line.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "medgen/error.h"
+
+namespace medgen::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+struct Values {
+  std::optional<int> top_k, max_length, max_new_tokens;
+  std::optional<float> temperature;
+  std::optional<std::vector<std::string>> stop;
+  std::optional<std::string> text;
+  bool json = false;
+};
+
+class CommandLineTest : public ::testing::Test {
+ protected:
+  CommandLineTest()
+      : file_(std::filesystem::temp_directory_path() /
+              ("medgen_config_" + std::to_string(::getpid()) + ".ini")) {}
+  ~CommandLineTest() override {
+    for (const char* name : {"MEDGEN_TOP_K", "MEDGEN_JSON", "MEDGEN_CONFIG", "MEDGEN_STOP",
+                             "MEDGEN_MAX_LENGTH", "MEDGEN_MAX_NEW_TOKENS"}) {
+      ::unsetenv(name);
+    }
+    std::filesystem::remove(file_);
+  }
+
+  static Values parse(const std::vector<std::string>& words) {
+    Values v;
+    CommandLine line("test", "A test.");
+    line.positional("TEXT", v.text, false, "Text.");
+    line.number("-k,--top-k", v.top_k, "K.");
+    line.number("--max-length", v.max_length, "Length.");
+    line.number("--max-new-tokens", v.max_new_tokens, "New.");
+    line.exclude("--max-length", "--max-new-tokens");
+    line.number("--temperature", v.temperature, "T.");
+    line.texts("--stop", "TEXT", v.stop, "Stop.");
+    line.flag("--json", v.json, "Json.");
+    line.config_file();
+    line.parse(words);
+    return v;
+  }
+
+  static std::string refusal(const std::vector<std::string>& words) {
+    try {
+      parse(words);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kUsage);
+      return error.what();
+    }
+    return "";
+  }
+
+  std::string write_config(const std::string& content) {
+    std::ofstream(file_) << content;
+    return file_.string();
+  }
+
+  std::filesystem::path file_;
+};
+
+TEST_F(CommandLineTest, CommandLineWinsOverEnvironmentWinsOverConfigFile) {
+  const std::string config = write_config("top-k = 3\nmax-length = 30\njson = true\n");
+  EXPECT_EQ(parse({"--config", config}).top_k, 3);
+  EXPECT_TRUE(parse({"--config", config}).json);
+  ::setenv("MEDGEN_TOP_K", "2", 1);
+  EXPECT_EQ(parse({"--config", config}).top_k, 2);
+  const Values values = parse({"--config", config, "--top-k", "1"});
+  EXPECT_EQ(values.top_k, 1);
+  EXPECT_EQ(values.max_length, 30);
+}
+
+TEST_F(CommandLineTest, UnsetOptionsStayUnset) {
+  const Values values = parse({});
+  EXPECT_FALSE(values.top_k || values.text || values.stop || values.json);
+}
+
+TEST_F(CommandLineTest, EnvironmentCanNameTheConfigFileAndTurnFlagsOff) {
+  ::setenv("MEDGEN_CONFIG", write_config("top-k = 7\njson = true\n").c_str(), 1);
+  ::setenv("MEDGEN_JSON", "0", 1);
+  EXPECT_EQ(parse({}).top_k, 7);
+  EXPECT_FALSE(parse({}).json);
+}
+
+TEST_F(CommandLineTest, ExcludedOptionOfLowerRankIsLeftOut) {
+  ::setenv("MEDGEN_MAX_NEW_TOKENS", "5", 1);
+  const Values values = parse({"--max-length", "9"});
+  EXPECT_EQ(values.max_length, 9);
+  EXPECT_FALSE(values.max_new_tokens);
+  EXPECT_THAT(refusal({"--max-length", "9", "--max-new-tokens", "5"}),
+              HasSubstr("exclude each other"));
+  ::setenv("MEDGEN_MAX_LENGTH", "5", 1);
+  EXPECT_THAT(refusal({}), HasSubstr("MEDGEN_MAX_LENGTH"));
+}
+
+TEST_F(CommandLineTest, RepeatableOptionTakesOneValueEachTime) {
+  const Values values = parse({"--stop", "a", "--stop", "[b,c]", "text"});
+  EXPECT_EQ(values.stop, (std::vector<std::string>{"a", "[b,c]"}));
+  EXPECT_EQ(values.text, "text");
+  const std::string config = write_config("stop = [\"one\", \"two words\"]\n");
+  EXPECT_EQ(parse({"--config", config}).stop, (std::vector<std::string>{"one", "two words"}));
+}
+
+TEST_F(CommandLineTest, LastOfSeveralValuesCounts) {
+  EXPECT_EQ(parse({"-k", "1", "--top-k=2"}).top_k, 2);
+}
+
+TEST_F(CommandLineTest, TextIsTakenAsItIs) {
+  for (const std::string text :
+       {"{}", "[a]", "++", "", "a=b", "%", "-1", "\"quoted\"", " blanks "}) {
+    EXPECT_EQ(parse({"--", text}).text, text);
+  }
+  EXPECT_EQ(parse({"{}"}).text, "{}");
+  EXPECT_EQ(parse({"[a,b]"}).text, "[a,b]");
+}
+
+TEST_F(CommandLineTest, BadNumbersAreRefusedWithTheirValue) {
+  for (const std::string bad : {"3abc", "", " 3", "3 ", "0x10", "1e2", "99999999999", "3.5"}) {
+    const std::string message = refusal({"--top-k", bad});
+    EXPECT_THAT(message, HasSubstr("--top-k is \"" + bad + "\"")) << bad;
+  }
+  for (const std::string bad : {"1e400", "warm", "", "0,7", "1e"}) {
+    EXPECT_THAT(refusal({"--temperature", bad}), HasSubstr("--temperature is \"" + bad + "\""))
+        << bad;
+  }
+  EXPECT_EQ(parse({"--top-k", "-1"}).top_k, -1) << "ranges are for others to check";
+}
+
+TEST_F(CommandLineTest, BadValueNamesWhereItWasSet) {
+  ::setenv("MEDGEN_TOP_K", "many", 1);
+  EXPECT_THAT(refusal({}), HasSubstr("MEDGEN_TOP_K is \"many\""));
+  ::unsetenv("MEDGEN_TOP_K");
+  const std::string config = write_config("top-k = few\n");
+  EXPECT_THAT(refusal({"--config", config}), HasSubstr("top-k in " + config));
+}
+
+TEST_F(CommandLineTest, UnknownNamesAreRefused) {
+  EXPECT_THAT(refusal({"--tempreature", "1"}), HasSubstr("unknown option --tempreature"));
+  EXPECT_THAT(refusal({"--config", write_config("top_k = 3\n")}), HasSubstr("\"top_k\""));
+  EXPECT_THAT(refusal({"--config", write_config("[generate]\ntop-k = 3\n")}),
+              HasSubstr("generate"));
+  EXPECT_THAT(refusal({"--config", "/nonexistent/medgen.ini"}),
+              HasSubstr("/nonexistent/medgen.ini"));
+}
+
+TEST_F(CommandLineTest, RefusalsNeverQuoteATextWithBlanks) {
+  const std::string message = refusal({"my secret", "illness is known"});
+  EXPECT_THAT(message, HasSubstr("quotes"));
+  EXPECT_THAT(message, Not(HasSubstr("illness")));
+  EXPECT_THAT(refusal({"-my secret illness"}), Not(HasSubstr("illness")));
+}
+
+TEST_F(CommandLineTest, HelpListsVariablesAndExitStatuses) {
+  try {
+    parse({"--top-k", "not read", "--help"});
+    FAIL() << "no help";
+  } catch (const HelpRequested& help) {
+    EXPECT_THAT(help.text, HasSubstr("[MEDGEN_TOP_K]"));
+    EXPECT_THAT(help.text, HasSubstr("Exit status: 0 fine"));
+    EXPECT_THAT(help.text, HasSubstr("[TEXT]"));
+  }
+}
+
+}  // namespace
+}  // namespace medgen::cli

@@ -1,0 +1,244 @@
+// Conversion without libtorch: which tensors reach the exporter, what is refused, and that a
+// refusal leaves nothing behind. That the result computes the right logits is tested in parity/.
+#include "jobs/convert.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "bundle/config.h"
+#include "bundle/safetensors.h"
+#include "medgen/bundle.h"
+#include "unit/bundle/support.h"
+
+namespace medgen::jobs {
+namespace {
+
+using bundle_test::error_of;
+using bundle_test::FakeTorchRoom;
+using bundle_test::fixture;
+using bundle_test::float_bytes;
+using bundle_test::safetensors_bytes;
+using bundle_test::StoredTensor;
+using bundle_test::fs::path;
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+// A checkpoint of width 2 that a test can change before it is converted.
+class ConvertTest : public ::testing::Test {
+ protected:
+  ConvertTest() {
+    config_ = {{"model_type", "gpt2"}, {"vocab_size", 280}, {"n_positions", 4}, {"n_embd", 2},
+               {"n_layer", 1},         {"n_head", 1},       {"n_inner", 3}};
+    ModelConfig config = bundle::parse_config(config_.dump(), "config.json");
+    config.tie_word_embeddings = false;
+    for (const bundle::ParameterSpec& spec : bundle::parameter_specs(config)) {
+      if (spec.name == "lm_head.weight")
+        head_ = make(spec);
+      else
+        tensors_.push_back(make(spec));
+    }
+    options_.tokenizer = fixture("tokenizer");
+  }
+
+  StoredTensor make(const bundle::ParameterSpec& spec) {
+    std::size_t size = 1;
+    for (const auto extent : spec.shape) size *= static_cast<std::size_t>(extent);
+    std::vector<float> values(size);
+    for (float& value : values) value = static_cast<float>(++counter_) * 0.125F;
+    return {spec.name, "F32", spec.shape, float_bytes(values)};
+  }
+
+  StoredTensor& tensor(const std::string& name) {
+    for (StoredTensor& tensor : tensors_) {
+      if (tensor.name == name) return tensor;
+    }
+    throw std::out_of_range(name);
+  }
+
+  path write() const {
+    const path checkpoint = folder_ / "checkpoint";
+    std::filesystem::create_directories(checkpoint);
+    base::write_file(checkpoint / "config.json", config_.dump());
+    base::write_file(checkpoint / "model.safetensors", safetensors_bytes(tensors_));
+    return checkpoint;
+  }
+
+  Bundle convert() {
+    convert_checkpoint(write(), folder_ / "out", options_, torch_);
+    return Bundle::open(folder_ / "out");
+  }
+
+  // The checkpoint is refused, and nothing but it is there afterwards.
+  std::string refusal() {
+    const std::string message = error_of([&] { convert(); });
+    EXPECT_EQ(folder_.entries(), 1) << message;
+    return message;
+  }
+
+  TemporaryFolder folder_;
+  json config_;
+  std::vector<StoredTensor> tensors_;
+  StoredTensor head_;
+  ConvertOptions options_;
+  FakeTorchRoom torch_;
+  int counter_ = 0;
+};
+
+TEST_F(ConvertTest, HandsEveryParameterToTheExporter) {
+  int last = -1;
+  options_.progress = [&](int done, int total) {
+    EXPECT_EQ(done, ++last);
+    EXPECT_EQ(total, 16);
+  };
+  const Bundle bundle = convert();
+  EXPECT_EQ(last, 15);
+  EXPECT_EQ(torch_.exported.size(), 16U);
+  for (const StoredTensor& tensor : tensors_) {
+    EXPECT_EQ(float_bytes(torch_.exported.at(tensor.name)), tensor.bytes) << tensor.name;
+  }
+  EXPECT_EQ(bundle.name(), "checkpoint");
+  EXPECT_EQ(bundle.manifest().dtype, "fp32");
+  EXPECT_THAT(bundle.model_card(), HasSubstr("No card came with the checkpoint"));
+}
+
+TEST_F(ConvertTest, TakesNamesWithoutPrefixOrUnderAWrapper) {
+  const std::vector<StoredTensor> original = tensors_;
+  for (const std::string prefix : {"", "model.transformer."}) {
+    tensors_ = original;
+    for (StoredTensor& tensor : tensors_) {
+      tensor.name = prefix + tensor.name.substr(std::string("transformer.").size());
+    }
+    options_.replace = true;
+    convert();
+    EXPECT_EQ(float_bytes(torch_.exported.at("transformer.h.0.mlp.c_fc.weight")),
+              original[10].bytes);
+  }
+}
+
+TEST_F(ConvertTest, PassesOverMaskBuffersOnly) {
+  tensors_.push_back({"transformer.h.0.attn.bias", "U8", {1, 1, 1, 1}, "x"});
+  tensors_.push_back({"transformer.h.0.attn.masked_bias", "F32", {}, float_bytes({-1e4F})});
+  convert();
+  tensors_.push_back({"transformer.h.0.attn.bias2", "F32", {}, float_bytes({1})});
+  options_.replace = true;
+  EXPECT_THAT(error_of([&] { convert(); }), HasSubstr("attn.bias2"));
+}
+
+TEST_F(ConvertTest, StoresAHeadEqualToTheEmbeddingAsTied) {
+  config_["tie_word_embeddings"] = false;
+  head_.bytes = tensor("transformer.wte.weight").bytes;
+  tensors_.push_back(head_);
+  EXPECT_TRUE(convert().config().tie_word_embeddings);
+  EXPECT_EQ(torch_.exported.count("lm_head.weight"), 0U);
+}
+
+TEST_F(ConvertTest, KeepsASeparateHead) {
+  config_["tie_word_embeddings"] = false;
+  tensors_.push_back(head_);
+  EXPECT_FALSE(convert().config().tie_word_embeddings);
+  EXPECT_EQ(float_bytes(torch_.exported.at("lm_head.weight")), head_.bytes);
+}
+
+TEST_F(ConvertTest, RefusesATiedModelWithAnotherHead) {
+  tensors_.push_back(head_);
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("lm_head.weight"), HasSubstr("tie_word_embeddings")));
+}
+
+TEST_F(ConvertTest, RefusesAnUntiedModelWithoutHead) {
+  config_["tie_word_embeddings"] = false;
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("lacks"), HasSubstr("\"lm_head.weight\"")));
+}
+
+TEST_F(ConvertTest, NamesAnyMissingTensor) {
+  const std::vector<StoredTensor> original = tensors_;
+  for (std::size_t i = 0; i < original.size(); ++i) {
+    tensors_ = original;
+    tensors_.erase(tensors_.begin() + static_cast<std::ptrdiff_t>(i));
+    const std::string name =
+        i == 0 ? "wte.weight" : original[i].name;  // without it there is no GPT-2 at all
+    EXPECT_THAT(refusal(), HasSubstr(name));
+  }
+}
+
+TEST_F(ConvertTest, NamesAnExtraTensor) {
+  tensors_.push_back({"transformer.h.1.ln_1.weight", "F32", {2}, float_bytes({1, 1})});
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("transformer.h.1.ln_1.weight"), HasSubstr("n_layer 1")));
+  tensors_.back().name = "score.weight";
+  EXPECT_THAT(refusal(), HasSubstr("score.weight"));
+}
+
+TEST_F(ConvertTest, NamesAMisshapenTensor) {
+  tensor("transformer.h.0.mlp.c_fc.weight").shape = {3, 2};
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("transformer.h.0.mlp.c_fc.weight"), HasSubstr("[3, 2]"),
+                               HasSubstr("[2, 3]")));
+}
+
+TEST_F(ConvertTest, NamesATensorWithNan) {
+  tensor("transformer.ln_f.bias").bytes = float_bytes({1, std::nanf("")});
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("transformer.ln_f.bias"), HasSubstr("NaN")));
+}
+
+TEST_F(ConvertTest, NamesATensorThatFp16CannotHold) {
+  options_.storage = bundle::StorageType::kFloat16;
+  tensor("transformer.ln_f.bias").bytes = float_bytes({1, -65519});
+  EXPECT_EQ(convert().manifest().dtype, "fp16");
+  options_.replace = true;
+  tensor("transformer.ln_f.bias").bytes = float_bytes({1, -65520});
+  EXPECT_THAT(error_of([&] { convert(); }),
+              AllOf(HasSubstr("transformer.ln_f.bias"), HasSubstr("fp16")));
+  EXPECT_EQ(Bundle::open(folder_ / "out").manifest().dtype, "fp16");  // the old one stands
+  options_.storage = bundle::StorageType::kFloat32;
+  EXPECT_EQ(convert().manifest().dtype, "fp32");
+}
+
+TEST_F(ConvertTest, NamesAnUnsupportedSetting) {
+  config_["add_cross_attention"] = true;
+  EXPECT_THAT(refusal(), HasSubstr("add_cross_attention is true"));
+}
+
+TEST_F(ConvertTest, LeavesNothingWhenTheCallerInterrupts) {
+  options_.progress = [](int done, int) {
+    if (done == 5) throw Error(ErrorCode::kModel, "enough");
+  };
+  EXPECT_EQ(refusal(), "enough");
+}
+
+TEST_F(ConvertTest, SaysWhatIsMissingFromAFolder) {
+  const path checkpoint = write();
+  const auto message = [&] {
+    return error_of([&] { convert_checkpoint(checkpoint, folder_ / "out", options_, torch_); });
+  };
+  std::filesystem::remove(checkpoint / "config.json");
+  EXPECT_THAT(message(), HasSubstr("config.json is missing"));
+  std::filesystem::remove(checkpoint / "model.safetensors");
+  EXPECT_THAT(message(), HasSubstr("neither model.safetensors nor"));
+  base::write_file(checkpoint / "pytorch_model.bin", "x");
+  EXPECT_THAT(message(), AllOf(HasSubstr("pytorch_model.bin"), HasSubstr("export_gpt2.py")));
+}
+
+TEST_F(ConvertTest, CopiesCardAndGenerationSettings) {
+  const path checkpoint = write();
+  base::write_file(checkpoint / "README.md", "# Theirs\n");
+  base::write_file(checkpoint / "generation_config.json", R"({"top_k": 7})");
+  const Bundle bundle = convert();
+  EXPECT_EQ(bundle.model_card(), "# Theirs\n");
+  EXPECT_EQ(bundle.generation_defaults().top_k, 7);
+  base::write_file(checkpoint / "generation_config.json", R"({"top_k": -7})");
+  options_.replace = true;
+  EXPECT_THAT(error_of([&] { convert(); }), HasSubstr("top_k is -7"));
+}
+
+TEST_F(ConvertTest, ReadsShardsAndHalfPrecisionFixtures) {
+  for (const char* name : {"gelu_fast_sharded", "silu_bf16", "tanh_f16"}) {
+    FakeTorchRoom torch;
+    convert_checkpoint(fixture(name), folder_ / name, options_, torch);
+    const ModelConfig config = Bundle::open(folder_ / name).config();
+    EXPECT_EQ(torch.exported.size(), bundle::parameter_specs(config).size()) << name;
+  }
+}
+
+}  // namespace
+}  // namespace medgen::jobs
