@@ -26,12 +26,12 @@ missing_packages() {
   done
 }
 
-# Installs what is missing of the packages named, or says what is needed and fails.
+# Installs the missing ones of the named packages, or says what is needed and fails.
 install_packages() {
   local system missing as_root=()
   system=$(system_name) || system=unknown
   if [ "$system" != "debian 12" ]; then
-    say "This is ${system}, and medgen's scripts know how to install packages on Debian 12 only."
+    say "This is ${system}, and medgen's scripts can only install packages on Debian 12."
     say "Needed, under Debian's names: $*"
     say "With these in place: cmake --preset release && cmake --build --preset release"
     return 1

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes tests/fixtures/metrics/metrics.json: texts and what other implementations say of them.
+"""Makes tests/fixtures/metrics/metrics.json: texts and what other implementations say about them.
 
 Self-BLEU-4 is nltk's sentence_bleu (smoothing method 1), Zipf's coefficient scipy's linregress, Holm's
 correction statsmodels', the bootstrap scipy's; counts are plain Python. Needs
@@ -65,7 +65,7 @@ def zipf_of_counts(counts):
 
 
 def times_said(tokens, length):
-    """How often the last `length` tokens are said in a row at the end."""
+    """How often the last `length` tokens repeat in a row at the end."""
     if length > len(tokens):
         return 1
     times = 1

@@ -27,7 +27,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures"
 GONE = -math.inf
 
 
-# ---- rules that transformers has not, by their formulas; scores are lists of double -------------
+# ---- rules that transformers lacks, by their formulas; scores are lists of double -------------
 
 def softmax(scores):
     top = max(scores)
@@ -52,7 +52,7 @@ def top_n_sigma(scores, n):
 
 
 def xtc(scores, threshold):
-    """As if its coin had said yes."""
+    """As if its coin had triggered it."""
     p = softmax(scores)
     above = sorted((i for i in range(len(p)) if p[i] >= threshold), key=lambda i: (-p[i], i))
     return [GONE if i in above[:-1] else s for i, s in enumerate(scores)]

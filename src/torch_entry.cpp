@@ -43,7 +43,7 @@ class LibtorchRoom : public wiring::TorchRoom {
   void export_model(const ModelConfig& config, bundle::StorageType storage,
                     const bundle::TensorReader& reader,
                     const std::filesystem::path& model_pt) override {
-    // The parameters of a new module are memory that nothing has touched, so an archive of it costs
+    // The parameters of a new module are untouched memory, so an archive of it costs
     // none, whatever the model's size; then the values are written into it one tensor at a time.
     torchscript::save_module(torchscript::make_gpt2_module(config, storage), model_pt);
     bundle::fill_archive(model_pt, config, storage, reader);

@@ -44,13 +44,13 @@ class MEDGEN_API Backend {
   // Forgets what `slot` holds beyond its first n_tokens.
   virtual void truncate_cache(int slot, int n_tokens) = 0;
 
-  // Runs the rows: prefill is many rows of a slot, decode a row per slot, mixtures are allowed.
-  // Rows of a slot must stand together and in order of position. Returns logits [rows with
+  // Runs the rows: prefill is many rows of a slot, decode one row per slot; both may be mixed.
+  // Rows of a slot must be adjacent and in order of position. Returns logits [rows with
   // want_logits, vocab_size] in row order, float32, valid until the next call.
   virtual std::span<const float> step(std::span<const Row> rows) = 0;
 
-  // Calls piece(0) .. piece(count - 1), each once, perhaps on several threads at the same time: for
-  // work between steps, such as sampling, on the threads that wait for the next one. `piece` must
+  // Calls piece(0) .. piece(count - 1), each once, possibly on several threads at a time: for
+  // work between steps, such as sampling, on threads that would otherwise be idle. `piece` must
   // not throw.
   virtual void parallel(int count, const std::function<void(int)>& piece) {
     for (int i = 0; i < count; ++i) piece(i);

@@ -1,5 +1,5 @@
 // A model on disk: a folder with model.pt (TorchScript), config.json, generation_config.json, the
-// tokenizer's files, MODEL_CARD.md, perhaps templates.json, and manifest.json, which holds the
+// tokenizer's files, MODEL_CARD.md, optionally templates.json, and manifest.json, which holds the
 // checksums of the others. Nothing here runs a model or needs libtorch.
 #pragma once
 
@@ -33,7 +33,7 @@ struct Manifest {
   std::string dtype;           // how model.pt stores parameters: "fp32" or "fp16"
   std::int64_t parameter_count = 0;
   // The fastest precision of the native engine whose perplexity on the probe text is within 0.5 %
-  // of fp32's, and those perplexities; empty where nobody has measured.
+  // of fp32's, and those perplexities; empty if not measured.
   std::string auto_precision;
   std::vector<std::pair<std::string, double>> probe_perplexity;
   std::vector<BundleFile> files;  // every file of the bundle but the manifest, by name
@@ -59,7 +59,7 @@ class MEDGEN_API Bundle {
   // Error(kModel) naming the file, what was expected, what was found and the remedy.
   static Bundle open(const std::filesystem::path& directory);
 
-  // The same but for the checksum of model.pt, for callers that may not need to read it. They call
+  // The same except the checksum of model.pt, for callers that may not need to read it. They call
   // verify_model() before they do.
   static Bundle open_without_model(const std::filesystem::path& directory);
   void verify_model() const;  // throws Error(kModel)
@@ -73,12 +73,12 @@ class MEDGEN_API Bundle {
   std::shared_ptr<const Tokenizer> shared_tokenizer() const { return tokenizer_; }
   std::filesystem::path model_pt() const { return directory_ / "model.pt"; }
   const std::string& sha256() const;  // of model.pt
-  // The token that goes before every prompt, if tokenizer_config.json says `"add_bos_token": true`:
+  // The token put before every prompt, if tokenizer_config.json says `"add_bos_token": true`:
   // config().bos_token_id.
   std::optional<TokenId> prompt_prefix() const { return prompt_prefix_; }
   // The text on which precisions are compared: probe.txt, or empty for medgen's own.
   const std::string& probe_text() const { return probe_text_; }
-  std::string model_card() const;  // text from outside: may hold control characters
+  std::string model_card() const;  // untrusted text: may contain control characters
   // The forms of templates.json by task; empty if the bundle has no such file.
   const Templates& templates() const { return templates_; }
 
@@ -116,10 +116,10 @@ class MEDGEN_API BundleWriter {
   // A Hugging Face generation_config.json; "" for one without settings. Throws Error(kModel).
   void add_generation_config(std::string_view json);
   void add_model_card(std::string_view markdown);
-  // The text of a templates.json, which a bundle may do without. Throws Error(kModel).
+  // The text of a templates.json, which is optional in a bundle. Throws Error(kModel).
   void add_templates(std::string_view json);
 
-  // The text of probe.txt, which a bundle may do without.
+  // The text of probe.txt, which is optional in a bundle.
   void add_probe_text(std::string_view text);
 
   // Computes the checksums, writes the manifest and renames. `dtype` as in Manifest.

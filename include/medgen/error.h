@@ -1,4 +1,4 @@
-// The one exception type of medgen. Its code says which exit status a program should end with.
+// The one exception type of medgen. Its code determines a program's exit status.
 // The library never prints and never exits; callers catch this and decide.
 #pragma once
 
@@ -11,8 +11,8 @@ namespace medgen {
 
 enum class ErrorCode {
   kRuntime = 1,  // something failed while running: I/O, memory, a full disk
-  kUsage = 2,    // the caller asked for something that is not allowed
-  kModel = 3,    // a model, bundle or tokenizer that cannot be used
+  kUsage = 2,    // the caller asked for something not allowed
+  kModel = 3,    // an unusable model, bundle or tokenizer
 };
 
 // A message says what happened, the value, what is allowed and what to do. It never quotes a prompt

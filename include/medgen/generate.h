@@ -1,5 +1,5 @@
 // Runs requests through a backend: slots, prefill, sampling loop, stopping, streaming. Requests
-// come as a list, or from a source that is asked for the next one whenever there is room.
+// come as a list, or from a source that supplies the next one whenever there is room.
 #pragma once
 
 #include <atomic>
@@ -17,23 +17,23 @@
 
 namespace medgen {
 
-// Where several hold at once the first of kEos, kStop, kLength, kContext, kTime, kLoop is given.
+// If several apply at once, the first of kEos, kStop, kLength, kContext, kTime, kLoop is reported.
 enum class FinishReason {
   kEos,          // the model ended the text ("eos")
   kStop,         // a stop string appeared ("stop")
   kLength,       // max_new_tokens or max_length reached ("length")
-  kContext,      // the last token would not fit into the model's context any more ("context")
-  kInterrupted,  // the caller asked to end ("interrupted")
+  kContext,      // the last token would no longer fit into the model's context ("context")
+  kInterrupted,  // the caller asked to stop ("interrupted")
   kTime,         // max_time has passed ("time")
   kLoop,         // one phrase was repeated, and stop_on_loop is set ("loop")
 };
 MEDGEN_API std::string_view to_string(FinishReason reason);
 
 struct Request {
-  // The prompt's own identity: it keys the random numbers, so it must never depend on batch, slot
+  // The prompt's identity: it keys the random numbers, so it must never depend on batch, slot
   // or shard.
   std::uint64_t id = 0;
-  // The caller's own mark, handed back with the results. Nothing looks at it.
+  // Opaque to the library; returned with the results.
   std::uint64_t tag = 0;
   std::vector<TokenId> prompt;  // at least one token; at most n_positions; shorter than max_length
                                 // unless max_new_tokens is set
@@ -43,19 +43,19 @@ struct Request {
 
   // Unless empty: the settings to compare, in place of the three above. The prompt is prefilled
   // once for all of them, and sample i draws the same coins under each (if their seeds are the
-  // same): it is the text that a request with these settings alone would give. Completions are
-  // numbered on from one to the next.
+  // same): it is the text that a request with only these settings would give. Completions are
+  // numbered consecutively from one to the next.
   std::vector<DecodingSettings> variants = {};
 };
 
-// A token that could have come instead, or did.
+// A candidate token at one position, chosen or not.
 struct TokenAlternative {
   TokenId token = 0;
   double logprob = 0;                            // of the model, natural logarithm
-  std::optional<double> processed_logprob = {};  // after all settings; unset: they rule it out
+  std::optional<double> processed_logprob = {};  // after all settings; unset: ruled out
 };
 
-// What SamplingParams::logprobs asks for, of one generated token.
+// What SamplingParams::logprobs requests for one generated token.
 struct TokenLogprobs {
   TokenAlternative chosen;
   double entropy = 0;                          // of the model's distribution, nats
@@ -85,7 +85,7 @@ class MEDGEN_API GenerationObserver {
   // All samples of a request have ended, none of them interrupted: in order of index.
   virtual void on_request_finish(const Request&, std::vector<Completion>&&) {}
 
-  // The model gave something that no token can be drawn from. None of the request's samples is
+  // The model's output left no token to draw. None of the request's samples is
   // reported after this. The default throws the error, which ends generate().
   virtual void on_request_failure(const Request&, const Error& error) { throw Error(error); }
 };
@@ -95,21 +95,21 @@ class MEDGEN_API RequestSource {
  public:
   enum class Next {
     kRequest,  // `request` was filled
-    kLater,    // none at the moment; only when not asked to wait
-    kEnd,      // there are no more, ever
+    kLater,    // none right now; only if not asked to wait
+    kEnd,      // there will be no more
   };
   virtual ~RequestSource() = default;
 
-  // `wait`: block until there is one, or there are no more. Asked only while nothing else can be
-  // done. A source that waits for somebody should return kLater now and then, so that an
+  // `wait`: block until there is one, or there are no more. Passed only if there is nothing else to
+  // do. A source that waits for input should return kLater now and then, so that an
   // interruption is noticed.
   virtual Next next(Request& request, bool wait) = 0;
 };
 
 struct GenerateOptions {
   int prefill_chunk = 256;                         // rows of prefill in one step, at most; >= 1
-  int max_slots = 0;                               // use no more slots than these; 0: all there are
-  const std::atomic<bool>* interrupted = nullptr;  // looked at before every step
+  int max_slots = 0;                               // use at most this many slots; 0: all
+  const std::atomic<bool>* interrupted = nullptr;  // checked before every step
 };
 
 // Throws Error(kUsage) for parameters out of range, or a prompt that does not fit the model; the
@@ -120,7 +120,7 @@ MEDGEN_API void validate(const Request& request, const std::string& name, const 
 // Runs all requests to their end. Sequences of all requests share the backend's slots; a finished
 // one frees its slot for the next. A seed gives the same tokens whatever the number of slots, up to
 // the backend's own rounding. When interrupted, sequences that have begun are finished as
-// kInterrupted; those that have not are not reported. All slots are released in any case. Throws
+// kInterrupted; those that have not are not reported. All slots are always released. Throws
 // Error(kUsage) for parameters out of range or a prompt that does not fit, before anything runs;
 // Error(kModel) for a tokenizer with more tokens than the model; Error(kRuntime) if a step fails:
 // what was reported to the observer until then stays valid.
@@ -128,8 +128,8 @@ MEDGEN_API void generate(Backend& backend, const Tokenizer& tokenizer,
                          const std::vector<Request>& requests, GenerationObserver& observer,
                          const GenerateOptions& options = {});
 
-// The same for requests that come one after another: memory holds only those that run. A request is
-// checked when it is taken; one that does not pass goes to on_request_failure().
+// The same for a stream of requests: memory holds only the running ones. A request is
+// validated when it is taken; if invalid, it goes to on_request_failure().
 MEDGEN_API void generate(Backend& backend, const Tokenizer& tokenizer, RequestSource& source,
                          GenerationObserver& observer, const GenerateOptions& options = {});
 

@@ -1,9 +1,9 @@
-// What a request asks of decoding. Names and meanings are those of Hugging Face's `generate` where
+// How a request is decoded. Names and meanings are those of Hugging Face's `generate` where
 // it has them. Ranges, help texts, flags and the JSON names of all of these are in one table
 // (engine/settings.cpp), so that they cannot disagree. docs/SAMPLING.md gives formulas and sources.
 //
-// Token ids below must lie in the model's vocabulary. "Score" is a token's logit as changed by the
-// steps before; "probability" the softmax of the scores of the tokens that are left.
+// Token ids below must be in the model's vocabulary. "Score" is a token's logit as changed by the
+// previous steps; "probability" is the softmax of the remaining tokens' scores.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 
 namespace medgen {
 
-// Adds `bias` to the last token of `ids` where the context ends with the others.
+// Adds `bias` to the last token of `ids` when the context ends with the others.
 struct SequenceBias {
   std::vector<TokenId> ids;
   double bias = 0;
@@ -28,14 +28,14 @@ enum class EarlyStopping { kFalse, kTrue, kNever };
 struct SamplingParams {
   // --- Filters: which tokens may be drawn -----------------------------------------------------
 
-  // Divides the scores; finite, >= 0. 0 is greedy: the highest score, the lowest id among equals.
+  // Divides the scores; finite, >= 0. 0 is greedy: the highest score, on ties the lowest id.
   double temperature = 0.7;
 
   // Only the top_k highest scores can be drawn; ties with the k-th stay. >= 0; 0 is off.
   int top_k = 50;
 
-  // From the least likely up, tokens go while the mass of those gone is at most 1 - top_p; so the
-  // one that crosses stays. Among equals the lowest id goes first. In (0, 1]; 1 is off. Holtzman et
+  // From the least likely up, tokens go while their total mass is at most 1 - top_p; so the
+  // one that crosses stays. On ties the lowest id goes first. In (0, 1]; 1 is off. Holtzman et
   // al., "The curious case of neural text degeneration", 2020.
   double top_p = 1;
 
@@ -74,8 +74,8 @@ struct SamplingParams {
   double dynatemp_range = 0;
   double dynatemp_exponent = 1;
 
-  // 2 is Mirostat 2: tokens with a surprise above mu bits go; mu begins at 2 tau and moves by eta
-  // times (surprise of what was drawn - tau) less. Excludes the other filters. 0 is off. tau > 0,
+  // 2 is Mirostat 2: tokens with a surprise above mu bits go; mu starts at 2 tau and falls by eta
+  // times (surprise of the drawn token - tau). Excludes the other filters. 0 is off. tau > 0,
   // eta in (0, 1]. Basu et al., "Mirostat", 2021, and llama.cpp.
   int mirostat = 0;
   double mirostat_tau = 5;
@@ -87,17 +87,17 @@ struct SamplingParams {
   // where negative. > 0; 1 is off. Keskar et al., "CTRL", 2019.
   double repetition_penalty = 1;
 
-  // Subtracted from the score of a token that was generated: presence once, frequency for each
-  // time. In [-2, 2]; 0 is off. The prompt does not count.
+  // Subtracted from the score of a generated token: presence once, frequency for each
+  // occurrence. In [-2, 2]; 0 is off. The prompt does not count.
   double presence_penalty = 0;
   double frequency_penalty = 0;
 
   // No sequence of that many tokens may occur twice, prompt included. >= 0; 0 is off.
   int no_repeat_ngram_size = 0;
 
-  // DRY: a token that would prolong a repetition of `match` tokens loses multiplier * base^(match -
-  // allowed) where match >= allowed. Matches do not reach over a breaker. multiplier >= 0, 0 is
-  // off; base >= 1; allowed >= 1; last_n tokens are looked at, -1 is all. llama.cpp.
+  // DRY: a token that would extend a repetition of `match` tokens loses multiplier * base^(match -
+  // allowed) where match >= allowed. Matches do not cross a breaker. multiplier >= 0, 0 is
+  // off; base >= 1; allowed >= 1; the last last_n tokens are searched, -1 is all. llama.cpp.
   double dry_multiplier = 0;
   double dry_base = 1.75;
   int dry_allowed_length = 2;
@@ -106,7 +106,7 @@ struct SamplingParams {
 
   // Token sequences that must not be completed; an EOS alone in the list is ignored.
   std::vector<std::vector<TokenId>> bad_words = {};
-  // The same as texts: each with and without a blank before it. Need a tokenizer.
+  // The same as texts: each with and without a leading space. Need a tokenizer.
   std::vector<std::string> bad_words_texts = {};
 
   // Added where the context ends with all but the last id; several add up.
@@ -119,7 +119,7 @@ struct SamplingParams {
   std::vector<TokenId> suppress_tokens = {};
   std::vector<TokenId> begin_suppress_tokens = {};
 
-  // No EOS before that many new tokens, or that many with the prompt. >= 0; 0 is off.
+  // No EOS before this many new tokens, or this many with the prompt. >= 0; 0 is off.
   int min_new_tokens = 0;
   int min_length = 0;
 
@@ -154,12 +154,12 @@ struct SamplingParams {
   int num_beams = 1;
   // Score of a beam: log-probability / (new tokens)^length_penalty. Finite.
   double length_penalty = 1;
-  // When the best possible of the running beams no longer beats the worst finished one: kFalse
+  // When the best possible running beam no longer beats the worst finished one: kFalse
   // judges by the length so far, kNever by the longest allowed; kTrue: when num_beams have
   // finished.
   EarlyStopping early_stopping = EarlyStopping::kFalse;
 
-  // Set: every generated token comes with its log-probabilities, entropy and so many alternatives.
+  // Set: each generated token comes with its log-probabilities, entropy and this many alternatives.
   // From 0 to 100.
   std::optional<int> logprobs = {};
 
@@ -182,17 +182,17 @@ struct StoppingParams {
   // Ids that end a text. Empty: the tokenizer's EOS.
   std::vector<TokenId> eos_token_id = {};
 
-  // Go on after an EOS: it adds no text and ends nothing.
+  // Continue after an EOS: it adds no text and ends nothing.
   bool ignore_eos = false;
 
-  // Seconds after which a sequence ends with the token at hand, counted from its request's first
+  // Seconds after which a sequence ends with its current token, counted from its request's first
   // token; > 0. Texts then depend on the machine's speed. Unset is off.
   std::optional<double> max_time = {};
 
   // Cut the text after its last complete sentence, if it has one.
   bool end_at_sentence = false;
 
-  // End when the last tokens are one phrase three times over (phrases of 2 tokens and more, and at
+  // End when the last tokens are one phrase three times over (phrases of 2 tokens or more, and at
   // least 12 tokens together).
   bool stop_on_loop = false;
 };
@@ -200,7 +200,7 @@ struct StoppingParams {
 inline constexpr int kDefaultNumReturnSequences = 3;
 inline constexpr int kMaxNumReturnSequences = 4096;
 
-// What a generation is asked for, the prompt left out.
+// Everything a generation needs except the prompt.
 struct DecodingSettings {
   SamplingParams sampling;  // seed 0 unless given
   StoppingParams stopping;

@@ -15,8 +15,8 @@ struct TaskTemplate {
   std::string prefix;                  // goes before the user's words
   std::string suffix;                  // and after them
   std::vector<std::string> stop;       // strings that end a continuation
-  std::vector<std::string> bad_words;  // words that a continuation never says
-  std::string notice;                  // one line, shown to whoever reads the continuation
+  std::vector<std::string> bad_words;  // words that never appear in a continuation
+  std::string notice;                  // one line, shown to the continuation's reader
 };
 
 // "symptoms", "conditions", "medication", "advice": see task_names().
@@ -25,17 +25,17 @@ using Templates = std::map<std::string, TaskTemplate>;
 MEDGEN_API const std::vector<std::string>& task_names();
 
 // Reads {"format_version": 1, "tasks": {NAME: {"prefix", "suffix", "stop", "bad_words",
-// "notice"}}}; "stop" and "bad_words" may be missing. `source` is how messages call the text.
+// "notice"}}}; "stop" and "bad_words" are optional. `source` names the text in messages.
 // Throws Error(kModel) naming the task, the key and what is allowed; a notice that says "diagnosis"
 // or "recommended" is refused.
 MEDGEN_API Templates parse_templates(std::string_view json, const std::string& source);
 
-// The template of a task. Throws Error(kUsage) naming those there are, if it is not among them.
+// The template of a task. If there is none, throws Error(kUsage) that names the existing ones.
 MEDGEN_API const TaskTemplate& find_template(const Templates& templates, const std::string& task);
 
-// Prefix, words and suffix. A last full stop of the words goes where a suffix would stand after it,
-// and blanks around the words go, unless the template adds nothing. Throws Error(kUsage) for words
-// that are empty where the template needs them.
+// Prefix, words and suffix. A trailing full stop of the words is dropped before a suffix,
+// and so are spaces around the words, unless the template adds nothing. Throws Error(kUsage) if the
+// words are empty but the template needs them.
 MEDGEN_API std::string fill(const TaskTemplate& task, std::string_view words);
 
 }  // namespace medgen

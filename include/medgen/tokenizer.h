@@ -28,11 +28,11 @@ class MEDGEN_API Tokenizer {
   virtual std::vector<TokenId> encode(std::string_view text,
                                       Specials specials = Specials::kAsText) const = 0;
 
-  // Text of a whole sequence: decode(encode(text)) == text. Where ids do not add up to UTF-8 the
+  // Text of a whole sequence: decode(encode(text)) == text. Where ids do not form valid UTF-8, the
   // broken bytes become U+FFFD. Throws Error(kUsage) for an id outside [0, vocab_size()).
   virtual std::string decode(std::span<const TokenId> ids) const = 0;
 
-  // The bytes that one token adds when it follows other text; may be part of a UTF-8 character.
+  // The bytes one token adds when it follows other text; may be part of a UTF-8 character.
   // Empty for control tokens such as SentencePiece's <s>.
   virtual std::string token_bytes(TokenId id) const = 0;
 
@@ -47,7 +47,7 @@ class MEDGEN_API Tokenizer {
 
 // Opens a folder that holds `tokenizer.model` (SentencePiece), `vocab.json` + `merges.txt`, or a
 // byte-level BPE `tokenizer.json`; or one of those files itself (a `.model` or `.json` file).
-// Throws Error(kModel) that says what was looked for and what is wrong.
+// Throws Error(kModel) that says what was expected and what is wrong.
 MEDGEN_API std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& path);
 
 // The files load_tokenizer() reads for `path`, in a fixed order, for copying into a bundle.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Spreads `medgen batch` over machines with GNU parallel: a shard at a time on each, begun again after a failure, which
+# Spreads `medgen batch` over machines with GNU parallel: one shard at a time on each, restarted after a failure, which
 # continues it; then the merge. Input, output and medgen must lie on a file system that all machines see.
 #
 #   HOSTS=node1,node2 scripts/cluster/parallel_batch.sh SHARDS INPUT OUTPUT.jsonl --seed 7 [options of medgen batch]

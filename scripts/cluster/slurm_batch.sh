@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Spreads `medgen batch` over a Slurm cluster: an array job with a shard a task, which may be requeued at any moment
-# and then goes on where it was, and a merge that waits for all of them. Input, output and medgen must lie on a file
+# and then resumes where it was, and a merge that waits for all of them. Input, output and medgen must lie on a file
 # system that all nodes see.
 #
 #   scripts/cluster/slurm_batch.sh SHARDS INPUT OUTPUT.jsonl --seed 7 [other options of medgen batch]

@@ -23,7 +23,7 @@ constexpr std::size_t kBlockBytes = std::size_t{128} << 10U;
 
 }  // namespace
 
-// The plain file; what is compressed derives from it.
+// The plain file; compressed files derive from it.
 class ByteReader::Decoder {
  public:
   explicit Decoder(const std::filesystem::path& path) : path_(path), raw_(kBlockBytes) {
@@ -55,7 +55,7 @@ class ByteReader::ZstdDecoder : public Decoder {
 
   std::string_view next() override {
     while (true) {
-      // A full output may mean that there is more to come without more input.
+      // A full output buffer may mean that more output follows without more input.
       if (pending_.pos == pending_.size && !more_inside_) {
         const std::string_view raw = read_raw();
         if (raw.empty()) {

@@ -4,7 +4,7 @@
 namespace medgen::base {
 namespace {
 
-// Takes a quoted field off `rest`, which begins behind its opening quote.
+// Takes a quoted field off `rest`, which begins after its opening quote.
 bool take_quoted(std::string_view& rest, std::string& field) {
   while (true) {
     const std::size_t quote = rest.find('"');

@@ -12,7 +12,7 @@ namespace medgen::base {
 // after a closing quote, a quote that is not closed, a carriage return outside of quotes.
 bool split_csv(std::string_view record, char separator, std::vector<std::string>& fields);
 
-// The field as it is written: in quotes if it needs them.
+// The field as written to a file: in quotes if it needs them.
 std::string quote_csv(std::string_view field);
 
 }  // namespace medgen::base

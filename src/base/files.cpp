@@ -60,7 +60,7 @@ struct stat checked_stat(const Descriptor& file, const fs::path& path, ErrorCode
 
 [[noreturn]] void fail_too_large(ErrorCode code, const fs::path& path, std::uint64_t max_bytes) {
   fail(code, "read", path,
-       "it holds more than the " + std::to_string(max_bytes) + " bytes allowed for such a file");
+       "it is longer than the " + std::to_string(max_bytes) + " bytes allowed for such a file");
 }
 
 Descriptor open_to_read(const fs::path& path, ErrorCode code) {
@@ -87,7 +87,7 @@ void write_all(const Descriptor& file, std::string_view content, const fs::path&
   }
 }
 
-// EINVAL and ENOTSUP: a pipe, a device or a file system without the notion.
+// EINVAL and ENOTSUP: a pipe, a device or a file system that cannot flush.
 void flush(const Descriptor& file, const fs::path& path) {
   if (::fsync(file.get()) != 0 && errno != EINVAL && errno != ENOTSUP) fail_write(path, errno);
 }
@@ -102,7 +102,7 @@ fs::path parent_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
-// What a file is called while it is written; something unique is to follow.
+// A file's name while it is written; a unique suffix is added.
 std::string hidden_name(const fs::path& path) {
   std::string name = ".";
   name += path.filename().string();
@@ -223,7 +223,7 @@ StagedDirectory::StagedDirectory(const fs::path& target, Existing existing) : ex
   std::string name = (parent / (hidden_name(target_) + "XXXXXX")).string();
   if (::mkdtemp(name.data()) == nullptr) fail(ErrorCode::kRuntime, "create", name, reason(errno));
   staging_ = name;
-  ::chmod(staging_.c_str(), 0755);  // mkdtemp's 0700 would keep a shared model to its maker
+  ::chmod(staging_.c_str(), 0755);  // with mkdtemp's 0700 only the owner could read the model
 }
 
 StagedDirectory::~StagedDirectory() {
@@ -240,7 +240,7 @@ void StagedDirectory::commit() {
   const bool occupied = fs::is_directory(target_, error) && !fs::is_empty(target_, error);
   if (occupied && existing_ == Existing::kRefuse) fail_write(target_, EEXIST);
   if (occupied) {
-    // One step where the kernel and file system have it: there is no moment without a folder.
+    // One atomic step where kernel and file system support it: the folder never disappears.
     if (::renameat2(AT_FDCWD, staging_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) != 0) {
       const fs::path old = staging_.string() + "-old";
       if (::rename(target_.c_str(), old.c_str()) != 0) fail_write(target_, errno);

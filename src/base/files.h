@@ -1,4 +1,4 @@
-// Files in whole: read with a limit, mapped, and written so that nobody ever sees half of one.
+// Whole files: read with a limit, mapped, and written so that nobody ever sees half of one.
 // Knows nothing of what is inside.
 #pragma once
 
@@ -29,7 +29,7 @@ class MappedFile {
 
   std::string_view bytes() const { return {data_, size_}; }
 
-  // Lets what was read leave this process's memory; it is mapped again where it is read.
+  // Lets pages that were read leave this process's memory; they are mapped again on access.
   void forget() const;
 
  private:
@@ -42,10 +42,10 @@ class MappedFile {
 void write_file(const std::filesystem::path& path, std::string_view content);
 
 // The same, but `path` holds either its old content or the new one, whatever happens in between.
-// What is no regular file (a pipe, a device) is written to, never replaced by one.
+// Anything but a regular file (a pipe, a device) is written to, never replaced.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
-// Copies a regular file, with the same errors. `code` is for a source that cannot be read.
+// Copies a regular file, with the same errors. `code` applies if the source cannot be read.
 void copy_file_flushed(const std::filesystem::path& from, const std::filesystem::path& to,
                        ErrorCode code = ErrorCode::kRuntime);
 
@@ -66,7 +66,7 @@ class StagedDirectory {
   const std::filesystem::path& path() const { return staging_; }
   const std::filesystem::path& target() const { return target_; }
 
-  // Flushes the files and renames. What stood there before is removed only after the rename.
+  // Flushes the files and renames. What was there before is removed only after the rename.
   void commit();
 
  private:

@@ -1,5 +1,5 @@
 // Parts of medgen that are loaded when first needed, because their libraries are slow to start or
-// do not get along in one namespace.
+// clash in one namespace.
 #pragma once
 
 namespace medgen::base {

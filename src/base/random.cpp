@@ -9,7 +9,7 @@
 namespace medgen::base {
 namespace {
 
-// Sets the streams of permutation() apart from those of uniform().
+// Separates the streams of permutation() from those of uniform().
 constexpr std::uint32_t kPermutationDomain = 0x80000000U;
 
 std::uint32_t low(std::uint64_t x) { return static_cast<std::uint32_t>(x); }
@@ -47,7 +47,7 @@ std::vector<std::uint32_t> permutation(std::uint32_t n, const RandomKey& key) {
   std::vector<std::uint32_t> order(n);
   std::iota(order.begin(), order.end(), 0U);
   for (std::uint32_t i = n; i > 1; --i) {
-    // A multiply instead of a remainder; its bias is below 2^-32.
+    // Multiply instead of modulo; the bias is below 2^-32.
     const std::uint64_t j = (bits(stream, i) >> 32) * i >> 32;
     std::swap(order[i - 1], order[j]);
   }

@@ -13,11 +13,11 @@ namespace medgen::base {
 // Names one stream of random numbers.
 struct RandomKey {
   std::uint64_t seed = 0;
-  std::uint64_t request = 0;  // the identity of what is drawn for: a prompt, an epoch
+  std::uint64_t request = 0;  // what the numbers are drawn for: a prompt, an epoch
   std::uint32_t sample = 0;   // below 2^31; the upper half belongs to permutation()
 };
 
-// The bare function: one block of four random words.
+// The plain function: one block of four random words.
 std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_t, 4> counter,
                                            std::array<std::uint32_t, 2> key);
 
@@ -29,7 +29,7 @@ double uniform(const RandomKey& key, std::uint32_t counter);
 // number with uniform()'s of the same key.
 std::vector<std::uint32_t> permutation(std::uint32_t n, const RandomKey& key);
 
-// A seed from the operating system, for runs that name none.
+// A seed from the operating system, for runs without one.
 std::uint64_t system_seed();
 
 }  // namespace medgen::base

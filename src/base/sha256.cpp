@@ -1,5 +1,5 @@
-// See the header. OpenSSL picks the processor's SHA instructions where there are any; its state is
-// copied to read a value in between.
+// See the header. OpenSSL uses the processor's SHA instructions if it has any; its state is
+// copied to read an intermediate value.
 #include "base/sha256.h"
 
 #include <openssl/evp.h>

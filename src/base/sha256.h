@@ -10,7 +10,7 @@
 
 namespace medgen::base {
 
-// Of bytes that arrive one after another; its value can be asked for at any time.
+// The hash of a stream of bytes; its value can be read at any time.
 class RunningHash {
  public:
   RunningHash();

@@ -1,6 +1,6 @@
-// See the header. A piece is claimed by one compare-and-swap on a share's word; since the word
-// holds the whole range, a thread that comes late sees an empty range or the next job's, never a
-// mixture.
+// See the header. A piece is claimed by one compare-and-swap on a share's word. Since the word
+// holds the whole range, a late thread sees an empty range or the next job's, never a
+// mix of the two.
 #include "base/thread_pool.h"
 
 #include <sched.h>
@@ -90,14 +90,14 @@ void ThreadPool::start(int count, Function function, const void* context) {
   }
 }
 
-// Takes one piece of the share and does it. False if there is none.
+// Takes one piece of the share and runs it. False if there is none.
 bool ThreadPool::work_on(Share& share) {
   std::uint64_t word = share.word.load(std::memory_order_acquire);
   do {
     if ((word >> 20 & kField) >= (word & kField)) return false;
   } while (!share.word.compare_exchange_weak(word, word + (1U << 20), std::memory_order_acq_rel,
                                              std::memory_order_acquire));
-  // While this piece is not done, the job cannot end and these cannot change.
+  // Until this piece is done, the job cannot end and these cannot change.
   const Function function = function_.load(std::memory_order_relaxed);
   function(context_.load(std::memory_order_relaxed), static_cast<int>(word >> 20 & kField));
   if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) left_.notify_one();

@@ -1,4 +1,4 @@
-// Threads that share the pieces of one job after another, made for jobs of a few microseconds.
+// Threads that share the pieces of each job in turn, made for jobs of a few microseconds.
 // Knows nothing of what the pieces are.
 #pragma once
 
@@ -13,11 +13,11 @@ namespace medgen::base {
 // How many threads are worth running: the physical cores among those this process may use.
 int usable_cores();
 
-// Not thread-safe: one thread gives it jobs, and works on them too.
+// Not thread-safe: one thread submits the jobs, and works on them too.
 //
-// Each thread begins with a share of its own, so that it reads the same memory every time; one that
-// is done takes from the others' shares. So a thread that the system has suspended holds up at most
-// the piece it is in. Waiting threads spin for some tens of microseconds, then sleep.
+// Each thread starts with its own share, so that it reads the same memory every time; one that
+// finishes takes from the others' shares. So a thread suspended by the system delays at most
+// its current piece. Waiting threads spin for some tens of microseconds, then sleep.
 class ThreadPool {
  public:
   explicit ThreadPool(int threads);  // >= 1, the caller's own included
@@ -58,8 +58,8 @@ class ThreadPool {
 
   std::vector<Share> shares_;
   std::vector<std::thread> threads_;
-  alignas(64) std::atomic<int> left_{0};           // pieces that are not done
-  alignas(64) std::atomic<std::uint32_t> job_{0};  // counts jobs; what sleepers wait for
+  alignas(64) std::atomic<int> left_{0};           // unfinished pieces
+  alignas(64) std::atomic<std::uint32_t> job_{0};  // counts jobs; sleepers wait on it
   std::atomic<Function> function_{nullptr};
   std::atomic<const void*> context_{nullptr};
   std::atomic<bool> ends_{false};

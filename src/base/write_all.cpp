@@ -35,7 +35,7 @@ void write_all(int descriptor, std::string_view bytes, const std::string& name) 
   }
 }
 
-// EINVAL and ENOTSUP: a pipe, a device or a file system without the notion.
+// EINVAL and ENOTSUP: a pipe, a device or a file system that cannot flush.
 void flush_to_disk(int descriptor, const std::string& name) {
   if (::fdatasync(descriptor) != 0 && errno != EINVAL && errno != ENOTSUP) fail(errno, name);
 }

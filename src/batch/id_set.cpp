@@ -23,7 +23,7 @@ bool IdSet::insert(const std::string& id) {
   }
   if (size_ >= kMaxIds) {
     throw Error(ErrorCode::kUsage, "the input has more than " + std::to_string(kMaxIds) +
-                                       " ids, too many to look for double ones in memory: give "
+                                       " ids, too many to check for duplicates in memory: give "
                                        "--trust-ids if they are known to differ, or cut the input "
                                        "into several");
   }

@@ -1,4 +1,4 @@
-// Tells whether an id was seen before, in a few bytes an id.
+// Tells whether an id was seen before, using a few bytes per id.
 // Knows nothing of rows.
 #pragma once
 
@@ -9,11 +9,11 @@
 
 namespace medgen::batch {
 
-// Holds the first 128 bits of each id's SHA-256, which for 10^9 ids confuses two with a chance
-// below 10^-20. 16 bytes an id, doubled while the table grows.
+// Holds the first 128 bits of each id's SHA-256, so 10^9 ids collide with a probability
+// below 10^-20. 16 bytes per id, doubled while the table grows.
 class IdSet {
  public:
-  // False if it is there already. Throws Error(kUsage) above `max_ids`.
+  // False if it is already there. Throws Error(kUsage) above `max_ids`.
   bool insert(const std::string& id);
 
   static constexpr std::size_t kMaxIds = std::size_t{1} << 26U;  // 2 GB

@@ -23,7 +23,7 @@ void check(const InputOptions& options) {
     }
     if (name == "-" && !options.format) {
       throw Error(ErrorCode::kUsage,
-                  "standard input does not say how it is written: give --input-format txt, csv, "
+                  "standard input has no name to tell its format: give --input-format txt, csv, "
                   "tsv or jsonl");
     }
     if (!options.format) format_of_name(name);
@@ -54,7 +54,7 @@ bool Input::next_raw(RawRow& raw) {
     }
     if (splitter_ && parser_->wants_header() && !stop_) {
       RawRow nothing;
-      parser_->take_header(nothing);  // throws: not even a header
+      parser_->take_header(nothing);  // throws: there is not even a header
     }
     if (next_input_ == options_.names.size()) return false;
     open_next();
@@ -77,7 +77,7 @@ bool Input::next(BatchRow& row) {
     if (row.id_text && is_double(row)) {
       row.error = RowError{kDuplicateId,
                            "its id was given to an earlier row: ids must differ, since results "
-                           "and random numbers go by them"};
+                           "and random numbers depend on them"};
     }
     if (row.position % options_.shard.count != options_.shard.index - 1) continue;
     ++place_;

@@ -27,9 +27,9 @@ struct InputOptions {
   std::vector<std::string> names;  // files; a lone "-" is standard input
   std::optional<InputFormat> format;
   RowNames columns;
-  bool trust_ids = false;  // do not look for double ids
-  // Positions of the rows whose id an earlier one has, in order, where an earlier reading has found
-  // them; then nothing is kept to look for them again.
+  bool trust_ids = false;  // do not check for duplicate ids
+  // Positions of the rows that repeat an earlier row's id, in order, if an earlier pass has found
+  // them; then no table of ids is kept.
   std::optional<std::vector<std::uint64_t>> double_rows;
   Shard shard;
 };

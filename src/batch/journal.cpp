@@ -1,4 +1,4 @@
-// Lines of the journal, written behind what they vouch for.
+// Lines of the journal, written after the data they vouch for.
 #include "batch/journal.h"
 
 #include <fcntl.h>
@@ -26,7 +26,7 @@ std::string line_of(const Json& json) {
   return base::sha256(text).substr(0, kCheckDigits) + " " + text + "\n";
 }
 
-// The JSON of a line, discarded if the line is not whole.
+// The JSON of a line, discarded if the line is incomplete.
 Json parse_line(const std::string& line) {
   if (line.size() <= kCheckDigits || line[kCheckDigits] != ' ')
     return Json(Json::value_t::discarded);
@@ -76,10 +76,10 @@ Committed committed_of(const Json& json, bool done) {
 [[noreturn]] void refuse(const std::filesystem::path& path, const std::string& why) {
   throw Error(ErrorCode::kUsage,
               path.string() + " is not a journal that this medgen can use: " + why +
-                  "; --restart begins the job anew and overwrites it and the output");
+                  "; --restart starts the job over and overwrites it and the output");
 }
 
-// Takes in one line after the first; false if it is not whole.
+// Reads one line after the first; false if it is incomplete.
 bool take(const Json& json, JournalContent& content, std::vector<Record>& waiting) {
   try {
     if (json.contains("ahead")) {
@@ -178,7 +178,7 @@ Journal Journal::create(const std::filesystem::path& path, const Json& job, cons
   return {path, open_to_append(path, line.size()), line.size()};
 }
 
-// Begins a fresh file with what counts, so that a job that is resumed often stays small.
+// Starts a fresh file with only what counts, so that an often resumed job stays small.
 Journal Journal::resume(const std::filesystem::path& path, const JournalContent& content) {
   Json header{{"medgen_batch_journal", kFormatVersion}, {"job", content.job}};
   if (!content.extra.is_null()) header["extra"] = content.extra;

@@ -1,7 +1,7 @@
 // The file beside an output that says what job it belongs to and how much of it is safely on disk.
-// A line each: 16 digits of a checksum, a blank, JSON. First the job; then, in any order, records
-// that are finished ahead of their turn, and commits, each of which says how far the output is
-// good. What follows the last whole commit is forgotten. Knows nothing of models or rows.
+// Each line: 16 digits of a checksum, a space, JSON. First the job; then, in any order, records
+// finished ahead of their turn, and commits, each of which says how far the output is
+// good. Anything after the last complete commit is ignored. Knows nothing of models or rows.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 
 namespace medgen::batch {
 
-// A record that is finished: what is written, and what is counted.
+// A finished record: what is written, and what is counted.
 struct Record {
   std::uint64_t place = 0;  // of its row within the job, from 0
   std::string input_hash;   // of the input up to its row
@@ -47,14 +47,14 @@ struct JournalContent {
   std::vector<std::uint64_t> places;      // in the output, in its order; only if out of order
 };
 
-// Throws Error(kUsage) if it is no journal, is damaged in its first line, or from another version
+// Throws Error(kUsage) if it is not a journal, its first line is damaged, or it has another version
 // of this format; what is damaged later on was not yet committed and is left out.
 JournalContent read_journal(const std::filesystem::path& path);
 JournalContent read_journal(std::istream& stream, const std::filesystem::path& name);
 
 class Journal {
  public:
-  // Writes a new journal with the job alone, or goes on with what read_journal() found.
+  // Writes a new journal with only the job, or continues what read_journal() found.
   static Journal create(const std::filesystem::path& path, const Json& job, const Json& extra);
   static Journal resume(const std::filesystem::path& path, const JournalContent& content);
   Journal(Journal&& other) noexcept;

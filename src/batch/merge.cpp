@@ -1,5 +1,5 @@
-// Shard I of N holds the rows I - 1, I - 1 + N, ... in order: dealing out one line of each in turn
-// gives back the whole.
+// Shard I of N holds the rows I - 1, I - 1 + N, ... in order: taking one line of each in turn
+// restores the whole.
 #include "batch/merge.h"
 
 #include <fcntl.h>
@@ -98,7 +98,7 @@ void require_all(std::vector<Part>& parts) {
   std::uint64_t n_missing = 0;
   for (const Part& part : parts) {
     if (part.index < expected) {
-      refuse(shard_name(part.index) + " is there twice: " + (&part - 1)->path.string() + " and " +
+      refuse(shard_name(part.index) + " appears twice: " + (&part - 1)->path.string() + " and " +
              part.path.string());
     }
     for (; expected < part.index; ++expected, ++n_missing) {
@@ -115,14 +115,14 @@ void require_all(std::vector<Part>& parts) {
   }
 }
 
-// Complete, and what its journal says.
+// Checks that it is complete and as its journal says.
 void require_whole(const Part& part) {
   const Committed& c = part.content.committed;
   const std::string name = shard_name(part.index) + " (" + part.path.string() + ")";
   if (!c.done) {
     const std::uint64_t first = c.rows * part.count + part.index;
     refuse(name + " is not complete: from row " + std::to_string(first) +
-           " of the input on its rows are missing; give its command again");
+           " of the input on, its rows are missing; run its command again");
   }
   const int descriptor = ::open(part.path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) refuse(part.path.string() + " cannot be read");

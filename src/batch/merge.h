@@ -1,4 +1,4 @@
-// Puts the outputs of a job's shards together again, in the order of the input.
+// Merges the outputs of a job's shards in the order of the input.
 // Knows nothing of what a record holds.
 #pragma once
 
@@ -16,9 +16,9 @@ struct Merged {
   Committed state;
 };
 
-// Checks everything before the first byte: that each output has its journal and is as that says,
+// Checks everything before the first byte: that each output has its journal and matches it,
 // that all are of one job, that each shard is there once and complete. Throws Error(kUsage) that
-// names what is missing, double or different. Outputs must be JSON lines in the order of the input.
+// names what is missing, duplicate or different. Outputs must be JSON lines in the input's order.
 // Memory does not grow with the rows.
 Merged merge(const std::vector<std::filesystem::path>& outputs,
              const std::function<void(std::string_view)>& write);

@@ -1,4 +1,4 @@
-// flock() rather than a lock file: the system lets go of it however the process ends.
+// flock() rather than a lock file: the system releases it however the process ends.
 #include "batch/output_file.h"
 
 #include <fcntl.h>
@@ -52,7 +52,7 @@ OutputFile::OutputFile(std::filesystem::path path, bool restart) : path_(std::mo
   }
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
     const int error = errno;
-    created_ = false;  // not ours to remove
+    created_ = false;  // not ours to delete
     if (error != EWOULDBLOCK) fail(path_, error);
     refuse("another medgen is writing " + path_.string() +
            ": wait for it, or choose another output");
@@ -82,7 +82,7 @@ void OutputFile::require_same(const Json& job, const std::function<Json(Json)>& 
   for (const std::string& difference : found) message += "\n  " + difference;
   refuse(message +
          "\ngive the same input, model and settings to continue it, choose another output, "
-         "or give --restart to begin anew and overwrite it");
+         "or give --restart to start over and overwrite it");
 }
 
 RecordWriter OutputFile::begin(const Json& job, const Json& extra, bool in_order) {
@@ -97,7 +97,7 @@ RecordWriter OutputFile::begin(const Json& job, const Json& extra, bool in_order
     if (!hash || (start.committed.bytes > 0 && hash->hex() != start.committed.sha256)) {
       refuse(path_.string() +
              " is not what its journal says was written: it was changed or cut "
-             "since; put the file back, or give --restart to begin anew and overwrite it");
+             "since; put the file back, or give --restart to start over and overwrite it");
     }
   } else if (::ftruncate(descriptor_, 0) != 0) {
     // Before the journal: without one, an output with something in it is refused.

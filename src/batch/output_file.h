@@ -1,4 +1,4 @@
-// An output file with its lock and its journal: what is there already, and whether it may be
+// An output file with its lock and its journal: what is already there, and whether it may be
 // continued.
 // Knows nothing of rows or models.
 #pragma once
@@ -14,9 +14,9 @@ namespace medgen::batch {
 
 class OutputFile {
  public:
-  // Opens and locks; makes an empty file if there is none, which goes again unless begin() is
-  // called. With `restart` whatever is there counts for nothing. Throws Error(kUsage) if another
-  // process has the lock, if there is something that no journal explains, or the reverse;
+  // Opens and locks; creates an empty file if there is none, which is deleted unless begin() is
+  // called. With `restart`, existing content is ignored. Throws Error(kUsage) if another
+  // process has the lock, or if there is an output without a journal, or the reverse;
   // Error(kRuntime) if the system refuses.
   OutputFile(std::filesystem::path path, bool restart);
   OutputFile(const OutputFile&) = delete;
@@ -30,7 +30,7 @@ class OutputFile {
   // `view` picks what of a job counts; unset: all of it.
   void require_same(const Json& job, const std::function<Json(Json)>& view = {}) const;
 
-  // Cuts off what is not known to be good, and goes on; or begins anew. The writer must not outlive
+  // Cuts off what is not known to be good, and resumes; or starts over. The writer must not outlive
   // this object. Throws Error(kUsage) if the output is not what the journal says it was.
   RecordWriter begin(const Json& job, const Json& extra, bool in_order);
 

@@ -1,5 +1,5 @@
-// Lines by memchr; CSV records by the states of RFC 4180. What breaks its rules inside a record
-// ends with that record's line, so that one bad row costs no other.
+// Lines by memchr; CSV records by the states of RFC 4180. A violation of its rules inside a record
+// ends with that record's line, so that one bad row does not affect others.
 #include "batch/raw_rows.h"
 
 #include <poll.h>
@@ -31,7 +31,7 @@ InputFormat format_of_name(const std::filesystem::path& path) {
   if (extension == ".jsonl" || extension == ".ndjson") return InputFormat::kJsonl;
   throw Error(ErrorCode::kUsage,
               path.string() +
-                  " does not say by its name how it is written (.txt, .csv, .tsv or .jsonl, each "
+                  " has a name that does not tell its format (.txt, .csv, .tsv or .jsonl, each "
                   "also with .gz or .zst): give --input-format");
 }
 

@@ -18,7 +18,7 @@ inline constexpr std::size_t kMaxRowBytes = std::size_t{4} << 20U;
 
 enum class InputFormat { kText, kCsv, kTsv, kJsonl };
 
-// From the name, without .gz or .zst. Throws Error(kUsage) for a name that says nothing.
+// From the name, without .gz or .zst. Throws Error(kUsage) if the name does not tell.
 InputFormat format_of_name(const std::filesystem::path& path);
 
 // Blocks of bytes; empty at the end. A block is valid until the next call.
@@ -27,7 +27,7 @@ using Blocks = std::function<std::string_view()>;
 // Of a file, decompressed by its name. Throws Error(kUsage) if it cannot be opened.
 Blocks file_blocks(const std::filesystem::path& path);
 
-// Of a descriptor, as they come; ends early when `stop` is set. Throws Error(kRuntime).
+// Of a descriptor, as they arrive; ends early when `stop` is set. Throws Error(kRuntime).
 Blocks descriptor_blocks(int descriptor, const std::atomic<bool>& stop);
 
 struct RawRow {
@@ -58,7 +58,7 @@ class RowSplitter {
   std::string name_;
   std::string_view block_;
   bool begun_ = false;
-  std::string beginning_;  // of the input, as long as it takes to know a byte order mark
+  std::string beginning_;  // of the input, enough to recognise a byte order mark
   std::uint64_t line_ = 1;
   Quote quote_ = Quote::kFieldStart;
 };

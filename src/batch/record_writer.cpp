@@ -1,4 +1,4 @@
-// First the output is flushed, then the journal says so: whatever the journal says is true.
+// First the output is flushed, then the journal says so: what the journal says is always true.
 #include "batch/record_writer.h"
 
 #include <algorithm>
@@ -96,7 +96,7 @@ void RecordWriter::commit() {
   dirty_ = false;
 }
 
-// Records that waited for their turn pile up in the journal when they are in the output long since.
+// Records that waited for their turn pile up in the journal long after they are in the output.
 void RecordWriter::shrink_journal() {
   if (!in_order_ || journal_->bytes() < journal_limit_) return;
   JournalContent content;

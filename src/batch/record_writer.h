@@ -1,4 +1,4 @@
-// Puts records into an output in the order of their rows, or as they come, and makes them durable
+// Puts records into an output in the order of their rows, or as they arrive, and makes them durable
 // once a second.
 // Knows nothing of what a record holds.
 #pragma once
@@ -18,7 +18,7 @@ namespace medgen::batch {
 
 class RecordWriter {
  public:
-  // A pipe or the terminal: every record is handed on at once, nothing is journaled.
+  // A pipe or the terminal: every record is passed on at once, nothing is journaled.
   RecordWriter(int descriptor, std::string name, bool in_order);
 
   // A file whose first `start.committed.bytes` bytes, of which `hash` is the hash, are good.
@@ -28,7 +28,7 @@ class RecordWriter {
   // What stands before the first record; only for an output that is empty.
   void write_heading(const std::string& bytes);
 
-  // How often commit_if_due() finds it due; 0.9 s unless set, so that with the commit itself at
+  // How often a commit is due; 0.9 s by default, so that with the commit itself at
   // most a second of work is at risk.
   void set_commit_interval(std::chrono::milliseconds interval) { commit_interval_ = interval; }
 
@@ -63,7 +63,7 @@ class RecordWriter {
   bool dirty_ = false;
   std::chrono::milliseconds commit_interval_{900};
   std::chrono::steady_clock::time_point last_commit_;
-  std::uint64_t journal_limit_ = 0;  // bytes at which it is worth writing anew
+  std::uint64_t journal_limit_ = 0;  // bytes at which rewriting it is worthwhile
 };
 
 }  // namespace medgen::batch

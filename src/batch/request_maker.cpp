@@ -11,7 +11,7 @@ namespace {
 void refuse_own_settings(const BatchRow& row) {
   if (row.settings.empty() && row.form == RowForm::kPlain) return;
   throw Error(ErrorCode::kUsage,
-              "it brings settings of its own, but all prompts are run with the same ones here: "
+              "it has settings of its own, but all prompts are run with the same ones here: "
               "give a row with an id and a prompt only");
 }
 
@@ -25,7 +25,7 @@ void RequestMaker::take_settings(const BatchRow& row, Request& request) const {
   }
   if (row.settings.contains("n") && row.settings.contains("num_return_sequences")) {
     throw Error(ErrorCode::kUsage,
-                "n and num_return_sequences are two names of one setting: give one of them");
+                "n and num_return_sequences are two names for one setting: give one of them");
   }
   const DecodingSettings& base = row.form == RowForm::kOpenAi ? openai : plain;
   DecodingSettings settings =

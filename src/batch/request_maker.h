@@ -16,13 +16,13 @@ struct NamedSettings {
 };
 
 struct RequestMaker {
-  // The tokens of a prompt that is text; may cut one that is too long, if the user wants that.
+  // The tokens of a text prompt; may cut one that is too long, if the user wants that.
   std::function<std::vector<TokenId>(std::string_view prompt, const StoppingParams& stopping,
                                      int n_positions)>
       encode;
   DecodingSettings plain;   // what rows start from
   DecodingSettings openai;  // the same for rows of the OpenAI form
-  // Unless empty: what every prompt is run with instead; rows must then bring no settings. A prompt
+  // Unless empty: what every prompt is run with instead; rows must then have no settings. A prompt
   // that does not fit one of them fails for all, so that they are compared on the same prompts.
   std::vector<NamedSettings> variants;
   int n_positions = 0;

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Whether a record that is no error was made for `row`; nothing if it is an error.
+// Whether a record was made for `row`; nothing if it is an error record.
 std::optional<bool> is_of(const Json& json, const BatchRow& row) {
   if (!json.is_object()) return false;
   const auto error = json.find("error");
@@ -67,7 +67,7 @@ std::optional<Record> OldOutput::record_of(const BatchRow& row) {
     throw Error(ErrorCode::kUsage, "row " + std::to_string(row.position + 1) +
                                        " of the input is not what its record in " + name_ +
                                        " was made of: with --retry-errors only failed rows may be "
-                                       "mended; give --restart to do all again");
+                                       "corrected; give --restart to run all rows again");
   }
   Record record;
   record.tokens = tokens_of(json);

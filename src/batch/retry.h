@@ -1,5 +1,5 @@
-// Doing the failed rows of a complete output again: what it holds of the others is taken over as it
-// is. The new output grows beside the old one and takes its place when it is complete.
+// Running the failed rows of a complete output again: the other records are copied as they
+// are. The new output grows beside the old one and takes its place when it is complete.
 // Knows nothing of models.
 #pragma once
 
@@ -24,7 +24,7 @@ class OldOutput {
  public:
   explicit OldOutput(const std::filesystem::path& path);
 
-  // Throws Error(kUsage) if the row is not the one that the record, which is no error, was made
+  // Throws Error(kUsage) if the row is not the one that the record, if not an error, was made
   // for.
   std::optional<Record> record_of(const BatchRow& row);
 
@@ -36,8 +36,8 @@ class OldOutput {
 // OUT.retry
 std::filesystem::path retry_path(const std::filesystem::path& output);
 
-// Puts the new output and its journal in the old ones' place: the journal first. If that is
-// interrupted, mend_retry() does the rest; it does nothing where nothing is to be done.
+// Puts the new output and its journal in place of the old ones: the journal first. If that is
+// interrupted, mend_retry() finishes it; otherwise that does nothing.
 void replace_by_retry(const std::filesystem::path& output);
 void mend_retry(const std::filesystem::path& output);
 

@@ -31,7 +31,7 @@ struct BatchRow {
   std::uint64_t position = 0;  // in the whole input, from 0
   RowForm form = RowForm::kPlain;
   Json id;                             // as the row gives it, or its number from 1
-  std::optional<std::string> id_text;  // what makes it the same as another id; none if it has none
+  std::optional<std::string> id_text;  // ids are equal if this is; none without an id
   std::uint64_t key = 0;               // of its random numbers
   std::string prompt;
   Json extras = Json::object();    // fields that are carried through
@@ -39,7 +39,7 @@ struct BatchRow {
   std::optional<RowError> error;
 };
 
-// A row that is done with.
+// A finished row.
 struct FinishedRow {
   BatchRow row;  // row.error says that it failed
   Request request;

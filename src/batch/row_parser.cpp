@@ -1,4 +1,4 @@
-// JSON is looked at before it is parsed: depth first, since deep nesting costs stack later on.
+// JSON is checked before it is parsed: depth first, since deep nesting costs stack later on.
 #include "batch/row_parser.h"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace {
 constexpr int kMaxJsonDepth = 64;
 constexpr std::size_t kMaxIdBytes = 1024;
 
-// What a result uses itself, so that no field of a row may have the name.
+// Names that results use, so no field of a row may have them.
 const std::set<std::string, std::less<>> kReserved = {
     "id", "prompt", "completions", "error", "provenance", "generated", "notice"};
 
@@ -30,7 +30,7 @@ struct Refused {
   throw Refused{{code, message}};
 }
 
-// Of brackets outside strings; text that is no JSON may give anything.
+// Of brackets outside strings; arbitrary for text that is not JSON.
 int json_depth(std::string_view text) {
   int depth = 0;
   int deepest = 0;
@@ -53,7 +53,7 @@ int json_depth(std::string_view text) {
 
 Json parse_object(const std::string& text) {
   if (json_depth(text) > kMaxJsonDepth) {
-    refuse("json_too_deep", "its JSON is nested deeper than " + std::to_string(kMaxJsonDepth) +
+    refuse("json_too_deep", "its JSON is nested more deeply than " + std::to_string(kMaxJsonDepth) +
                                 " levels: give a flatter object");
   }
   bool twice = false;
@@ -69,7 +69,7 @@ Json parse_object(const std::string& text) {
   };
   Json object = Json::parse(text, watch, /*allow_exceptions=*/false);
   if (object.is_discarded()) {
-    refuse("invalid_json", "it is not valid JSON: give one JSON object a line");
+    refuse("invalid_json", "it is not valid JSON: give one JSON object per line");
   }
   if (!object.is_object()) {
     refuse("not_an_object", std::string("it is a JSON ") + object.type_name() +
@@ -156,8 +156,8 @@ void take_openai(const Json& object, BatchRow& row) {
     const char* own = openai_setting(name, value);
     if (own == nullptr) {
       refuse("unsupported_setting",
-             "the body sets something that this form does not offer here, or to a value that is "
-             "not offered; allowed are model, prompt, max_tokens, n, temperature, top_p, stop, "
+             "the body sets a field that is not supported here, or a value that is "
+             "not supported; allowed are model, prompt, max_tokens, n, temperature, top_p, stop, "
              "seed, user");
     }
     if (*own != '\0') row.settings[own] = value;
@@ -186,11 +186,11 @@ void RowParser::take_header(const RawRow& row) {
   if (row.too_long || text::find_invalid_utf8(row.text) ||
       row.text.find('\0') != std::string::npos ||
       !base::split_csv(row.text, format_ == InputFormat::kCsv ? ',' : '\t', columns_)) {
-    fail("cannot be read as column names: it must be UTF-8, with quotes as RFC 4180 has them");
+    fail("cannot be read as column names: it must be UTF-8, with quotes as in RFC 4180");
   }
   std::set<std::string> names;
   for (const std::string& column : columns_) {
-    if (!names.insert(column).second) fail("has two columns of one name: rename one of them");
+    if (!names.insert(column).second) fail("has two columns with the same name: rename one");
     const bool own = column == prompt_name_ || column == id_name_;
     if (!own && kReserved.contains(column))
       fail("has a column \"" + column + "\", a name that results use");
@@ -245,8 +245,8 @@ void RowParser::parse_csv(const std::string& text, BatchRow& row) const {
   std::vector<std::string> fields;
   if (!base::split_csv(text, format_ == InputFormat::kCsv ? ',' : '\t', fields)) {
     refuse("bad_quotes",
-           "its quotes break the rules of CSV (RFC 4180): put a field that holds quotes in "
-           "quotes, and write each inside twice");
+           "its quotes break the rules of CSV (RFC 4180): put a field that contains quotes in "
+           "quotes, and double each quote inside");
   }
   if (fields.size() != columns_.size()) {
     refuse("wrong_columns", "it has " + std::to_string(fields.size()) + " fields, the header " +

@@ -1,4 +1,4 @@
-// From the text of a row to what it asks for. Everything that is wrong with a row becomes its
+// From the text of a row to what it asks for. Anything wrong with a row becomes its
 // error; nothing throws and nothing of the row's text gets into a message.
 // Knows nothing of files or models.
 #pragma once

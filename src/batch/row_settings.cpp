@@ -18,7 +18,7 @@ Json setting_of_text(std::string_view name, const std::string& text) {
        ((info->kind == engine::SettingKind::kWord || info->kind == engine::SettingKind::kTexts) &&
         !text.starts_with('[')));
   if (is_text) return text;
-  // Nothing that a setting takes is nested deeper; deep nesting would cost stack.
+  // No setting is nested more deeply; deep nesting would cost stack.
   if (std::count(text.begin(), text.end(), '[') > 1000) return text;
   Json value = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   return value.is_discarded() ? Json(text) : value;

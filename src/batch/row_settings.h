@@ -9,12 +9,12 @@
 
 namespace medgen::batch {
 
-// A CSV cell as the value of the setting `name`: what it is as JSON, for settings that are no
+// A CSV cell as the value of the setting `name`: parsed as JSON, for settings that are not
 // texts.
 Json setting_of_text(std::string_view name, const std::string& text);
 
-// The name that a field of an OpenAI body has here; "" for one that asks for nothing; null for one
-// that is not offered.
+// Our name for a field of an OpenAI body; "" for one with no effect; null for one
+// that is not supported.
 const char* openai_setting(std::string_view name, const Json& value);
 
 }  // namespace medgen::batch

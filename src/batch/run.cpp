@@ -26,12 +26,12 @@ constexpr std::size_t kMaxBytesInFlight = std::size_t{64} << 20U;
 [[noreturn]] void input_changed() {
   throw Error(
       ErrorCode::kRuntime,
-      "the input changed while it was read, or since the rows that are done were read: "
-      "what was written belongs to how it was before; put it back and give the same command "
-      "again, or give --restart to begin anew");
+      "the input changed while it was read, or since the finished rows were read: "
+      "what was written belongs to the earlier input; put that back and run the same command "
+      "again, or give --restart to start over");
 }
 
-// A row on its way.
+// A row in progress.
 struct InFlight {
   BatchRow row;
   std::string hash;  // of the input up to it
@@ -107,7 +107,7 @@ class Run : RequestSource, GenerationObserver {
   void read_rows() {
     Input input(options_.input, stop_);
     BatchRow row;
-    // Of a file that has shrunk, the last row may be a part of one: it waits for what comes after.
+    // If a file has shrunk, its last row may be partial: it waits for what follows.
     std::optional<std::pair<InFlight, Request>> last;
     while (!stop_ && input.next(row)) {
       if (last) admit(std::move(last->first), std::move(last->second));
@@ -126,7 +126,7 @@ class Run : RequestSource, GenerationObserver {
       admit(std::move(last->first), std::move(last->second));
       last.reset();
     }
-    // Standard input that is cut short is known by nothing but the rows that were there before.
+    // Only the rows that were there before can tell that standard input was cut short.
     const bool misses_rows = start_.rows > 0 && !stop_ && start_.last_place >= input.place() + 1;
     const bool differs = options_.expected && (input.rows() != options_.expected->rows ||
                                                input.hash() != options_.expected->hash);
@@ -138,7 +138,7 @@ class Run : RequestSource, GenerationObserver {
     changed_.notify_all();
   }
 
-  // Whether an earlier run has done the row; which must be the same row.
+  // Whether an earlier run has done the row, which must be the same row.
   bool is_done(std::uint64_t place, const std::string& hash) {
     if (start_.rows > 0 && place == start_.last_place && hash != start_.last_hash) input_changed();
     if (const auto ahead = ahead_.find(place); ahead != ahead_.end()) {

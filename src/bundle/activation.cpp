@@ -39,7 +39,7 @@ constexpr Entry kTable[] = {
     {"tanh", ActivationFormula::kTanh},
 };
 
-// transformers knows these too, but a GPT-2's checkpoint has no place for what they learn.
+// transformers has these too, but a GPT-2 checkpoint has no place for their parameters.
 constexpr std::string_view kLearned[] = {"prelu", "xielu"};
 
 }  // namespace

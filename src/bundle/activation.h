@@ -29,10 +29,10 @@ enum class ActivationFormula {
   kTanh,
 };
 
-// Throws Error(kModel) for a name that is not known, telling which are.
+// Throws Error(kModel) that lists the known names, for an unknown one.
 ActivationFormula activation_formula(std::string_view name);
 
-// Every name that Hugging Face's ACT2FN has in transformers 4 and 5, but for those with parameters
+// Every name in Hugging Face's ACT2FN of transformers 4 and 5, except those with parameters
 // of their own.
 const std::vector<std::string>& known_activations();
 

@@ -73,8 +73,8 @@ bool lists(const Manifest& manifest, const std::string& name) {
                      [&](const BundleFile& file) { return file.name == name; });
 }
 
-// A tokenizer file that the manifest does not vouch for must not be what the model's text depends
-// on.
+// The model's text must not depend on a tokenizer file that the manifest does not vouch
+// for.
 void require_listed(const fs::path& directory, const Manifest& manifest) {
   for (const fs::path& path : tokenizer_files(directory)) {
     const std::string name = path.filename().string();

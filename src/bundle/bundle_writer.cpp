@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxManifestBytes = 16U << 20U;
 
-// --replace must not be able to remove a folder that somebody keeps other things in.
+// --replace must not be able to remove a folder that holds anything else.
 base::StagedDirectory::Existing existing_rule(const fs::path& directory, bool replace) {
   if (!replace) return base::StagedDirectory::Existing::kRefuse;
   std::error_code ignored;
@@ -31,7 +31,7 @@ base::StagedDirectory::Existing existing_rule(const fs::path& directory, bool re
   return base::StagedDirectory::Existing::kReplace;
 }
 
-// A tokenizer given as a file of any name gets the name that load_tokenizer() looks for in a
+// A tokenizer given as a file of any name is renamed to what load_tokenizer() looks for in a
 // folder.
 std::string name_in_bundle(const fs::path& given, const fs::path& file) {
   std::error_code ignored;
@@ -71,7 +71,7 @@ void BundleWriter::add_tokenizer(const fs::path& tokenizer) {
   for (const fs::path& file : files) {
     base::copy_file_flushed(file, staging() / name_in_bundle(tokenizer, file), ErrorCode::kModel);
   }
-  // medgen does not need these, but a Python tokenizer of the same folder does.
+  // medgen does not need these, but a Python tokenizer in the same folder does.
   for (const char* name :
        {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"}) {
     const fs::path beside = tokenizer / name;
@@ -130,7 +130,7 @@ void BundleWriter::commit(const std::string& name, const std::string& dtype) {
         "templates.json");
   }
   const std::string text = manifest_to_json(manifest);
-  parse_manifest(text, "the new manifest.json");  // a part that was not added is noticed here
+  parse_manifest(text, "the new manifest.json");  // catches a part that was not added
   base::write_file(staging() / "manifest.json", text);
   state_->folder.commit();
 }

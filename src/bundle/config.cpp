@@ -1,5 +1,5 @@
 // See the header. A configuration comes from outside: every number is bounded before anything is
-// computed from it, so that no product overflows and no allocation is absurd.
+// computed from it, so that no product overflows and no allocation is excessive.
 #include "bundle/config.h"
 
 #include <array>
@@ -66,7 +66,7 @@ class ConfigReader {
     const json* value = find(keys);
     if (value == nullptr) {
       fail(source_ + ": " + *keys.begin() +
-           " is missing; a GPT-2 configuration must give it, add it as the model was trained");
+           " is missing; a GPT-2 configuration needs it: add the value used in training");
     }
     return to_int(*keys.begin(), *value);
   }
@@ -98,7 +98,7 @@ class ConfigReader {
   }
 
   // A token id. Hugging Face leaves GPT-2's 50256 in configurations of smaller vocabularies; an id
-  // that no token has can never be met, which is the same as none.
+  // without a token can never occur, which is the same as none.
   std::optional<int> token_id(const char* key, int vocab_size) const {
     const json* value = find({key});
     if (value == nullptr) return std::nullopt;
@@ -110,10 +110,10 @@ class ConfigReader {
   }
 
   [[noreturn]] void bad(const char* key, const json& value, const std::string& allowed) const {
-    fail(source_ + ": " + key + " is " + shown(value) + "; allowed is " + allowed);
+    fail(source_ + ": " + key + " is " + shown(value) + "; expected " + allowed);
   }
 
-  // Settings that would change what the model computes in a way medgen does not have.
+  // Settings that would change what the model computes in a way medgen does not support.
   void refuse_unsupported() const {
     const json* type = find({"model_type"});
     if (type != nullptr && *type != "gpt2") {
@@ -232,7 +232,7 @@ ModelConfig parse_config(std::string_view text, const std::string& source) {
   reader.refuse_unsupported();
   ModelConfig config;
   config.vocab_size = reader.required_int({"vocab_size"});
-  // n_ctx is what early releases wrote; where both stand the model's table follows n_positions.
+  // Early releases wrote n_ctx; if both are present, the model's table follows n_positions.
   config.n_positions = reader.find({"n_positions", "max_position_embeddings"}) != nullptr
                            ? reader.required_int({"n_positions", "max_position_embeddings"})
                            : reader.required_int({"n_positions", "n_ctx"});

@@ -24,12 +24,12 @@ struct ParameterSpec {
 // the output is not tied to the embedding.
 std::vector<ParameterSpec> parameter_specs(const ModelConfig& config);
 
-// Reads and validates. `source` is how messages call the text. Throws Error(kModel) naming the key,
+// Reads and validates. `source` names the text in messages. Throws Error(kModel) naming the key,
 // its value and what is allowed.
 ModelConfig parse_config(std::string_view json, const std::string& source);
 ModelConfig read_config(const std::filesystem::path& config_json);
 
-// The text of a config.json that `transformers` and parse_config() both read.
+// The text of a config.json that both `transformers` and parse_config() can read.
 std::string config_to_json(const ModelConfig& config);
 
 }  // namespace medgen::bundle

@@ -38,7 +38,7 @@ Gpt2Parameters Gpt2Parameters::of(TorchScriptWeights weights, const std::string&
   source.read = [shared](const std::string& name) { return shared->read(name); };
   source.same = [shared](const std::string& a, const std::string& b) { return shared->same(a, b); };
   Gpt2Parameters parameters(config, std::move(source));
-  // What a few bytes are named a thousand times for would be packed a thousand times.
+  // A few bytes that are referenced a thousand times would be packed a thousand times.
   std::uint64_t bytes = 0;
   for (const ParameterSpec& spec : parameter_specs(parameters.config())) {
     bytes += shared->bytes(parameters.stored_name(spec.name));
@@ -50,7 +50,7 @@ Gpt2Parameters Gpt2Parameters::of(TorchScriptWeights weights, const std::string&
   return parameters;
 }
 
-// transformers itself disagrees, between versions, on which of two different tensors counts. So a
+// transformers versions disagree on which of two different tensors counts. So a
 // tied model with another lm_head is refused, and an untied one with the same is stored tied.
 void Gpt2Parameters::settle_head() {
   if (!sources_.has_lm_head) return;  // match_parameters() has checked that none is needed

@@ -21,7 +21,7 @@ using TensorReader = std::function<std::vector<float>(const std::string& name,
 
 // Tensors under somebody's names.
 struct TensorSource {
-  std::string shown;  // how messages call it
+  std::string shown;  // its name in messages
   std::vector<ParameterSpec> stored;
   std::function<std::vector<float>(const std::string& stored_name)> read;  // float32, row-major
   std::function<bool(const std::string& a, const std::string& b)> same;    // equal values
@@ -32,8 +32,8 @@ class Gpt2Parameters {
   // Throws Error(kModel), naming the tensor, if `source` does not hold just what `config` implies.
   Gpt2Parameters(const ModelConfig& config, TensorSource source);
 
-  // Of a TorchScript archive: a bundle's, or one that somebody traced or scripted. Its code is not
-  // looked at.
+  // Of a TorchScript archive: a bundle's, or one traced or scripted elsewhere. Its code is not
+  // examined.
   static Gpt2Parameters open(const std::filesystem::path& model_pt, const ModelConfig& config);
   static Gpt2Parameters of(TorchScriptWeights weights, const std::string& shown,
                            const ModelConfig& config);

@@ -11,7 +11,7 @@ nlohmann::json parse_json_object(std::string_view text, const std::string& sourc
   try {
     value = nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& error) {
-    // The library's own text quotes the file's bytes; the position is all a reader needs.
+    // The library's own text quotes the file's bytes; the position is enough.
     throw Error(ErrorCode::kModel, source + " is not valid JSON (near byte " +
                                        std::to_string(error.byte) + " of " +
                                        std::to_string(text.size()) + "); get the file again");

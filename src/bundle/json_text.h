@@ -1,4 +1,4 @@
-// JSON objects out of text from outside, with errors that name where the text came from. Internal
+// JSON objects from untrusted text, with errors that name where the text came from. Internal
 // to this room: JSON types stay out of every public header.
 #pragma once
 

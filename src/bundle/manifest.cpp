@@ -21,7 +21,7 @@ using nlohmann::json;
                             const std::string& allowed) {
   std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
   if (text.size() > 80) text = text.substr(0, 77) + "...";
-  fail(source + ": " + key + " is " + text + "; allowed is " + allowed);
+  fail(source + ": " + key + " is " + text + "; expected " + allowed);
 }
 
 const json& member(const json& object, const char* key, const std::string& source) {
@@ -175,7 +175,7 @@ GenerationDefaults parse_generation_defaults(std::string_view text, const std::s
                      "a number of 0 or more (0 is greedy)");
   defaults.top_k =
       setting<int>(object, "top_k", source, 0, kMaxInt, "a whole number of 0 or more (0 is off)");
-  // The lowest value is the lowest float above 0, so that 0 itself is refused.
+  // The lowest value is the smallest float above 0, so that 0 itself is refused.
   defaults.top_p = setting<float>(object, "top_p", source, std::numeric_limits<float>::denorm_min(),
                                   1, "above 0 and at most 1 (1 is off)");
   defaults.max_length =

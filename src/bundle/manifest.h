@@ -11,7 +11,7 @@ namespace medgen::bundle {
 
 inline constexpr int kBundleFormatVersion = 1;
 
-// `source` is how messages call the text. Both throw Error(kModel) naming source, key and value.
+// `source` names the text in messages. Both throw Error(kModel) naming source, key and value.
 Manifest parse_manifest(std::string_view json, const std::string& source);
 GenerationDefaults parse_generation_defaults(std::string_view json, const std::string& source);
 

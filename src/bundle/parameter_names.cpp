@@ -43,7 +43,7 @@ std::string find_prefix(const std::vector<ParameterSpec>& stored, const std::str
   return found->name.substr(0, found->name.size() - kEmbedding.size());
 }
 
-// "h.<number>.attn.bias" and "h.<number>.attn.masked_bias": the causal mask, which is no parameter.
+// "h.<number>.attn.bias" and "h.<number>.attn.masked_bias": the causal mask, not a parameter.
 bool is_mask(std::string_view name) {
   if (!name.starts_with("h.")) return false;
   name.remove_prefix(2);
@@ -59,7 +59,7 @@ std::string outer_prefix(const std::string& prefix) {
                                         : prefix;
 }
 
-// Under which name a bundle has the stored tensor; empty for a mask, unchanged if it is neither.
+// The stored tensor's name in a bundle; empty for a mask, unchanged if it is neither.
 std::string our_name(const std::string& stored, const std::string& prefix) {
   if (stored == outer_prefix(prefix).append(kHead)) return std::string(kHead);
   if (!stored.starts_with(prefix)) return stored;

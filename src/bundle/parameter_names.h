@@ -16,9 +16,9 @@ struct ParameterSources {
 };
 
 // `stored` is all that the checkpoint holds. Names may carry a "transformer." prefix, or none, or
-// one of a wrapping module; the mask buffers "attn.bias" and "attn.masked_bias" are passed over.
-// Throws Error(kModel), naming the tensor, if one is missing, unknown, there twice or of another
-// shape than `config` implies. `source` is how messages call the checkpoint.
+// one of a wrapping module; the mask buffers "attn.bias" and "attn.masked_bias" are ignored.
+// Throws Error(kModel), naming the tensor, if one is missing, unknown, duplicated or of another
+// shape than `config` implies. `source` names the checkpoint in messages.
 ParameterSources match_parameters(const ModelConfig& config,
                                   const std::vector<ParameterSpec>& stored,
                                   const std::string& source);

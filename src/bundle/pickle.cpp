@@ -42,7 +42,7 @@ class PickleMachine {
         take(1);
         break;
       case '(':  // MARK
-        if (marks_.size() >= Pickle::kMaxMarks) fail("its list of parameters is nested too deep");
+        if (marks_.size() >= Pickle::kMaxMarks) fail("its list of parameters is nested too deeply");
         marks_.push_back(stack_.size());
         break;
       case 'c':  // GLOBAL
@@ -164,7 +164,7 @@ class PickleMachine {
     return std::bit_cast<double>(bits);
   }
 
-  // Up to the second line end, which is left out.
+  // Up to but not including the second line end.
   std::string_view two_lines() {
     const std::size_t first = bytes_.find('\n', place_);
     if (first == std::string_view::npos) fail();
@@ -203,7 +203,7 @@ class PickleMachine {
     return ref;
   }
 
-  // How many values stand above the last mark, which is taken away.
+  // How many values are above the last mark, which is removed.
   std::size_t since_mark() {
     if (marks_.empty()) fail();
     const std::size_t count = available();

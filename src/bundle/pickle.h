@@ -11,7 +11,7 @@
 
 namespace medgen::bundle {
 
-// Where a value stands in its Pickle.
+// The position of a value in its Pickle.
 using PickleRef = std::uint32_t;
 
 struct PickleValue {

@@ -1,4 +1,4 @@
-// Written for medgen: the voices that its prompts have (a person, a note, a leaflet, a study), so
+// Written for medgen in the voices of its prompts (a person, a note, a leaflet, a study), so
 // that rounding is judged on the words that matter here. Changing it changes what pack() makes of a
 // model.
 #include "bundle/probe_text.h"

@@ -1,4 +1,4 @@
-// The text on which a model's precisions are compared when a bundle brings none of its own.
+// The text on which a model's precisions are compared when a bundle has none of its own.
 #pragma once
 
 #include <string_view>

@@ -1,5 +1,5 @@
 // See the header. A file is checked as the reference implementation does: tensors fill the data
-// part without holes or overlaps, so a truncated or patched file is noticed before a tensor is
+// part without holes or overlaps, so a truncated or patched file is detected before a tensor is
 // read.
 #include "bundle/safetensors.h"
 
@@ -96,7 +96,7 @@ Entry parse_entry(const std::string& name, const json& description, std::string_
   return entry;
 }
 
-// Ordered by place, each must begin where the one before ended.
+// Ordered by position, each must begin where the previous one ended.
 void check_layout(std::vector<Entry>& entries, std::uint64_t data_bytes, const std::string& file) {
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);

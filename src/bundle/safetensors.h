@@ -16,10 +16,10 @@ namespace medgen::bundle {
 class Safetensors {
  public:
   struct Tensor {
-    std::string file;   // that it stands in, for messages
+    std::string file;   // that it is in, for messages
     std::string dtype;  // "F32", "F16", "BF16", ...
     std::vector<std::int64_t> shape;
-    std::string_view bytes;  // in the mapped file; of any alignment
+    std::string_view bytes;  // in the mapped file; any alignment
   };
 
   // `path` is a .safetensors file or a model.safetensors.index.json. Checks header, sizes and

@@ -45,7 +45,7 @@ struct CloseFile {
 struct Record {
   zip_uint64_t index = 0;
   std::uint64_t bytes = 0;  // uncompressed
-  bool stored = false;      // as it is
+  bool stored = false;      // uncompressed
 };
 
 }  // namespace
@@ -109,19 +109,19 @@ struct TorchArchive::State {
     zip_error_init_with_code(&reason, code);
     const std::string why = zip_error_strerror(&reason);
     zip_error_fini(&reason);
-    fail("it is not a whole TorchScript archive (" + why + "); copy or convert it again");
+    fail("it is not a complete TorchScript archive (" + why + "); copy or convert it again");
   }
 
   void find_root() {
     const zip_int64_t records = zip_get_num_entries(zip, 0);
-    if (records > kMaxRecords) fail("it has more records than any model");
+    if (records > kMaxRecords) fail("it has more records than any model has");
     constexpr std::string_view kEnd = "/data.pkl";
     std::unordered_set<std::string_view> seen;
     for (zip_int64_t i = 0; i < records; ++i) {
       const char* name = zip_get_name(zip, static_cast<zip_uint64_t>(i), 0);
       const std::string_view entry = name == nullptr ? "" : name;
-      // Readers differ in which of two they take.
-      if (!seen.insert(entry).second) fail("it has two records of one name");
+      // Readers differ in which of two they use.
+      if (!seen.insert(entry).second) fail("it has two records with the same name");
       if (entry.ends_with(kEnd) && entry.find('/') == entry.size() - kEnd.size()) {
         if (!root.empty()) fail("it has two lists of parameters");
         root = entry.substr(0, entry.size() - kEnd.size() + 1);
@@ -147,7 +147,7 @@ struct TorchArchive::State {
   // more memory than the file can justify.
   std::uint64_t stored_bytes(const std::string& name) const {
     const Record record = find(name);
-    if (!record.stored) fail("its " + name + " is compressed, which no tensor is");
+    if (!record.stored) fail("its " + name + " is compressed, which tensors never are");
     if (record.bytes > file_bytes) damaged(name);
     return record.bytes;
   }
@@ -179,7 +179,7 @@ struct TorchArchive::State {
       read(tensor.record, tensor.offset * width, out, count * width);
       return;
     }
-    // All of the record is read for it, so it must be worth that.
+    // The whole record is read for it, so it must be worth that.
     const std::uint64_t held = stored_bytes(tensor.record);
     if (count < held / width / 2) fail("a tensor takes a small part of " + tensor.record);
     std::vector<char> stored(held);
@@ -266,7 +266,7 @@ StoredTensor TorchArchive::tensor(const Pickle& pickle, const PickleValue& value
   StoredTensor tensor;
   const auto type = element_type(pickle.text_of(parts[1]));
   if (!type) {
-    fail("it holds a tensor of a kind that is not read; floats, integers and booleans are");
+    fail("it holds a tensor of an unsupported type; use floats, integers or booleans");
   }
   tensor.type = *type;
   tensor.record = folder;
@@ -290,7 +290,7 @@ StoredTensor TorchArchive::tensor(const Pickle& pickle, const PickleValue& value
   tensor.strides = integers(arguments[3]);
   if (tensor.shape.size() != tensor.strides.size()) damaged();
 
-  // The last element lies within the record; sums and products that overflow lie beyond any.
+  // The last element must lie within the record; sums and products that overflow lie beyond any.
   const std::uint64_t held = record_elements(tensor);
   std::uint64_t last = tensor.offset;
   std::uint64_t count = 1;
@@ -311,7 +311,7 @@ StoredTensor TorchArchive::tensor(const Pickle& pickle, const PickleValue& value
   if (too_far || (empty ? tensor.offset > held : last >= held)) {
     fail("a tensor in its " + std::string(folder) + ".pkl reaches beyond " + tensor.record);
   }
-  // A stride of 0 makes much of little: so no tensor has more elements than are stored.
+  // A stride of 0 repeats elements, so no tensor may have more elements than are stored.
   if (!empty && count > held) fail("a tensor repeats the elements of " + tensor.record);
   return tensor;
 }

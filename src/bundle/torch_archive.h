@@ -1,6 +1,6 @@
 // The zip file that torch.jit.save writes, read as data: pickles that name tensors, the tensors'
-// bytes, and the code as text. Nothing in it is ever run here. Every size it states is held against
-// what the file holds before memory is asked for. Knows nothing of what the tensors are for.
+// bytes, and the code as text. Nothing in it is ever run. Every size it states is checked against
+// what the file holds before memory is allocated. Knows nothing of what the tensors are for.
 #pragma once
 
 #include <cstddef>
@@ -58,7 +58,7 @@ class TorchArchive {
   // Whether `value` rebuilds a tensor.
   static bool is_tensor(const Pickle& pickle, const PickleValue& value);
   // What it rebuilds; `folder` holds its records: "data", "constants". Throws Error(kModel) if it
-  // does not lie within its record, has more elements than that, or is of a kind that is not read
+  // does not lie within its record, has more elements than that, or is of an unsupported kind
   // (sparse, quantized, complex).
   StoredTensor tensor(const Pickle& pickle, const PickleValue& value, const char* folder) const;
   // How many elements of its type the record that holds it has, and all of them.

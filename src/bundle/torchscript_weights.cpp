@@ -12,7 +12,7 @@ namespace {
 
 using Kind = PickleValue::Kind;
 
-// A module may be reached by many paths, so what is walked is bounded, not only what is stored.
+// A module may be reached by many paths, so the walk is bounded, not only the storage.
 constexpr int kMaxDepth = 64;
 constexpr std::size_t kMaxVisited = std::size_t{1} << 18U;  // a model of a thousand layers: 100,000
 constexpr std::size_t kMaxNameBytes = 300;
@@ -21,12 +21,12 @@ constexpr std::size_t kMaxNameBytes = 300;
 
 void TorchScriptWeights::collect(const Pickle& pickle, const PickleValue& object,
                                  const std::string& prefix, int depth) {
-  if (depth > kMaxDepth) archive_.fail("its modules are nested too deep");
+  if (depth > kMaxDepth) archive_.fail("its modules are nested too deeply");
   if (object.state == PickleValue::kNothing) return;
   const PickleValue& state = pickle.at(object.state);
   if (state.kind != Kind::kDictionary) return;
   for (std::size_t i = 0; i + 1 < state.items.size(); i += 2) {
-    if (++visited_ > kMaxVisited) archive_.fail("it has more attributes than any model");
+    if (++visited_ > kMaxVisited) archive_.fail("it has more attributes than any model has");
     const PickleValue& value = pickle.at(state.items[i + 1]);
     const bool tensor = TorchArchive::is_tensor(pickle, value);
     if (!tensor && value.kind != Kind::kObject) continue;
@@ -87,7 +87,7 @@ std::string TorchScriptWeights::entry(const std::string& name,
   const ElementType wanted =
       type == StorageType::kFloat16 ? ElementType::kFloat16 : ElementType::kFloat32;
   if (found.type != wanted || found.shape != shape || found.offset != 0 || !found.is_row_major()) {
-    archive_.fail(name + " is stored in another way than expected");
+    archive_.fail(name + " is not stored as expected");
   }
   return archive_.entry(found.record);
 }

@@ -1,5 +1,5 @@
 // Parameters of a TorchScript archive by their path in the module, read without libtorch and one at
-// a time. The archive's code is not looked at. Knows nothing of what the parameters are for.
+// a time. The archive's code is not examined. Knows nothing of what the parameters are for.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ class TorchScriptWeights {
   std::uint64_t bytes(const std::string& name) const;  // of the tensor's elements as stored
   std::uint64_t file_bytes() const { return archive_.file_bytes(); }
 
-  // Whether two names stand for the same values.
+  // Whether two names refer to the same values.
   bool same(const std::string& a, const std::string& b) const;
 
   // The name in the zip file of what holds exactly this tensor. Throws Error(kModel) if there is

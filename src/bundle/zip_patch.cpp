@@ -73,7 +73,7 @@ void ZipPatch::fail(const std::string& why) const {
 
 void ZipPatch::read(std::uint64_t offset, void* out, std::size_t bytes) const {
   if (::pread(fd_, out, bytes, static_cast<off_t>(offset)) != static_cast<ssize_t>(bytes)) {
-    fail("it is not a whole zip file");
+    fail("it is not a complete zip file");
   }
 }
 

@@ -1,4 +1,4 @@
-// See the header; the order of things in run_to_file() is what makes a job durable.
+// See the header; the order of operations in run_to_file() makes a job durable.
 #include "cli/batch_job.h"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace {
 
 using batch::Json;
 
-// What OpenAI's form means by what it does not say: 16 tokens, one continuation, temperature 1.
+// The defaults of OpenAI's form: 16 tokens, one continuation, temperature 1.
 DecodingSettings openai_settings(const engine::SettingsJson& given, const DecodingSettings& plain) {
   engine::SettingsJson defaults = {{"n", 1}, {"temperature", 1.0}, {"top_p", 1.0}, {"top_k", 0}};
   if (!given.contains("max_length")) defaults["max_new_tokens"] = 16;
@@ -54,7 +54,7 @@ BatchJob make_job(BatchArguments arguments) {
   BatchJob job;
   job.input = input_options(arguments);
   const engine::SettingsJson given = given_settings(arguments.decoding);
-  resolve(arguments.decoding, {});  // what the user typed is refused before anything is opened
+  resolve(arguments.decoding, {});  // refuses bad options before anything is opened
   job.model = jobs::open_model(arguments.model, arguments.tokenizer);
   job.maker.plain = resolve(arguments.decoding, job.model.defaults);
   job.maker.openai = openai_settings(given, job.maker.plain);
@@ -159,7 +159,7 @@ bool too_many_bad(const BatchJob& job, const std::optional<batch::Survey>& surve
 OpenedModel open_model_of(BatchJob& job, const Messages& messages) {
   wiring::BackendOptions options = resolve(job.arguments.backend);
   options.max_slots = job.maker.max_slots;
-  // Samples that are one row until their settings part take a slot each.
+  // Samples that are one row until their settings diverge take a slot each.
   if (!job.arguments.slots && job.maker.variants.size() > 1)
     options.max_slots += options.max_slots / 3;
   OpenedModel opened;
@@ -218,7 +218,7 @@ FileOutcome run_to_file(
   for (const std::string& name : job.input.names) {
     std::error_code ignored;
     if (std::filesystem::equivalent(name, *job.arguments.output, ignored)) {
-      throw Error(ErrorCode::kUsage, name + " is input and output at once: choose another output");
+      throw Error(ErrorCode::kUsage, name + " is both input and output: choose another output");
     }
   }
   batch::OutputFile file(*job.arguments.output, job.arguments.restart);

@@ -1,4 +1,4 @@
-// What `batch` and `sweep` have in common: rows of an input, a model and settings become records in
+// What `batch` and `sweep` share: rows of an input, a model and settings become records in
 // a file, durably.
 // Must not know how a record looks, nor what becomes of the file.
 #pragma once
@@ -19,7 +19,7 @@
 
 namespace medgen::cli {
 
-// Everything of a run that is known before the model's weights are loaded.
+// Everything about a run that is known before the model's weights are loaded.
 struct BatchJob {
   BatchArguments arguments;
   batch::InputOptions input;
@@ -31,7 +31,7 @@ struct BatchJob {
 // Throws Error(kUsage) for settings out of range before anything is opened.
 BatchJob make_job(BatchArguments arguments);
 
-// The seed of the job: the user's, or that of the job which is continued, or a new one.
+// The seed of the job: the user's, that of the continued job, or a new one.
 std::uint64_t choose_seed(const BatchJob& job, const batch::OutputFile* file);
 void set_seed(BatchJob& job, std::uint64_t seed);
 void note_seed(const BatchJob& job, const Messages& messages);
@@ -40,7 +40,7 @@ void note_seed(const BatchJob& job, const Messages& messages);
 batch::Json describe_job(const BatchJob& job, const std::optional<batch::Survey>& survey,
                          const std::string& backend, const std::string& precision);
 
-// Reads a file's rows before anything is loaded: all checks for a new job, the hash alone for one
+// Reads a file's rows before anything is loaded: all checks for a new job, only the hash for one
 // that is continued.
 std::optional<batch::Survey> look_ahead(const BatchJob& job, const Messages& messages,
                                         bool continued, const std::atomic<bool>& stop);
@@ -60,7 +60,7 @@ struct Records {
   std::function<std::string(const batch::FinishedRow&)> record;
 };
 
-// Runs the rows that are left into `writer`.
+// Runs the remaining rows into `writer`.
 BatchSummary run_rows(const BatchJob& job, const OpenedModel& opened, const Records& records,
                       batch::RecordWriter& writer, const batch::JournalContent& start,
                       const std::optional<batch::Survey>& survey, const std::atomic<bool>& stop,

@@ -1,4 +1,4 @@
-// What is said while a batch runs, and at its end.
+// Messages while a batch runs, and at its end.
 // Must not know what a row holds.
 #pragma once
 
@@ -14,7 +14,7 @@ namespace medgen::cli {
 class BatchProgress {
  public:
   // `before`: rows that were done already. `total` may be unknown (0). On a terminal one line that
-  // is written over; else a line now and then; nothing when `quiet`.
+  // is overwritten; otherwise a line now and then; nothing if `quiet`.
   BatchProgress(std::uint64_t before, std::uint64_t total, bool quiet);
 
   void show(const batch::RecordWriter& writer, std::uint64_t tokens);

@@ -27,7 +27,7 @@ class LineReader {
   int descriptor_;
   std::size_t max_bytes_;
   std::string buffer_;
-  std::size_t begin_ = 0;  // of what was not returned yet
+  std::size_t begin_ = 0;  // of what has not been returned yet
   std::uint64_t number_ = 0;
 };
 

@@ -59,7 +59,7 @@ void Messages::note(std::string_view text) const {
 
 void Messages::error(std::string_view text) { plain("medgen: error: " + std::string(text)); }
 
-// Texts from files, such as the names of a model's tensors, come in here too.
+// Texts from files, such as the names of a model's tensors, also end up here.
 void Messages::plain(std::string_view text) { raw(visible(text) + "\n"); }
 
 void Messages::raw(std::string_view text) {
@@ -68,7 +68,7 @@ void Messages::raw(std::string_view text) {
 
 void prepare_standard_streams() {
   for (int descriptor = 0; descriptor <= 2; ++descriptor) {
-    // Opened the wrong way round, so that using it still fails as it would have.
+    // Opened in the wrong direction, so that using it still fails as it would have.
     if (::fcntl(descriptor, F_GETFD) == -1 && errno == EBADF) {
       (void)::open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY);
     }

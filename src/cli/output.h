@@ -27,7 +27,7 @@ class Output {
   std::string buffer_;
 };
 
-// Standard error. Errors of writing there are ignored: there is nobody left to tell.
+// Standard error. Write errors there are ignored: there is nobody left to tell.
 class Messages {
  public:
   explicit Messages(bool quiet = false) : quiet_(quiet) {}
@@ -41,7 +41,7 @@ class Messages {
   bool quiet_;
 };
 
-// Opens what of descriptors 0 to 2 is closed, so that no file of ours can take their place, and
+// Opens any closed descriptors among 0 to 2, so that no file of ours can take their place, and
 // makes writing to a closed pipe an error that is returned instead of a signal.
 void prepare_standard_streams();
 

@@ -21,7 +21,7 @@ std::string read_descriptor(int descriptor, std::uint64_t max_bytes, std::string
 
 // The text to continue: `argument`, else the file ("-" is standard input), else standard input.
 // From a file or standard input one line break at the end is dropped. Throws Error(kUsage) if there
-// is none to be had without waiting for somebody to type, or if it is not text.
+// is none without waiting for somebody to type, or if it is not text.
 std::string read_prompt(const std::optional<std::string>& argument,
                         const std::optional<std::string>& file);
 

@@ -30,21 +30,21 @@ struct Command {
 constexpr std::array kCommands{
     Command{"generate", generate_command, "continue a text (the command when none is named)"},
     Command{"batch", batch_command, "continue every prompt of a file, durably"},
-    Command{"merge", merge_command, "put the outputs of a batch's shards together"},
+    Command{"merge", merge_command, "merge the outputs of a batch's shards"},
     Command{"sweep", sweep_command, "compare decoding settings on a file of prompts"},
-    Command{"reproduce", reproduce_command, "make recorded texts again and compare"},
+    Command{"reproduce", reproduce_command, "regenerate recorded texts and compare"},
     Command{"explain", explain_command, "show what decoding settings do to the next token"},
     Command{"tokenize", tokenize_command, "show the tokens of a text, or the text of tokens"},
     Command{"inspect", inspect_command, "show what a model is"},
     Command{"convert", convert_command,
             "make a model folder from a Hugging Face or TorchScript GPT-2"},
     Command{"train-tokenizer", train_tokenizer_command, "make a vocabulary from a corpus"},
-    Command{"prepare", prepare_command, "make token shards of text for training"},
+    Command{"prepare", prepare_command, "make token shards from text for training"},
     Command{"train", train_command, "train a model from scratch"},
     Command{"eval", eval_command, "measure perplexity, bits per byte and multiple choice"},
     Command{"metrics", metrics_command, "measure how diverse, likely and repetitive texts are"},
     Command{"verify", verify_command, "compare the native engine with TorchScript"},
-    Command{"bench", bench_command, "measure the speed of generating on this machine"},
+    Command{"bench", bench_command, "measure generation speed on this machine"},
 };
 
 std::string overview() {
@@ -52,9 +52,9 @@ std::string overview() {
       "medgen: continues a sentence about symptoms with a GPT-2 language model\n"
       "Usage: medgen [OPTIONS] [TEXT]\n"
       "       medgen COMMAND [OPTIONS] ...\n\n"
-      "The first argument names the command; anything else is for `generate`. A TEXT that is the "
+      "The first argument names the command; anything else goes to `generate`. A TEXT that is the "
       "same\n"
-      "word as a command needs it written out: medgen generate inspect\n\nCommands:\n";
+      "word as a command needs the command spelled out: medgen generate inspect\n\nCommands:\n";
   for (const Command& command : kCommands) {
     text += "  " + std::string(command.name) + std::string(18 - command.name.size(), ' ') +
             std::string(command.summary) + "\n";
@@ -62,7 +62,7 @@ std::string overview() {
   text +=
       "\n`medgen COMMAND --help` lists the options of a command with their defaults, ranges and\n"
       "environment variables. `medgen --version` prints the version.\n\n"
-      "Exit status: 0 fine, 1 failed while running, 2 wrong usage, 3 model or tokenizer unusable,\n"
+      "Exit status: 0 success, 1 runtime failure, 2 wrong usage, 3 unusable model or tokenizer,\n"
       "130 interrupted.\n\n";
   return text + std::string(safety::notice()) + "\n";
 }

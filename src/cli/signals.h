@@ -1,4 +1,4 @@
-// Ctrl-C. Before generation it ends the program at once; during it the first one asks the loop to
+// Ctrl-C. Before generation it ends the program at once; during it, the first one asks the loop to
 // end, so that what was made is kept, and the second ends at once. Must not know what is being
 // interrupted.
 #pragma once

@@ -27,7 +27,7 @@ std::vector<research::Sample> read_samples(const fs::path& file, const std::stri
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     const std::string where = file.string() + ", line " + std::to_string(number);
     const Json record = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (record.is_discarded()) throw Error(ErrorCode::kUsage, where + " is no JSON");
+    if (record.is_discarded()) throw Error(ErrorCode::kUsage, where + " is not JSON");
     try {
       for (research::Sample& sample :
            research::samples_of(record, setting, std::to_string(number))) {

@@ -1,4 +1,4 @@
-// What a sweep's samples are turned into: metrics, a report, texts for people to rate.
+// What a sweep's samples become: metrics, a report, texts for people to rate.
 // Must not know how samples are made.
 #pragma once
 

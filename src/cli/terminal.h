@@ -14,7 +14,7 @@ bool is_terminal(int descriptor);
 // Colours are used on a terminal unless NO_COLOR is set (and not empty) or TERM is "dumb".
 bool use_color(ColorChoice choice, int descriptor);
 
-// Text in which nothing can steer a terminal: control characters other than newline and tab, and
+// Text in which nothing can control a terminal: control characters other than newline and tab, and
 // marks that reorder text, are spelled out ("^[", "<U+202E>"). Expects valid UTF-8, whole
 // characters.
 std::string visible(std::string_view text);

@@ -39,7 +39,7 @@ void TextWriter::continue_block(std::string_view piece) {
   if (!block_open_) open_block();
   if (piece.empty()) return;
   const std::string text = style_.sanitise ? visible(piece) : std::string(piece);
-  // Colour is closed after every piece: a program that is killed leaves no bold terminal behind.
+  // Colour is reset after every piece, so that a killed program does not leave the terminal bold.
   output_.write(style_.color ? std::string(kBold) + text + std::string(kPlain) : text);
   if (style_.stream) output_.flush();
 }

@@ -1,4 +1,4 @@
-// Continuations as text: "Generated #1: ..." blocks in order, the one in turn as it is made, the
+// Continuations as text: "Generated #1: ..." blocks in order, the current one as it is made, the
 // others when their turn comes. Must not know how text is made.
 #pragma once
 
@@ -13,9 +13,9 @@ namespace medgen::cli {
 
 struct TextStyle {
   bool color = false;                    // dim prompt, bold continuation
-  bool sanitise = false;                 // spell out what could steer a terminal
-  bool stream = false;                   // hand on every piece at once
-  const Tokenizer* tokenizer = nullptr;  // set: show each token's probability where there are any
+  bool sanitise = false;                 // spell out what could control a terminal
+  bool stream = false;                   // pass on every piece at once
+  const Tokenizer* tokenizer = nullptr;  // if set: show each token's probability, if there are any
 };
 
 class TextWriter : public GenerationObserver {

@@ -1,4 +1,4 @@
-// Cleaning, one pass for each kind of thing that does not belong into plain text.
+// Cleaning, one pass for each kind of thing that does not belong in plain text.
 #include "corpus/clean.h"
 
 #include <utf8proc.h>
@@ -49,11 +49,11 @@ bool is_inline(std::string_view name) {
 }
 
 struct Tag {
-  std::size_t length = 0;  // from '<' to '>' or to the end of what goes with it
+  std::size_t length = 0;  // from '<' to '>' or to the end of the element
   bool line_break = false;
 };
 
-// The HTML element, comment, or script with its content that stands at `at`, if one does.
+// The HTML element, comment, or script with its content at `at`, if any.
 std::optional<Tag> tag_at(std::string_view text, std::size_t at) {
   const std::string_view rest = text.substr(at);
   if (rest.starts_with("<!--")) {
@@ -103,7 +103,7 @@ struct Entity {
   char32_t code_point;
 };
 
-// Of the named ones those that English prose and medical units use.
+// The named entities that English prose and medical units use.
 constexpr std::array kEntities = {
     Entity{"amp", U'&'},     Entity{"lt", U'<'},      Entity{"gt", U'>'},
     Entity{"quot", U'"'},    Entity{"apos", U'\''},   Entity{"nbsp", U' '},

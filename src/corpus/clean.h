@@ -1,4 +1,4 @@
-// Text from outside made plain: Unicode form NFC, no markup, no characters that nobody sees. Knows
+// Untrusted text made plain: Unicode form NFC, no markup, no invisible characters. Knows
 // nothing of files or tokens.
 #pragma once
 

@@ -11,7 +11,7 @@ void CsvParser::finish() {
   if (state_ == State::kQuoted) {
     reject("a quote is opened and never closed");
   } else if (state_ == State::kCarriageReturn) {
-    reject("a carriage return stands alone");
+    reject("a carriage return has no line feed");
   }
   if (begun_) end_record();
 }
@@ -22,7 +22,7 @@ void CsvParser::take(char c) {
   begun_ = true;
   if (state_ == State::kCarriageReturn) {
     if (c == '\n') return end_record();
-    return reject("a carriage return stands alone");
+    return reject("a carriage return has no line feed");
   }
   switch (state_) {
     case State::kSkip:
@@ -51,7 +51,7 @@ void CsvParser::take(char c) {
       }
       break;
     default:
-      if (c == '"') return reject("a quote stands inside a field that does not begin with one");
+      if (c == '"') return reject("a quote appears inside a field that does not begin with one");
       break;
   }
   if (c == ',') {

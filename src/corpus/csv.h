@@ -1,4 +1,4 @@
-// Comma-separated values as RFC 4180 has them, as a stream of records. Strict: what the grammar
+// Comma-separated values as in RFC 4180, as a stream of records. Strict: what the grammar
 // does not allow is reported, not guessed at. Knows nothing of what the fields mean.
 #pragma once
 
@@ -11,8 +11,8 @@
 
 namespace medgen::corpus {
 
-// Bytes go in as they come, records come out. Lines end in CRLF, or in LF alone. In a record that
-// breaks the rules the rest of its line is passed over; a quote that is never closed takes
+// Bytes go in as they arrive, records come out. Lines end in CRLF, or in LF alone. In a record that
+// breaks the rules, the rest of its line is skipped; a quote that is never closed takes
 // everything up to the end with it.
 class CsvParser {
  public:

@@ -1,5 +1,5 @@
-// Reading training and evaluation text. One record is held at a time, so a file of any size will
-// do.
+// Reading training and evaluation text. One record is held at a time, so files of any size
+// work.
 #include "corpus/documents.h"
 
 #include <map>
@@ -18,7 +18,7 @@ using FieldOf = std::function<const std::string*(const std::string&)>;
 constexpr std::string_view kQuestionTemplate = "Question: {question}\nAnswer: {answer}";
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-// What of the name comes before the first dot.
+// The part of the name before the first dot.
 std::string group_of(const std::filesystem::path& path) {
   const std::string name = path.filename().string();
   return name.substr(0, name.find('.'));
@@ -29,7 +29,7 @@ std::string ending_of(const std::filesystem::path& path) {
   return ending == ".zst" || ending == ".gz" ? path.stem().extension().string() : ending;
 }
 
-// Takes a file's records apart; one derived reader for each format.
+// Parses a file's records; one derived reader for each format.
 class Reader {
  public:
   Reader(const std::filesystem::path& path, const std::function<void(Document&&)>& visit,
@@ -247,7 +247,7 @@ class CsvReader : public Reader {
     }
     take(record.line, [&](const std::string& name) -> const std::string* {
       const auto entry = names_.find(name);
-      // An empty field is how CSV says that there is none.
+      // In CSV, an empty field means a missing one.
       if (entry == names_.end() || record.fields[entry->second].empty()) return nullptr;
       return &record.fields[entry->second];
     });
@@ -263,7 +263,7 @@ class CsvReader : public Reader {
 FieldTemplate::FieldTemplate(std::string_view text) {
   const auto refuse = [&](const char* why) {
     throw Error(ErrorCode::kUsage, "the template is \"" + std::string(text) + "\": " + why +
-                                       "; write fields as {name}, a brace itself twice");
+                                       "; write fields as {name}, a literal brace twice");
   };
   Part literal;
   bool has_field = false;

@@ -19,7 +19,7 @@ struct Document {
   std::string title = {};  // the record's "title" field, or empty
 };
 
-// A record that was passed over.
+// A skipped record.
 struct BadRecord {
   std::uint64_t line = 0;  // where it begins, from 1
   std::string why;         // never quotes the record
@@ -50,22 +50,22 @@ class FieldTemplate {
 struct ReadOptions {
   std::string text_field = "text";  // the field that holds a record's text
 
-  // What a record becomes that has all of its fields, before its text field is looked at. When
+  // Applied to a record that has all of its fields, before its text field is considered. If
   // empty, a record without a text field becomes "Question: {question}\nAnswer: {answer}".
   FieldTemplate record_template;
 
-  // A longer record is passed over without being held in memory.
+  // A longer record is skipped without being held in memory.
   std::uint64_t max_record_bytes = std::uint64_t{64} << 20U;
 
-  // Hears of every record that is passed over. Without it a record that is too long is an
+  // Called for every skipped record. Without it, a record that is too long is an
   // Error(kRuntime) instead.
   std::function<void(const BadRecord&)> on_bad;
 };
 
 // Calls `visit` with every document of a file, in order, holding one record at a time. A name that
-// ends in .csv is CSV (the first record names the fields), .txt is plain text (documents are parted
+// ends in .csv is CSV (the first record names the fields), .txt is plain text (documents separated
 // by blank lines), any other JSON Lines; each also with .zst or .gz after it. Returns the number of
-// records passed over: not JSON, without the fields, not valid UTF-8, against the rules of CSV.
+// records skipped: not JSON, without the fields, not valid UTF-8, against the rules of CSV.
 // Throws Error(kRuntime) if the file cannot be read.
 std::uint64_t read_documents(const std::filesystem::path& path,
                              const std::function<void(Document&&)>& visit,
@@ -74,8 +74,8 @@ std::uint64_t read_documents(const std::filesystem::path& path,
 // Whether the name ends in .jsonl, .csv or .txt, perhaps with .zst or .gz after it.
 bool has_known_ending(const std::filesystem::path& path);
 
-// How often each document counts, by its source or by its file's group; `otherwise` where nothing
-// is said.
+// How often each document counts, by its source or by its file's group; `otherwise` if not
+// given.
 struct SourceWeight {
   std::string name;
   double weight = 1.0;  // finite, >= 0

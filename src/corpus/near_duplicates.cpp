@@ -132,7 +132,7 @@ Signature sign_text(std::string_view text) {
     }
   }
   Signature signature;
-  // The top bits of a minimum are nearly always 0; mixing makes any 8 of them as good as others.
+  // The top bits of a minimum are nearly always 0; after mixing, any 8 bits are as good as others.
   for (std::size_t k = 0; k < kSignatureSize; ++k) {
     signature[k] = static_cast<std::uint8_t>(mix(smallest[k]));
   }

@@ -175,7 +175,7 @@ class Preparation {
     });
   }
 
-  // So that a source's number does not depend on which file came first.
+  // So that a source's number does not depend on the order of the files.
   void sort_sources() {
     std::vector<std::uint32_t> order(report_.sources.size());
     std::iota(order.begin(), order.end(), 0U);
@@ -219,7 +219,7 @@ class Preparation {
     }
   }
 
-  // What was asked to be dropped must not stand for another source's copy of a text.
+  // A dropped source's copy of a text must not replace another source's.
   void judge() {
     std::vector<KnownText> wanted;
     std::vector<std::uint32_t> number;
@@ -256,7 +256,7 @@ class Preparation {
   [[noreturn]] void fail_empty() const {
     std::string message = "no text is left: " + std::to_string(report_.documents()) +
                           " documents were read, " + std::to_string(report_.bad_records()) +
-                          " records passed over";
+                          " records skipped";
     if (!report_.bad.empty()) {
       const PrepareReport::Bad& bad = report_.bad.front();
       message += ", the first at " + bad.file + ":" + std::to_string(bad.record.line) + ": " +
@@ -265,7 +265,7 @@ class Preparation {
     throw Error(ErrorCode::kRuntime, message);
   }
 
-  // The first of each kind in the order of their hashes, so that they too do not depend on order.
+  // The first of each kind in the order of their hashes, so that these too do not depend on it.
   void choose_examples() {
     for (const Fate fate : {Fate::kSame, Fate::kNear}) {
       std::vector<std::uint32_t> found;

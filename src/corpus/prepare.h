@@ -29,7 +29,7 @@ struct PrepareOptions {
       0.8;            // similarity from which one of two is dropped; [0.7, 1]; above 1: off
   int examples = 10;  // of each kind of duplicate and of bad records, in the report
 
-  // Called now and then, and once at the end of each pass. What it throws ends the work with
+  // Called periodically, and once at the end of each pass. What it throws ends the work with
   // nothing left behind.
   std::function<void(int pass, std::uint64_t documents)> progress;
 };
@@ -83,7 +83,7 @@ std::string to_json(const PrepareReport& report, const PrepareOptions& options);
 // dropped and in which split they go depends on their text alone, not on order or on how they are
 // spread over files; of equal texts the one whose source sorts first is kept. Documents of a shard
 // stand in the order of reading.
-// Throws Error(kUsage) for options out of range, names that name nothing and files that are not
+// Throws Error(kUsage) for options out of range, unknown names and files that are not
 // regular; Error(kRuntime) if no text is left, a file changes meanwhile or the disk is full.
 PrepareReport prepare(const PrepareOptions& options);
 

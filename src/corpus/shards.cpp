@@ -144,7 +144,7 @@ class ShardDocuments : public TokenDocuments {
   std::vector<double> weights_;
 };
 
-// The header of a file against what prepare.json says of it.
+// Checks a file's header against prepare.json.
 void verify(const fs::path& path, const base::MappedFile& mapped, const ShardFile& file,
             const ShardTokenizer& tokenizer) {
   const std::string_view bytes = mapped.bytes();
@@ -166,7 +166,7 @@ void verify(const fs::path& path, const base::MappedFile& mapped, const ShardFil
   const Ids ids(mapped, static_cast<int>(width));
   std::uint64_t documents = 0;
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (ids[i] >= tokenizer.vocab_size || ids[i] < 0) fail(path, "holds an id that is no token");
+    if (ids[i] >= tokenizer.vocab_size || ids[i] < 0) fail(path, "holds an id that is not a token");
     documents += ids[i] == tokenizer.eos_id ? 1 : 0;
   }
   if (documents != file.documents || ids.size() == 0 || ids[ids.size() - 1] != tokenizer.eos_id) {
@@ -307,9 +307,9 @@ Shards open_shards(const fs::path& directory) {
       if (!(shards.sources_.back().weight >= 0)) fail(report, "has a weight below 0");
     }
   } catch (const json::exception&) {
-    fail(report, "is damaged or of another make");
+    fail(report, "is damaged or in another format");
   } catch (const std::invalid_argument&) {
-    fail(report, "is damaged or of another make");
+    fail(report, "is damaged or in another format");
   }
   for (const ShardSource& source : shards.sources_) {
     for (const Split split : {Split::kTrain, Split::kValid}) {

@@ -14,7 +14,7 @@
 //         16   u64       tokens, one EOS after each document included
 //         24   u64       documents
 //         32   u32       vocab_size: every id is below it
-//         36   u32       eos_id: ends every document, the last too, and stands nowhere else
+//         36   u32       eos_id: ends every document, the last too, and occurs nowhere else
 //         40   32 bytes  the tokenizer's fingerprint, see tokenizer_fingerprint()
 //         72   32 bytes  SHA-256 of all that follows the header
 //        104   24 bytes  0

@@ -92,7 +92,7 @@ const std::vector<std::uint32_t>& TokenStream::epoch_order(std::uint64_t epoch) 
   return epochs_[epoch];
 }
 
-// Rows take turns: of the documents of all epochs on end, row r reads number r, r + rows, ...
+// Rows take turns: of all epochs' documents, concatenated, row r reads number r, r + rows, ...
 std::uint32_t TokenStream::document_at(std::uint64_t row, std::uint64_t ordinal) {
   std::uint64_t index = row + ordinal * options_.rows;
   for (std::uint64_t epoch = 0;; ++epoch) {

@@ -1,5 +1,5 @@
 // Turns weighted documents into batches of training windows. The order depends on the seed alone,
-// so a run that stops and goes on sees what an uninterrupted one would have seen.
+// so a resumed run sees what an uninterrupted one would have seen.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +20,10 @@ struct TokenStreamOptions {
 };
 
 // Every row reads documents one after another, an EOS before each, cut into windows. In an epoch a
-// document of weight w stands floor(w) times, and once more with probability w - floor(w).
+// document of weight w occurs floor(w) times, and once more with probability w - floor(w).
 class TokenStream {
  public:
-  // Where the rows stand; enough to go on from.
+  // Where the rows are; enough to resume from.
   struct Position {
     std::vector<std::uint64_t> next_document;          // per row: how many documents it has begun
     std::vector<std::vector<TokenId>> tokens_waiting;  // per row: tokens read but not yet given out

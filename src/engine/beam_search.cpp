@@ -1,5 +1,5 @@
-// See beam_search.h. Beams of one prompt share their cache: a beam that goes on in one way keeps
-// its slot, each further way gets a slot that begins as the beam's.
+// See beam_search.h. Beams of one prompt share their cache: a beam with one continuation keeps
+// its slot; each further continuation gets a slot that starts as a copy of the beam's.
 #include "engine/beam_search.h"
 
 #include <algorithm>
@@ -25,7 +25,7 @@ struct Beam {
   double score = 0;              // once it has finished
 };
 
-struct Way {  // a beam and the token it could go on with
+struct Way {  // a beam and a token that could continue it
   double sum = 0;
   std::size_t beam = 0;
   TokenId token = 0;
@@ -49,12 +49,12 @@ class BeamSearch {
         slots_(backend),
         vocab_(static_cast<std::size_t>(tokenizer.vocab_size())) {
     context_.eos = all_eos_;
-    // The last token need not be fed back, so one more than the context holds may come.
+    // The last token need not be fed back, so one more than the context holds is allowed.
     const int room = backend.info().n_positions - static_cast<int>(request.prompt.size()) + 1;
     most_ = std::min(new_token_limit(request), room);
   }
 
-  // The finished beams, best first. `out_of_time`: they had to be taken as they were.
+  // The finished beams, best first. `cut_short` is set if they had to be taken as they were.
   std::vector<Beam> run(const std::function<bool()>& interrupted,
                         std::optional<FinishReason>& cut_short) {
     const auto begin = std::chrono::steady_clock::now();
@@ -104,7 +104,7 @@ class BeamSearch {
     return logits;
   }
 
-  // Takes every beam one token further. False when the search is over.
+  // Extends every beam by one token. False when the search is over.
   bool go_on(std::span<const float> logits) {
     const std::vector<Way> ways = best_ways(logits);
     const std::size_t length = running_[0].tokens.size() + 1;
@@ -115,7 +115,7 @@ class BeamSearch {
                         says_stop(ways[rank]);
       all_end = all_end && ends;
       if (!ends && next.size() < beams()) next.push_back(ways[rank]);
-      // Only the best num_beams may finish; the others are there so that enough go on.
+      // Only the best num_beams may finish; the others ensure that enough continue.
       if (ends && rank < beams()) finish(extended(ways[rank], logits));
     }
     if (all_end || next.empty()) return false;
@@ -186,7 +186,7 @@ class BeamSearch {
     });
   }
 
-  // The first way of a beam takes its slot; slots of beams that end here become free for the
+  // A beam's first continuation takes its slot; slots of beams that end here become free for the
   // others.
   void move_on(const std::vector<Way>& next, std::span<const float> logits) {
     const auto cached = static_cast<int>(request_.prompt.size() + running_[0].tokens.size());

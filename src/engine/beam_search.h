@@ -7,7 +7,7 @@
 
 namespace medgen::engine {
 
-// Finds num_beams texts and reports the best num_return_sequences of them, best first; see
+// Finds num_beams texts and reports the best num_return_sequences, best first; see
 // search.h.
 void beam_search(Backend& backend, const Tokenizer& tokenizer, const Request& request,
                  GenerationObserver& observer, const std::function<bool()>& interrupted);

@@ -54,7 +54,7 @@ void Candidates::assign(std::span<const float> logits, float highest) {
   id_.resize(logits.size());
   std::iota(id_.begin(), id_.end(), 0);
   logit_.resize(logits.size());
-  int gaps = 0;  // a sum, which vectorises, and no early end
+  int gaps = 0;  // a sum without early exit vectorises
   for (std::size_t i = 0; i < logits.size(); ++i) {
     logit_[i] = static_cast<double>(logits[i]);
     gaps |= logits[i] == -std::numeric_limits<float>::infinity() ? 1 : 0;
@@ -109,7 +109,7 @@ std::size_t Candidates::best() {
 }
 
 void Candidates::keep(std::span<const std::uint8_t> keep) {
-  constexpr std::size_t kGroup = 8;  // marks looked at together
+  constexpr std::size_t kGroup = 8;  // marks checked together
   std::size_t kept = 0;
   const std::size_t n = size();
   const bool weighed = weighed_;
@@ -146,7 +146,7 @@ void Candidates::shrunk(std::size_t kept) {
   logit_.resize(kept);
   const bool highest_stays = std::find(logit_.begin(), logit_.end(), highest_) != logit_.end();
   measure(highest_stays);
-  // Weights stay as they are while the highest does; their sum is made anew.
+  // Weights stay valid while the highest score does; their sum is recomputed.
   if (weighed && highest_stays) {
     weight_.resize(kept);
     double sums[8] = {};
@@ -163,8 +163,8 @@ void Candidates::keep_from(double lowest_logit) {
 }
 
 double Candidates::kth_highest_logit(std::size_t k) {
-  // In linear time: those that beat the k-th highest so far are gathered, and whenever there are
-  // twice k of them the lower half is thrown away.
+  // In linear time: scores that beat the k-th highest so far are gathered, and whenever there are
+  // 2 k of them, the lower half is discarded.
   const std::size_t capacity = std::max<std::size_t>(2 * k, 256);
   const auto shrink = [&] {
     const auto kth = scratch_.begin() + static_cast<std::ptrdiff_t>(k - 1);

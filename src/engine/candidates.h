@@ -1,6 +1,6 @@
-// The tokens that may still be drawn, and the few questions that filters ask of them. Arithmetic in
+// The tokens that may still be drawn, and the few queries that filters need. Arithmetic in
 // double, in an order that depends on nothing but the candidates themselves.
-// Must not know why a token is taken away.
+// Must not know why a token is removed.
 #pragma once
 
 #include <cstddef>

@@ -18,7 +18,7 @@ std::vector<TokenId> read_ids(const Json& object, const char* name) {
   std::vector<TokenId> ids;
   if (!object.contains(name)) return ids;
   const Json& list = object[name];
-  if (!list.is_array()) refuse(std::string(name) + " is no list; it must be a list of token ids");
+  if (!list.is_array()) refuse(std::string(name) + " is not a list; give a list of token ids");
   for (const Json& item : list) {
     const bool whole = item.is_number_unsigned() && item.get<std::uint64_t>() < 1U << 31U;
     if (!whole) {
@@ -59,7 +59,7 @@ void check_ids(const std::vector<TokenId>& ids, const char* name, std::size_t vo
   }
 }
 
-// Steps that would silently do nothing for want of something.
+// Steps that would silently do nothing because an input is missing.
 void check_needs(const ExplainRequest& request, const Tokenizer* tokenizer, bool eos) {
   const SamplingParams& p = request.settings.sampling;
   if (tokenizer == nullptr && (!p.bad_words_texts.empty() || !p.negative_prompt.empty())) {
@@ -71,7 +71,7 @@ void check_needs(const ExplainRequest& request, const Tokenizer* tokenizer, bool
       p.min_length > 0 || p.min_new_tokens > 0 || p.exponential_decay_length_penalty;
   if (wants_eos && !eos) {
     refuse(
-        "a setting about the end of the text is given, but no token that ends one: set "
+        "a setting about the end of the text is given, but no end-of-text token: set "
         "eos_token_id");
   }
   if (p.num_beams > 1) {
@@ -106,7 +106,7 @@ ExplainRequest parse_explain_request(const std::string& line) {
     if (request.logits && request.logits->size() != request.unconditional.size()) {
       refuse("unconditional_logits holds " + std::to_string(request.unconditional.size()) +
              " numbers and logits " + std::to_string(request.logits->size()) +
-             "; they must be as many");
+             "; they must be equally many");
     }
   }
   if (request.prompt.empty() && !request.logits) {

@@ -13,7 +13,7 @@
 namespace medgen::engine {
 
 // {"prompt_ids":[...], "generated_ids":[...], "settings":{...}, "logits":[...]}: all but one of
-// prompt_ids and logits may be left out. Settings are over neutral_settings().
+// prompt_ids and logits may be omitted. Settings override neutral_settings().
 struct ExplainRequest {
   std::vector<TokenId> prompt, generated;
   std::optional<std::vector<float>> logits;  // [vocab]
@@ -21,16 +21,16 @@ struct ExplainRequest {
   DecodingSettings settings;
 };
 
-// Throws Error(kUsage) for what is no such object, names the field and what is allowed.
+// Throws Error(kUsage) for anything else; names the field and what is allowed.
 ExplainRequest parse_explain_request(const std::string& line);
 
 // As sampling would see it. Throws Error(kUsage) for ids outside the vocabulary and for settings
-// that need what is not there (a tokenizer, an EOS).
+// that need something missing (a tokenizer, an EOS).
 DecodingContext explain_context(const ExplainRequest& request, std::size_t vocab_size,
                                 const Tokenizer* tokenizer, std::vector<TokenId>& eos);
 
 // {"kept":[ids ascending],"probs":[...],"stages":[{"name","kept","mass"},...]}. XTC is shown as if
-// its coin had said yes; Mirostat at the first token.
+// triggered; Mirostat at the first token.
 nlohmann::ordered_json explain(Sampler& sampler, std::span<const float> logits,
                                const SamplingParams& params, const DecodingContext& context);
 

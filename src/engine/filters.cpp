@@ -1,6 +1,6 @@
-// See filters.h. What has to rank tokens does not sort the vocabulary: it sums them up in buckets
-// and sorts the one bucket in which the decision falls. Where that decision is closer than rounding
-// can tell, everything is sorted and summed in the order of the definition.
+// See filters.h. Filters that rank tokens do not sort the vocabulary: they sum weights in buckets
+// and sort only the bucket with the decision. If that decision is closer than rounding
+// can resolve, everything is sorted and summed in the order of the definition.
 #include "engine/filters.h"
 
 #include <algorithm>
@@ -15,7 +15,7 @@
 namespace medgen::engine::filters {
 namespace {
 
-constexpr double kRounding = 1e-11;  // of the total; far above what sums in double may differ by
+constexpr double kRounding = 1e-11;  // of the total; far above the differences of sums in double
 
 // The place in an order of tokens at which a running sum of weights decides.
 struct Boundary {
@@ -34,7 +34,7 @@ std::optional<Boundary> find_boundary(Candidates& c, std::span<const std::uint32
   const double doubt = kRounding * c.total();
   std::array<double, 2 * kBuckets> mass{};
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    // Neighbours often share a bucket; two places for each keep their sums apart.
+    // Neighbours often share a bucket; two places each keep their sums separate.
     mass[2 * bucket(key(tokens[i])) + i % 2] += w[tokens[i]];
   }
   const auto of = [&](std::size_t place) { return mass[2 * place] + mass[2 * place + 1]; };
@@ -74,7 +74,7 @@ void keep_where(Candidates& c, Keep keep) {
   c.keep(marks);
 }
 
-// The likeliest and its equals stay whatever the cutoff.
+// The likeliest and its ties stay whatever the cutoff.
 void keep_probable(Candidates& c, double cutoff) {
   const std::span<const double> w = c.weights();
   const double total = c.total();
@@ -124,7 +124,7 @@ double split_light(std::span<const double> w, double light, std::vector<std::uin
 void top_p(Candidates& c, double p) {
   const std::span<const double> w = c.weights();
   const double limit = (1 - p) * c.total();
-  // All tokens lighter than this weigh less than the limit together, so all of them go.
+  // Together, all tokens lighter than this weigh less than the limit, so they all go.
   const double light = (1 - 1e-9) * limit / static_cast<double>(c.size());
   std::vector<std::uint32_t>& heavy = c.order();
   const double below = split_light(w, light, heavy);

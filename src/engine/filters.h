@@ -1,4 +1,4 @@
-// The filters: each takes tokens away from those that may be drawn, and says nothing else. Formulas
+// The filters: each removes tokens from those that may be drawn, and does nothing else. Formulas
 // and sources are in docs/SAMPLING.md. Must not know of settings' names or of each other.
 #pragma once
 

@@ -44,7 +44,7 @@ void check(const BackendInfo& model, const Tokenizer& tokenizer, const GenerateO
   }
 }
 
-// Requests that are all there already, and were checked.
+// Requests that are already complete and checked.
 class ListSource : public RequestSource {
  public:
   explicit ListSource(const std::vector<Request>& requests) : requests_(requests) {}

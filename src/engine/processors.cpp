@@ -138,7 +138,7 @@ void suppress_tokens(const SamplingParams& p, const DecodingContext&, Scores sco
 }
 
 void begin_suppress_tokens(const SamplingParams& p, const DecodingContext& context, Scores scores) {
-  // After a prompt of one token a forced BOS comes first, and what begins is the token after it.
+  // After a one-token prompt a forced BOS comes first, and the text begins with the token after it.
   const std::size_t begin = context.prompt.size() > 1 || !p.forced_bos_token_id ? 0 : 1;
   if (context.generated.size() == begin) remove(scores, p.begin_suppress_tokens);
 }
@@ -165,7 +165,7 @@ void dry(const SamplingParams& p, const DecodingContext& context, Scores scores)
     return std::any_of(p.dry_sequence_breakers.begin(), p.dry_sequence_breakers.end(),
                        [&](const std::string& b) { return text.find(b) != std::string::npos; });
   };
-  int limit = 0;  // tokens after the last breaker: no match is longer
+  int limit = 0;  // tokens after the last breaker: the longest possible match
   while (limit < n && !(context.tokenizer != nullptr && breaks(back(limit)))) ++limit;
   if (limit < p.dry_allowed_length) return;
   // The Z-function of the reversed context: matches[i] tokens from i back equal those from 0 back.

@@ -1,4 +1,4 @@
-// The processors: each changes scores, [vocab], where -inf means that a token is gone. Formulas and
+// The processors: each changes scores, [vocab], where -inf means a removed token. Formulas and
 // sources are in docs/SAMPLING.md. Must not know how tokens are drawn.
 #pragma once
 

@@ -36,7 +36,7 @@ MEDGEN_INLINE Vector load(const T* x) {
   return vector;
 }
 
-// The steps of fixed_exp(), for values that need not be clamped yet.
+// The steps of fixed_exp(), for values that need no clamping yet.
 MEDGEN_INLINE Floats exp_of(Floats x) {
   constexpr float kShift = 0x1.8p23F;
   const Floats lowest = Floats{} + kFixedExpLowest;

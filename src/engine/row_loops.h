@@ -9,11 +9,11 @@
 
 namespace medgen::engine {
 
-inline constexpr std::size_t kRowBlock = 64;  // elements for which there is one maximum and one sum
+inline constexpr std::size_t kRowBlock = 64;  // elements that share one maximum and one sum
 
 // Sums of weights that are multiples of 2^-35, none above 1, are exact in double for up to 2^18 of
-// them, so they do not depend on how tokens are grouped. A float is brought to that grid by adding
-// and taking away this.
+// them, so they do not depend on how tokens are grouped. A float is rounded to that grid by adding
+// and subtracting this.
 inline constexpr double kWeightGrid = 0x1.8p17;
 
 struct RowLoops {
@@ -22,7 +22,7 @@ struct RowLoops {
   bool (*block_maxima)(const float* x, std::size_t n, float* maxima);
   // Sum of e^(x - highest).
   double (*exp_sum)(const float* x, std::size_t n, float highest);
-  // The same, and the sum of (x - highest) * e^(x - highest), which entropy needs besides.
+  // The same, plus the sum of (x - highest) * e^(x - highest), which entropy also needs.
   double (*entropy_sums)(const float* x, std::size_t n, float highest, double* weighted);
   // Draw weights e^((x - highest) * scale) on the grid: a sum for each block. Returns exp_sum().
   double (*draw_sums)(const float* x, std::size_t n, float highest, float scale, double* sums);
@@ -36,7 +36,7 @@ struct RowLoops {
 // Of this processor.
 const RowLoops& row_loops();
 
-// All that this processor can run, the plainest first; for tests.
+// All that this processor can run, the simplest first; for tests.
 std::vector<const RowLoops*> all_row_loops();
 
 // The draw weight of one token, as draw_sums() has it.

@@ -37,8 +37,8 @@ void require_something(std::span<const double> scores) {
       "forced, or their biases, rule out every one; loosen one of them");
 }
 
-// How many of the highest tokens are enough for the steps from `first` on, where that is clear
-// without looking at the others; 0 where it is not.
+// How many of the highest tokens are enough for the steps from `first` on, if that is clear
+// without the others; otherwise 0.
 std::size_t enough(std::span<const Step* const> steps, const SamplingParams& params) {
   for (const Step* step : steps) {
     if (step->name == "temperature" && params.dynatemp_range == 0) continue;
@@ -51,7 +51,7 @@ std::size_t enough(std::span<const Step* const> steps, const SamplingParams& par
 
 }  // namespace
 
-// The highest logit. Throws if no distribution can be made of the row.
+// The highest logit. Throws if the row gives no distribution.
 float Sampler::measure(std::span<const float> logits) {
   maxima_.resize((logits.size() + kRowBlock - 1) / kRowBlock);
   const bool broken = row_loops().block_maxima(logits.data(), logits.size(), maxima_.data());
@@ -60,7 +60,7 @@ float Sampler::measure(std::span<const float> logits) {
   if (broken || !std::isfinite(highest)) {
     throw Error(
         ErrorCode::kRuntime,
-        "the model gives NaN or infinite logits, of which no token can be chosen; its weights "
+        "the model gives NaN or infinite logits, from which no token can be drawn; its weights "
         "are damaged or overflow in this precision: verify the model, or convert it again with "
         "--dtype fp32");
   }
@@ -201,7 +201,7 @@ Draw Sampler::sample(std::span<const float> logits, const SamplingParams& params
   return draw;
 }
 
-// Walks values, [n], in order: the place at which the coin falls, and the sum of all draw weights.
+// Walks values, [n], in order: the place the coin selects, and the sum of all draw weights.
 // raw_sum: of e^(value - highest).
 Sampler::Place Sampler::walk(std::span<const float> values, float highest, float scale, double coin,
                              double& raw_sum) {
@@ -301,7 +301,7 @@ Candidates& Sampler::distribution(std::span<const float> logits, const SamplingP
     for (std::size_t i = 0; i < candidates_.size(); ++i) {
       mass += before[static_cast<std::size_t>(candidates_.id(i))];
     }
-    if (candidates_.size() == count) mass = 1;  // not what rounding makes of it
+    if (candidates_.size() == count) mass = 1;  // exactly, despite rounding
     if (report) report(name, candidates_.size(), mass, candidates_);
   };
   for (const Step* step : ordered_steps(params)) {

@@ -1,8 +1,8 @@
 // Chooses the next token from a row of logits. Pure: logits, parameters, context and coins in [0,
 // 1) go in, a token and its log-probabilities come out. Must not know of models, slots or texts.
 //
-// What may be drawn is decided in double by the steps (steps.h), which are the definition. The draw
-// walks the tokens left in order of id and depends on nothing but these, their logits as processed
+// The steps (steps.h) decide in double what may be drawn; they are the definition. The draw
+// walks the remaining tokens in order of id and depends only on these, their processed logits
 // and the temperature: settings that keep the same tokens draw the same one with the same coin.
 #pragma once
 
@@ -46,8 +46,8 @@ class Sampler {
                                              const SamplingParams& params,
                                              const DecodingContext& context = {});
 
-  // All steps in turn, each reported as it has been taken: `kept` tokens are left, which had `mass`
-  // of the probability before it. Greedy decoding ends with a step "greedy". What is left stays
+  // All steps in turn, each reported once it is done: `kept` tokens remain, which had `mass`
+  // of the probability before it. Greedy decoding ends with a step "greedy". The result stays
   // valid until the next call.
   using StepReport =
       std::function<void(std::string_view name, std::size_t kept, double mass, Candidates&)>;
@@ -58,7 +58,7 @@ class Sampler {
   // log-probabilities processed. Valid until the next call.
   std::span<double> processed_scores(std::span<const float> logits, bool log_softmax,
                                      const SamplingParams& params, const DecodingContext& context);
-  // What processed_scores() took from the logits to make log-probabilities of them.
+  // What processed_scores() subtracted from the logits to turn them into log-probabilities.
   double log_total() const { return log_total_; }
 
  private:

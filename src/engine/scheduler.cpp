@@ -69,7 +69,7 @@ Scheduler::~Scheduler() {
   try {
     while (!slots_.empty()) release_slot(slots_.back());
   } catch (...) {
-    // The exception under way says what went wrong; a backend that fails here has nothing to add.
+    // The exception in flight says what went wrong; a backend that fails here has nothing to add.
   }
 }
 
@@ -98,7 +98,7 @@ bool Scheduler::interrupted() const {
 
 int Scheduler::max_slots() const { return backend_.info().max_slots; }
 
-// Rows of a step that nothing has a claim on: samples of prompts that are being prefilled will want
+// Unclaimed rows of a step: samples of prompts being prefilled will want
 // theirs with the next step or the one after.
 int Scheduler::free_rows() const {
   int free = max_slots();
@@ -111,7 +111,7 @@ int Scheduler::free_rows() const {
   return free;
 }
 
-// Neither taken nor promised.
+// Neither taken nor reserved.
 int Scheduler::free_slots() const {
   return max_slots() - static_cast<int>(slots_.size()) - promised_;
 }
@@ -152,7 +152,7 @@ bool Scheduler::take_request(bool wait) {
   return true;
 }
 
-// Beams and guidance move whole caches about, in a loop of their own.
+// Beams and guidance move whole caches around, in a loop of their own.
 void Scheduler::run_alone() {
   const PromptPointer prompt = std::exchange(alone_, nullptr);
   const auto stop = [&] { return prompt->cut_short = interrupted(); };
@@ -197,10 +197,10 @@ void Scheduler::add_prefill_rows() {
   }
 }
 
-// A draw for each running sequence; the logits of prompts that are now prefilled are kept.
+// A draw for each running sequence; the logits of fully prefilled prompts are kept.
 std::vector<Draw> Scheduler::read_logits(std::span<const float> logits) {
   const auto width = static_cast<std::size_t>(backend_.info().vocab_size);
-  // A model may be wider than its tokenizer; what has no text is never drawn.
+  // A model may be wider than its tokenizer; tokens without text are never drawn.
   const auto vocab = std::min(width, static_cast<std::size_t>(tokenizer_.vocab_size()));
   std::size_t row = running_.size();
   const auto row_at = [&](std::size_t i) { return logits.subspan(width * i, width).first(vocab); };
@@ -235,14 +235,14 @@ std::vector<Draw> Scheduler::read_logits(std::span<const float> logits) {
   return draws;
 }
 
-// Reported once, however many of its sequences cannot go on.
+// Reported once, however many of its sequences cannot continue.
 void Scheduler::fail(Prompt& prompt, const Error& error) {
   if (prompt.failed) return;
   prompt.failed = true;
   observer_.on_request_failure(prompt.request, error);
 }
 
-// The first token of a sample. Where none can be drawn, the prompt has failed and the draw means
+// The first token of a sample. If none can be drawn, the prompt has failed and the draw means
 // nothing.
 Draw Scheduler::draw_first(const Sequence& sequence, Prompt& prompt) {
   if (prompt.failed) return {};
@@ -270,8 +270,8 @@ void Scheduler::advance_running(const std::vector<Draw>& draws) {
   }
 }
 
-// Gives sequences in one slot their next tokens. Those that go on run on, together where their
-// tokens are the same; false if there are none.
+// Gives sequences in one slot their next tokens. Those that continue stay together if their
+// tokens are the same; false if none continue.
 bool Scheduler::advance(const PromptPointer& prompt, int slot, Sequences sequences,
                         std::span<const Draw> draws) {
   std::vector<Sequences> groups;
@@ -302,8 +302,8 @@ void Scheduler::start_prefilled() {
   prefilling_.erase(prefilling_.begin(), first_unready);
 }
 
-// Starts the next samples in a slot that holds exactly the prompt. Where all end with their first
-// token the slot is as it was, for those after them.
+// Starts the next samples in a slot that holds exactly the prompt. If all end with their first
+// token, the slot is unchanged for those after them.
 void Scheduler::start_samples(const PromptPointer& prompt, int slot) {
   while (prompt->waits()) {
     Sequences sequences = prompt->next_sequences(1 + std::max(0, free_slots()), tokenizer_,
@@ -317,7 +317,7 @@ void Scheduler::start_samples(const PromptPointer& prompt, int slot) {
   release_slot(slot);
 }
 
-// What becomes of the slot of a sample that has ended.
+// What happens to the slot of a finished sample.
 void Scheduler::hand_on(const PromptPointer& prompt, int slot) {
   if (!prompt->waits()) return release_slot(slot);
   backend_.truncate_cache(slot, prompt->size());

@@ -3,14 +3,14 @@
 // never lets a result depend on which slot a sequence got.
 //
 // A request with variants is one prompt with several plain requests, its parts: their samples share
-// the prefill, but for those that search, which run by themselves after the others.
+// the prefill, except those that search, which run by themselves after the others.
 //
 // Samples with the same number under several variants draw the same coins, so they often begin with
-// the same tokens. While they do they are one: a row of the step and a slot serves them all, and
-// each draws from its logits by its own rules; where they part, the cache is shared on. Each of
-// them has a slot promised for that, so a sample that has begun never waits.
+// the same tokens. While they do, they are one: a row of the step and a slot serve them all, and
+// each draws from its logits by its own rules; when they diverge, the cache stays shared. Each of
+// them has a slot reserved for that, so a sample that has begun never waits.
 //
-// A prompt is prefilled once, in chunks that run beside the decoding of other sequences. Its
+// A prompt is prefilled once, in chunks that run alongside the decoding of other sequences. Its
 // samples share that cache: any running one can serve as the source, since it begins with the
 // prompt; and a finished one's slot is cut back to the prompt for the next. So nothing is ever
 // prefilled twice, not even with a single slot. Samples of a prompt that has begun take slots
@@ -30,7 +30,7 @@ namespace medgen::engine {
 
 class Scheduler {
  public:
-  // Everything passed in outlives the scheduler.
+  // Everything passed in must outlive the scheduler.
   Scheduler(Backend& backend, const Tokenizer& tokenizer, RequestSource& source,
             GenerationObserver& observer, const GenerateOptions& options);
   ~Scheduler();  // releases the slots that an exception left taken
@@ -43,7 +43,7 @@ class Scheduler {
   struct Prompt;
   using Sequences = std::vector<std::unique_ptr<Sequence>>;
 
-  // One of a request's settings. It listens to its sequences and numbers their results on from
+  // One of a request's settings. It listens to its sequences and numbers their results after
   // those of the parts before it.
   struct Part : GenerationObserver {
     Part(Prompt& whole, Request own, int first)
@@ -77,7 +77,7 @@ class Scheduler {
     int prefilled = 0;          // tokens
     int started = 0;            // samples of those in `drawn`
     int next_sample = 0;        // its number within its part
-    std::size_t next_part = 0;  // in `drawn`, the next one to be looked at for it
+    std::size_t next_part = 0;  // in `drawn`, the next one to consider for it
     bool failed = false;
     bool cut_short = false;  // interrupted
     std::vector<float>
@@ -122,11 +122,11 @@ class Scheduler {
   std::vector<Sampler> samplers_;  // one for each sequence, since they are drawn side by side
 
   bool source_ended_ = false;
-  PromptPointer alone_;  // has parts that need all slots; nothing else begins before it
+  PromptPointer alone_;  // has parts that need all slots; nothing else starts before it
   std::vector<PromptPointer> prefilling_;  // in order of request
-  std::deque<PromptPointer> waiting_;      // prefilled, with samples that wait for a slot
+  std::deque<PromptPointer> waiting_;      // prefilled, with samples waiting for a slot
   std::vector<Running> running_;
-  int promised_ = 0;        // slots to the sequences that run in another's
+  int promised_ = 0;        // slots reserved for sequences that run in another's
   std::vector<int> slots_;  // taken
   std::vector<Row> rows_;   // of the current step
 };

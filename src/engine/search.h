@@ -1,4 +1,4 @@
-// Decoding that the scheduler's way of one slot a sequence does not fit: beam search, and guidance
+// Decoding that does not fit the scheduler's one slot per sequence: beam search, and guidance
 // by a second context. Each request has all slots to itself, so neighbours cannot change it.
 #pragma once
 
@@ -10,13 +10,13 @@ namespace medgen::engine {
 
 bool needs_search(const Request& request);
 
-// Throws Error(kUsage) if the request cannot be run so: too few slots, a negative prompt that does
+// Throws Error(kUsage) if the request cannot be run: too few slots, a negative prompt that does
 // not fit.
 void check_search(const Request& request, const BackendInfo& model);
 
-// Runs the request to its end and reports every sequence. `interrupted` is asked before every step;
-// when it says so, sequences that have begun are finished as they stand. Releases its slots in any
-// case.
+// Runs the request to its end and reports every sequence. Calls `interrupted` before every step;
+// if true, sequences that have begun are finished as they stand. Always releases its
+// slots.
 void search(Backend& backend, const Tokenizer& tokenizer, const Request& request,
             GenerationObserver& observer, const std::function<bool()>& interrupted);
 

@@ -8,7 +8,7 @@
 namespace medgen::engine {
 namespace {
 
-// Places in a sequence's stream of coins from here on belong to XTC: a coin of its own that shifts
+// Places in a sequence's stream of coins from here on belong to XTC: its own coins, which shift
 // no other.
 constexpr std::uint32_t kXtcCoins = 0x80000000U;
 constexpr double kLog2 = 0.69314718055994530942;

@@ -30,12 +30,12 @@ class Sequence {
   // What the steps see.
   DecodingContext context() const;
 
-  // Takes the next token. True while the sequence goes on; false when it has ended and been
-  // reported. Where several reasons hold at once the first of EOS, stop string, length, context,
-  // time, loop is given.
+  // Takes the next token. True while the sequence continues; false when it has ended and been
+  // reported. If several reasons apply at once, the first of EOS, stop string, length, context,
+  // time, loop is reported.
   bool advance(const Draw& draw);
 
-  // Ends it as it stands, as kInterrupted or for another reason from outside.
+  // Ends it as it stands, as kInterrupted or for another external reason.
   void interrupt(FinishReason reason = FinishReason::kInterrupted);
 
   void set_beam_score(double score) { completion_.beam_score = score; }
@@ -68,8 +68,8 @@ class Sequence {
 // A request for each of the variants of `request`; itself alone if it has none.
 std::vector<Request> split_variants(const Request& request);
 
-// How many tokens `request` may still generate, by max_new_tokens or max_length; the context is not
-// looked at.
+// How many tokens `request` may still generate, by max_new_tokens or max_length; ignores the
+// examined.
 int new_token_limit(const Request& request);
 
 // The ids that end a text of this request, for settings about the end too.

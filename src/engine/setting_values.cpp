@@ -14,7 +14,7 @@ namespace {
 
 using Json = SettingsJson;
 
-// Values are quoted only where they are numbers or words; texts stay private.
+// Only numbers and words are quoted; texts stay private.
 [[noreturn]] void refuse(const Json& value, const std::string& name, const std::string& wanted) {
   std::string message = name;
   message += " is ";

@@ -14,7 +14,7 @@ namespace medgen::engine {
 
 using SettingsJson = nlohmann::ordered_json;
 
-// Each throws Error(kUsage) that names the setting, what came and what is allowed. Values that are
+// Each throws Error(kUsage) that names the setting, the value and what is allowed. Values that are
 // whole numbers are read as such; numbers must be finite.
 void from_json(const SettingsJson& value, const std::string& name, double& field);
 void from_json(const SettingsJson& value, const std::string& name, int& field);
@@ -44,7 +44,7 @@ SettingsJson to_json(const SamplingParams::LengthDecay& value);
 template <class T>
 SettingsJson to_json(const std::optional<T>& value);
 
-// The forms that are like no other.
+// The special forms.
 SettingsJson bad_words_json(const SamplingParams& params);
 void read_bad_words(const SettingsJson& value, const std::string& name, SamplingParams& params);
 SettingsJson logit_bias_json(const std::vector<SequenceBias>& bias);
@@ -56,7 +56,7 @@ SettingsJson early_stopping_json(EarlyStopping value);
 void read_early_stopping(const SettingsJson& value, const std::string& name, EarlyStopping& field);
 void read_end_at(const SettingsJson& value, const std::string& name, bool& sentence);
 
-// What a range does not say: texts that are UTF-8 and not empty, finite biases, ids of at least 0.
+// Checks beyond ranges: texts that are UTF-8 and not empty, finite biases, ids of at least 0.
 void check_values(const SamplingParams& params);
 void check_values(const StoppingParams& params);
 

@@ -91,7 +91,7 @@ bool is_sampling(const Entry& entry) {
   return !is_stopping(entry) && entry.info.name != "num_return_sequences";
 }
 
-// Filters that are on although nothing is drawn, or although mirostat replaces them.
+// Filters that are on although nothing is drawn or mirostat replaces them.
 std::vector<std::string> active_filters(const SamplingParams& p) {
   std::vector<std::string> names;
   for (const Step& step : steps()) {
@@ -147,7 +147,7 @@ void check_contradictions(const SamplingParams& p) {
   }
 }
 
-// Beams, mirostat and greedy decoding turn off what was not asked for by name.
+// Beams, mirostat and greedy decoding turn off what was not set explicitly.
 void give_way(Settings& s, const Json& given) {
   const auto unset = [&](const char* name) { return !given.contains(name); };
   const bool beams = s.sampling.num_beams > 1;
@@ -252,7 +252,7 @@ DecodingSettings make_settings(const SettingsJson& given, const DecodingSettings
   Settings settings = defaults;
   for (const auto& [name, value] : given.items()) set_entry(settings, given, name, value, style);
   if (given.contains("max_length") && given.contains("max_new_tokens")) {
-    refuse("max_length and max_new_tokens exclude each other: give one of them");
+    refuse("max_length and max_new_tokens cannot be combined: give one of them");
   }
   if (given.contains("max_length")) settings.stopping.max_new_tokens.reset();
   give_way(settings, given);
@@ -290,7 +290,7 @@ SettingsJson settings_json(const DecodingSettings& settings) {
   const char* length = settings.stopping.max_new_tokens ? "max_new_tokens" : "max_length";
   const Settings defaults;
   Json json = Json::object();
-  // The classic ones first, in the order that records have always had.
+  // The classic ones first, in the order that records have always used.
   for (const char* name :
        {"temperature", "top_k", "top_p", "num_return_sequences", length, "stop"}) {
     json[name] = find_entry(name)->get(settings);

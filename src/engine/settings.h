@@ -34,8 +34,8 @@ bool is_setting(std::string_view name);
 // The default as help texts give it ("0.7", "off").
 std::string default_text(const SettingInfo& info);
 
-// The known name nearest to a mistyped one; empty if none is near. `more`: names that are no
-// settings but could have been meant.
+// The known name closest to a mistyped one; empty if none is close. `more`: names that are not
+// settings but may have been meant.
 std::string nearest_setting(std::string_view name, const std::vector<std::string>& more = {});
 
 // `given` (an object of settings) over `defaults`. Defaults give way to what is given: beams turn
@@ -47,7 +47,7 @@ enum class NameStyle { kJson, kFlags };
 DecodingSettings make_settings(const SettingsJson& given, const DecodingSettings& defaults = {},
                                NameStyle style = NameStyle::kJson);
 
-// `over` wins; what it excludes (max_length, max_new_tokens) goes from `base`.
+// `over` wins; what it excludes (max_length, max_new_tokens) is removed from `base`.
 SettingsJson merge_settings(SettingsJson base, const SettingsJson& over);
 
 // Settings under which every token of the model's own distribution can be drawn: temperature 1, no
@@ -62,7 +62,7 @@ SettingsJson settings_json(const DecodingSettings& settings);
 void check_token_ids(const SamplingParams& sampling, const StoppingParams& stopping,
                      int vocab_size);
 
-// Settings that are texts become token ids: bad words, the negative prompt. Others stay.
+// Turns text settings into token ids: bad words, the negative prompt. Others stay.
 void resolve_texts(SamplingParams& sampling, const Tokenizer& tokenizer);
 
 }  // namespace medgen::engine

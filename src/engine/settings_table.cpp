@@ -20,7 +20,7 @@ constexpr SettingKind kInteger = SettingKind::kInteger, kNumber = SettingKind::k
 
 }  // namespace
 
-// A field that JSON holds as it is.
+// A field that JSON stores unchanged.
 #define MEDGEN_FIELD(FIELD)                                   \
   [](const Settings& s) -> Json { return to_json(s.FIELD); }, \
       [](Settings& s, const Json& v, const std::string& name) { from_json(v, name, s.FIELD); }
@@ -53,7 +53,7 @@ const std::vector<SettingEntry>& settings_table() {
        MEDGEN_FIELD(sampling.epsilon_cutoff),
        {0, 1, false, true, "0 turns it off, 0.0003 is usual"}},
       {{"eta_cutoff", "filters", kNumber,
-        "The same with a cutoff that falls with the entropy; 0 to below 1, 0 is off."},
+        "The same, with a cutoff that decreases with the entropy; 0 to below 1, 0 is off."},
        MEDGEN_FIELD(sampling.eta_cutoff),
        {0, 1, false, true, "0 turns it off, 0.0003 is usual"}},
       {{"top_h", "filters", kNumber,
@@ -82,7 +82,7 @@ const std::vector<SettingEntry>& settings_table() {
         "0 is off."},
        MEDGEN_FIELD(sampling.dynatemp_range),
        {0, kMax, false, false, "0 turns it off"}},
-      {{"dynatemp_exponent", "filters", kNumber, "How the dynamic temperature bends; above 0."},
+      {{"dynatemp_exponent", "filters", kNumber, "Exponent of the dynamic temperature; above 0."},
        MEDGEN_FIELD(sampling.dynatemp_exponent),
        {0, kMax, true, false, "1 is usual"}},
       {{"mirostat", "filters", kInteger,
@@ -97,16 +97,16 @@ const std::vector<SettingEntry>& settings_table() {
        MEDGEN_FIELD(sampling.mirostat_eta),
        {0, 1, true, false, "0.1 is usual"}},
       {{"repetition_penalty", "processors", kNumber,
-        "Makes tokens that occurred, in the prompt too, less likely: above 0, 1 is off, below 1 "
+        "Makes tokens that occurred, also in the prompt, less likely: above 0, 1 is off, below 1 "
         "more "
         "likely."},
        MEDGEN_FIELD(sampling.repetition_penalty),
        {0, kMax, true, false, "1 turns it off, 1.1 is usual"}},
       {{"presence_penalty", "processors", kNumber,
-        "Taken from the scores of tokens that were generated; -2 to 2, 0 is off."},
+        "Subtracted from the scores of generated tokens; -2 to 2, 0 is off."},
        MEDGEN_FIELD(sampling.presence_penalty),
        {-2, 2, false, false, "0 turns it off"}},
-      {{"frequency_penalty", "processors", kNumber, "The same for each time; -2 to 2, 0 is off."},
+      {{"frequency_penalty", "processors", kNumber, "The same per occurrence; -2 to 2, 0 is off."},
        MEDGEN_FIELD(sampling.frequency_penalty),
        {-2, 2, false, false, "0 turns it off"}},
       {{"no_repeat_ngram_size", "processors", kInteger,
@@ -114,7 +114,7 @@ const std::vector<SettingEntry>& settings_table() {
        MEDGEN_FIELD(sampling.no_repeat_ngram_size),
        {0, 2147483647, false, false, "0 turns it off, 3 is usual"}},
       {{"dry_multiplier", "processors", kNumber,
-        "DRY: penalty on tokens that would prolong a repetition; 0 or more, 0 is off."},
+        "DRY: penalty on tokens that would extend a repetition; 0 or more, 0 is off."},
        MEDGEN_FIELD(sampling.dry_multiplier),
        {0, kMax, false, false, "0 turns it off, 0.8 is usual"}},
       {{"dry_base", "processors", kNumber, "How the DRY penalty grows with the length; 1 or more."},
@@ -128,10 +128,10 @@ const std::vector<SettingEntry>& settings_table() {
         "How many tokens DRY looks back; -1 is all of them."},
        MEDGEN_FIELD(sampling.dry_penalty_last_n),
        {-1, 2147483647, false, false, "-1 looks at all"}},
-      {{"dry_sequence_breakers", "processors", kTexts, "Texts that repetitions do not reach over."},
+      {{"dry_sequence_breakers", "processors", kTexts, "Texts that break a repetition."},
        MEDGEN_FIELD(sampling.dry_sequence_breakers)},
       {{"bad_words", "processors", kTexts,
-        "Texts that are never completed, with and without a blank before; or lists of token ids."},
+        "Texts that are never completed, with and without a leading space; or lists of token ids."},
        [](const Settings& s) { return bad_words_json(s.sampling); },
        [](Settings& s, const Json& v, const std::string& name) {
          read_bad_words(v, name, s.sampling);
@@ -154,31 +154,31 @@ const std::vector<SettingEntry>& settings_table() {
        MEDGEN_FIELD(sampling.min_new_tokens),
        {0, 2147483647, false, false, "0 turns it off"}},
       {{"min_length", "processors", kInteger,
-        "No end before N tokens, the text's included; 0 or more, 0 is off."},
+        "No end before N tokens, including the text's; 0 or more, 0 is off."},
        MEDGEN_FIELD(sampling.min_length),
        {0, 2147483647, false, false, "0 turns it off"}},
       {{"exponential_decay_length_penalty", "processors", kJson,
-        "[START, FACTOR]: after START new tokens the end becomes likelier, FACTOR times a token."},
+        "[START, FACTOR]: after START new tokens the end grows likelier, FACTOR times per token."},
        MEDGEN_FIELD(sampling.exponential_decay_length_penalty)},
-      {{"forced_bos_token_id", "processors", kInteger, "The token after a prompt of one token."},
+      {{"forced_bos_token_id", "processors", kInteger, "Token forced after a one-token prompt."},
        MEDGEN_FIELD(sampling.forced_bos_token_id)},
       {{"forced_eos_token_id", "processors", kJson,
-        "ID or [ID, ...]: the last token that the limit of length allows."},
+        "ID or [ID, ...]: the token forced where the length limit is reached."},
        MEDGEN_FIELD(sampling.forced_eos_token_id)},
       {{"guidance_scale", "processors", kNumber,
-        "Away from the --negative-prompt (without one: from what the prompt does not change); 1 or "
+        "Steer away from the --negative-prompt (default: the prompt's last token); 1 or "
         "more, "
         "1 is off."},
        MEDGEN_FIELD(sampling.guidance_scale),
        {1, kMax, false, false, "1 turns it off, 1.5 is usual"}},
-      {{"negative_prompt", "processors", kText, "What --guidance-scale leads away from."},
+      {{"negative_prompt", "processors", kText, "What --guidance-scale steers away from."},
        MEDGEN_FIELD(sampling.negative_prompt)},
       {{"negative_prompt_ids", "processors", kJson, "[ID, ...]: the same as token ids."},
        MEDGEN_FIELD(sampling.negative_prompt_ids)},
       {{"renormalize_logits", "processors", kFlag, "Log-softmax after the last step."},
        MEDGEN_FIELD(sampling.renormalize_logits)},
       {{"sampler_order", "search", kWord,
-        "Order of the steps: hf, vllm or llama, as those libraries have it; or names of steps with "
+        "Order of the steps: hf, vllm or llama, as in those libraries; or step names separated by "
         "commas."},
        [](const Settings& s) -> Json {
          const auto& order = s.sampling.sampler_order;
@@ -214,11 +214,11 @@ const std::vector<SettingEntry>& settings_table() {
         "The same seed gives the same continuations; 0 to 18446744073709551615."},
        MEDGEN_FIELD(sampling.seed)},
       {{"max_length", "stopping", kInteger,
-        "Most tokens of text and continuation together; 1 or more."},
+        "Maximum tokens of text and continuation together; 1 or more."},
        MEDGEN_FIELD(stopping.max_length),
        {1, 2147483647, false, false, "it counts the tokens of the prompt and of the continuation"}},
       {{"max_new_tokens", "stopping", kInteger,
-        "Most tokens of the continuation, instead of --max-length; 1 or more."},
+        "Maximum tokens of the continuation, instead of --max-length; 1 or more."},
        MEDGEN_FIELD(stopping.max_new_tokens),
        {1, 2147483647, false, false, "it counts the tokens of the continuation"}},
       {{"stop", "stopping", kTexts, "End a continuation before TEXT; may be given several times."},
@@ -242,7 +242,7 @@ const std::vector<SettingEntry>& settings_table() {
        [](Settings& s, const Json& v, const std::string& name) {
          read_end_at(v, name, s.stopping.end_at_sentence);
        }},
-      {{"stop_on_loop", "stopping", kFlag, "End when one phrase is said three times in a row."},
+      {{"stop_on_loop", "stopping", kFlag, "End when one phrase occurs three times in a row."},
        MEDGEN_FIELD(stopping.stop_on_loop)},
   };
   return entries;

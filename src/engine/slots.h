@@ -1,4 +1,4 @@
-// Slots of a backend that are released in any case, and a prompt's way into one.
+// Slots of a backend that are always released, and prefilling a prompt into one.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@ class Slots {
     try {
       while (!taken_.empty()) release(taken_.back());
     } catch (...) {
-      // The exception under way says what went wrong; a backend that fails here has nothing to add.
+      // The exception in flight says what went wrong; a backend that fails here has nothing to add.
     }
   }
   Slots(const Slots&) = delete;

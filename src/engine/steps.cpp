@@ -23,7 +23,7 @@ void temperature(const P& p, const C&, Candidates& c) {
   }
 }
 
-// The coin is another stream's than the draw's, so that XTC shifts nothing.
+// The coin comes from a different stream than the draw's, so that XTC shifts nothing.
 void xtc(const P& p, const C& context, Candidates& c) {
   if (context.xtc_coin < p.xtc_probability) filters::xtc(c, p.xtc_threshold);
 }
@@ -158,7 +158,7 @@ std::vector<const Step*> named_steps(const std::vector<std::string>& names) {
                                             : name);
     if (step == nullptr) {
       std::string message =
-          "sampler_order names the step \"" + name.substr(0, 60) + "\", which there is not; ";
+          "sampler_order names the step \"" + name.substr(0, 60) + "\", which does not exist; ";
       known.insert(known.end(), {"hf", "vllm", "llama"});
       const std::string nearest = nearest_setting(name, known);
       if (!nearest.empty()) message += "did you mean \"" + nearest + "\"? ";
@@ -172,7 +172,7 @@ std::vector<const Step*> named_steps(const std::vector<std::string>& names) {
   return all;
 }
 
-// A list of names: processors that it leaves out come first, in Hugging Face's order; a filter that
+// A list of names: processors not listed come first, in Hugging Face's order; a filter that
 // is on must be in it.
 std::vector<const Step*> explicit_steps(const P& params) {
   const std::vector<const Step*> named = named_steps(params.sampler_order);

@@ -1,5 +1,5 @@
 // The registry of what happens to a row of logits before a token is drawn: processors, which change
-// scores, and filters, which take tokens away. Each is a small pure function; a step that is off is
+// scores, and filters, which remove tokens. Each is a small pure function; a step that is off is
 // never called. Must not know of models, slots or how settings are written.
 #pragma once
 
@@ -14,16 +14,16 @@
 
 namespace medgen::engine {
 
-// What steps may look at besides the scores.
+// What steps may use besides the scores.
 struct DecodingContext {
   std::span<const TokenId> prompt = {};     // as fed to the model
   std::span<const TokenId> generated = {};  // so far
   std::span<const TokenId> eos = {};        // ids that end a text
   int max_length = 0;                       // of prompt and continuation; 0 where there is no limit
-  const Tokenizer* tokenizer = nullptr;     // null where texts play no role
+  const Tokenizer* tokenizer = nullptr;     // null if no texts are involved
   double xtc_coin = 0;                      // in [0, 1)
   double mirostat_mu = 0;                   // bits
-  // Logits of the model after the negative prompt, [vocab]; empty where there is no guidance.
+  // Logits of the model after the negative prompt, [vocab]; empty without guidance.
   std::span<const float> unconditional = {};
 
   int length() const { return static_cast<int>(prompt.size() + generated.size()); }
@@ -42,7 +42,7 @@ struct Step {
   void (*filter)(const SamplingParams&, const DecodingContext&, Candidates&) = nullptr;
 };
 
-// All of them, in Hugging Face's order; those that it has not stand where its user's own processors
+// All of them, in Hugging Face's order; those it does not have are where a user's own processors
 // would, filters before renormalize_logits.
 std::span<const Step> steps();
 

@@ -6,7 +6,7 @@
 
 namespace medgen::jobs {
 
-// As many as a quarter of the free memory holds keys and values for, at full context; at least 1,
+// As many as a quarter of the free memory fits keys and values for, at full context; at least 1,
 // at most useful_slots().
 int automatic_slots(const ModelConfig& config);
 

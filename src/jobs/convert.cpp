@@ -1,4 +1,4 @@
-// See the header. The order is: read and check everything that is small, stage the small files,
+// See the header. The order is: read and check everything small, stage the small files,
 // then stream the parameters one by one into model.pt, then rename.
 #include "jobs/convert.h"
 
@@ -93,7 +93,7 @@ std::string model_card(const fs::path& folder, const std::string& name, const Mo
          "what it may be used for is not known here. Its output is not medical advice.\n";
 }
 
-// How far logits may lie apart, as part of the largest, if one model computes in its parameters'
+// How much logits may differ, relative to the largest, if one model computes in its parameters'
 // type and the other in float32.
 float logit_tolerance(const bundle::TorchScriptWeights& weights) {
   if (weights.holds(bundle::ElementType::kBFloat16)) return 1e-1F;
@@ -101,7 +101,7 @@ float logit_tolerance(const bundle::TorchScriptWeights& weights) {
 }
 
 // Runs the archive's own code and the new model on a few tokens. Heads, activation and scaling
-// leave no trace in the parameters' shapes, so only this can notice that config.json belongs to
+// do not show in the parameters' shapes, so only this can detect that config.json belongs to
 // another model.
 void check_same_logits(const fs::path& archive, const bundle::Gpt2Parameters& parameters,
                        float tolerance, wiring::TorchRoom& torch) {
@@ -127,7 +127,7 @@ void check_same_logits(const fs::path& archive, const bundle::Gpt2Parameters& pa
   }
   if (!(worst <= tolerance * scale)) {
     fail(archive.string() +
-         ": the model that config.json beside it describes gives other logits "
+         ": the model that config.json beside it describes gives different logits "
          "(they differ by up to " +
          std::to_string(worst) +
          "); check n_head, activation_function, layer_norm_epsilon and scale_attn_... in it");
@@ -140,7 +140,7 @@ std::string own_name(const fs::path& path) {
   return last.empty() ? "gpt2" : last.string();
 }
 
-// The config.json beside somebody's tensors.
+// The config.json that comes with foreign tensors.
 ModelConfig config_beside(const fs::path& folder) {
   if (!is_file(folder / "config.json")) {
     fail((folder / "config.json").string() +

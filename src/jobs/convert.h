@@ -18,7 +18,7 @@ struct ConvertOptions {
   bool replace = false;                            // an existing bundle at `out`
   bool trust_code = false;                         // see convert_archive()
 
-  // Called before each parameter is read. What it throws ends the conversion, with nothing left
+  // Called before each parameter is read. An exception ends the conversion, with nothing left
   // behind.
   std::function<void(int done, int total)> progress;
 };
@@ -30,8 +30,8 @@ void convert_checkpoint(const std::filesystem::path& checkpoint, const std::file
                         const ConvertOptions& options, wiring::TorchRoom& torch);
 
 // `archive` is a TorchScript file made of transformers' GPT-2 with a config.json beside it, which
-// is believed, as it is for a checkpoint. With `trust_code` the archive's own code is run for
-// comparison, so that a config.json of another model is noticed.
+// is trusted, as for a checkpoint. With `trust_code` the archive's own code is run for
+// comparison, so that a config.json of another model is detected.
 void convert_archive(const std::filesystem::path& archive, const std::filesystem::path& out,
                      const ConvertOptions& options, wiring::TorchRoom& torch);
 

@@ -38,14 +38,14 @@ Model open_bundle(const fs::path& directory) {
   return model;
 }
 
-// The context of an archive without a config.json: the number of its position embeddings.
+// The context of an archive without a config.json: its number of position embeddings.
 int context_of(const bundle::TorchScriptWeights& weights, const fs::path& file) {
   for (const bundle::ParameterSpec& tensor : weights.specs()) {
     if (tensor.name.ends_with("wpe.weight") && tensor.shape.size() == 2) {
       return static_cast<int>(std::clamp<std::int64_t>(tensor.shape[0], 1, 1 << 20));
     }
   }
-  model_error(file.string() + " does not tell its context length: put its config.json beside it");
+  model_error(file.string() + " does not state its context length: put its config.json beside it");
 }
 
 void require_all_ids(const Model& model, int rows) {
@@ -56,8 +56,8 @@ void require_all_ids(const Model& model, int rows) {
               ": give the tokenizer that the model was trained with");
 }
 
-// A TorchScript file from elsewhere. Its tensors are read as data; what keeps that from being
-// enough is remembered, for its own code may be the only way to run it.
+// A foreign TorchScript file. Its tensors are read as data; what keeps that from being
+// enough is remembered, since its own code may be the only way to run it.
 Model open_file(const fs::path& file, const std::optional<std::string>& tokenizer) {
   if (!tokenizer) {
     throw Error(ErrorCode::kUsage,

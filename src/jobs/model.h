@@ -33,7 +33,7 @@ struct Model {
 };
 
 // A bundle, or a .pt file with the tokenizer that belongs to it; without `path` the default model.
-// Throws Error(kModel) for what cannot be used, Error(kUsage) for a combination that makes no
+// Throws Error(kModel) for unusable models, Error(kUsage) for a combination that makes no
 // sense.
 Model open_model(const std::optional<std::string>& path,
                  const std::optional<std::string>& tokenizer);
@@ -45,7 +45,7 @@ std::filesystem::path default_model();
 wiring::ModelSource source_of(const Model& model);
 
 // Opens the back end that the options ask for. Throws Error(kModel) if the tokenizer has ids that
-// the model has not.
+// the model does not have.
 std::unique_ptr<Backend> open_backend(const Model& model, const wiring::BackendOptions& options,
                                       const wiring::Note& note = {});
 std::unique_ptr<Backend> open_backend(const Model& model, const std::string& device, int threads);

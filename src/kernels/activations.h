@@ -1,4 +1,4 @@
-// Kernels::activate for each width of vectors, in files of their own: beside the products they
+// Kernels::activate for each vector width, in files of their own: next to the products they
 // would change which functions the compiler inlines there. The last serves every table with
 // AVX-512.
 #pragma once

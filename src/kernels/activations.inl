@@ -1,6 +1,6 @@
-// The activations that are no epilogue, on the Vec that the including file defines; the rules of
-// generic.inl hold here too. Exponentials are taken of what is not positive, so that they cannot
-// overflow, and NaN stays NaN: what may be NaN is vmax()'s second argument.
+// The activations that are not epilogues, on the Vec that the including file defines; the rules of
+// generic.inl apply here too. Exponentials are taken of non-positive numbers, so that they cannot
+// overflow, and NaN stays NaN: a possible NaN is vmax()'s second argument.
 
 #include "kernels/vec.inl"
 
@@ -8,7 +8,7 @@ inline Vec at_least(Vec x, float least) { return vmax(set1(least), x); }
 inline Vec negative(Vec x) { return sub(zero(), x); }
 inline Vec at_most(Vec x, float most) { return negative(at_least(negative(x), -most)); }
 
-// e^-|x|. By itself exp_of_nonpositive() makes a number of NaN.
+// e^-|x|. By itself, exp_of_nonpositive() turns NaN into a number.
 inline Vec decay(Vec x) {
   const Vec exponent = at_least(negative(vabs(x)), -100.0F);
   return fma(exponent, zero(), exp_of_nonpositive(exponent));

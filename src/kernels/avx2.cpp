@@ -54,7 +54,7 @@ inline void int8_tile(const MatMul& job, int row, int panel) {
 #pragma GCC unroll 4
         for (int q = 0; q < 2 * H; ++q) {
           sum[r][q] = _mm256_add_epi32(sum[r][q], _mm256_madd_epi16(wide[q], value));
-          // Keeps g++ from computing all products first, for which there are no registers.
+          // Keeps g++ from computing all products first, for which there are not enough registers.
           asm volatile("" : "+x"(sum[r][q]));
         }
       }

@@ -81,15 +81,15 @@ inline void matmul_int16(const MatMul& job) {
 
 #if MEDGEN_VNNI
 
-// What a tile asks the caches for on its way: its share of the next panels' weights, `step` bytes
-// of each for every 4 k. The processor's own prefetching stops at the end of every memory page.
-// Into the second level where one tile is all: the first is too small for two sets of panels.
+// What a tile prefetches on its way: its share of the next panels' weights, `step` bytes
+// of each for every 4 k. The hardware prefetcher stops at the end of every memory page.
+// Into the second level if there is only one tile: the first is too small for two sets of panels.
 struct Ahead {
   const std::int8_t* weights;
   std::size_t step;
 };
 
-// R rows by P panels of 8-bit activations, 128 added to each; what that adds to a sum is taken away
+// R rows by P panels of 8-bit activations, 128 added to each; what that adds to a sum is subtracted
 // at the end.
 template <int R, int P, bool Once>
 inline void uint8_tile(const MatMul& job, int row, int panel, Ahead& ahead) {
@@ -106,7 +106,7 @@ inline void uint8_tile(const MatMul& job, int row, int panel, Ahead& ahead) {
   }
   const std::int8_t* next = ahead.weights;
   const std::size_t step = ahead.step;
-  // Four steps of 4 k in one turn: k is a multiple of 64, and the compiler's copies of the sums and
+  // Four steps of 4 k per turn: k is a multiple of 64, and the compiler's copies of the sums and
   // addresses are made once for all four.
   for (std::size_t i = 0; i < k; i += 16) {
 #pragma GCC unroll 4
@@ -141,7 +141,7 @@ inline void uint8_tile(const MatMul& job, int row, int panel, Ahead& ahead) {
   }
 }
 
-// The rows that are left, fewer than a tile has at most, in a tile of their own.
+// The remaining rows, fewer than a full tile, in a tile of their own.
 template <int R, int P, bool Once>
 inline void uint8_rest(const MatMul& job, int row, int panel, Ahead& ahead) {
   if constexpr (R > 0) {

@@ -1,6 +1,6 @@
 // Everything but the int8 product, once for all instruction sets, on a vector `Vec` of 16 floats
 // that the including file defines. Lies in an anonymous namespace of each such file: a function
-// that the linker could share between them might be compiled for a processor that is not there. No
+// that the linker could share between them might be compiled for a different processor. No
 // standard containers or algorithms for the same reason.
 //
 // The including file has defined: struct Vec and, on it, zero, set1, load, store, add, sub, mul,
@@ -87,7 +87,7 @@ inline void float_rows(const MatMul& job, int& row, int panel) {
   for (; row + R <= job.rows; row += R) float_tile<R, P, Weight>(job, row, panel);
 }
 
-// Widening bfloat16 takes registers of its own, which few have to spare.
+// Widening bfloat16 takes extra registers, which are scarce.
 template <typename Weight>
 constexpr int kTile = sizeof(Weight) == 2 && kMaxTile < 12 ? kMaxTile - 1 : kMaxTile;
 
@@ -167,11 +167,11 @@ float quantize(const float* x, const float* input_scale, int k, int k_padded, in
   const float most = lane_max(largest);
   const float broken = tree_sum(finite);
   const bool usable = most > 0 && broken == 0;
-  // A row below about 1e-36 would overflow the inverse; it counts as zero.
+  // A row below about 1e-36 would overflow the inverse; it is treated as zero.
   const float inverse = usable ? static_cast<float>(q_max) / most : 0.0F;
   const Vec factor = set1(inverse <= kFloatMax ? inverse : 0.0F);
   const auto stride = static_cast<std::size_t>(k_padded);
-  const Vec magic = set1(0x1.8p23F);  // adding and taking away rounds half to even
+  const Vec magic = set1(0x1.8p23F);  // adding and subtracting it rounds half to even
   for (int i = 0; i < k_padded; i += 16) {
     Vec q = zero();
     if (i < k && usable) {
@@ -242,9 +242,9 @@ void store_key_value(CacheType type, const float* key, const float* value, int h
   }
 }
 
-// What is read after the pages at hand, asked for on the way: of each page the same part as is
-// being read there. The processor's own prefetching would begin anew with every page. A single row
-// waits for memory above all: into the second level then, since the first has room for few requests
+// Prefetches what is read after the current pages: of each page the same part as is
+// being read there. The hardware prefetcher would restart with every page. A single row
+// mostly waits for memory, so into the second level then: the first has room for few requests
 // at a time.
 template <int R>
 constexpr int kLevel = R == 1 ? 2 : 3;  // __builtin_prefetch's locality
@@ -253,13 +253,13 @@ struct Next {
   int end = 0;             // pages
   std::size_t offset = 0;  // bytes into a page
 
-  // That of `page`; where there is none, `current`, which is there already.
+  // That of `page`; if there is none, `current`, which is already cached.
   const std::byte* part(int page, const std::byte* current) const {
     return page < end ? pages[page] + offset : current;
   }
 };
 
-// 16 scores of each of P pages for R rows; queries are scaled already.
+// 16 scores of each of P pages for R rows; queries are already scaled.
 template <int R, int P, typename Element>
 inline void score_pages(const Attention& job, const std::byte* const* pages, int page,
                         const Next& next, const float* queries, float* scores, int padded) {
@@ -288,7 +288,7 @@ inline void score_pages(const Attention& job, const std::byte* const* pages, int
   }
 }
 
-// The pages that are left, P of them or fewer, at once: chains side by side cost what one does.
+// The remaining pages, at most P, at once: parallel chains cost what one does.
 template <int R, int P, typename Element>
 inline void score_rest(const Attention& job, const std::byte* const* pages, int first, int end,
                        const Next& next, const float* queries, float* scores, int padded) {
@@ -301,7 +301,7 @@ inline void score_rest(const Attention& job, const std::byte* const* pages, int 
   }
 }
 
-// How many vectors to take at once for R rows, so that their accumulators fit into the registers.
+// How many vectors to process at once for R rows, so that their accumulators fit in the registers.
 template <int R>
 constexpr int kWide = R == 1 || kMaxTile >= R * 4 ? 4
                       : kMaxTile >= R * 2         ? 2
@@ -334,7 +334,7 @@ inline float weigh(float* scores, int positions) {
   return 1.0F / tree_sum(sum);
 }
 
-// Carries 16 W elements of the mixed values of R rows on over positions [first, end), which they
+// Continues 16 W elements of the mixed values of R rows over positions [first, end), which they
 // share: for each row a chain over its positions.
 template <int R, int W, typename Element>
 inline void mix_values(const Attention& job, const std::byte* const* pages, int first, int end,
@@ -385,8 +385,8 @@ inline void mix(const Attention& job, const std::byte* const* pages, int first, 
 
 inline int pages_of(const AttentionRow& row) { return (row.positions + 15) / 16; }
 
-// R rows from `first` on. What a key or value costs to load is shared by them on the pages with
-// which all begin; each goes on by itself where they part. Positions beyond a row's own are never
+// R rows from `first` on. They share the cost of loading keys and values on the pages with
+// which all begin; after that each continues alone. Positions beyond a row's own are never
 // mixed in, not even times 0: they may hold anything.
 template <int R, typename Element>
 inline void attention_of(const Attention& job, int first) {
@@ -408,7 +408,7 @@ inline void attention_of(const Attention& job, int first) {
     shared = same;
   }
   const int padded = longest * 16;
-  // Every pass asks for what the next one reads: the keys of the next row, the values of the first,
+  // Every pass prefetches what the next one reads: the next row's keys, the values of the first,
   // the values of the next row, the keys of the row after all these.
   const auto next_of = [&](int row, std::size_t offset) {
     return row < job.rows ? Next{job.row[row].pages, pages_of(job.row[row]), offset} : Next{};
@@ -450,7 +450,7 @@ inline int rows_together(const Attention& job, int first) {
   return end - first;
 }
 
-// R rows together where as many begin with the same page, else fewer.
+// R rows together if that many begin with the same page, else fewer.
 template <int R, typename Element>
 inline int attention_from(const Attention& job, int row, int together) {
   if constexpr (R > 1) {

@@ -19,13 +19,13 @@ inline constexpr int kPanel = 16;          // output columns that are packed tog
 inline constexpr int kPagePositions = 16;  // positions of one page of the key/value cache
 inline constexpr int kInt8Block = 64;  // int8 matrices have their k padded to a multiple of this
 inline constexpr int kMaxHeadSize = 512;
-inline constexpr int kAttentionRows = 4;  // rows that attention() takes through the cache together
+inline constexpr int kAttentionRows = 4;  // rows that attention() processes together
 inline constexpr int kRowBlock = 16;      // activation buffers hold a multiple of this many rows
 
 enum class WeightType : std::uint8_t { kFloat32, kBFloat16, kInt8 };
 enum class CacheType : std::uint8_t { kFloat32, kFloat16 };
 
-// How int8 matrices want their activations.
+// The activation format that int8 matrices expect.
 enum class ActivationFormat : std::uint8_t {
   kInt16,       // [rows, k] int16
   kUint8,       // [rows, k] uint8, 128 added
@@ -39,7 +39,7 @@ enum class Epilogue : std::uint8_t {
   kRelu,      // y = max(v, 0)
 };
 
-// Activations that are no epilogue. Phi is the standard normal distribution function, sigmoid(x) =
+// Activations besides the epilogues. Phi is the standard normal distribution function, sigmoid(x) =
 // 1 / (1 + e^-x), softplus(x) = ln(1 + e^x).
 enum class Activation : std::uint8_t {
   kGelu,          // x Phi(x)
@@ -57,7 +57,7 @@ enum class Activation : std::uint8_t {
   kTanh,
 };
 
-// Columns [16 panel_begin, 16 panel_end) of v = x W + bias, put into y by the epilogue.
+// Columns [16 panel_begin, 16 panel_end) of v = x W + bias, stored to y by the epilogue.
 struct MatMul {
   // Float: [n / 16][k][16] of float or bfloat16. Int8: [n / 16][k / 4][16][4]. n is padded with
   // zero columns to a multiple of 16, k of int8 with zeros to a multiple of 64.
@@ -85,8 +85,8 @@ struct AttentionRow {
   int positions = 0;                        // itself included; >= 1
 };
 
-// softmax(q K^T * scale) V for one head of some rows, each over its own positions. Rows that stand
-// together and begin with the same pages read these together.
+// softmax(q K^T * scale) V for one head of some rows, each over its own positions. Adjacent rows
+// that begin with the same pages read these together.
 struct Attention {
   const AttentionRow* row = nullptr;  // [rows]
   int rows = 1;
@@ -107,12 +107,12 @@ struct Kernels {
 
   void (*matmul)(const MatMul& job);
 
-  // The format that matmul() wants for a matrix of `wide` activations (up to 13 bits) or others (8
-  // bits) and so many rows.
+  // The format matmul() expects for a matrix of `wide` activations (up to 13 bits) or others (8
+  // bits) and this many rows.
   ActivationFormat (*activation_format)(int rows, bool wide);
 
   // y = (x - mean) / sqrt(variance + epsilon) * weight + bias over n elements, the variance being
-  // the mean of squares of what is left of x.
+  // the mean of squares of x minus its mean.
   void (*layer_norm)(const float* x, const float* weight, const float* bias, int n, float epsilon,
                      float* y);
 
@@ -122,7 +122,7 @@ struct Kernels {
   float (*quantize)(const float* x, const float* input_scale, int k, int k_padded, int q_max,
                     ActivationFormat format, int row, int rows, void* out);
 
-  // Puts a key and a value, [head_size] each, at place `position` of a page.
+  // Stores a key and a value, [head_size] each, at `position` of a page.
   void (*store_key_value)(CacheType type, const float* key, const float* value, int head_size,
                           int position, void* keys, void* values);
 
@@ -131,11 +131,11 @@ struct Kernels {
   // y = e + p, of n elements; e and p in half precision if `half`.
   void (*embed)(const void* token, const void* position, bool half, int n, float* y);
 
-  // Each of the n elements of y by its activation, to 2e-7 of itself or of 1. NaN stays NaN.
+  // Applies the activation to the n elements of y, to 2e-7 of itself or of 1. NaN stays NaN.
   void (*activate)(Activation which, float* y, int n);
 };
 
-// Null where this build has no such kernels.
+// Null if this build has no such kernels.
 extern const Kernels* const kScalarKernels;
 extern const Kernels* const kAvx2Kernels;
 extern const Kernels* const kAvx512Kernels;

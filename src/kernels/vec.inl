@@ -1,5 +1,5 @@
-// What is made of any instruction set's Vec: ends of rows, sums over lanes, the exponential. Rules
-// and the list of what the including file has defined stand in generic.inl.
+// What is built on any instruction set's Vec: ends of rows, sums over lanes, the exponential. Rules
+// and the list of what the including file defines are in generic.inl.
 
 constexpr float kLowestExponent = -87.0F;
 constexpr float kFloatMax = 0x1.fffffep127F;
@@ -21,7 +21,7 @@ inline float lane_max(Vec v) {
   return best;
 }
 
-// The first `count` floats and zeros, for what is left of a row.
+// The first `count` floats, then zeros, for the end of a row.
 inline Vec load_part(const float* x, int count) {
   float lane[16] = {};
   for (int i = 0; i < count; ++i) lane[i] = x[i];

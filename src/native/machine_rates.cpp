@@ -1,4 +1,4 @@
-// See the header. Best of several passes: what else the machine does can only make a pass slower.
+// See the header. Best of several passes: other load on the machine can only make a pass slower.
 #include "native/machine_rates.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // What this machine can do at most: reading memory, and multiplying in each instruction set. The
-// yardstick for a benchmark; nothing decides by it.
+// yardstick for a benchmark; no decision depends on it.
 #pragma once
 
 #include <string>
@@ -18,7 +18,7 @@ struct MultiplyRate {
   double int8 = 0;
 };
 
-// Of every instruction set that this processor runs but the scalar one, with operands in the cache.
+// Of every instruction set that this processor runs except scalar, with operands in the cache.
 std::vector<MultiplyRate> multiply_rates(base::ThreadPool& pool);
 
 }  // namespace medgen::native

@@ -23,11 +23,11 @@ std::uint64_t sequence_bytes(const PackedModel& model) {
   return pages * PagedCache::page_bytes(model.config, cache_type(model.precision));
 }
 
-// With less than all slots need at full length, there are fewer slots; so a step never lacks
+// With less memory than all slots need at full length, there are fewer slots; so a step never lacks
 // memory.
 int slots_in(const PackedModel& model, const NativeOptions& options) {
   if (options.cache_memory_bytes == 0) return options.max_slots;
-  // One page more for each: a shared partial page is copied before it is let go.
+  // One extra page each: a shared partial page is copied before it is released.
   const std::uint64_t each =
       sequence_bytes(model) + PagedCache::page_bytes(model.config, cache_type(model.precision));
   const std::uint64_t fit = options.cache_memory_bytes / each;
@@ -159,7 +159,7 @@ void NativeBackend::check(std::span<const Row> rows) const {
     const int expected = first ? cache_.length(row.slot) : rows[i - 1].position + 1;
     if (row.position != expected) misuse("rows out of order");
     if (row.position >= info_.n_positions) misuse("a position beyond the context");
-    if (row.token < 0 || row.token >= info_.vocab_size) misuse("a token that the model has not");
+    if (row.token < 0 || row.token >= info_.vocab_size) misuse("a token the model does not have");
   }
 }
 

@@ -17,12 +17,12 @@ struct NativeOptions {
   int max_slots = 16;
   int threads = 0;                       // 0: usable_cores()
   std::uint64_t cache_memory_bytes = 0;  // 0: enough for all slots at full length
-  bool keep_weights = true;  // false: each layer leaves this process's memory after its use
+  bool keep_weights = true;  // false: drop each layer from this process's memory after use
 };
 
 // The kernels that MEDGEN_ISA names (scalar, avx2, avx512, amx), or the best ones that this
 // processor runs. `avx512` is the one with VNNI where the processor has it. Throws Error(kUsage)
-// for a name that is unknown or that this processor lacks.
+// for an unknown name, or one that this processor lacks.
 const kernels::Kernels& choose_kernels();
 
 class NativeBackend : public Backend {

@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr char kMagic[8] = {'m', 'e', 'd', 'g', 'e', 'n', 'P', 'K'};
-// To be raised whenever the layout, or what pack() makes of the same parameters, changes.
+// Increase whenever the layout, or pack()'s result for the same parameters, changes.
 constexpr std::uint32_t kLayoutVersion = 3;
 constexpr std::size_t kHeaderBytes = 4096;
 
@@ -117,7 +117,7 @@ bool hash_body(int fd, std::uint64_t bytes, XXH128_hash_t& hash) {
   return readable;
 }
 
-// Why a file is not what `key` asks for; empty if it is.
+// Why a file does not match `key`; empty if it does.
 std::string mismatch(int fd, std::size_t size, const PackedKey& key, std::uint64_t body) {
   if (size < kHeaderBytes) return "it is truncated";
   Header header;
@@ -138,7 +138,7 @@ std::string mismatch(int fd, std::size_t size, const PackedKey& key, std::uint64
   return "";
 }
 
-// A file of `size` bytes that is surely on the disk, mapped for writing. Null, with the reason, if
+// A file of `size` bytes with disk space reserved, mapped for writing. Null, with the reason, if
 // not.
 void* map_new_file(const fs::path& path, std::size_t size, std::string& why) {
   const Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
@@ -146,7 +146,7 @@ void* map_new_file(const fs::path& path, std::size_t size, std::string& why) {
     why = reason("cannot be written");
     return nullptr;
   }
-  // Without this a full disk would show only as a fatal signal while the mapping is filled.
+  // Without this, a full disk would only show up as a fatal signal while the mapping is filled.
   const int error = ::posix_fallocate(fd.get(), 0, static_cast<off_t>(size));
   errno = error;
   void* mapping = error != 0
@@ -215,7 +215,7 @@ std::unique_ptr<PackedWeights> PackedWeights::build(const fs::path& file, const 
     if (mapping == MAP_FAILED) throw std::bad_alloc();
   }
   auto* start = static_cast<std::byte*>(mapping);
-  // A file's pages stay in the system's cache, changed or not.
+  // A file's pages stay in the system's cache, modified or not.
   const auto forget = [&] {
     if (on_disk) ::madvise(mapping, size, MADV_DONTNEED);
   };

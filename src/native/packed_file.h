@@ -1,4 +1,4 @@
-// Packed weights on disk: found, checked, built when they are missing, and mapped. Must not know
+// Packed weights on disk: found, checked, built if missing, and mapped. Must not know
 // how weights are packed or run.
 #pragma once
 

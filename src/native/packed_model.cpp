@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::uint64_t kAlignment = 64;
 
-// Hands out places one after the other.
+// Allocates places one after another.
 class Walk {
  public:
   explicit Walk(const std::byte* block) : block_(block) {}
@@ -88,7 +88,7 @@ PackedModel lay_out(const ModelConfig& config, Precision precision, const std::b
   model.half_embeddings = precision != Precision::kFloat32;
   const int width = config.n_embd;
   Walk walk(block);
-  // What pack() chose for each matrix comes first.
+  // pack()'s choice for each matrix comes first.
   const int matrices = config.n_layer * kLayerMatrices + 1;
   const auto* q_max = walk.take_of<std::int32_t>(precision == Precision::kInt8 ? matrices : 0);
   model.layers.resize(static_cast<std::size_t>(config.n_layer));
@@ -131,7 +131,7 @@ std::string unsupported_reason(const ModelConfig& config) {
     return reason + " wide; the native engine takes up to " + std::to_string(kernels::kMaxHeadSize);
   }
   if (config.n_embd > 65536 || config.n_inner > 131072)
-    return "it is wider than the native engine takes";
+    return "it is wider than the native engine supports";
   return "";
 }
 

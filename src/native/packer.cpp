@@ -19,7 +19,7 @@ namespace medgen::native {
 namespace {
 
 using kernels::kPanel;
-constexpr int kProbeTokens = 512;  // what calibration looks at, at most
+constexpr int kProbeTokens = 512;  // most tokens that calibration uses
 
 // Rows and columns on which the effect of rounding is measured.
 constexpr int kSampleRows = 32;
@@ -135,7 +135,7 @@ std::vector<float> smoothing(std::span<const float> input_most, const Weights& w
   const std::vector<float> weight_most = input_maxima(w, pool);
   std::vector<float> divisor(static_cast<std::size_t>(w.k), 1.0F);
   for (std::size_t i = 0; i < divisor.size(); ++i) {
-    // A channel that is silent in the probe must not get a divisor that a loud one would overflow.
+    // A channel that is silent in the probe must not get a divisor that overflows on loud input.
     const float x = std::max(input_most[i], 1e-3F);
     const float d = weight_most[i] > 0 ? std::sqrt(x / weight_most[i]) : 1.0F;
     divisor[i] = std::clamp(d, 1e-4F, 1e4F);
@@ -198,7 +198,7 @@ float quantized_weight(const Matrix& matrix, int input, int column) {
          matrix.column_scale[column];
 }
 
-// Whether the rounding of 8-bit activations shows; see the header for the bounds.
+// Whether rounding to 8-bit activations matters; see the header for the bounds.
 bool needs_wide(const Weights& w, const Matrix& matrix, std::span<const float> inputs,
                 bool gives_logits, base::ThreadPool& pool) {
   const auto k = static_cast<std::size_t>(w.k);
@@ -274,7 +274,7 @@ std::vector<float> channel_maxima(std::span<const float> inputs, int k) {
   return most;
 }
 
-// A float32 copy of one layer, or of the output matrix, and the probe's hidden states on their way.
+// A float32 copy of one layer, or of the output matrix, and the probe's hidden states so far.
 class Calibration {
  public:
   Calibration(const ModelConfig& config, const kernels::Kernels& kernels, base::ThreadPool& pool)
@@ -304,7 +304,7 @@ class Calibration {
     }
   }
 
-  // The probe through the layer that layer() now holds; `number` counts for its scaling only.
+  // Runs the probe through the layer in layer(); `number` affects only its scaling.
   Inputs run(int number) {
     Inputs inputs;
     const auto width = static_cast<std::size_t>(config_.n_embd);

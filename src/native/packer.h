@@ -1,5 +1,5 @@
-// From a model's parameters to the packed form: panels, bfloat16, and int8 with what it takes to
-// keep its accuracy. Reads one tensor at a time. Must not know of files.
+// From a model's parameters to the packed form: panels, bfloat16, and int8 with the steps that
+// preserve its accuracy. Reads one tensor at a time. Must not know of files.
 //
 // int8: weights are symmetric per output column. Each input channel j is first multiplied by d_j
 // and its activations divided by it, d_j = sqrt(max |x_j| / max |w_j|), with the maxima of x taken
@@ -21,7 +21,7 @@
 
 namespace medgen::native {
 
-// Told before each layer, and once more for the output matrix.
+// Called before each layer, and once more for the output matrix.
 using PackProgress = std::function<void(int done, int total)>;
 
 // Fills `block`, of lay_out()'s size. The result depends on the parameters, the precision and, for

@@ -138,7 +138,7 @@ int PagedCache::take_page() {
   constexpr std::size_t kAlignment = 64;
   auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, page_bytes_));
   if (memory == nullptr) throw std::bad_alloc();
-  // Places that no sequence has written are multiplied by weights of zero, so they must be numbers.
+  // Positions that no sequence has written are multiplied by zero, so they must not be NaN.
   std::memset(memory, 0, page_bytes_);
   pages_.push_back({{memory, [](std::byte* p) { std::free(p); }}, 1});
   return static_cast<int>(pages_.size()) - 1;

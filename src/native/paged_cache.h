@@ -28,8 +28,8 @@ class PagedCache {
   int length(int slot) const { return slots_[static_cast<std::size_t>(slot)].length; }
   bool is_taken(int slot) const;
 
-  // Makes positions length(slot) .. length(slot) + count - 1 writable and counts them in. Throws
-  // Error(kRuntime) if the memory is used up; then nothing has changed that matters.
+  // Makes positions length(slot) .. length(slot) + count - 1 writable and includes them. Throws
+  // Error(kRuntime) if the memory is used up; then no visible state has changed.
   void extend(int slot, int count);
 
   kernels::CacheType type() const { return type_; }

@@ -13,7 +13,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Adds the time of its life to a sum.
+// Adds its lifetime to a sum.
 class Stopwatch {
  public:
   explicit Stopwatch(double& sum) : sum_(sum), start_(Clock::now()) {}
@@ -29,8 +29,8 @@ class Stopwatch {
 // Work, in elements touched, below which waking the other threads costs more than it saves.
 constexpr std::int64_t kWorthSharing = 16384;
 
-// Panels of a piece: enough pieces for the threads to share evenly, each long enough to stream.
-// Many rows make long pieces, so that the last to end is waited for longer: shorter ones then.
+// Panels per piece: enough pieces for the threads to share evenly, each long enough to stream.
+// With many rows, pieces take long and so does waiting for the last one: use shorter ones then.
 int panels_of_piece(int panels, int threads, int rows) {
   const bool many = rows >= 64;
   const int step = many ? 2 : 4;  // what the kernels take at once
@@ -190,7 +190,7 @@ void Transformer::multiply(const Matrix& matrix, const float* x, int rows, float
   });
 }
 
-// What the product's epilogue has not done of the activation.
+// The part of the activation that the product's epilogue has not done.
 void Transformer::activate(float* hidden, int rows) {
   if (!activation_.after) return;
   const Stopwatch watch(profile_.rest);

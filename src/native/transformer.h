@@ -44,7 +44,7 @@ struct Profile {
   double rest = 0;
 };
 
-// What goes into each matrix of the layer under way: called before the product with its inputs
+// The inputs of each matrix of the current layer: called before the product with its inputs
 // [rows, k] and number (see matrix_of()). For calibration.
 class InputObserver {
  public:

@@ -12,7 +12,7 @@
 
 namespace medgen::records {
 
-// Where a text came from: enough to make it again. Written as `key` is what its random numbers are
+// Where a text came from: enough to regenerate it. `key` is what its random numbers are
 // keyed by, besides the seed and the number of the sample.
 struct Provenance {
   std::string model_name;
@@ -23,7 +23,7 @@ struct Provenance {
       nullptr;  // for the texts of single tokens, where these are asked for
 };
 
-// The parts of the line, which the records of a batch have too.
+// The parts of the line that batch records have too.
 nlohmann::ordered_json completion_json(const Completion& completion, const Tokenizer* tokenizer);
 nlohmann::ordered_json provenance_json(const Provenance& provenance);
 

@@ -21,7 +21,7 @@ FinishReason finish_reason_of(const std::string& name) {
         FinishReason::kInterrupted, FinishReason::kTime, FinishReason::kLoop}) {
     if (name == to_string(reason)) return reason;
   }
-  throw Error(ErrorCode::kUsage, "its finish_reason is none that this medgen knows");
+  throw Error(ErrorCode::kUsage, "its finish_reason is not one that this medgen knows");
 }
 
 Completion completion_of(const Json& json) {
@@ -36,7 +36,7 @@ Completion completion_of(const Json& json) {
   return completion;
 }
 
-// Throws Error or what the library throws for members that are not there or of another type.
+// Throws Error, or the library's exceptions for members that are missing or of another type.
 void take_record(const Json& json, RecordedRun& run) {
   run.prompt = json.at("prompt").get<std::string>();
   const Json& provenance = json.at("provenance");
@@ -59,7 +59,7 @@ RecordedRun run_of(const Json& json, std::uint64_t line) {
   RecordedRun run;
   run.line = line;
   if (!json.is_object()) {
-    run.obstacle = "it is no JSON object";
+    run.obstacle = "it is not a JSON object";
     return run;
   }
   run.id = json.contains("custom_id") ? json["custom_id"] : json.value("id", Json());

@@ -1,4 +1,4 @@
-// Records as `generate --json`, `batch` and `sweep` write them, read back: what was asked, what
+// Records as `generate --json`, `batch` and `sweep` write them, read back: what was requested, what
 // came of it, and where two such results differ. Must not know of models' files or of how text is
 // made; never quotes prompts or texts.
 #pragma once
@@ -25,7 +25,7 @@ struct RecordedRun {
   nlohmann::ordered_json sampling;  // the settings as written
   std::string medgen, model_name, model_sha256, backend, precision;
   std::vector<Completion> completions;  // without tokens, unless they are in the record
-  std::optional<std::string> obstacle;  // why it cannot be made again
+  std::optional<std::string> obstacle;  // why it cannot be regenerated
 };
 
 // Calls `visit` with every record of a file of JSON lines, or of one JSON object or array. A record

@@ -16,7 +16,7 @@ batch::Json text_json(Completion completion, int index, const SamplingParams& as
   completion.index = index;
   batch::Json json = completion_json(completion, asked.logprobs ? tokenizer : nullptr);
   json["tokens"] = completion.tokens;
-  // Beams are not drawn, so nobody has looked at their distributions.
+  // Beams are not drawn, so their distributions were not computed.
   if (asked.num_beams > 1 || completion.logprobs.empty()) return json;
   double entropy = 0;
   for (const TokenLogprobs& token : completion.logprobs) entropy += token.entropy;

@@ -1,4 +1,4 @@
-// How the texts of a prompt are written under each of a sweep's settings: a record as `batch`
+// How a prompt's texts are written under each of a sweep's settings: a record as `batch`
 // writes it for each, with the setting's name. Must not know of files or of how text is made.
 #pragma once
 
@@ -13,11 +13,11 @@ namespace medgen::records {
 
 class SweepRecords {
  public:
-  // `settings` as they were asked for, in the order of the requests' variants. The request of
+  // `settings` as requested, in the order of the requests' variants. The request of
   // `provenance` is left to the rows.
   SweepRecords(std::vector<batch::NamedSettings> settings, Provenance provenance);
 
-  // A line for each setting; also of a prompt that failed, so that every prompt has as many lines.
+  // A line for each setting, also for a failed prompt, so that every prompt has equally many lines.
   std::string record(const batch::FinishedRow& finished) const;
 
  private:

@@ -1,4 +1,4 @@
-// What charts are drawn from: values to pixels, numbers and text as SVG has them, colours.
+// Building blocks of charts: values to pixels, numbers and text in SVG's form, colours.
 // Knows nothing of what a chart shows.
 #pragma once
 
@@ -13,7 +13,7 @@ namespace medgen::report {
 // Of series 0, 1, ...: colours that differ in lightness too and stand out from white and from
 // near-black (Okabe and Ito 2008).
 const char* series_colour(std::size_t index);
-// The dashes of a series' line, for when the colours begin again; "" is a whole line.
+// The dashes of a series' line, for when the colours repeat; "" is a solid line.
 const char* series_dashes(std::size_t index);
 
 std::string number_label(double value);  // five digits
@@ -26,7 +26,7 @@ std::string escape_markup(const std::string& text);
 // Can be drawn on this axis.
 bool drawable(double value, Axis axis);
 
-// Too close for marks of their own; also true of what is no number.
+// Too close for separate marks; also true of NaN.
 bool is_narrow(double low, double high);
 
 // Values to pixels along one direction.

@@ -11,7 +11,7 @@ namespace {
 
 constexpr double kLeft = 72, kRight = 20, kTop = 40, kBottom = 56, kLegendLine = 18;
 
-// In this style the ground and the text follow the reader's preference.
+// In this style, background and text follow the reader's preference.
 constexpr const char* kStyle =
     "<style>svg{background:#fff;color:#222}text{font:13px sans-serif;fill:currentColor}"
     ".title{font-weight:bold;font-size:15px}.grid{stroke:currentColor;stroke-opacity:.15}"
@@ -110,7 +110,7 @@ class Drawing {
     end_run();
   }
 
-  // Two points a pixel are enough: of every longer stretch its lowest and highest stay.
+  // Two points per pixel are enough: of every longer stretch, the lowest and highest stay.
   std::vector<LinePoint> thinned(const std::vector<LinePoint>& run) const {
     const auto most = static_cast<std::size_t>(2 * chart_.width);
     if (run.size() <= most) return run;

@@ -33,11 +33,11 @@ struct LineChart {
 };
 
 // A whole SVG document; the same chart gives the same bytes. Points with a value that is not
-// finite, or not above 0 on a logarithmic axis, are left out and part the line there. Long series
+// finite, or not above 0 on a logarithmic axis, are left out and break the line there. Long series
 // are thinned to what the width can show. Text may hold any UTF-8.
 std::string to_svg(const LineChart& chart);
 
-// Places for about `count` marks that cover [low, high]: round numbers, or powers of ten on a
+// Positions of about `count` marks that cover [low, high]: round numbers, or powers of ten on a
 // logarithmic axis (with 2 and 5 between them where the powers are few). Ascending.
 std::vector<double> axis_marks(double low, double high, Axis axis, int count);
 

@@ -7,7 +7,7 @@
 namespace medgen::report {
 
 // An SVG of the training and held-out losses in the lines of a metrics.jsonl; lines that hold
-// neither are passed over.
+// neither are skipped.
 std::string loss_chart(const std::vector<std::string>& metrics);
 
 }  // namespace medgen::report

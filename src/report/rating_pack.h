@@ -1,5 +1,5 @@
-// Texts of a sweep for people to rate who do not know which setting made which: a table with empty
-// columns, and the key that says it.
+// Texts of a sweep for blind rating by people: a table with empty
+// columns, and the key that says which setting made which.
 // Knows nothing of files.
 #pragma once
 
@@ -29,7 +29,7 @@ struct RatingPack {
 };
 
 // `count` of the samples, or all if there are fewer: whole sets of the same prompt and index under
-// every setting, as far as they go, in an order that tells nothing. The same seed gives the same
+// every setting, as far as they go, in random order. The same seed gives the same
 // pack.
 RatingPack make_rating_pack(const std::vector<research::Sample>& samples, std::size_t count,
                             std::uint64_t seed);

@@ -30,7 +30,7 @@ std::string paragraphs(const std::vector<std::string>& texts, const std::string&
   return out.empty() ? out : "<div class=\"" + kind + "\">\n" + out + "</div>\n";
 }
 
-// A page may only run the script with this hash: text that became markup after all could not run.
+// The page may only run the script with this hash: even text that became markup could not run.
 std::string base64_sha256(std::string_view text) {
   constexpr std::string_view kLetters =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -84,15 +84,15 @@ std::string question(const ReportContext& context) {
   }
   if (context.has_seed) {
     facts += fact("Seed", std::to_string(context.seed) +
-                              "; a sample of a prompt draws the same coins under every setting");
+                              "; sample i gets the same random numbers under every setting");
   }
-  facts += fact("Texts by people", context.reference_name) + fact("Made with", context.program);
+  facts += fact("Human texts", context.reference_name) + fact("Made with", context.program);
   return "<h2>What was compared</h2>\n<dl class=\"facts\">\n" + facts + "</dl>\n" +
          settings_section(context);
 }
 
 std::string results_caption(const research::Metrics& metrics) {
-  std::string out = "A line for each setting; a heading sorts by its column.";
+  std::string out = "One line per setting; click a heading to sort by its column.";
   if (metrics.bootstrap_resamples > 0) {
     out += " Below each value: " + number_label(100 * metrics.confidence) +
            " % percentile interval from " + std::to_string(metrics.bootstrap_resamples) +
@@ -100,7 +100,7 @@ std::string results_caption(const research::Metrics& metrics) {
   }
   if (metrics.reference() != nullptr) {
     out +=
-        " Marked: the setting closest to the texts that people wrote, which is best; neither "
+        " Marked: the setting closest to the human texts, which is best; neither the "
         "lowest nor highest is.";
   }
   if (!metrics.baseline.empty()) {
@@ -143,7 +143,7 @@ std::string terms() {
   }
   return out +
          "<dt>Intervals</dt><dd>Prompts are resampled with all their texts, the same ones for "
-         "every setting. Perplexity, entropy, shares and length are computed anew each time. For "
+         "every setting. Perplexity, entropy, shares and length are recomputed each time. For "
          "self-BLEU the texts that are scored are resampled, not those they are scored against. "
          "For distinct-n, once-n and Zipf each prompt's influence (its jackknife pseudo-value) is "
          "resampled: a text drawn twice would count as repetition.</dd>\n</dl>\n";

@@ -13,7 +13,7 @@
 
 namespace medgen::report {
 
-// What the reader is told besides the numbers. Whatever is empty is left out.
+// What the reader is told besides the numbers. Empty fields are left out.
 struct ReportContext {
   std::string title = "Sampling settings compared";
   std::string program;  // "medgen 0.1.0"

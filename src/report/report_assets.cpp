@@ -1,4 +1,4 @@
-// The report's style sheet and script. Without the script everything can be read; it sorts tables,
+// The report's style sheet and script. Everything can be read without the script; it sorts tables,
 // copies their text forms and saves figures.
 #include "report/report_parts.h"
 

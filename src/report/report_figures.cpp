@@ -1,4 +1,4 @@
-// The report's figures: static SVG of our own, since it prints, can be copied out, and needs no
+// The report's figures: our own static SVG, since it prints, can be copied out, and needs no
 // script; a chart library would be a hundred times the size of all figures.
 #include <algorithm>
 #include <cmath>
@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kAlong[] = {"perplexity", "self_bleu_4", "distinct_2",
                                        "zipf",       "repetition",  "length"};
 
-// Settings that differ in one variable alone.
+// Settings that differ in only one variable.
 struct Line {
   std::string name;                                        // the other variables' values
   std::map<double, const research::SettingMetrics*> rows;  // by the variable's value
@@ -54,7 +54,7 @@ bool is_known(const research::Metrics& metrics, std::string_view name) {
                      });
 }
 
-// NaN, which charts leave out, where there is no value.
+// NaN, which charts skip, if there is no value.
 double value_of(const research::SettingMetrics& row, std::string_view name) {
   return row.metric(name).value.value_or(std::nan(""));
 }
@@ -102,7 +102,7 @@ std::string bars(const research::Metrics& metrics) {
 }
 
 std::string dashed(const ScatterChart& chart) {
-  return chart.target ? " Dashed: texts that people wrote." : "";
+  return chart.target ? " Dashed: human texts." : "";
 }
 
 class Figures {

@@ -20,7 +20,7 @@ std::string more_measures_table(
 std::string differences_table(
     const research::Metrics& metrics);  // from the baseline; empty without one
 
-// The results once more, to be pasted elsewhere.
+// The results again, to be pasted elsewhere.
 std::string results_markdown(const research::Metrics& metrics);
 std::string results_latex(const research::Metrics& metrics);
 

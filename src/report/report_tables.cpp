@@ -16,7 +16,7 @@ constexpr std::string_view kMain[] = {"perplexity", "mean_entropy", "self_bleu_4
 
 using Columns = std::vector<std::size_t>;  // places in metric_infos()
 
-// Of those that some row knows.
+// Those that at least one row has.
 Columns columns(const research::Metrics& metrics, bool main) {
   Columns chosen;
   for (std::size_t m = 0; m < research::metric_infos().size(); ++m) {
@@ -51,7 +51,7 @@ std::string interval_text(const research::MetricInfo& info, const research::Inte
          research::metric_text(bare, factor * interval.high);
 }
 
-// Several may be; where most settings are, as with no repetition at all, it tells nothing.
+// Several may be; if most settings are, as with no repetition at all, it says nothing.
 bool is_closest(const research::Metrics& metrics, const research::SettingMetrics& row,
                 std::size_t m) {
   const auto& distance = row.metrics[m].distance;
@@ -85,7 +85,7 @@ std::string value_cell(const research::Metrics& metrics, const research::Setting
 }
 
 std::string head_cell(const research::MetricInfo& info) {
-  std::string label;  // "Self-BLEU-4" is not broken at its hyphens
+  std::string label;  // "Self-BLEU-4" must not break at its hyphens
   for (const char c : info.label) label += c == '-' ? std::string("\u2011") : std::string(1, c);
   return "<th scope=\"col\" title=\"" + escape_markup(std::string(info.help)) + "\">" +
          escape_markup(label) + "</th>";

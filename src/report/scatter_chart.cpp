@@ -135,7 +135,7 @@ class Drawing {
     text(left ? x - 5 : x + 5, y_.end + 10, left ? "end" : "start", chart_.target->name, kItalic);
   }
 
-  // How far above or below `y` the next point is that could be under a word at `x`.
+  // Distance from `y` to the next point above or below that a word at `x` could cover.
   double room_at(double x, double y) const {
     double room = chart_.height;
     for (const ScatterSeries& series : chart_.series) {

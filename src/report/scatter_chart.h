@@ -26,7 +26,7 @@ struct ScatterSeries {
   bool joined = true;
 };
 
-// What the points are measured against: a cross through the chart, or a horizontal line.
+// A reference for the points: a cross through the chart, or a horizontal line.
 struct ScatterTarget {
   std::string name;
   std::optional<double> x;
@@ -41,7 +41,7 @@ struct ScatterChart {
   std::optional<ScatterTarget> target = {};
   double y_factor = 1;  // 100 for percent
   int width = 720, height = 400;
-  bool legend = true;  // below; only where there is something to tell apart
+  bool legend = true;  // below; only if there is something to distinguish
 };
 
 // The same chart gives the same bytes. Points that cannot be drawn on their axis are left out.

@@ -10,7 +10,7 @@
 namespace medgen::research {
 namespace {
 
-// Sets these draws apart from those of samples, whose numbers are small.
+// Keeps these draws separate from those of samples, whose numbers are small.
 constexpr std::uint32_t kBootstrapStream = 0x40000000U;
 
 double statistic(double top, double bottom, bool exponential) {
@@ -70,7 +70,7 @@ double two_sided_p(std::span<const double> differences) {
     const auto n = std::count_if(differences.begin(), differences.end(), counts);
     return static_cast<double>(n + 1) / static_cast<double>(differences.size() + 1);
   };
-  // What is no number counts on both sides: it is no evidence for either.
+  // NaN counts on both sides: it is not evidence for either.
   const double below = share([](double d) { return !(d > 0); });
   const double above = share([](double d) { return !(d < 0); });
   return std::min(1.0, 2 * std::min(below, above));

@@ -41,7 +41,7 @@ std::string parse_item(std::string_view line, ChoiceItem& item) {
   }
   for (const auto& choice : *choices) {
     if (!choice.is_string() || choice.get_ref<const std::string&>().empty()) {
-      return "each of \"choices\" must be a text that is not empty";
+      return "each of \"choices\" must be a text and not empty";
     }
   }
   if (answer == record.end() || !answer->is_number_unsigned() ||
@@ -140,7 +140,7 @@ class ChoiceScorer {
   ScoredSequence sequence(const Parts& parts, bool& cut) const {
     const std::size_t context = tokenizer_.encode(parts.context).size();
     std::vector<TokenId> tokens = tokenizer_.encode(parts.context + parts.choice);
-    // A tokenizer may join the end of the context with the choice; something must be left to score.
+    // A tokenizer may merge the context's end with the choice; something must be left to score.
     std::size_t first = std::min(context, tokens.size() - 1);
     if (options_.prefix) {
       tokens.insert(tokens.begin(), *options_.prefix);

@@ -21,7 +21,7 @@ double log_probability(std::span<const float> logits, TokenId token) {
   return static_cast<double>(logits[static_cast<std::size_t>(token)]) - largest - std::log(sum);
 }
 
-// Slots that are given back whatever happens.
+// Slots that are always released.
 class SlotLease {
  public:
   explicit SlotLease(Backend& backend) : backend_(backend) {}
@@ -50,7 +50,7 @@ void check(const ScoredSequence& sequence, const BackendInfo& info) {
   }
 }
 
-// Runs sequences together, one slot each, `rows` rows a step at most.
+// Runs sequences together, one slot each, at most `rows` rows per step.
 class Wave {
  public:
   Wave(Backend& backend, std::span<const ScoredSequence> sequences,
@@ -116,7 +116,7 @@ std::vector<std::vector<double>> score(Backend& backend,
     check(sequences[i], info);
     if (sequences[i].tokens.size() > sequences[i].first_scored) order.push_back(i);
   }
-  // Sequences of like length run together: a step has the same work for each.
+  // Sequences of similar length run together: a step has the same work for each.
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return sequences[a].tokens.size() > sequences[b].tokens.size();
   });
@@ -225,7 +225,7 @@ void TextEvaluator::add_packed(const std::vector<TokenId>& tokens, std::uint32_t
 void TextEvaluator::push(Window window) {
   pending_tokens_ += window.sequence.tokens.size();
   pending_.push_back(std::move(window));
-  // Enough for some waves of every length.
+  // Enough for several waves of every length.
   if (pending_.size() >= 512 || pending_tokens_ >= 32768) flush();
 }
 

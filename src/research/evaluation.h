@@ -1,4 +1,4 @@
-// How well a model predicts text, and how often it prefers the right answer of several. Sees a
+// How well a model predicts text, and how often it prefers the right one of several answers. Sees a
 // model only through Backend; knows nothing of files' places or of how results are shown.
 #pragma once
 
@@ -25,26 +25,26 @@ struct ScoredSequence {
 
 // Log-probabilities (natural, in double, over the whole row of logits) of tokens[first_scored] and
 // those after it, for each sequence. Sequences go through the backend's slots several at once; not
-// more than 128 MiB of logits are asked for in a step. All slots are released in any case.
+// more than 128 MiB of logits are requested per step. All slots are always released.
 std::vector<std::vector<double>> score(Backend& backend, std::span<const ScoredSequence> sequences);
 
 enum class Windows {
   kDocuments,  // each document by itself, overlapping windows
-  kPacked,     // documents on end with EOS between them, windows side by side: what training logs
+  kPacked,     // documents concatenated with EOS between them, adjacent windows: what training logs
 };
 
 struct TextEvaluationOptions {
   Windows windows = Windows::kDocuments;
 
-  // kDocuments: tokens by which a window moves on, 1 to the context; 0 is half the context. Every
+  // kDocuments: tokens by which a window advances, 1 to the context; 0 is half the context. Every
   // token but those of a document's first window has at least (context - stride) tokens before it.
   int stride = 0;
 
-  // kDocuments: what stands before a document's first token, so that this has a probability too.
+  // kDocuments: what precedes a document's first token, so that this has a probability too.
   // Without it the first token is context alone: neither it nor its bytes are counted.
   std::optional<TokenId> prefix;
 
-  // Called now and then; what it throws ends the evaluation.
+  // Called periodically; what it throws ends the evaluation.
   std::function<void(std::uint64_t documents)> progress;
 };
 
@@ -119,7 +119,7 @@ std::vector<ChoiceItem> read_choices(const std::filesystem::path& file);
 struct ChoiceOptions {
   // The form of an item; must end with {choice} and name it once.
   std::string form = "Question: {prompt}\nAnswer: {choice}";
-  std::optional<TokenId> prefix;  // stands before everything, if the model wants one
+  std::optional<TokenId> prefix;  // precedes everything, if the model wants one
   std::uint64_t seed = 1;         // of the bootstrap
   int resamples = 2000;           // of the bootstrap
   std::function<void(std::uint64_t items)> progress;

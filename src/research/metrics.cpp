@@ -16,7 +16,7 @@
 namespace medgen::research {
 namespace {
 
-// Sets these draws apart from those of samples, whose numbers are small.
+// Keeps these draws separate from those of samples, whose numbers are small.
 constexpr std::uint32_t kSelfBleuStream = 0x40000001U, kReferenceStream = 0x40000002U;
 
 using Tokens = std::vector<TokenId>;
@@ -76,7 +76,7 @@ class Units {
   }
 
  private:
-  // What blanks part.
+  // The words between whitespace.
   Tokens words_of(const std::string& text) {
     constexpr const char* kBlanks = " \t\n\r\f\v";
     Tokens ids;
@@ -138,7 +138,7 @@ Measure mean(const TextRow& row, const std::function<double(std::size_t)>& of) {
   return ratio(row, false, of, [](std::size_t) { return 1.0; });
 }
 
-// A value of each sample that knows it, weighted by tokens; no value unless all know it.
+// Each sample's value, weighted by tokens; no value unless all have one.
 Measure token_mean(const TextRow& row, std::optional<double> Sample::*member, bool is_sum,
                    double sign, bool exponential) {
   for (const Sample* sample : row.samples) {
@@ -278,7 +278,7 @@ SettingMetrics described(const std::string& setting, bool is_reference, const Te
   return result;
 }
 
-// Intervals of rows that have the same prompts, and their differences from the baseline among them.
+// Intervals of rows with the same prompts, and their differences from the baseline among them.
 class Resampling {
  public:
   explicit Resampling(const MetricsOptions& options) : options_(options) {}
@@ -322,7 +322,7 @@ class Resampling {
     }
     const auto interval = percentile_interval(differences, options_.confidence);
     if (!interval) return;
-    // No test on so few prompts could tell more: this is what all of one sign would be worth.
+    // No test on so few prompts could show more: this is the p if all had one sign.
     const double least = std::exp2(1.0 - static_cast<double>(series_[s].top.size()));
     metric(s).comparison = Comparison{*metric(s).value - *metric(base).value, *interval,
                                       std::max(least, two_sided_p(differences)), 1};
@@ -374,7 +374,7 @@ void measure_distances(Metrics& metrics) {
   }
 }
 
-// What is longer or more than the settings' own would differ for that alone: the reference is cut
+// Longer or more texts than the settings' would differ for that alone: the reference is cut
 // to the same number of texts and the longest text's length.
 std::vector<Sample> drawn_reference(const std::vector<Sample>& reference,
                                     const std::vector<TextRow>& rows, Units& units,
@@ -418,7 +418,7 @@ std::vector<std::pair<std::string, std::vector<const Sample*>>> by_setting(
 void check_baseline(const std::string& baseline, const std::vector<std::string>& names) {
   if (baseline.empty() || std::count(names.begin(), names.end(), baseline) > 0) return;
   std::string message = "the baseline \"";
-  message += baseline + "\" is none of the settings";
+  message += baseline + "\" is not one of the settings";
   const std::string nearest = engine::nearest_setting(baseline, names);
   if (std::count(names.begin(), names.end(), nearest) > 0) {
     message += "; did you mean \"" + nearest + "\"?";

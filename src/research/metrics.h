@@ -1,5 +1,5 @@
-// How diverse, likely and repetitive the texts of several sampling settings are, beside each other,
-// beside a baseline and beside texts that people wrote. Definitions: docs/SAMPLING.md and
+// How diverse, likely and repetitive the texts of several sampling settings are, side by side,
+// against a baseline and human texts. Definitions: docs/SAMPLING.md and
 // metric_infos().
 // Knows nothing of files or of how results are shown.
 #pragma once
@@ -72,7 +72,7 @@ struct Metrics {
   double confidence = 0.95;
   std::uint64_t seed = 0;
   std::vector<SettingMetrics> rows;  // settings in order of first appearance, then the reference
-  std::vector<std::string> notices;  // what a reader should know of the numbers
+  std::vector<std::string> notices;  // what a reader should know about the numbers
 
   const SettingMetrics* reference() const;  // null: none
   // The setting nearest to the reference in this metric, the first of several; empty without one.
@@ -90,19 +90,19 @@ struct MetricInfo {
 const std::vector<MetricInfo>& metric_infos();
 
 // The row's name of `reference` is "human". Throws Error(kUsage) without samples, for a baseline
-// that is no setting (the nearest is suggested) and options out of range.
+// that is not a setting (the nearest is suggested) and options out of range.
 Metrics compute_metrics(const std::vector<Sample>& samples, const std::vector<Sample>& reference,
                         const MetricsOptions& options);
 
 nlohmann::ordered_json metrics_json(const Metrics& metrics);
 
-// A row for every setting and metric: what spreadsheets and R read at once.
+// A row for every setting and metric, ready for spreadsheets and R.
 std::string metrics_csv(const Metrics& metrics);
 
 // For a terminal of that many columns: a line for each setting, in as many blocks as it takes.
 std::string metrics_table(const Metrics& metrics, int columns = 80);
 
-// As tables show it: "12.34", "5.1 %", "-" for none.
+// As shown in tables: "12.34", "5.1 %", "-" for none.
 std::string metric_text(const MetricInfo& info, std::optional<double> value);
 
 }  // namespace medgen::research

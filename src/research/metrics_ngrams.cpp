@@ -44,7 +44,7 @@ std::size_t closest_length(const std::map<std::size_t, std::size_t>& lengths, st
   return above->first - length < length - below->first ? above->first : below->first;
 }
 
-// How often the last `phrase` tokens are said in a row at the end; 1 at least.
+// How often the last `phrase` tokens repeat in a row at the end; at least 1.
 std::size_t times_at_end(std::span<const TokenId> tokens, std::size_t phrase) {
   const auto last = tokens.last(phrase);
   std::size_t times = 1;

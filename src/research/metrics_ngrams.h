@@ -1,4 +1,4 @@
-// What n-grams and repetition tell of texts, given as token ids. The measures follow the code of
+// What n-grams and repetition say about texts, given as token ids. The measures follow the code of
 // "The curious case of neural text degeneration" (Holtzman, Buys, Du, Forbes, Choi, ICLR 2020) and
 // nltk's sentence_bleu.
 // Knows nothing of settings or prompts.
@@ -30,7 +30,7 @@ struct NgramTotals {
   std::uint64_t once = 0;      // seen exactly once: what the paper's "distinct-n" counts
 };
 
-// With `left_out` as if these texts were not there.
+// With `left_out`: as if these texts were not there.
 NgramTotals ngram_totals(const Ngrams& ngrams);
 NgramTotals ngram_totals(const Ngrams& ngrams, const NgramTotals& all,
                          std::span<const std::size_t> left_out);
@@ -66,8 +66,8 @@ class SelfBleu {
   std::vector<std::vector<Most>> most_;
 };
 
-// A text ends in one phrase of at least two tokens said at least three times in a row: the paper's
-// words.
+// A text ends in one phrase of at least two tokens, at least three times in a row: the paper's
+// definition in words.
 bool repeats_at_end(std::span<const TokenId> tokens);
 
 // What the paper's code counts: of the phrases of 1 to 90 tokens that may end the text the one said

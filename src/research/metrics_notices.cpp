@@ -19,7 +19,7 @@ void note_counts(const Metrics& metrics, std::vector<std::string>& notices) {
     notices.push_back("The rows have different numbers of texts (" + std::to_string(fewest->texts) +
                       " to " + std::to_string(most->texts) +
                       "): self-BLEU, distinct-n, once-n and Zipf depend on that number and do not "
-                      "compare between them.");
+                      "compare across them.");
   }
   std::size_t prompts = most->prompts;
   for (const SettingMetrics& row : metrics.rows) {
@@ -27,7 +27,7 @@ void note_counts(const Metrics& metrics, std::vector<std::string>& notices) {
   }
   if (metrics.bootstrap_resamples == 0) return;
   if (prompts < 2) {
-    notices.push_back("No intervals where a setting has one prompt alone: prompts are resampled.");
+    notices.push_back("No intervals for a setting with only one prompt: prompts are resampled.");
   } else if (prompts < 20) {
     notices.push_back("Only " + std::to_string(prompts) +
                       " prompts: intervals from so few are too narrow, and p-values too small.");
@@ -44,7 +44,7 @@ void note_lengths(const Metrics& metrics, std::vector<std::string>& notices) {
   if (longest <= 1.2 * shortest) return;
   char range[80];
   std::snprintf(range, sizeof range, "%.1f to %.1f ", shortest, longest);
-  notices.push_back("Mean lengths go from " + std::string(range) + metrics.unit +
+  notices.push_back("Mean lengths range from " + std::string(range) + metrics.unit +
                     "s: self-BLEU, distinct-n, once-n, Zipf and repetition also depend on length.");
 }
 

@@ -74,7 +74,7 @@ const std::vector<MetricInfo>& metric_infos() {
   static const std::vector<MetricInfo> infos = {
       {"perplexity", "Perplexity",
        "Of the generated text under the model that made it: exp of the mean negative "
-       "log-probability per token, with no filter and at temperature 1. Closest to people's is "
+       "log-probability per token, with no filter and at temperature 1. Closest to human text is "
        "best, not lowest.",
        2},
       {"mean_entropy", "Entropy",
@@ -83,16 +83,16 @@ const std::vector<MetricInfo>& metric_infos() {
        "Mean BLEU-4 of a text against all other texts of the setting (nltk's smoothing method 1). "
        "High: the texts resemble each other.",
        3},
-      {"self_bleu_4_prompt", "Self-BLEU-4 of a prompt",
+      {"self_bleu_4_prompt", "Self-BLEU-4 per prompt",
        "The same against the other texts of the same prompt alone.", 3},
-      {"distinct_1", "Distinct-1", "Different tokens / all tokens.", 3},
-      {"distinct_2", "Distinct-2", "Different pairs of tokens / all pairs.", 3},
-      {"distinct_3", "Distinct-3", "Different runs of three tokens / all such runs.", 3},
+      {"distinct_1", "Distinct-1", "Distinct tokens / all tokens.", 3},
+      {"distinct_2", "Distinct-2", "Distinct pairs of tokens / all pairs.", 3},
+      {"distinct_3", "Distinct-3", "Distinct runs of three tokens / all such runs.", 3},
       {"once_1", "Once-1",
        "Tokens seen exactly once / all tokens: what the nucleus-sampling paper calls distinct-1.",
        3},
-      {"once_2", "Once-2", "The same of pairs: the paper's distinct-2.", 3},
-      {"once_3", "Once-3", "The same of runs of three: the paper's distinct-3.", 3},
+      {"once_2", "Once-2", "The same for pairs: the paper's distinct-2.", 3},
+      {"once_3", "Once-3", "The same for runs of three: the paper's distinct-3.", 3},
       {"zipf", "Zipf",
        "Zipf's coefficient: minus the slope of log frequency on log rank over the 5,000 most "
        "frequent tokens.",

@@ -21,7 +21,7 @@ const Json* find(const Json& object, const char* key) {
 std::string text_of(const Json& object, const char* key, const std::string& otherwise = {}) {
   const Json* value = find(object, key);
   if (value == nullptr) return otherwise;
-  if (!value->is_string()) refuse(std::string("\"") + key + "\" is no string");
+  if (!value->is_string()) refuse(std::string("\"") + key + "\" is not a string");
   return value->get<std::string>();
 }
 
@@ -36,7 +36,7 @@ std::optional<double> number_of(const Json& object, const char* key) {
   const Json* value = find(object, key);
   if (value == nullptr) return std::nullopt;
   if (!value->is_number() || !std::isfinite(value->get<double>())) {
-    refuse(std::string("\"") + key + "\" is no number");
+    refuse(std::string("\"") + key + "\" is not a number");
   }
   return value->get<double>();
 }
@@ -45,7 +45,7 @@ int count_of(const Json& object, const char* key, int otherwise) {
   const auto value = number_of(object, key);
   if (!value) return otherwise;
   if (*value < 0 || *value > 1e9 || *value != std::floor(*value)) {
-    refuse(std::string("\"") + key + "\" is no whole number from 0 to 10^9");
+    refuse(std::string("\"") + key + "\" is not a whole number from 0 to 10^9");
   }
   return static_cast<int>(*value);
 }
@@ -54,16 +54,16 @@ std::vector<TokenId> tokens_of(const Json& object) {
   std::vector<TokenId> tokens;
   const Json* ids = find(object, "tokens");
   if (ids == nullptr) return tokens;
-  if (!ids->is_array()) refuse("\"tokens\" is no array of token ids");
+  if (!ids->is_array()) refuse("\"tokens\" is not an array of token ids");
   for (const Json& id : *ids) {
     const bool fits = id.is_number_integer() && id >= 0 && id <= 0x7fffffff;
-    if (!fits) refuse("\"tokens\" holds something that is no token id");
+    if (!fits) refuse("\"tokens\" holds something that is not a token id");
     tokens.push_back(id.get<TokenId>());
   }
   return tokens;
 }
 
-// What --logprobs wrote holds the tokens and their entropies too.
+// The output of --logprobs holds the tokens and their entropies too.
 void add_logprobs(const Json& object, Sample& sample) {
   const Json* all = find(object, "logprobs");
   if (all == nullptr || !all->is_array() || all->empty()) return;
@@ -72,7 +72,7 @@ void add_logprobs(const Json& object, Sample& sample) {
   for (const Json& token : *all) {
     const Json* id = token.is_object() ? find(token, "id") : nullptr;
     const auto nats = token.is_object() ? number_of(token, "entropy") : std::nullopt;
-    if (id == nullptr || !id->is_number_integer() || !nats) return;  // another program's
+    if (id == nullptr || !id->is_number_integer() || !nats) return;  // from another program
     tokens.push_back(id->get<TokenId>());
     entropy += *nats;
   }
@@ -80,7 +80,7 @@ void add_logprobs(const Json& object, Sample& sample) {
   if (!sample.mean_entropy) sample.mean_entropy = entropy / static_cast<double>(tokens.size());
 }
 
-// The members that a text has wherever it stands.
+// The members that a text has everywhere.
 void add_text(const Json& object, Sample& sample) {
   if (find(object, "text") == nullptr) refuse("a text without \"text\"");
   sample.text = text_of(object, "text");
@@ -103,7 +103,7 @@ void add_text(const Json& object, Sample& sample) {
 
 const Json& array_of(const Json& object, const char* key) {
   const Json* value = find(object, key);
-  if (value == nullptr || !value->is_array()) refuse(std::string("\"") + key + "\" is no array");
+  if (value == nullptr || !value->is_array()) refuse(std::string("\"") + key + "\" is not a list");
   return *value;
 }
 
@@ -120,7 +120,7 @@ std::vector<Sample> samples_of(const Json& record, const std::string& setting,
   std::vector<Sample> samples;
   const auto add_all = [&](const Json& objects) {
     for (const Json& object : objects) {
-      if (!object.is_object()) refuse("a completion is no JSON object");
+      if (!object.is_object()) refuse("a completion is not a JSON object");
       Sample& sample = samples.emplace_back(common);
       sample.index = static_cast<int>(samples.size()) - 1;
       add_text(object, sample);

@@ -1,4 +1,4 @@
-// A text that is to be measured, with what is known of how it was made.
+// A text to be measured, with what is known of how it was made.
 // Knows nothing of files or of how the text was made.
 #pragma once
 
@@ -26,7 +26,7 @@ struct Sample {
 
 // The samples of one record: what `batch`, `sweep` and `generate --json` write ("completions"), a
 // line of OpenAI's batch output ("response"), or a plain {"text", "setting"?, "id"?, "prompt"?}.
-// `setting` and `id` are for records that name none. A record of a failed row ("error") has none.
+// `setting` and `id` apply to records without their own. A failed row ("error") has no samples.
 // Throws Error(kRuntime) that says what is missing; never quotes the text.
 std::vector<Sample> samples_of(const nlohmann::ordered_json& record, const std::string& setting,
                                const std::string& id);

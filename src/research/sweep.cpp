@@ -18,11 +18,11 @@ constexpr std::size_t kMaxNameBytes = 200;
 
 std::string in_quotes(const std::string& text) { return "\"" + text + "\""; }
 
-// Refuses what is no setting, and the seed: under another the coins would differ.
+// Refuses unknown settings, and the seed: with another, the coins would differ.
 void check_setting(const std::string& name, const std::string& where) {
   if (name == "seed") {
     refuse(where +
-           ": seed cannot be varied, since all settings draw the same coins: give one --seed for "
+           ": seed cannot be varied, since all settings share random numbers: give one --seed for "
            "all");
   }
   if (engine::is_setting(name)) return;
@@ -32,7 +32,7 @@ void check_setting(const std::string& name, const std::string& where) {
                           : "; did you mean " + in_quotes(nearest) + "?"));
 }
 
-// At commas that are outside of brackets, braces and quotes.
+// At commas outside brackets, braces and quotes.
 std::vector<std::string> split_values(std::string_view text) {
   std::vector<std::string> values(1);
   int depth = 0;
@@ -96,12 +96,12 @@ bool is_plain_name(const std::string& name) {
 
 SweepCell parse_cell(const std::string& line, const std::string& where) {
   if (std::count_if(line.begin(), line.end(), [](char c) { return c == '[' || c == '{'; }) > 1000) {
-    refuse(where + ": it is nested too deep");
+    refuse(where + ": it is nested too deeply");
   }
   const engine::SettingsJson json =
       engine::SettingsJson::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) {
-    refuse(where + R"(: it is no JSON object, such as {"name": "nucleus", "top_p": 0.95})");
+    refuse(where + R"(: it is not a JSON object, such as {"name": "nucleus", "top_p": 0.95})");
   }
   SweepCell cell;
   for (const auto& [name, value] : json.items()) {

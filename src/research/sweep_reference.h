@@ -1,4 +1,4 @@
-// How likely a model finds texts that it did not make: what a comparison with people's texts needs.
+// How likely a model finds texts it did not make, as needed for comparison with human texts.
 // Knows nothing of files.
 #pragma once
 

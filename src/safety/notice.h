@@ -1,4 +1,4 @@
-// What every run says about the text it makes. One place, so that terminal, JSON and documents
+// What every run says about its text. One place, so that terminal, JSON and documents
 // agree. Must not know of models, terminals or files.
 #pragma once
 

@@ -14,8 +14,8 @@ namespace {
 constexpr char kEndOfText[] = "<|endoftext|>";
 constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 
-// A token of the word in the making, in a doubly linked list. Merging extends the left one and
-// takes the right one out.
+// A token of the word being built, in a doubly linked list. Merging extends the left one and
+// removes the right one.
 struct Symbol {
   TokenId id;
   std::uint32_t previous;
@@ -23,7 +23,7 @@ struct Symbol {
   bool gone;
 };
 
-// A merge that was possible when it was noted. The lowest rank goes first, the leftmost of equals.
+// A merge that was possible when queued. The lowest rank goes first; on ties, the leftmost.
 struct Candidate {
   std::uint32_t rank;
   std::uint32_t at;
@@ -128,7 +128,7 @@ void Gpt2Bpe::encode_word(std::string_view word, Scratch& scratch,
     heap.pop_back();
     Symbol& left = symbols[best.at];
     if (left.gone || left.next == kNone) continue;
-    // Its neighbours may have changed since it was noted; the reference asks the same question.
+    // Its neighbours may have changed since it was queued; the reference checks the same.
     const Merge* merge = find_merge(left.id, symbols[left.next].id);
     if (merge == nullptr || merge->result != best.result) continue;
     Symbol& right = symbols[left.next];

@@ -25,7 +25,7 @@ class Gpt2Bpe : public Tokenizer {
   std::vector<TokenId> encode(std::string_view text, Specials specials) const override;
   std::string decode(std::span<const TokenId> ids) const override;
 
-  // "<|endoftext|>" and other added tokens give their own spelling; an id that no token has gives
+  // "<|endoftext|>" and other added tokens give their own spelling; an id without a token gives
   // nothing.
   std::string token_bytes(TokenId id) const override;
   std::string piece(TokenId id) const override;
@@ -53,8 +53,8 @@ class Gpt2Bpe : public Tokenizer {
   std::unordered_map<std::uint64_t, Merge> merges_;  // key: left id, right id
   std::unordered_map<std::string, TokenId> words_;   // by bytes; filled only for ignore_merges
   bool add_prefix_space_ = false;
-  SpecialTokens ordinary_;  // added tokens that are found in every text
-  SpecialTokens all_;       // and those that are found only when asked for
+  SpecialTokens ordinary_;  // added tokens recognised in every text
+  SpecialTokens all_;       // plus those recognised only on request
   std::optional<TokenId> end_of_text_;
 };
 

@@ -26,7 +26,7 @@ constexpr char kNewNumbers[] =
     R"(\x{16130}-\x{16139}\x{16d70}-\x{16d79}\x{1ccf0}-\x{1ccf9}\x{1d2c0}-\x{1d2d3})"
     R"(\x{1e4f0}-\x{1e4f9}\x{1e5f1}-\x{1e5fa})";
 
-// PCRE2's \s has U+180E besides, which is no space since Unicode 6.3.
+// PCRE2's \s also has U+180E, which is not a space since Unicode 6.3.
 constexpr char kSpaces[] =
     R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
 
@@ -34,7 +34,7 @@ std::string pattern() {
   const std::string letters = std::string(R"(\p{L})") + kNewLetters;
   const std::string numbers = std::string(R"(\p{N})") + kNewNumbers;
   const std::string spaces = kSpaces;
-  // Possessive ("++") where nothing follows that could need a character back.
+  // Possessive ("++") where nothing that follows could need backtracking.
   std::string result = "'s|'t|'re|'ve|'m|'ll|'d";
   result += "| ?[" + letters + "]++";
   result += "| ?[" + numbers + "]++";
@@ -68,7 +68,7 @@ Gpt2Splitter::Gpt2Splitter() : code_(std::make_unique<Code>()) {
   code_->compiled = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(source.data()), source.size(),
                                   PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED, &error, &offset, nullptr);
   if (code_->compiled == nullptr) fail("does not take the split pattern", error);
-  // Where code may not be made at run time this fails and the interpreter does the same, slower.
+  // Where run-time code is forbidden this fails, and the interpreter does the same, slower.
   pcre2_jit_compile(code_->compiled, PCRE2_JIT_COMPLETE);
 }
 
@@ -81,7 +81,7 @@ void Gpt2Splitter::split(std::string_view text,
   if (!match) fail("cannot allocate", PCRE2_ERROR_NOMEMORY);
   const PCRE2_SIZE* range = pcre2_get_ovector_pointer(match.get());
   for (std::size_t at = 0; at < text.size();) {
-    // The text is known to be UTF-8; checking it anew at every word would make this quadratic.
+    // The text is known to be UTF-8; checking it again at every word would make this quadratic.
     const int found = pcre2_match(code_->compiled, reinterpret_cast<PCRE2_SPTR>(text.data()),
                                   text.size(), at, PCRE2_NO_UTF_CHECK, match.get(), nullptr);
     if (found < 0) fail("cannot split the text at byte " + std::to_string(at), found);

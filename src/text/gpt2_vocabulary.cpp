@@ -19,7 +19,7 @@ using Json = nlohmann::json;
 using Path = std::filesystem::path;
 
 constexpr std::uint64_t kMaxFileBytes = 512ULL << 20;
-constexpr std::int64_t kMaxVocabSize = 1 << 24;  // a wilder id would only cost memory
+constexpr std::int64_t kMaxVocabSize = 1 << 24;  // larger ids would only cost memory
 constexpr char kEndOfText[] = "<|endoftext|>";
 
 [[noreturn]] void fail(const Path& file, const std::string& what) {
@@ -85,7 +85,7 @@ struct Builder {
                      " have the same id " + std::to_string(id));
     }
     result.pieces[slot] = token;
-    if (!ids.emplace(token, id).second) fail(file, "token " + in_quotes(token) + " stands twice");
+    if (!ids.emplace(token, id).second) fail(file, "token " + in_quotes(token) + " appears twice");
   }
 
   void add_all(const Json& vocabulary) {
@@ -109,7 +109,7 @@ struct Builder {
 };
 
 // Adds a vocab.json as it is read: a tree of its tens of thousands of entries would take longer to
-// build and to take down than all else that opens a model.
+// build and destroy than everything else in opening a model.
 class VocabularyReader : public nlohmann::json_sax<Json> {
  public:
   explicit VocabularyReader(Builder& builder) : builder_(builder) {}
@@ -190,7 +190,7 @@ std::string text_or(const Json& object, const char* key, const std::string& othe
   return found != object.end() && found->is_string() ? found->get<std::string>() : otherwise;
 }
 
-// What a part of tokenizer.json is, for messages: its type, or null.
+// How messages describe a part of tokenizer.json: its type, or null.
 std::string type_of(const Json& part) {
   return part.is_object() ? text_or(part, "type", "without a type") : part.dump().substr(0, 40);
 }
@@ -201,7 +201,7 @@ bool is_set(const Json& object, const char* key) {
          *found != "";
 }
 
-// Only what changes ids is looked at: not truncation, padding, the post-processor (it adds BOS and
+// Only what changes ids is checked: not truncation, padding, the post-processor (it adds BOS and
 // EOS, which encode() never does) or the decoder.
 void require_supported(const Path& file, const Json& root) {
   if (is_set(root, "normalizer")) {

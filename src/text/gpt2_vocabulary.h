@@ -19,7 +19,7 @@ struct Gpt2Vocabulary {
   struct AddedToken {
     std::string text;
     TokenId id = 0;
-    bool special = true;  // false: found in every text, as if it were a word of its own
+    bool special = true;  // false: recognised in every text, as if it were a word of its own
   };
 
   std::vector<std::string> pieces;  // by id; empty where no token has the id

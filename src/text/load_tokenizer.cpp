@@ -60,7 +60,7 @@ std::vector<Path> tokenizer_files(const Path& path) {
   if (path.extension() == ".model" || path.extension() == ".json") return {path};
   throw Error(ErrorCode::kModel,
               path.string() +
-                  ": not a tokenizer by its name; expected a .model file "
+                  ": its name is not a tokenizer's; expected a .model file "
                   "(SentencePiece), a tokenizer.json, a vocab.json, or a folder");
 }
 

@@ -14,7 +14,7 @@ constexpr std::array<std::string_view, 6> kClosers = {"\"",           "'",      
 constexpr std::array<std::string_view, 11> kTitles = {"Dr", "Mr",  "Mrs", "Ms",     "St", "Prof",
                                                       "vs", "e.g", "i.e", "approx", "No"};
 
-// The mark of `marks` that stands at `at`, or nothing.
+// The mark of `marks` at `at`, or nothing.
 template <std::size_t kN>
 std::size_t mark_at(const std::array<std::string_view, kN>& marks, std::string_view text,
                     std::size_t at) {

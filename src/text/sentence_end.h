@@ -8,15 +8,15 @@
 namespace medgen::text {
 
 // A sentence ends with . ! ? or an ellipsis, closing quotes or brackets after it included, where a
-// blank, a line break or the end of the text follows; a period after one letter or a usual title
+// space, a line break or the end of the text follows; a period after one letter or a common title
 // ("Dr.", "e.g.") ends none.
 class SentenceCutter {
  public:
   // Returns the text up to the last sentence that is now complete, less what was returned before.
   std::string push(std::string_view piece);
 
-  // The text ends here. What was held back, if the text is complete as it stands (`whole`) or has
-  // no sentence at all; else what completes its last sentence.
+  // The text ends here. Returns what was held back, if the text is complete (`whole`) or has
+  // no sentence at all; otherwise what completes its last sentence.
   std::string flush(bool whole);
 
  private:

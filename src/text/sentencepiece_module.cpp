@@ -1,6 +1,6 @@
 // Loads libmedgen_sentencepiece.so when a SentencePiece model is first asked for. The sentencepiece
-// library exports a protocol buffers of its own; libtorch brings another version under the same
-// names, and a process that has both in one namespace crashes while loading the second.
+// library exports its own copy of protocol buffers; libtorch brings another version under the same
+// names, and a process with both in one namespace crashes when loading the second.
 #include "base/module.h"
 #include "text/sentencepiece/module.h"
 #include "text/sentencepiece_tokenizer.h"

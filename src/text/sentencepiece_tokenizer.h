@@ -1,5 +1,5 @@
 // SentencePiece models through the sentencepiece library, and the two things it does not promise:
-// every text comes back from its ids, and every token has bytes of its own. Knows nothing of files.
+// every text can be restored from its ids; every token has its own bytes. Knows nothing of files.
 #pragma once
 
 #include <memory>
@@ -11,9 +11,9 @@
 namespace medgen::text {
 
 // `model` is the content of a tokenizer.model; `source` begins error messages. Throws Error(kModel)
-// if the library does not take it.
+// if the library rejects it.
 //
-// Ids are the library's own, but for one character: it spells U+2581 and the space alike, so where
+// Ids are the library's own, except one character: it spells U+2581 and the space alike, so where
 // the model has byte pieces U+2581 becomes <0xE2><0x96><0x81>. With byte pieces and no
 // normalisation decode(encode(text)) == text for every valid text.
 std::unique_ptr<Tokenizer> make_sentencepiece_tokenizer(std::string_view model,

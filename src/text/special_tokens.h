@@ -23,10 +23,10 @@ class SpecialTokens {
 
   struct Part {
     std::string_view text;           // never empty
-    std::optional<TokenId> special;  // the token that `text` spells, if it is one
+    std::optional<TokenId> special;  // the token that `text` spells, if any
   };
 
-  // The whole text in order, leftmost match first, the longest of those that start together.
+  // The whole text in order; the leftmost match wins, then the longest.
   std::vector<Part> split(std::string_view text) const;
 
  private:

@@ -46,7 +46,7 @@ std::string StopMatcher::push(std::string_view piece) {
       return std::move(held_);
     }
   }
-  // The longest beginning of a stop string that the text ends with. It starts where a character
+  // The longest prefix of a stop string that the text ends with. It starts where a character
   // starts, as stop strings do.
   std::size_t keep = 0;
   for (const Pattern& pattern : patterns_) keep = std::max(keep, pattern.length);

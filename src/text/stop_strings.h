@@ -1,4 +1,4 @@
-// Looks for stop strings in text that arrives in pieces, and lets out only what can no longer be
+// Looks for stop strings in text that arrives in pieces, and releases only what can no longer be
 // part of one. Knows nothing of tokens.
 #pragma once
 
@@ -15,11 +15,11 @@ namespace medgen::text {
 class StopMatcher {
  public:
   // Throws Error(kUsage) for a stop string that is empty or not UTF-8. No stop strings is fine.
-  // include: the stop string itself belongs to the text.
+  // include: the stop string is part of the text.
   explicit StopMatcher(const std::vector<std::string>& stop_strings, bool include = false);
 
   // Takes the next piece, whole characters as Utf8Stream gives them, and returns the text that is
-  // now safe to show: whole characters, at most one byte less than the longest stop string is held
+  // now safe to show: whole characters; at most one byte less than the longest stop string is held
   // back. Once a stop string has appeared: the text before it, and from then on nothing.
   std::string push(std::string_view piece);
 

@@ -33,7 +33,7 @@ std::string lower(std::string text) {
   return text;
 }
 
-// The notice says what the text is not; it must not sound like a verdict itself.
+// The notice says what the text is not; it must not read like a verdict itself.
 void check_notice(const std::string& notice, const std::string& where) {
   if (notice.empty() || notice.find('\n') != std::string::npos) {
     fail(where + ": \"notice\" must be one line of text that is not empty");
@@ -41,12 +41,12 @@ void check_notice(const std::string& notice, const std::string& where) {
   for (const char* word : {"diagnosis", "recommended"}) {
     if (lower(notice).find(word) != std::string::npos) {
       fail(where + ": \"notice\" says \"" + word +
-           "\"; a notice must not read as a verdict, so put it in other words");
+           "\"; a notice must not read as a verdict, so reword it");
     }
   }
 }
 
-// A list that may be missing.
+// An optional list.
 std::vector<std::string> texts_member(const json& object, const char* key,
                                       const std::string& where) {
   std::vector<std::string> texts;
@@ -67,8 +67,8 @@ TaskTemplate parse_task(const json& object, const std::string& where) {
   for (const auto& [key, value] : object.items()) {
     if (key != "prefix" && key != "suffix" && key != "stop" && key != "bad_words" &&
         key != "notice") {
-      fail(where + ": there is no key \"" + key +
-           "\"; there are \"prefix\", \"suffix\", \"stop\", \"bad_words\" and \"notice\"");
+      fail(where + ": unknown key \"" + key +
+           "\"; the keys are \"prefix\", \"suffix\", \"stop\", \"bad_words\" and \"notice\"");
     }
   }
   TaskTemplate task;
@@ -109,13 +109,13 @@ Templates parse_templates(std::string_view text, const std::string& source) {
   }
   const auto tasks = object.find("tasks");
   if (tasks == object.end() || !tasks->is_object() || tasks->empty()) {
-    fail(source + ": \"tasks\" must be an object with a task or more");
+    fail(source + ": \"tasks\" must be an object with at least one task");
   }
   Templates templates;
   for (const auto& [name, task] : tasks->items()) {
     if (!is_known(name)) {
-      fail(source + ": there is no task \"" + name +
-           "\"; there are symptoms, conditions, medication and advice");
+      fail(source + ": unknown task \"" + name +
+           "\"; the tasks are symptoms, conditions, medication and advice");
     }
     templates[name] = parse_task(task, source + ": task " + name);
   }
@@ -139,7 +139,7 @@ std::string fill(const TaskTemplate& task, std::string_view words) {
   if (words.empty()) {
     throw Error(ErrorCode::kUsage, "this task needs words to go into its form: give a text");
   }
-  // "What is ibuprofen. used for?" was never seen in training; a paragraph's end was.
+  // Training never had "What is ibuprofen. used for?", but it had the ends of paragraphs.
   const bool goes_on = !task.suffix.empty() && task.suffix.front() != '\n';
   if (goes_on && (words.ends_with('.') || words.ends_with('?'))) words.remove_suffix(1);
   std::string text = task.prefix;

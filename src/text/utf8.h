@@ -1,4 +1,4 @@
-// UTF-8: checking it, mending it, and cutting a stream of bytes only between characters.
+// UTF-8: checking it, repairing it, and cutting a stream of bytes only between characters.
 // Well-formed is what Unicode says: no overlong forms, no surrogates, nothing above U+10FFFF.
 // Knows nothing of tokens.
 #pragma once
@@ -10,7 +10,7 @@
 
 namespace medgen::text {
 
-// Byte offset of the first thing that is not UTF-8; nothing if all of it is.
+// Byte offset of the first invalid UTF-8; nothing if all of it is valid.
 std::optional<std::size_t> find_invalid_utf8(std::string_view text);
 
 // Throws Error(kUsage) that names the byte offset. `what` begins the message: "the prompt".
@@ -23,9 +23,9 @@ std::string replace_invalid_utf8(std::string_view bytes);
 // Appends the UTF-8 of a Unicode scalar value.
 void append_utf8(std::string& out, char32_t code_point);
 
-// Bytes go in as they come, whole characters come out. push() holds back only what may still become
-// a character: three bytes at most. All that comes out, flush() included, equals
-// replace_invalid_utf8() of all that went in, however it was cut.
+// Bytes go in as they arrive, whole characters come out. push() holds back only what may still be
+// a character: three bytes at most. All output, flush() included, equals
+// replace_invalid_utf8() of all input, however it was cut.
 class Utf8Stream {
  public:
   std::string push(std::string_view bytes);

@@ -16,7 +16,7 @@ namespace medgen::torchscript {
 std::unique_ptr<Backend> make_bundle_backend(torch::jit::Module module, const ModelConfig& config,
                                              const BackendOptions& options);
 
-// `module` is from elsewhere and has forward(input_ids) -> logits, no cache: every step runs whole
+// `module` is foreign and has forward(input_ids) -> logits, no cache: every step runs whole
 // sequences.
 std::unique_ptr<Backend> make_uncached_backend(torch::jit::Module module, const ModelConfig& config,
                                                const BackendOptions& options);

@@ -64,7 +64,7 @@ class BundleBackend : public Backend {
   }
 
  private:
-  // A batch is what one call of the model can take: groups of equal length in neighbouring slots.
+  // A batch is what one call of the model can process: groups of equal length in adjacent slots.
   void run(std::span<const Row> rows, std::vector<Slots::Group> groups) {
     int last = 0;
     for (const Row& row : rows) last = std::max(last, row.position);
@@ -126,7 +126,7 @@ class BundleBackend : public Backend {
     cache_ = larger;
   }
 
-  // First calls are slow; and a module that cannot run is better noticed now than in the middle.
+  // First calls are slow; and it is better to notice now that a module cannot run.
   void warm_up() {
     const int slot = acquire_slot();
     for (int position = 0; position < std::min(2, config_.n_positions); ++position) {

@@ -16,7 +16,7 @@ constexpr int kMaxIndent = 32;
 constexpr int kMaxBranches = 500;  // elif of one file
 constexpr int kMaxClasses = 1300;  // 48 layers have 630
 constexpr int kMaxFunctions = 1300;
-constexpr int kMaxOperators = 500;  // of a statement: whatever makes its tree deeper
+constexpr int kMaxOperators = 500;  // per statement: anything that deepens its tree
 
 bool is_one_of(int kind, std::initializer_list<int> kinds) {
   return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
@@ -45,12 +45,12 @@ class Reader {
  public:
   explicit Reader(CodeCount& count) : count_(count) {}
 
-  // Why the token may not follow what was read; empty if it may.
+  // Why the token must not follow what was read; empty if it may.
   std::string take(torch::jit::Token token) {
     switch (token.kind) {
       case torch::jit::TK_INDENT:
         begin_statement();
-        return ++indent_ > kMaxIndent ? "its code is nested too deep" : "";
+        return ++indent_ > kMaxIndent ? "its code is nested too deeply" : "";
       case torch::jit::TK_DEDENT:
         begin_statement();
         if (--indent_ == 0) in_class_ = false;
@@ -81,7 +81,7 @@ class Reader {
     }
     if ((kind == torch::jit::TK_CLASS_DEF && ++count_.classes > kMaxClasses) ||
         (kind == torch::jit::TK_DEF && ++count_.functions > kMaxFunctions)) {
-      return "its code has more classes or functions than any model";
+      return "its code has more classes or functions than any model has";
     }
     // class Name(Module): tuples with names, enumerations and interfaces are not needed, and types
     // made of them grow without bound.
@@ -92,7 +92,7 @@ class Reader {
       return "its code has a class that is not a module";
     }
     if (kind == torch::jit::TK_ELIF && ++branches_ > kMaxBranches) {
-      return "its code is nested too deep";
+      return "its code is nested too deeply";
     }
     const bool is_leaf = is_one_of(kind, {torch::jit::TK_IDENT, torch::jit::TK_NUMBER,
                                           torch::jit::TK_STRINGLITERAL, ',', ')', ']', '}', ':'});
@@ -101,11 +101,11 @@ class Reader {
     if (in_value_ && ends_value(kind)) in_value_ = false;
     const bool may_stand = is_annotation_ ? is_of_type(token) : is_literal(token);
     if (in_value_ && !may_stand) {
-      return "its code computes a default or a constant, where only a literal may stand";
+      return "its code computes a default or a constant, where only a literal is allowed";
     }
     if (kind == '=' && begins_value()) in_value_ = true;
     if (is_one_of(kind, {'(', '[', '{'}) && ++brackets_ > kMaxBrackets) {
-      return "its code is nested too deep";
+      return "its code is nested too deeply";
     }
     return "";
   }

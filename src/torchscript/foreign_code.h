@@ -1,4 +1,4 @@
-// The code of a TorchScript archive as text, looked at before libtorch's compiler sees it.
+// The code of a TorchScript archive as text, checked before libtorch's compiler sees it.
 #pragma once
 
 #include <torch/script.h>
@@ -13,13 +13,13 @@ struct CodeCount {
   int functions = 0;
 };
 
-// Looks at the sources of one archive, one after the other. libtorch runs what a parameter's
-// default or a class's constant says as soon as it reads it, so these must be literals; and its
-// parser and compiler recurse, so nesting, the length of a statement and the number of classes and
+// Checks the sources of one archive, one after another. libtorch runs what a parameter's
+// default or a class's constant says as soon as it reads it, so these must be literals. Its
+// parser and compiler recurse, so nesting, statement length and the number of classes and
 // functions, which may each need the next, are bounded.
 class CodeReader {
  public:
-  // Why a source may not be compiled; empty if it may.
+  // Why a source must not be compiled; empty if it may.
   std::string fault(const std::shared_ptr<torch::jit::Source>& source);
 
  private:

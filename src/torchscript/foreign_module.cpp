@@ -39,7 +39,7 @@ std::string unknown_operator(const std::string& message) {
 
 [[noreturn]] void refuse_operator(const bundle::TorchArchive& archive, const std::string& name) {
   archive.fail("its code uses " + name +
-               ", which is not among the operators that a model's code may use; nothing of it was "
+               ", which is not an operator that a model's code may use; none of it was "
                "run");
 }
 
@@ -63,7 +63,7 @@ class ForeignLoader {
   }
 
  private:
-  // Of an archive's format, which decides what old operators mean.
+  // The archive format's version, which decides what old operators mean.
   std::size_t version() const {
     const char* record = archive_.has("version") ? "version" : ".data/version";
     const std::string text = archive_.text(record, 100);
@@ -118,7 +118,7 @@ class ForeignLoader {
     return name;
   }
 
-  // Every class that an object has, and with each whatever its code names.
+  // Every class that an object has, and everything that its code names.
   void compile_classes() {
     std::vector<bool> seen(pickle_.size(), false);
     std::vector<bundle::PickleRef> left = {pickle_.root_ref()};
@@ -153,7 +153,7 @@ class ForeignLoader {
 
   void require_allowed() const {
     for (torch::jit::Function* function : unit_->get_functions()) require_allowed(*function);
-    // The unit has the methods too; hooks are looked at wherever a libtorch keeps them.
+    // The unit has the methods too; hooks are checked wherever a libtorch keeps them.
     for (const auto& [name, type] : classes_) {
       for (torch::jit::Function* method : type->methods()) require_allowed(*method);
       for (torch::jit::Function* hook : type->getForwardHooks()) require_allowed(*hook);
@@ -163,14 +163,14 @@ class ForeignLoader {
 
   [[noreturn]] void not_declared(const std::string& what) const {
     archive_.fail("an attribute in it is not the " + what +
-                  " that its code declares, or is of a type that is not read");
+                  " that its code declares, or has an unsupported type");
   }
 
   void count() {
-    if (++values_ > kMaxValues) archive_.fail("it has more attributes than any model");
+    if (++values_ > kMaxValues) archive_.fail("it has more attributes than any model has");
   }
 
-  // An object that several others hold is made once.
+  // An object that several others hold is created once.
   at::IValue object(bundle::PickleRef ref, int depth) {
     const auto [place, is_new] = objects_.emplace(ref, at::IValue());
     if (!is_new && place->second.isNone()) archive_.fail("an object in it contains itself");
@@ -199,10 +199,10 @@ class ForeignLoader {
     return made;
   }
 
-  // Texts are copied wherever they are named.
+  // Texts are copied wherever they are referenced.
   std::string text(const bundle::PickleValue& value) {
     text_bytes_ += value.text.size();
-    if (text_bytes_ > kMaxTextBytes) archive_.fail("it has more text than any model");
+    if (text_bytes_ > kMaxTextBytes) archive_.fail("it has more text than any model has");
     return std::string(value.text);
   }
 
@@ -217,7 +217,7 @@ class ForeignLoader {
 
   at::IValue value_of(bundle::PickleRef ref, const c10::TypePtr& type, int depth) {
     count();
-    if (depth > kMaxDepth) archive_.fail("its objects are nested too deep");
+    if (depth > kMaxDepth) archive_.fail("its objects are nested too deeply");
     const bundle::PickleValue& value = pickle_.at(ref);
     if (const auto optional = type->cast<c10::OptionalType>()) {
       if (value.kind == Kind::kNone) return {};

@@ -77,7 +77,7 @@ def forward(self, input_ids: Tensor, position_ids: Tensor, cache: Optional[Tenso
 {layers}    return self.ln_f.forward(x)
 )";
 
-// `hidden` and `logits` are forward()'s two halves, for callers that want logits of some rows only.
+// `hidden` and `logits` are forward()'s two halves, for callers that want only some rows' logits.
 constexpr const char* kModelSource = R"(
 def hidden(self, input_ids: Tensor, position_ids: Tensor, cache: Optional[Tensor]) -> Tensor:
     return self.transformer.forward(input_ids, position_ids, cache)

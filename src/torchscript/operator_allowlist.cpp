@@ -1,4 +1,4 @@
-// The list. Left out on purpose: what makes or changes objects, of which endless chains could be
+// The list. Deliberately left out: what makes or changes objects, of which endless chains could be
 // built, what reads or writes files (save, from_file), takes other memory for a tensor's (set_,
 // as_strided, sparse and quantized constructors, _unsafe forms that skip checks), hands out memory
 // that was never written (empty), starts threads or processes (fork, rpc), prints, and every
@@ -22,7 +22,7 @@ using Names = std::unordered_set<std::string_view>;
 
 // The language itself.
 const Names& allowed_prim() {
-  static const Names names = {// calls and classes; what is called is looked at where it is defined
+  static const Names names = {// calls and classes; callees are checked where they are defined
                               "CallFunction", "CallMethod", "GetAttr",
                               // branches
                               "If", "Loop", "RaiseException", "Uninitialized", "isinstance",
@@ -77,8 +77,8 @@ bool is_allowed(std::string_view operator_name) {  // "aten::add"
          (space == "aten" && allowed_aten().contains(name));
 }
 
-// A cast that nothing checks reads one type's memory as another's; the compiler itself writes it
-// only where it has seen that an optional value is there.
+// An unchecked cast reads one type's memory as another's; the compiler itself emits it
+// only where it has proved that an optional value is present.
 bool is_safe_cast(const torch::jit::Node& node) {
   const auto optional = node.input()->type()->cast<c10::OptionalType>();
   const auto from = optional ? optional->getElementType() : node.input()->type();
@@ -95,9 +95,9 @@ bool has_graph(const torch::jit::Node& node) {
 
 using Types = std::set<const c10::Type*>;
 
-// What `type` is or contains that may not be: a class that is not the archive's own, since libtorch
-// brings classes along whose methods are no graphs; or Any, by which values nest without end. Empty
-// if there is nothing. `seen` holds the types that need no second look.
+// What `type` is or contains that is forbidden: a class not from the archive, since libtorch
+// has classes whose methods are not graphs; or Any, which lets values nest without end. Empty
+// if there is nothing. `seen` holds the types already checked.
 std::string strange_type(const c10::TypePtr& type, const torch::jit::CompilationUnit& unit,
                          Types& seen) {
   if (!seen.insert(type.get()).second) return "";
@@ -135,7 +135,7 @@ bool is_checked(const std::string& argument, const torch::jit::Value& value) {
   return types.contains(number);
 }
 
-// Processors stop at a whole number divided by 0, and at the lowest one divided by -1.
+// Processors trap on an integer divided by 0, and on the lowest one divided by -1.
 bool is_safe_division(const torch::jit::Node& node) {
   const std::string_view kind = node.kind().toQualString();
   const bool rounds = kind == "aten::floordiv" || kind == "aten::floor_divide" ||
@@ -198,7 +198,7 @@ std::string forbidden_in(const torch::jit::Graph& graph, const torch::jit::Compi
 }
 
 OnlyAllowedOperators::OnlyAllowedOperators() {
-  // libtorch compiles functions of its own when the first is asked for, and what replaces operators
+  // libtorch compiles its own functions on first use, and also what replaces the operators
   // of older archives; they need other operators.
   torch::jit::getAllBuiltinFunctionsFor(torch::jit::Symbol::fromQualString("aten::add"));
   torch::jit::populate_upgraders_graph_map();
@@ -212,7 +212,7 @@ OnlyAllowedOperators::OnlyAllowedOperators() {
 }
 
 OnlyAllowedOperators::~OnlyAllowedOperators() {
-  // Graphs that were compiled before point to the operators themselves, which therefore stay.
+  // Graphs compiled earlier point to the operators themselves, which therefore stay.
   static std::vector<std::shared_ptr<torch::jit::Operator>> kept;
   for (const auto& known : hidden_) {
     torch::jit::registerOperator(torch::jit::Operator(*known));

@@ -1,5 +1,5 @@
 // What the code of an archive that the user trusts may use: operators that compute on tensors and
-// numbers. Whatever is not listed is refused, so an operator that nobody has looked at is too.
+// numbers. Anything not listed is refused, and so is any operator that nobody has reviewed.
 #pragma once
 
 #include <torch/csrc/jit/runtime/operator.h>
@@ -17,9 +17,9 @@ namespace medgen::torchscript {
 // Empty if all are.
 std::string forbidden_in(const torch::jit::Graph& graph, const torch::jit::CompilationUnit& unit);
 
-// While it lives, libtorch knows the allowed operators only. It computes what is constant while it
-// compiles, before anybody can look at the graph, and what it does not know it cannot compute. For
-// the whole process, so one at a time and with nothing else being compiled.
+// During its lifetime, libtorch knows only the allowed operators. It evaluates constants while it
+// compiles, before anybody can check the graph, and it cannot run what it does not know. For
+// the whole process, so only one at a time, and with nothing else being compiled.
 class OnlyAllowedOperators {
  public:
   OnlyAllowedOperators();
@@ -27,7 +27,7 @@ class OnlyAllowedOperators {
   OnlyAllowedOperators(const OnlyAllowedOperators&) = delete;
   OnlyAllowedOperators& operator=(const OnlyAllowedOperators&) = delete;
 
-  // Whether libtorch has an operator of this name ("aten::save") that is not known now.
+  // Whether libtorch has an operator of this name ("aten::save") that is hidden now.
   bool hides(const std::string& name) const { return names_.contains(name); }
 
  private:

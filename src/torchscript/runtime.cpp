@@ -16,7 +16,7 @@
 #include <cpuid.h>
 #endif
 
-// Of the libraries that libtorch brings along.
+// From the libraries that libtorch comes with.
 extern "C" void openblas_set_num_threads(int) __attribute__((weak));
 extern "C" void omp_set_num_threads(int) __attribute__((weak));
 
@@ -44,7 +44,7 @@ int prepare_training_runtime(int threads) {
 }
 
 void use_one_thread_here() {
-  at::get_num_threads();  // whose first call in a thread would undo the next
+  at::get_num_threads();  // its first call in a thread would undo the next line
   if (omp_set_num_threads != nullptr) omp_set_num_threads(1);
 }
 
@@ -62,7 +62,7 @@ void require_device(const std::string& device) {
 bool has_bf16_instructions() {
 #if defined(__x86_64__)
   unsigned a = 0, b = 0, c = 0, d = 0;
-  if (__builtin_cpu_supports("avx512f") == 0) return false;  // asks the system too
+  if (__builtin_cpu_supports("avx512f") == 0) return false;  // also checks the system
   if (__get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1U << 5U)) != 0) return true;
   return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & (1U << 22U)) != 0;  // AMX-BF16
 #else
@@ -73,7 +73,7 @@ bool has_bf16_instructions() {
 std::string reason_of(const std::exception& error) {
   const std::string message = error.what();
   if (message.find("INTERNAL ASSERT") != std::string::npos) return "a check of its own failed";
-  // Of a failure in TorchScript the reason comes last.
+  // In a TorchScript failure, the reason comes last.
   const std::string mark = "\nRuntimeError: ";
   const std::size_t reason = message.rfind(mark);
   const std::size_t begin =

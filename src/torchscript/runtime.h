@@ -12,19 +12,19 @@ namespace medgen::torchscript {
 int prepare_runtime(int threads);
 
 // The same for training, where each thread computes its own products: the BLAS gets one thread. And
-// memory that was freed is kept for the next step rather than given back and cleared again.
+// freed memory is kept for the next step rather than returned to the system and cleared again.
 int prepare_training_runtime(int threads);
 
-// libtorch's operations in the calling thread use no other.
+// libtorch's operations in the calling thread stay single-threaded.
 void use_one_thread_here();
 
 // Throws Error(kUsage) unless `device` is "cpu", or "cuda" with a GPU that this libtorch can use.
 void require_device(const std::string& device);
 
-// Whether the processor multiplies bfloat16 matrices by instructions made for it.
+// Whether the processor has instructions for multiplying bfloat16 matrices.
 bool has_bf16_instructions();
 
-// What a message of libtorch's says, without the stack traces that it carries: its first line that
+// The core of a libtorch message, without its stack traces: its first line that
 // is not empty, or the reason that TorchScript gave.
 std::string reason_of(const std::exception& error);
 

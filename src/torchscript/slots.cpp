@@ -10,7 +10,7 @@ namespace medgen::torchscript {
 namespace {
 
 [[noreturn]] void broken(const std::string& what) {
-  throw Error(ErrorCode::kRuntime, "a backend was used against its contract: " + what);
+  throw Error(ErrorCode::kRuntime, "a backend's contract was broken: " + what);
 }
 
 }  // namespace

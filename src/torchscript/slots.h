@@ -17,14 +17,14 @@ class Slots {
   int length(int slot) const;
   void set_length(int slot, int length);
 
-  // Rows of one slot, which stand together.
+  // Adjacent rows of one slot.
   struct Group {
     int slot;
     std::size_t begin;
     std::size_t count;
   };
   // Splits a step's rows, checks them against the contract of Backend::step and extends the
-  // lengths. Throws Error(kRuntime) if they break it: a fault of the caller.
+  // lengths. Throws Error(kRuntime) if they break it: a bug in the caller.
   std::vector<Group> advance(std::span<const Row> rows, const BackendInfo& info);
 
  private:

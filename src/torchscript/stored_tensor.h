@@ -11,8 +11,8 @@
 
 namespace medgen::torchscript {
 
-// Reads each record once, and gives views of it: so all tensors of an archive together take no more
-// memory than its file, however often they are named.
+// Reads each record once and returns views of it: all tensors of an archive together take no more
+// memory than its file, however often they are referenced.
 class RecordReader {
  public:
   explicit RecordReader(const bundle::TorchArchive& archive) : archive_(archive) {}

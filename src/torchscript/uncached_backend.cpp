@@ -10,7 +10,7 @@
 namespace medgen::torchscript {
 namespace {
 
-// Of what forward() returned, the logits: a tensor, or the first tensor of a tuple or dictionary.
+// The logits in forward()'s result: a tensor, or the first tensor of a tuple or dictionary.
 at::Tensor logits_of(const c10::IValue& value) {
   if (value.isTensor()) return value.toTensor();
   if (value.isTuple() && !value.toTupleRef().elements().empty()) {
@@ -103,7 +103,7 @@ class UncachedBackend : public Backend {
                                          " tokens: " + reason_of(failure));
     }
     const auto length = static_cast<std::int64_t>(tokens.size());
-    // vocab_size is 0 until the first call has told it.
+    // vocab_size is 0 until the first call reveals it.
     if (logits.dim() != 3 || logits.size(0) != 1 || logits.size(1) != length ||
         (info_.vocab_size != 0 && logits.size(2) != info_.vocab_size)) {
       std::ostringstream shape;

@@ -73,7 +73,7 @@ at::Tensor Checkpoint::tensor(const std::string& name, at::IntArrayRef shape) co
   const auto found = tensors.find(name);
   if (found == tensors.end() || found->second.sizes() != shape) {
     throw Error(ErrorCode::kUsage,
-                "the checkpoint was made with other settings: " + name +
+                "the checkpoint has different settings: " + name +
                     (found == tensors.end() ? " is missing" : " has another shape") +
                     ". Use the settings it was started with, or an empty --work-dir.");
   }
@@ -97,7 +97,7 @@ WorkFolder::WorkFolder(const std::filesystem::path& path) : path_(path) {
   remove_half_written();
 }
 
-// What a run that was killed while it wrote left aside; with the lock held nobody writes it.
+// Leftovers of a run that was killed while writing; with the lock held, nobody else writes.
 void WorkFolder::remove_half_written() const {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(path_, ignored)) {
@@ -132,7 +132,7 @@ std::optional<Checkpoint> WorkFolder::load(const char* name) const {
     }
   } catch (const std::exception&) {
     throw Error(ErrorCode::kRuntime,
-                "the checkpoint " + file.string() + " is damaged; remove it to start the run anew");
+                "the checkpoint " + file.string() + " is damaged; remove it to start the run over");
   }
   return checkpoint;
 }
@@ -178,7 +178,7 @@ void WorkFolder::forget_metrics_after(std::int64_t step) const {
   std::string kept;
   bool forgot = false;
   for (const std::string& line : metrics_lines()) {
-    // A line that a killed run left half written is no JSON.
+    // A line that a killed run left half written is not JSON.
     const auto entry = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
     const bool keep = entry.is_object() && entry.value("step", step + 1) <= step;
     if (keep) kept += line + "\n";

@@ -49,7 +49,7 @@ class WorkFolder {
   void log(const TrainProgress& progress) const;
   void log(const ValidationResult& result) const;
   void log_change(std::int64_t after_step, const std::string& change) const;
-  // What a run that was killed had logged after its last checkpoint will be logged again.
+  // Lines that a killed run logged after its last checkpoint will be logged again.
   void forget_metrics_after(std::int64_t step) const;
   void draw() const;  // loss.svg of metrics.jsonl
 

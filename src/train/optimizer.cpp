@@ -66,7 +66,7 @@ void Optimizer::step(double factor) {
   muon_step(muon_rate);
 }
 
-// On a CPU the largest matrices first, each by the next free thread: they do not depend on each
+// On a CPU, the largest matrices first, each on the next free thread: they do not depend on each
 // other. A GPU takes all of one shape at once.
 void Optimizer::muon_step(double rate) {
   std::vector<std::vector<MatrixView>> groups;
@@ -115,7 +115,7 @@ void Optimizer::muon_update(const std::vector<MatrixView>& group, double rate) c
   }
 }
 
-// All parameters together: a GPU would wait for the launch of each operation on each alone.
+// All parameters together: on a GPU, separate launches for each would dominate.
 void Optimizer::adamw_step(double rate) const {
   std::vector<at::Tensor> weights, gradients, first, second;
   for (const Slot& slot : slots_) {

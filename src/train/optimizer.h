@@ -31,7 +31,7 @@ at::Tensor newton_schulz(const at::Tensor& matrices, bool bf16);
 
 class Optimizer {
  public:
-  // Parameters that require no gradient are left as they are.
+  // Parameters that require no gradient are left unchanged.
   Optimizer(const std::vector<NamedParameter>& parameters, const OptimizerOptions& options);
 
   // Applies the gradients with rates times `factor`.
@@ -49,7 +49,7 @@ class Optimizer {
   struct Slot {
     NamedParameter parameter;
     bool muon = false;
-    int parts = 1;      // c_attn holds query, key and value side by side, orthogonalised apart
+    int parts = 1;      // c_attn holds query, key and value, orthogonalised separately
     at::Tensor first;   // momentum
     at::Tensor second;  // AdamW's squared gradients; undefined for Muon
   };

@@ -1,4 +1,4 @@
-// How the learning rate goes over a run. Nothing of libtorch here.
+// How the learning rate changes over a run. Nothing of libtorch here.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ struct Schedule {
     return cosine ? warmup_tokens : std::max(constant_fraction * tokens, warmup_tokens);
   }
 
-  // The rate of a step (0-based) as a part of its maximum; a step is taken at its middle.
+  // The rate of a step (0-based) as a fraction of its maximum, evaluated at the step's middle.
   double factor(std::int64_t step) const {
     const double at = middle(step);
     const double rise = std::min(1.0, at / std::max(warmup_tokens, tokens_per_step));

@@ -66,7 +66,7 @@ void validate(const TrainOptions& options) {
   }
   if (!options.from.empty() && !options.config.empty()) {
     throw Error(ErrorCode::kUsage,
-                "--from brings a configuration along, so --config cannot be given with it");
+                "--from comes with a configuration, so --config cannot be given with it");
   }
   if (options.from.empty() && !options.average_with.empty()) {
     throw Error(ErrorCode::kUsage, "--average-with needs --from, the first model of the mean");

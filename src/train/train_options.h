@@ -1,4 +1,4 @@
-// What `medgen train` can be told, and what it reports. Nothing of libtorch here.
+// The options of `medgen train`, and what it reports. Nothing of libtorch here.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace medgen::train {
 
 struct TrainOptions {
   std::vector<std::filesystem::path> data;         // text files or shard folders, at least one
-  std::vector<corpus::SourceWeight> weights;       // by source or by file; 1 where nothing is said
+  std::vector<corpus::SourceWeight> weights;       // by source or by file; 1 by default
   std::vector<std::filesystem::path> anneal_data;  // used while the rate falls; may be empty
   std::vector<corpus::SourceWeight> anneal_weights;
   std::filesystem::path valid;      // held-out file or shard folder; empty: the valid split of
@@ -26,7 +26,7 @@ struct TrainOptions {
   std::vector<std::filesystem::path> average_with;  // bundles like `from`: training begins with
                                                     // the mean of all their parameters
   std::vector<std::filesystem::path> distil_from;   // bundles whose mean probabilities are learnt
-  double distil_weight = 0.5;         // of these in what is learnt; the rest is the text itself
+  double distil_weight = 0.5;         // share of these in the target; the rest is the text itself
   std::filesystem::path config;       // a config.json in place of the n_ fields; or empty
   std::filesystem::path work_dir;     // checkpoint, metrics, record; created if missing
   std::filesystem::path output;       // the bundle to write at the end; must not exist
@@ -59,7 +59,7 @@ struct TrainOptions {
   std::int64_t early_stop_patience = 0;  // measurements without a better one; 0: never
 
   // A checkpoint of other data is an error unless this is set: then parameters and optimizer stay
-  // and the new data begin at their beginning.
+  // and the new data start from the beginning.
   bool continue_on_other_data = false;
 
   int threads = 0;                 // 0: the cores this process may use
@@ -102,11 +102,11 @@ class TrainObserver {
  public:
   virtual ~TrainObserver() = default;
   virtual void on_start(std::int64_t parameters, std::int64_t steps, std::int64_t first_step) = 0;
-  virtual void on_note(const std::string& note) = 0;  // what the user should know; no text of data
+  virtual void on_note(const std::string& note) = 0;  // for the user; contains no text of the data
   virtual void on_progress(const TrainProgress& progress) = 0;
   virtual void on_validation(const ValidationResult& result) = 0;
   virtual void on_checkpoint(std::int64_t step, const std::filesystem::path& path) = 0;
-  virtual bool interrupted() = 0;  // asked between steps; true writes a checkpoint and returns
+  virtual bool interrupted() = 0;  // checked between steps; true writes a checkpoint and returns
 };
 
 }  // namespace medgen::train

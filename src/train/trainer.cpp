@@ -50,7 +50,7 @@ at::Tensor to_tensor(const std::vector<TokenId>& ids, std::int64_t rows) {
 
 // A bundle's model in float32.
 torch::jit::Module load_float32(const Bundle& bundle) {
-  // First, so that a configuration without its tensors allocates nothing.
+  // First, so that a configuration without tensors allocates nothing.
   const auto parameters = bundle::Gpt2Parameters::open(bundle.model_pt(), bundle.config());
   torch::jit::Module module =
       torchscript::make_gpt2_module(bundle.config(), bundle::StorageType::kFloat32);
@@ -58,8 +58,8 @@ torch::jit::Module load_float32(const Bundle& bundle) {
   return module;
 }
 
-// Makes `mean`, which holds the first model, the mean of it and `others`. Between the ends of runs
-// that began alike lies a model that is often better than each (Izmailov and others 2018,
+// Turns `mean`, which holds the first model, into the mean with `others`. Between the ends of runs
+// with a common start lies a model that is often better than each (Izmailov and others 2018,
 // "Averaging weights leads to wider optima").
 void average_parameters(const torch::jit::Module& mean, const std::vector<Bundle>& others,
                         const ModelConfig& config) {
@@ -421,7 +421,7 @@ class Trainer {
 
 void train(const TrainOptions& options, TrainObserver& observer) {
   validate(options);
-  static_cast<void>(BundleWriter(options.output));  // refuses now rather than after hours
+  static_cast<void>(BundleWriter(options.output));  // fail now rather than after hours
   const bool bf16 = resolve_bf16(options);
   int threads = torchscript::prepare_training_runtime(options.threads);
   if (options.device != "cpu") threads = 1;

@@ -11,7 +11,7 @@
 
 namespace medgen::train {
 
-// Runs to the end, or until the observer asks to stop; goes on from the checkpoint in work_dir if
+// Runs to the end, or until the observer asks to stop; resumes from the checkpoint in work_dir if
 // there is one. At the end the bundle is written to `output`. Throws Error.
 void train(const TrainOptions& options, TrainObserver& observer);
 
@@ -24,12 +24,12 @@ std::vector<NamedParameter> named_parameters(const torch::jit::Module& module,
 void set_trainable(const std::vector<NamedParameter>& parameters, const ModelConfig& config,
                    const std::vector<std::string>& freeze);
 
-// Whether products are computed in bfloat16: "auto" resolved. Throws Error(kUsage) for a device
-// that is not there.
+// Whether products are computed in bfloat16; resolves "auto". Throws Error(kUsage) for a device
+// that does not exist.
 bool resolve_bf16(const TrainOptions& options);
 
 // Writes `output`: the trained module, its configuration, the tokenizer's files, the card, the
-// record, and what else the bundle it was made from has.
+// record, and whatever else the bundle it came from has.
 void write_trained_bundle(const TrainOptions& options, const TrainingData& data,
                           const torch::jit::Module& module, const std::string& training_json);
 

@@ -16,7 +16,7 @@ constexpr int kDefaultContext = 256;
 
 [[noreturn]] void usage(const std::string& message) { throw Error(ErrorCode::kUsage, message); }
 
-// The tokenizer of a run and how messages call where it came from.
+// The tokenizer of a run, and the name of its origin in messages.
 struct RunTokenizer {
   fs::path path;
   std::string fingerprint;
@@ -27,7 +27,7 @@ RunTokenizer choose_tokenizer(const TrainOptions& options) {
   RunTokenizer chosen;
   if (!options.from.empty()) {
     if (!options.tokenizer.empty()) {
-      usage("--from brings its tokenizer along, so --tokenizer cannot be given with it");
+      usage("--from comes with its tokenizer, so --tokenizer cannot be given with it");
     }
     chosen.path = options.from;
   } else if (!options.tokenizer.empty()) {
@@ -88,7 +88,7 @@ class TextDocuments : public corpus::TokenDocuments {
   std::uint64_t bytes_ = 0;
 };
 
-// Several collections on end.
+// Several collections, concatenated.
 class JoinedDocuments : public corpus::TokenDocuments {
  public:
   explicit JoinedDocuments(std::vector<std::shared_ptr<const corpus::TokenDocuments>> parts)
@@ -232,7 +232,7 @@ std::vector<Bundle> open_average(const TrainOptions& options, const TrainingData
     if (same_shape && corpus::tokenizer_fingerprint(folder) == data.tokenizer_fingerprint) continue;
     usage("--average-with is " + folder.string() + ", whose " +
           (same_shape ? "tokenizer" : "config.json") + " is not that of " + options.from.string() +
-          "; a mean needs models of one shape and tokenizer");
+          "; a mean needs models with the same shape and tokenizer");
   }
   return bundles;
 }
@@ -245,8 +245,8 @@ std::vector<Bundle> open_teachers(const TrainOptions& options, const TrainingDat
     if (corpus::tokenizer_fingerprint(folder) != data.tokenizer_fingerprint ||
         config.vocab_size != data.config.vocab_size) {
       usage("--distil-from is " + folder.string() +
-            ", whose tokenizer is not that of the model that is trained; probabilities can only be "
-            "learnt from a model of the same tokens");
+            ", whose tokenizer is not that of the model being trained; probabilities can only be "
+            "learnt from a model with the same tokens");
     }
     if (config.n_positions < data.window) {
       usage("--distil-from is " + folder.string() + ", whose context is " +

@@ -16,7 +16,7 @@
 
 namespace medgen::train {
 
-// Documents of one mixture, with what tells it from another.
+// Documents of one mixture, with a fingerprint.
 struct Mixture {
   std::shared_ptr<const corpus::TokenDocuments> documents;
   std::string fingerprint;  // SHA-256 of the documents and their weights, in order
@@ -35,7 +35,7 @@ struct TrainingData {
   corpus::EvaluationText held_out;  // empty if there is none
 };
 
-// Throws Error(kUsage) for what does not belong together, with what was found and the remedy.
+// Throws Error(kUsage) for inputs that do not fit together, with what was found and the remedy.
 TrainingData open_training_data(const TrainOptions& options);
 
 }  // namespace medgen::train

@@ -10,7 +10,7 @@
 #define MEDGEN_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #define MEDGEN_INLINE inline __attribute__((always_inline))
 
-// Whatever BLAS libtorch brings along.
+// Whatever BLAS libtorch comes with.
 extern "C" void sgemm_(const char* transa, const char* transb, const int* m, const int* n,
                        const int* k, const float* alpha, const float* a, const int* lda,
                        const float* b, const int* ldb, const float* beta, float* c, const int* ldc)
@@ -45,7 +45,7 @@ MEDGEN_INLINE void store(float* to, Floats v) { std::memcpy(to, &v, sizeof v); }
 MEDGEN_INLINE Floats larger(Floats a, Floats b) { return a > b ? a : b; }
 
 // e^x to about two units in the last place: x = n ln 2 + r, a polynomial in r, and n put into the
-// exponent. x is held to [-87, 88]; what is no number stays none.
+// exponent. x is clamped to [-87, 88]; NaN stays NaN.
 MEDGEN_INLINE Floats exp_floats(Floats x) {
   x = x < all(-87.0F) ? all(-87.0F) : x;
   x = x > all(88.0F) ? all(88.0F) : x;

@@ -37,7 +37,7 @@ void gelu(const float* x, float* y, std::int64_t n);
 void gelu_gradient(const float* x, const float* dy, float* dx, std::int64_t n);
 
 // y = x * mask / (1 - probability); the mask is a function of key and place alone, so the same call
-// on a gradient is the way back. The place of x[0] is `first`.
+// on a gradient is the backward pass. The place of x[0] is `first`.
 void dropout(const float* x, float* y, std::int64_t n, double probability, std::uint64_t key,
              std::int64_t first);
 

@@ -18,7 +18,7 @@ using torch::autograd::variable_list;
 
 bool has_own_kernels(const at::Tensor& x) { return x.is_cpu() && x.scalar_type() == at::kFloat; }
 
-// Queries that are worked on together: their scores stay in a processor's second-level cache.
+// Queries processed together: their scores stay in a processor's second-level cache.
 constexpr int kQueryBlock = 64;
 
 struct AttentionShape {
@@ -210,7 +210,7 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
   return x16.mm(weight16).to(at::kFloat) + bias;
 }
 
-// What the teachers expect of `count` rows from `begin` on, added up: [count, vocab]
+// The teachers' summed probabilities for `count` rows from `begin` on: [count, vocab]
 at::Tensor summed_probabilities(const std::vector<TeacherRows>& teachers, std::int64_t begin,
                                 std::int64_t count) {
   at::Tensor sum;
@@ -335,7 +335,7 @@ at::Tensor TrainingModel::hidden(const at::Tensor& input_ids, const ForwardOptio
 double output_loss(const at::Tensor& hidden, const at::Tensor& output, const at::Tensor& targets,
                    const LossOptions& options, at::Tensor* hidden_gradient) {
   const torch::NoGradGuard no_grad;
-  // On a CPU a block's logits stay in the cache; a GPU needs many rows to be busy.
+  // On a CPU, a block's logits stay in the cache; a GPU needs many rows to be busy.
   const std::int64_t block_rows = hidden.is_cpu() ? 256 : 8192;
   const std::int64_t rows = hidden.size(0);
   const auto product_type = [&](const at::Tensor& x) {
@@ -356,7 +356,7 @@ double output_loss(const at::Tensor& hidden, const at::Tensor& output, const at:
   }
   const double part = options.scale / static_cast<double>(rows);
   double nll = 0;
-  at::Tensor device_nll;  // summed where it is computed: asking for each block's would wait for it
+  at::Tensor device_nll;  // summed on the device: fetching each block's would wait for it
   for (std::int64_t begin = 0; begin < rows; begin += block_rows) {
     const std::int64_t count = std::min(block_rows, rows - begin);
     const at::Tensor block = rows_in.narrow(0, begin, count);
@@ -364,7 +364,7 @@ double output_loss(const at::Tensor& hidden, const at::Tensor& output, const at:
     const at::Tensor column = picked.unsqueeze(1);
     at::Tensor scores = block.mm(weight.t());
     if (hidden.is_cpu()) scores = scores.to(at::kFloat);
-    // What follows leaves softmax - target in `scores`, if gradients are asked for.
+    // The code below leaves softmax - target in `scores`, if gradients are wanted.
     const auto add_to_target = [&](float value) {
       scores.scatter_add_(1, column, at::full({count, 1}, value, scores.options()));
     };

@@ -20,7 +20,7 @@ struct NamedParameter {
 
 struct ForwardOptions {
   double dropout = 0;          // of the embedded input and of what each block adds; 0 is none
-  std::uint64_t key = 0;       // what the dropped elements are a function of, with their place
+  std::uint64_t key = 0;       // with the position, determines the dropped elements
   std::int64_t first_row = 0;  // place of the first of these rows in the whole batch
   bool bf16 = false;           // products of matrices in bfloat16, the rest in float32; on a GPU
                                // what lies between the products of a block is bfloat16 too
@@ -53,7 +53,7 @@ class TrainingModel {
   Affine ln_f_;
 };
 
-// What a teacher gives for the same rows: its hidden() [rows, its n_embd] and output() [vocab, its
+// A teacher's output for the same rows: its hidden() [rows, its n_embd] and output() [vocab, its
 // n_embd].
 struct TeacherRows {
   at::Tensor hidden, output;
@@ -63,11 +63,11 @@ struct LossOptions {
   double scale = 1;  // multiplies the gradients
   bool bf16 = false;
   std::vector<TeacherRows> teachers = {};
-  double distil_weight = 0;  // of the mean of the teachers' probabilities in what is learnt
+  double distil_weight = 0;  // of the mean of the teachers' probabilities in the target
 };
 
 // Mean NLL per token of `targets` given `hidden`'s rows through the output embedding, and the
-// gradients of what is learnt: that NLL, or with teachers the cross entropy to
+// gradients of the loss: that NLL, or with teachers the cross entropy to
 // (1 - w) target + w mean of their probabilities (Hinton and others 2015, "Distilling the knowledge
 // in a neural network", at temperature 1). Works through the rows in blocks, so the logits of a
 // batch never exist at once.

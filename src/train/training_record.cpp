@@ -58,11 +58,11 @@ json mixture_json(const std::vector<std::filesystem::path>& places,
           {"sha256", mixture.fingerprint}};
 }
 
-// What runs did whose medgen had no such setting to record.
+// What runs did before medgen recorded these settings.
 const json kUnrecorded = {
     {"average_with", json::array()}, {"distil_from", json::array()}, {"distil_weight", 0}};
 
-// Settings whose change is decided by a rule of its own, or that change nothing of what was done.
+// Settings whose change has its own rule, or that do not affect the result.
 bool may_change(const std::string& name) {
   return name == "tokens" || name == "constant_fraction" || name == "early_stop_patience";
 }
@@ -98,7 +98,7 @@ std::vector<std::string> TrainingRecord::go_on(const std::string& checkpoint_jso
     if (old == now) continue;
     if (!may_change(name)) {
       throw Error(ErrorCode::kUsage,
-                  "the checkpoint was made with other settings: " + name + " was " + old.dump() +
+                  "the checkpoint has different settings: " + name + " was " + old.dump() +
                       " and is " + now.dump() +
                       " now. Use the settings it was started with, or an empty --work-dir.");
     }
@@ -113,7 +113,7 @@ std::vector<std::string> TrainingRecord::go_on(const std::string& checkpoint_jso
     };
     if (sum(old) == sum(now)) continue;
     const bool main = std::string(name) == "data";
-    // Anneal data that no step has seen yet may still be chosen.
+    // Anneal data that no step has used yet may still be changed.
     const bool unseen =
         !main && step * static_cast<std::int64_t>(options_.batch_windows) * window_ <=
                      static_cast<std::int64_t>(schedule_of(options_, window_).fall_begins());
@@ -123,7 +123,7 @@ std::vector<std::string> TrainingRecord::go_on(const std::string& checkpoint_jso
                       " or their weights are not those that the checkpoint of step " +
                       std::to_string(step) +
                       " was made with. Give --continue-on-other-data to keep parameters and "
-                      "optimizer and begin the new data at their beginning, or use an empty "
+                      "optimizer and start the new data from its beginning, or use an empty "
                       "--work-dir.");
     }
     (main ? main_data_changed_ : anneal_data_changed_) = true;
@@ -163,7 +163,7 @@ void TrainingRecord::change(const std::string& name, const json& before, const j
   const bool short_text = !before.is_object() && !now.is_object();
   notes_.push_back(name +
                    (short_text ? " was " + before.dump() + " and is " + now.dump()
-                               : std::string(" is another")) +
+                               : std::string(" is different")) +
                    " from step " + std::to_string(step + 1) + " on");
 }
 

@@ -1,5 +1,5 @@
-// The record of a training run: every setting that gives the result its meaning, the data by
-// checksum, and what was changed on the way. Kept in the checkpoint, beside it as training.json and
+// The record of a training run: every setting that matters for the result, the data by
+// checksum, and what changed along the way. Kept in the checkpoint, beside it as training.json and
 // in the bundle. Decides what a resumed run may change. Nothing of libtorch here.
 #pragma once
 
@@ -19,17 +19,17 @@ class TrainingRecord {
   TrainingRecord(const TrainOptions& options, const TrainingData& data,
                  nlohmann::ordered_json machine);
 
-  // Takes over the history of the run that `checkpoint_json` records and whose checkpoint is of
-  // `step`, adding what is different now; returns a sentence for each difference. Throws
+  // Takes over the history of the run recorded in `checkpoint_json` whose checkpoint is of
+  // `step`, adding what differs now; returns a sentence for each difference. Throws
   // Error(kUsage) naming the setting, its old and its new value, if a difference would change the
   // meaning of the run.
   std::vector<std::string> go_on(const std::string& checkpoint_json, std::int64_t step);
 
-  // Whether go_on() found that the streams of windows must begin anew.
+  // Whether go_on() found that the window streams must start over.
   bool main_data_changed() const { return main_data_changed_; }
   bool anneal_data_changed() const { return anneal_data_changed_; }
 
-  // The latest step from which on something was different; 0 if nothing was.
+  // The latest step at which something changed; 0 if nothing did.
   const nlohmann::ordered_json& history() const { return record_.at("history"); }
   void set_result(nlohmann::ordered_json result) { record_["result"] = std::move(result); }
   std::string text() const { return record_.dump(2) + "\n"; }

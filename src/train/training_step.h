@@ -52,9 +52,9 @@ class TrainingStep {
   std::vector<TrainingModel> teachers_;
 };
 
-// Runs body(0) .. body(count - 1) at once, each on a thread of its own in which libtorch's
-// operations are single-threaded; one body alone runs here with all threads. What a body throws is
-// thrown again.
+// Runs body(0) .. body(count - 1) concurrently, each on its own thread in which libtorch's
+// operations are single-threaded; a single body runs here with all threads. What a body throws is
+// rethrown.
 void for_each_worker(int count, const std::function<void(int)>& body);
 
 }  // namespace medgen::train

@@ -15,8 +15,8 @@ namespace medgen::wiring {
 namespace {
 
 constexpr int kWindow = 256;
-constexpr std::size_t kProbeLogits = std::size_t{1} << 24U;  // floats that are kept at once
-// And in all: more than any real vocabulary's probe has, and seconds for one of sixteen million.
+constexpr std::size_t kProbeLogits = std::size_t{1} << 24U;  // floats kept at once
+// And in total: more than any real vocabulary's probe needs, and seconds for one of 16 million.
 constexpr std::size_t kMaxProbeLogits = std::size_t{1} << 29U;
 constexpr std::uint64_t kMaxRememberedBytes = 16;
 // Tokens for the checks of equal bytes: enough for several pages, and few enough for the scalar
@@ -25,7 +25,7 @@ constexpr std::size_t kByteTokens = 40;
 
 using Logits = std::vector<float>;
 
-// The logits of all tokens, [tokens, vocab], of windows that each start anew; `chunk` rows in a
+// The logits of all tokens, [tokens, vocab], of windows that each start afresh; `chunk` rows in a
 // step.
 Logits run(Backend& backend, std::span<const int> tokens, int window, int chunk) {
   Logits all;
@@ -80,7 +80,7 @@ double perplexity_of(const Logits& logits, std::span<const int> tokens, std::siz
 struct Difference {
   double logit = 0;         // largest, relative to the largest magnitude if that is above 1
   double divergence = 0;    // mean KL(reference || other), nats
-  double disagreement = 0;  // part of rows whose most likely token differs
+  double disagreement = 0;  // share of rows whose most likely token differs
 };
 
 Difference compare(const Logits& reference, const Logits& other, std::size_t vocab) {
@@ -280,7 +280,7 @@ PrecisionReport measure_precisions(const ModelSource& source, const Note& note,
   PrecisionReport report;
   const std::vector<int> tokens = probe_tokens(source);
   double base = 0;
-  // From the slowest to the fastest: the last that is faithful wins.
+  // From slowest to fastest: the last faithful one wins.
   for (const char* precision : {"fp32", "bf16", "int8"}) {
     BackendOptions options = in_precision({}, precision);
     options.keep_weights = false;
@@ -294,7 +294,7 @@ PrecisionReport measure_precisions(const ModelSource& source, const Note& note,
     if (perplexity <= base * (1 + kMostPerplexityIncrease)) report.auto_precision = precision;
   }
   if (report.auto_precision.empty())
-    report.auto_precision = "fp32";  // a perplexity that is no number
+    report.auto_precision = "fp32";  // the perplexity is not a number
   for (const auto precision :
        {native::Precision::kFloat32, native::Precision::kBFloat16, native::Precision::kInt8}) {
     if (native::to_string(precision) == report.auto_precision) continue;
@@ -317,13 +317,13 @@ std::string remembered_precision(const ModelSource& source, const PrecisionProgr
       if (found == precision) return found;
     }
   } catch (const Error&) {
-    // Not there, or not readable: measured again.
+    // Missing or unreadable: measure again.
   }
   const std::string best = measure_precisions(source, {}, progress).auto_precision;
   try {
     base::write_file_atomically(file, best);
   } catch (const Error&) {
-    // Nothing is lost but time; that the packed weights cannot be kept either is said later.
+    // Only time is lost; that the packed weights cannot be kept either is reported later.
   }
   return best;
 }

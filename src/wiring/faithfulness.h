@@ -24,11 +24,11 @@ struct PrecisionReport {
 // Largest increase over fp32's perplexity that `auto` accepts.
 inline constexpr double kMostPerplexityIncrease = 0.005;
 
-// Told which precision is being packed and how far that has come.
+// Called with the precision being packed and its progress.
 using PrecisionProgress = std::function<void(const std::string& precision, int done, int total)>;
 
 // Packs the model in every precision, measures each on the probe text, and keeps the packed weights
-// of the fastest faithful one alone. The result depends on the model and its tokenizer only.
+// of only the fastest faithful one. The result depends only on the model and its tokenizer.
 PrecisionReport measure_precisions(const ModelSource& source, const Note& note,
                                    const PrecisionProgress& progress = {});
 
@@ -39,7 +39,7 @@ std::string remembered_precision(const ModelSource& source, const PrecisionProgr
 struct Check {
   std::string what;
   double value = 0;
-  double bound = 0;  // value <= bound is wanted
+  double bound = 0;  // passes if value <= bound
   bool holds() const { return value <= bound; }
 };
 

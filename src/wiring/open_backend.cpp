@@ -34,8 +34,8 @@ std::string native_obstacle(const ModelSource& source) {
   return source.not_gpt2.empty() ? native::unsupported_reason(source.config) : source.not_gpt2;
 }
 
-// What is packed depends on the probe's tokens too. A bundle's tokenizer lies beside its weights;
-// one that was named for a lone file may be another the next time.
+// Packing also depends on the probe's tokens. A bundle's tokenizer lies beside its weights;
+// one named for a lone file may differ the next time.
 std::string identity(const ModelSource& source) {
   if (!source.folder.empty()) return source.sha256;
   std::string all = source.sha256 + bundle::config_to_json(source.config);
@@ -80,7 +80,7 @@ std::unique_ptr<native::PackedWeights> find_or_build(const ModelSource& source,
     if (auto found = native::PackedWeights::open(place, key, why)) return found;
     if (!why.empty() && note) {
       note("the packed weights " + place.string() + " are not used (" + why +
-           "); they are built again");
+           "); they are being rebuilt");
     }
   }
   return build(source, key, kernels, options, note);
@@ -156,9 +156,9 @@ std::unique_ptr<Backend> open_backend(const ModelSource& source, const BackendOp
     throw Error(
         ErrorCode::kModel,
         "the model " + source.model_pt.string() + " cannot be read as a GPT-2: " + source.not_gpt2 +
-            ". If it is a model of another kind, --trust-code runs the code inside it, as far as "
-            "that uses nothing but operators that compute on tensors; give it only for a file "
-            "whose maker you trust");
+            ". If it is a model of another kind, --trust-code runs the code inside it, provided "
+            "it uses only operators that compute on tensors; use it only for a file "
+            "whose author you trust");
   }
   if (source.verify) source.verify();
   torchscript::BackendOptions torch_options;

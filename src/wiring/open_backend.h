@@ -1,4 +1,4 @@
-// The one place that names both back ends: which of them runs a model, in which precision, and
+// The one place that knows both back ends: which of them runs a model, in which precision, and
 // where its packed weights are. Must not know of commands or terminals.
 #pragma once
 
@@ -27,25 +27,25 @@ struct BackendOptions {
   int max_slots = 16;
   std::uint64_t cache_memory_bytes = 0;  // 0: enough for all slots
   bool keep_weights = true;              // false: as native::NativeOptions
-  bool trust_code = false;               // a model that must run its own code may
-  // Told how far the packing of weights has come, where they must be packed; may throw to stop it.
+  bool trust_code = false;               // allow a model that must run its own code
+  // Called with the progress of packing weights, if they must be packed; may throw to stop it.
   native::PackProgress packing;
 };
 
-// What there is to run.
+// What to run.
 struct ModelSource {
   std::filesystem::path model_pt;
   std::filesystem::path folder;  // of the bundle; empty for a lone TorchScript file
   std::string sha256;            // of model_pt
   ModelConfig config;
   std::string not_gpt2;        // why model_pt must run its own code; empty for a GPT-2
-  std::string auto_precision;  // what convert found to be the fastest faithful one; may be empty
+  std::string auto_precision;  // the fastest faithful one by `convert`; may be empty
   std::string probe_text;
   std::shared_ptr<const Tokenizer> tokenizer;
   std::function<void()> verify;  // of model_pt's checksum, called before it is read; may be empty
 };
 
-// Things worth telling: "the packed weights were damaged and are built again".
+// Notes for the user: "the packed weights were damaged and are being rebuilt".
 using Note = std::function<void(const std::string&)>;
 
 // What the source's packed weights must belong to.
@@ -61,13 +61,13 @@ std::vector<std::filesystem::path> packed_places(const ModelSource& source,
 std::unique_ptr<Backend> open_backend(const ModelSource& source, const BackendOptions& options,
                                       const Note& note = {});
 
-// The same, native for sure.
+// The same, always native.
 std::unique_ptr<native::NativeBackend> open_native_backend(const ModelSource& source,
                                                            const BackendOptions& options,
                                                            const Note& note = {});
 
 // How many sequences at once make a step of this machine's kernels cheapest per token: with more,
-// keys and values leave the cores' caches, which only tiles' rate outweighs.
+// keys and values leave the cores' caches, which only the speed of tiles makes up for.
 int useful_slots();
 
 // The packed weights alone, in the options' precision.

@@ -9,7 +9,7 @@ namespace medgen::wiring {
 TorchRoom& torch_room() {
   using Entry = TorchRoom* (*)();
   static TorchRoom* const room = [] {
-    // libgomp's threads would otherwise spin between operations, on the cores that OpenBLAS's
+    // libgomp's threads would otherwise spin between operations on the cores that OpenBLAS's
     // threads of the same process want. Read once, when the library is loaded; the user's own
     // setting wins.
     setenv("OMP_WAIT_POLICY", "PASSIVE", /*overwrite=*/0);

@@ -1,4 +1,4 @@
-// What the rest of medgen may ask of libtorch, in types of our own. The implementation lives in a
+// What the rest of medgen needs from libtorch, in types of our own. The implementation lives in a
 // module that wiring/torch_module.h loads on demand. This header includes nothing of libtorch.
 #pragma once
 
@@ -31,9 +31,9 @@ class TorchRoom {
                                                 const bundle::TensorReader& reader,
                                                 const torchscript::BackendOptions& options) = 0;
 
-  // A TorchScript archive by its own code: forward(input_ids) -> logits. Only for whom the user
-  // trusts; even so its code may use no operator but those that compute on tensors, and none runs
-  // before that is known. `config` may hold only what is known. Throws Error(kModel).
+  // A TorchScript archive run by its own code: forward(input_ids) -> logits. Only if the user
+  // trusts it; even so its code may only use operators that compute on tensors, and none runs
+  // before that is verified. `config` may be incomplete. Throws Error(kModel).
   virtual std::unique_ptr<Backend> open_foreign(const std::filesystem::path& model_pt,
                                                 const ModelConfig& config,
                                                 const torchscript::BackendOptions& options) = 0;

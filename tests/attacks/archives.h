@@ -28,7 +28,7 @@ void replace_once(std::string& in, const std::string& from, const std::string& t
 // Puts a line of code at the beginning of every method of an archive.
 void insert_statement(Records& records, const std::string& statement);
 
-// Makes manifest.json agree with the folder again, as whoever owns the folder can, and removes
+// Makes manifest.json agree with the folder again, as the folder's owner can, and removes
 // packed weights, so that model.pt is read.
 void reseal(const std::filesystem::path& bundle);
 

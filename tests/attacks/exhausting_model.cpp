@@ -50,7 +50,7 @@ std::string nested_objects() {
          times(kLevels, "sb");
 }
 
-// ((x, x), (x, x)) and so on: 3 KB that are 2^100 values to whoever visits each.
+// ((x, x), (x, x)) and so on: 3 KB that hold 2^100 values if each is visited.
 std::string doubling_tuples() {
   std::string value = ")";
   for (unsigned level = 0; level < 100; ++level) value += put(level) + get(level) + "\x86";

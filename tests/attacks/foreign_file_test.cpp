@@ -39,7 +39,7 @@ Words conversion(const fs::path& file) {
   return {"convert", file.string(), out.string(), "--tokenizer", checkpoint_tokenizer().string()};
 }
 
-// What a GPT-2 is called by whoever wrote it, and how the archive is hostile.
+// How the archive's GPT-2 is named, and how the archive is hostile.
 class HostileGpt2FileTest
     : public ::testing::TestWithParam<std::tuple<const char*, HostileStatement>> {
  protected:
@@ -64,7 +64,7 @@ TEST_P(HostileGpt2FileTest, CodeInTheFileIsNeverRun) {
   EXPECT_EQ(converted.status, 0) << converted.err;
   EXPECT_FALSE(witness.seen()) << "convert ran the code in the file";
   fs::remove(witness.path());
-  // There is no need for the code of a model that is known.
+  // A known model's code is not needed.
   EXPECT_LT(run(generation(file, {"--trust-code"})).status, 128);
   EXPECT_FALSE(witness.seen()) << "it ran the code since it was told to trust it";
 }
@@ -106,7 +106,7 @@ TEST(ForeignFileTest, NothingIsComputedWhileATrustedFileIsRead) {
   EXPECT_EQ(result.status, 3);
 }
 
-// Nobody but the user's own cache may tell how a file is run.
+// Only the user's own cache may say how a file is run.
 TEST(ForeignFileTest, NothingIsReadOrWrittenInTheWorkingFolder) {
   const fs::path file = forged_file("elsewhere", "traced", [](Records&) {});
   const fs::path folder = cli_tests::scratch() / "working-folder";

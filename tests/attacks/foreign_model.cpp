@@ -145,7 +145,7 @@ void cast_to_a_larger_class(Records& records, const Witness&) {
       "  first : Optional[Tensor]\n  second : Optional[Tensor]\n";
 }
 
-// What stands for a parameter left out, or for a constant of a class, is computed as soon as it is
+// The default of a parameter, or a constant of a class, is computed as soon as it is
 // read.
 HostileForeign with_value(const std::string& name, const std::string& before,
                           const std::string& after) {
@@ -155,7 +155,7 @@ HostileForeign with_value(const std::string& name, const std::string& before,
             replace_once(code, before, after);
             code += with_witness(kFunction, witness);
           },
-          "only a literal may stand"};
+          "only a literal is allowed"};
 }
 
 // The statement recurses as deep as it is long.

@@ -32,7 +32,7 @@ void rename_code(Records& records, const Witness& witness) {
   }
 }
 
-// Nothing that could be run: whoever does not look at the code does not notice.
+// Nothing that could be run: unnoticed without a check of the code.
 void replace_code_by_noise(Records& records, const Witness&) {
   for (Record& record : records) {
     if (record.name.ends_with(".py")) record.bytes = "no code at all\n";
@@ -49,7 +49,7 @@ const std::vector<HostileStatement>& hostile_statements() {
   static const std::vector<HostileStatement> statements = {
       {"BlankSave", "torch. save(1, \"{witness}\")", "aten::save"},
       {"NamespacedSave", "ops. aten.save(1, \"{witness}\")", "aten::save"},
-      // What nobody looks at is optimised away, hence the assertions.
+      // Unused values are optimised away, hence the assertions.
       {"FromFile", "assert bool(torch.eq(torch.sum(torch. from_file(\"{witness}\", True, 16)), 0))",
        "aten::from_file"},
       {"SparseTensor",

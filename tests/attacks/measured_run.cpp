@@ -12,6 +12,7 @@
 
 #include "cli/models.h"
 #include "cli/process.h"
+#include "places.h"
 
 namespace medgen::attacks {
 namespace fs = std::filesystem;

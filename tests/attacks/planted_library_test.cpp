@@ -1,4 +1,4 @@
-// Libraries that somebody put into the working folder: the program looks for its own elsewhere.
+// Libraries planted in the working folder: the program looks for its own elsewhere.
 // Knows the names of the program's modules, not how they are found.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,6 +9,7 @@
 
 #include "attacks/measured_run.h"
 #include "cli/models.h"
+#include "places.h"
 
 namespace medgen::attacks {
 namespace {
@@ -88,7 +89,7 @@ TEST_F(PlantedLibraryTest, ItsModulesAreFoundBesideIt) {
   EXPECT_EQ(result.status, 0) << result.err;
 }
 
-// Companion: where the working folder is searched, these libraries are met.
+// Companion: if the working folder is searched, these libraries are found.
 TEST_F(PlantedLibraryTest, ASearchOfTheWorkingFolderMeetsThem) {
   const MeasuredResult result = measured_run(
       {"--version"}, {.working_folder = folder_, .environment = {{"LD_LIBRARY_PATH", ":"}}});

@@ -1,4 +1,4 @@
-// What bad input gets: a clear message on standard error, the right exit status, nothing on
+// What bad input leads to: a clear message on standard error, the right exit status, nothing on
 // standard output and never a word of the prompt. Knows nothing of where the checks are.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,6 +6,7 @@
 
 #include "cli/models.h"
 #include "cli/process.h"
+#include "places.h"
 
 namespace medgen::cli_tests {
 namespace {
@@ -64,8 +65,8 @@ TEST(BadInputTest, MistypedAndContradictingOptionsAreWrongUsage) {
   expect_refusal(2, {"--tempreature", "1", kPrompt}, {"unknown option --tempreature"});
   expect_refusal(2, {kPrompt, "another secret"}, {"quotes"});
   expect_refusal(2, {"--seed"}, {"--seed"});
-  expect_refusal(2, {"--greedy", "--temperature", "1", kPrompt}, {"exclude each other"});
-  expect_refusal(2, {"--prompt-file", "/dev/null", kPrompt}, {"exclude each other"});
+  expect_refusal(2, {"--greedy", "--temperature", "1", kPrompt}, {"cannot be combined"});
+  expect_refusal(2, {"--prompt-file", "/dev/null", kPrompt}, {"cannot be combined"});
   expect_refusal(2, {"--greedy", "-n", "3", kPrompt}, {"greedy"});
   expect_refusal(2, {"--stop", "", kPrompt}, {"stop"});
   expect_refusal(2, {"--config", "/nonexistent.ini", kPrompt}, {"/nonexistent.ini"});

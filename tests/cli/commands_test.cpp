@@ -36,7 +36,7 @@ TEST(CommandsCliTest, HelpOfEveryCommandNamesStatusesAndVariables) {
 }
 
 TEST(CommandsCliTest, HelpOfGenerateNamesDefaultsAndRanges) {
-  // Where its lines break is no part of what is promised.
+  // Line breaks are not part of the contract.
   const std::string help = std::regex_replace(run({"generate", "-h"}).out, std::regex("\\s+"), " ");
   for (const char* part : {"Default: 150", "Default: 0.7", "Default: 50", "Default: 3", "4096",
                            "[MEDGEN_NUM_RETURN_SEQUENCES]", "[MEDGEN_TOP_P]", "[MEDGEN_CONFIG]"}) {

@@ -8,6 +8,7 @@
 
 #include "cli/models.h"
 #include "cli/process.h"
+#include "places.h"
 
 namespace medgen::cli_tests {
 namespace {

@@ -7,6 +7,7 @@
 
 #include "cli/models.h"
 #include "cli/process.h"
+#include "places.h"
 
 namespace medgen::cli_tests {
 namespace {

@@ -8,6 +8,7 @@
 
 #include "cli/models.h"
 #include "cli/process.h"
+#include "places.h"
 
 namespace medgen::cli_tests {
 namespace {
@@ -108,7 +109,7 @@ TEST(MetricsCliTest, FailedRowsArePassedOverAndCounted) {
       "failed.jsonl", "{\"id\":\"a\",\"error\":{\"code\":\"no_prompt\"}}\n{\"text\":\"x y\"}\n");
   const RunResult result = metrics({texts});
   EXPECT_EQ(result.status, 0);
-  EXPECT_THAT(result.err, HasSubstr("passed over 1 records"));
+  EXPECT_THAT(result.err, HasSubstr("skipped 1 records"));
 }
 
 TEST(MetricsCliTest, RefusesWhatItCannotMeasureAndWritesNothing) {

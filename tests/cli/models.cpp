@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "cli/process.h"
+#include "places.h"
 
 namespace medgen::cli_tests {
 namespace fs = std::filesystem;

@@ -15,6 +15,7 @@
 #include "medgen/bundle.h"
 #include "native/native_backend.h"
 #include "native/packer.h"
+#include "places.h"
 #include "unit/native/planted_outliers.h"
 #include "wiring/faithfulness.h"
 

@@ -31,6 +31,7 @@
 #include "base/sha256.h"
 #include "cli/models.h"
 #include "cli/process.h"
+#include "places.h"
 
 namespace medgen::cli_tests {
 namespace {

@@ -46,7 +46,7 @@ TEST(PrepareCliTest, WritesShardsAndSaysWhatWentIn) {
   EXPECT_EQ(report["cleaned"]["html_tags"], 2);
   EXPECT_EQ(report["sources"][1]["weight"], 2.5);
   EXPECT_EQ(result.out, read(scratch() / "prepare-out" / "prepare.json"));
-  EXPECT_THAT(result.err, HasSubstr("passed over " + input + ":3: it is not JSON"));
+  EXPECT_THAT(result.err, HasSubstr("skipped " + input + ":3: it is not JSON"));
   EXPECT_TRUE(fs::exists(scratch() / "prepare-out" / "000-train.tokens"));
 }
 

@@ -16,6 +16,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "places.h"
+
 extern char** environ;
 
 namespace medgen::cli_tests {
@@ -122,7 +124,7 @@ bool Process::gather(int timeout_ms) {
     const ssize_t n = ::read(descriptor, buffer, sizeof buffer);
     if (n > 0) {
       text.append(buffer, static_cast<std::size_t>(n));
-    } else {  // a terminal that nobody holds open reads as EIO
+    } else {  // a terminal that no process holds open reads as EIO
       ::close(descriptor);
       descriptor = -1;
     }

@@ -12,7 +12,7 @@
 namespace medgen::cli_tests {
 
 struct RunOptions {
-  std::string input = {};                               // standard input, when it is no terminal
+  std::string input = {};                               // standard input, if not a terminal
   std::string input_path = {};                          // or this file
   std::map<std::string, std::string> environment = {};  // on top of ours without MEDGEN_*
   std::string output_path = {};                         // standard output goes there instead
@@ -39,7 +39,7 @@ class Process {
   void type(const std::string& keys);            // on its terminal
   void signal(int number);
   void close_output();       // the reader goes away
-  std::string maps() const;  // what it has mapped, as /proc tells; "" when it has ended
+  std::string maps() const;  // its mappings, from /proc; "" once it has ended
   RunResult wait();          // at most 120 s, then it is killed
 
  private:

@@ -9,6 +9,7 @@
 
 #include "cli/models.h"
 #include "cli/process.h"
+#include "places.h"
 #include "temporary_folder.h"
 
 namespace medgen::cli_tests {
@@ -100,7 +101,7 @@ TEST_F(TrainCommandTest, KilledAndStartedAgainEqualsUninterrupted) {
   EXPECT_FALSE(fs::exists(out("killed")));
   const RunResult second = run(command("killed"));
   EXPECT_EQ(second.status, 0) << second.err;
-  EXPECT_THAT(second.err, HasSubstr("going on after step "));
+  EXPECT_THAT(second.err, HasSubstr("resuming after step "));
   EXPECT_EQ(losses("whole").size(), 400U);
   EXPECT_EQ(losses("killed"), losses("whole"));
   EXPECT_EQ(model_checksum(out("killed")), model_checksum(out("whole")));
@@ -121,7 +122,7 @@ TEST_F(TrainCommandTest, InterruptWritesACheckpointAndSaysSo) {
   process.signal(SIGINT);
   const RunResult result = process.wait();
   EXPECT_EQ(result.status, 130);
-  EXPECT_THAT(result.err, HasSubstr("the same command goes on from it"));
+  EXPECT_THAT(result.err, HasSubstr("the same command resumes from it"));
   EXPECT_TRUE(fs::exists(work("stopped") / "checkpoint.pt"));
 }
 
@@ -135,7 +136,7 @@ TEST_F(TrainCommandTest, AFullDiskLeavesTheLastGoodCheckpoint) {
     process.wait();
   }
   const std::string good = read(work("full") / "checkpoint.pt");
-  // No file may grow beyond 64 KiB, which a checkpoint does; a write beyond is an error.
+  // No file may grow beyond 64 KiB, which a checkpoint does; writing more is an error.
   std::string line = "trap '' XFSZ; ulimit -f 64; exec '" MEDGEN_PROGRAM "'";
   for (const std::string& word : words) line += " '" + word + "'";
   line += " 2> '" + (folder_ / "errors").string() + "'";

@@ -49,7 +49,7 @@ TEST_P(ActivationParityTest, TheExportedModuleComputesTheFormula) {
   const auto backend = wiring::torch_room().open_backend(
       model.config, model.reader(), {.max_slots = 1, .threads = 1, .device = "cpu"});
   EXPECT_LT(largest_error(*backend, model), 1e-4);
-  // Companion: another activation would be seen.
+  // Companion: a different activation would be detected.
   for (const char* name : {"gelu", "gelu_10", "relu", "relu6"}) {
     if (bundle::activation_formula(name) == bundle::activation_formula(GetParam())) continue;
     model.config.activation_function = name;

@@ -13,6 +13,7 @@
 #include "medgen/bundle.h"
 #include "medgen/generate.h"
 #include "parity/torch_backend.h"
+#include "places.h"
 #include "unit/bundle/support.h"
 
 namespace medgen {
@@ -130,7 +131,7 @@ TEST_F(BeamSearchParityTest, FindsTheSameWithNeighbours) {
   }
 }
 
-// Companion: another length penalty or number of beams is noticed.
+// Companion: a different length penalty or number of beams is detected.
 TEST_F(BeamSearchParityTest, OtherSettingsFailTheSameCheck) {
   const Json all = cases();
   int red = 0;

@@ -306,7 +306,7 @@ TEST(Gpt2SmallParityTest, GivesTheLogitsOfTransformers) {
   expect_parity_in_every_way(*open(bundle), expected_of(folder));
 }
 
-// What somebody without medgen would write; prints the largest difference from expected.json.
+// What a user without medgen would write; prints the largest difference from expected.json.
 constexpr const char* kPlainPython = R"py(
 import json, sys, torch
 folder, expected = sys.argv[1:3]

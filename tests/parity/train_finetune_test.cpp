@@ -112,7 +112,7 @@ TEST_F(TrainFurtherTest, RefusesWhatCannotBeGivenWithABundle) {
   make_base();
   const train::TrainOptions saved = options_;
   options_.tokenizer = saved.from;
-  EXPECT_THAT(refusal(), HasSubstr("--from brings its tokenizer along"));
+  EXPECT_THAT(refusal(), HasSubstr("--from comes with its tokenizer"));
   options_ = saved;
   options_.config = saved.from / "config.json";
   EXPECT_THAT(refusal(), HasSubstr("--config cannot be given with it"));
@@ -140,7 +140,7 @@ TEST_F(TrainFurtherTest, BeginsWithTheMeanOfSeveralModels) {
       apart = std::max(apart, std::abs(mean - a.at(name)[i]));
     }
   }
-  EXPECT_GT(apart, 1e-3);  // the models differ, so a copy of one would have been seen
+  EXPECT_GT(apart, 1e-3);  // the models differ, so a copy of one would be detected
   const auto record =
       nlohmann::json::parse(base::read_file(options_.output / "training.json", 1 << 20));
   const std::string sum = Bundle::open(second).sha256();
@@ -198,7 +198,7 @@ TEST_F(TrainFurtherTest, StretchesPositionEmbeddingsOverALongerContext) {
       ASSERT_NEAR(values[i], (old[left] + old[right]) / 2, 1e-6) << position;
       apart = std::max(apart, std::abs(static_cast<double>(old[left]) - old[right]));
     }
-    EXPECT_GT(apart, 1e-3);  // neighbours differ, so a copy of either would have been seen
+    EXPECT_GT(apart, 1e-3);  // neighbours differ, so a copy of either would be detected
   }
 }
 

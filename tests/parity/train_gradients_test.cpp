@@ -131,7 +131,7 @@ TEST(TrainGradientsTest, WithTeachersAreThoseOfTheCrossEntropyToTheirMean) {
     EXPECT_NEAR(own.loss, expected.loss, 1e-5);  // still of the text
     EXPECT_LT(difference(own.gradients, expected.gradients), 1e-4);
   }
-  // Companions: another weight and one teacher less are seen.
+  // Companions: a different weight and one teacher fewer are detected.
   options.distil_weight = 0.6;
   EXPECT_GT(difference(compute(config, parameters, options).gradients, expected.gradients), 1e-3);
   options.distil_weight = 0.7;
@@ -191,7 +191,7 @@ TEST(TrainGradientsTest, AgreeWithFiniteDifferencesUnderDropout) {
       tiny_config(), {.dropout = 0.3}, [](std::uint32_t) { return 1.0F; }, true);
 }
 
-// Companion: gradients that are a tenth too small are noticed in every tensor.
+// Companion: gradients that are 10 % too small are detected in every tensor.
 TEST(TrainGradientsTest, FiniteDifferencesSeeWrongGradients) {
   expect_finite_differences(
       tiny_config(), {}, [](std::uint32_t) { return 0.9F; }, false);

@@ -1,4 +1,4 @@
-// Going on from a checkpoint: what stays the same, what may change, what is refused.
+// Resuming from a checkpoint: what stays the same, what may change, what is refused.
 #include <functional>
 #include <nlohmann/json.hpp>
 
@@ -85,7 +85,7 @@ TEST_F(TrainResumeTest, WhatChangesTheMeaningIsRefused) {
   const train::TrainOptions saved = options_;
   const auto refused = [&](const char* setting, auto change) {
     change();
-    EXPECT_THAT(refusal(), AllOf(HasSubstr("other settings: "), HasSubstr(setting)));
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("different settings: "), HasSubstr(setting)));
     options_ = saved;
   };
   refused("model", [&] { options_.n_embd = 16; });
@@ -98,7 +98,7 @@ TEST_F(TrainResumeTest, WhatChangesTheMeaningIsRefused) {
   refused("dropout", [&] { options_.dropout = 0.1; });
   refused("optimizer", [&] { options_.optimizer = "adamw"; });
   refused("freeze", [&] { options_.freeze = {"0"}; });
-  EXPECT_EQ(run().first_step, 3);  // and the run is none the worse
+  EXPECT_EQ(run().first_step, 3);  // and the run is unharmed
 }
 
 TEST_F(TrainResumeTest, GoesOnFromACheckpointThatLacksANewerSetting) {
@@ -111,11 +111,11 @@ TEST_F(TrainResumeTest, GoesOnFromACheckpointThatLacksANewerSetting) {
   EXPECT_EQ(second.notes, "");
 }
 
-// Companion: what has no value to assume is missed.
+// Companion: a setting without a default to assume is missed.
 TEST_F(TrainResumeTest, RefusesACheckpointThatLacksASettingOfAllVersions) {
   run_until(3);
   forget("schedule", "\"constant-linear\"");
-  EXPECT_THAT(refusal(), HasSubstr("other settings: schedule was null and is \"constant-linear\""));
+  EXPECT_THAT(refusal(), HasSubstr("settings: schedule was null and is \"constant-linear\""));
 }
 
 TEST_F(TrainResumeTest, OtherDataNeedToBeAskedFor) {
@@ -124,7 +124,7 @@ TEST_F(TrainResumeTest, OtherDataNeedToBeAskedFor) {
   EXPECT_THAT(refusal(), HasSubstr("--continue-on-other-data"));
   options_.continue_on_other_data = true;
   run_until(8);
-  EXPECT_THAT(metrics(), HasSubstr("data is another from step 6 on"));
+  EXPECT_THAT(metrics(), HasSubstr("data is different from step 6 on"));
   options_.continue_on_other_data = false;  // the new data are the run's now
   EXPECT_EQ(run().first_step, 8);
   const auto record =

@@ -12,13 +12,14 @@
 #include "bundle/torchscript_weights.h"
 #include "medgen/bundle.h"
 #include "medgen/error.h"
+#include "places.h"
 #include "temporary_folder.h"
 #include "train/train_options.h"
 #include "wiring/torch_module.h"
 
 namespace medgen {
 
-// A page of text whose every line can be told from its beginning.
+// A page of text in which every line is known from its beginning.
 inline std::string page() {
   std::string text;
   for (int i = 0; i < 12; ++i) {
@@ -86,7 +87,7 @@ class TrainTest : public ::testing::Test {
     return recorder;
   }
 
-  // Another run than the ones before: folders of its own.
+  // A separate run with its own folders.
   void start_anew(const std::string& name) {
     options_.work_dir = folder_ / (name + "-work");
     options_.output = folder_ / (name + "-out");

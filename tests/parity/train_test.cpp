@@ -24,7 +24,7 @@ TEST_F(TrainTest, LearnsAPageByHeartWithEitherOptimizer) {
   EXPECT_LT(adamw.losses.back(), 0.3);
 }
 
-// Companion: it is learning that brings the loss down.
+// Companion: learning is what brings the loss down.
 TEST_F(TrainTest, LearnsNothingAtAVanishingRate) {
   options_.learning_rate = 1e-12;
   options_.muon_learning_rate = 1e-12;
@@ -243,7 +243,7 @@ TEST_F(TrainTest, ALossThatIsNoNumberStopsAndLeavesTheLastGoodCheckpoint) {
   EXPECT_THAT(error, HasSubstr("the loss is not a number at step "));
   EXPECT_THAT(error, HasSubstr("the last good checkpoint, of step "));
   EXPECT_FALSE(std::filesystem::exists(options_.output));
-  // The checkpoint holds numbers: the run goes on from it, and comes to the same end.
+  // The checkpoint holds numbers: the run resumes from it and ends the same way.
   Recorder again;
   EXPECT_THROW(wiring::torch_room().train(options_, again), Error);
   EXPECT_GT(again.first_step, 0);

@@ -1,5 +1,5 @@
 // Sampled frequencies against exact probabilities, and independence between samples, prompts and
-// steps. All seeds are fixed; each check has a companion that shows it would notice a small bias.
+// steps. All seeds are fixed; each check has a companion that shows it would detect a small bias.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -130,7 +130,7 @@ TEST(SamplerStatisticsTest, FrequenciesMatchForEveryFilter) {
     const auto result = chi_square(sampled(logits, setting.params, kFewer), expected);
     EXPECT_GT(result.degrees, 7) << setting.name;
     EXPECT_LT(result.statistic, chi_square_limit(result.degrees)) << setting.name;
-    SamplingParams other = setting.params;  // the companion: a little hotter must be noticed
+    SamplingParams other = setting.params;  // the companion: slightly hotter must be detected
     other.temperature *= 1.25;
     const auto red = chi_square(sampled(logits, other, kFewer), expected);
     EXPECT_GT(red.statistic, chi_square_limit(red.degrees)) << setting.name;

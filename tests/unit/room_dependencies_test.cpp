@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "places.h"
+
 namespace medgen {
 namespace {
 
@@ -135,7 +137,7 @@ TEST(RoomDependenciesTest, IncludesFollowTheGraph) {
     rooms.insert(room);
     EXPECT_THAT(faults_in_room(room, read(file)), IsEmpty()) << relative;
   }
-  EXPECT_TRUE(rooms.contains("engine") && rooms.contains("base")) << "nothing was looked at";
+  EXPECT_TRUE(rooms.contains("engine") && rooms.contains("base")) << "nothing was checked";
 }
 
 TEST(RoomDependenciesTest, PublicHeadersNeedNoLibrary) {

@@ -26,13 +26,13 @@ BatchArguments parse(const Arguments& words) {
   BatchArguments arguments;
   CommandLine line(
       "medgen batch",
-      "Continues every prompt of a file. Each finished row is safe on the disk within a second; "
+      "Continues every prompt of a file. Each finished row is safe on disk within a second; "
       "after "
-      "an interruption of any kind the same command goes on, and the output ends as if nothing had "
-      "happened. What was done is kept in a journal beside the output (FILE.journal), which knows "
-      "the input, the model and the settings. Of standard input the rows that are done are read "
-      "again, compared with what the journal knows of them, and passed over. A row that cannot be "
-      "done gives a record {\"id\", \"error\": {\"code\", \"message\"}}. Interrupted (Ctrl-C, "
+      "an interruption of any kind the same command resumes, and the output ends as if nothing had "
+      "happened. A journal beside the output (FILE.journal) records what was done, and for which "
+      "input, model and settings. From standard input, the finished rows are read "
+      "again, compared with the journal, and skipped. A row that cannot be "
+      "processed gives a record {\"id\", \"error\": {\"code\", \"message\"}}. Interrupted (Ctrl-C, "
       "SIGTERM) it "
       "keeps the finished rows and exits with 130. Exit status 4: complete, but some rows failed; "
       "or "
@@ -81,13 +81,13 @@ int filter(BatchJob job, const Messages& messages) {
                 messages);
 }
 
-// The job but for the rows' text, which may have been mended.
+// The job except the rows' text, which may have been corrected.
 batch::Json without_input_hash(batch::Json job) {
   if (job.contains("input")) job["input"].erase("hash");
   return job;
 }
 
-// The output that grows beside the old one: continued if it was begun for the same.
+// The output that grows beside the old one: continued if it belongs to the same job.
 std::unique_ptr<batch::OutputFile> open_retry(const std::filesystem::path& output,
                                               const batch::Json& job, const batch::Json& extra) {
   const std::filesystem::path path = batch::retry_path(output);
@@ -137,7 +137,7 @@ int retry_errors(BatchJob job, const Messages& messages) {
 int batch_command(const Arguments& words) {
   BatchArguments arguments = parse(words);
   validate(arguments);
-  std::signal(SIGXFSZ, SIG_IGN);  // a file that is too large is an error of write(), as a full disk
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that is too large fails in write(), like a full disk
   const Messages messages(arguments.quiet);
   BatchJob job = make_job(std::move(arguments));
   if (job.arguments.check) return check(job);

@@ -1,4 +1,4 @@
-// `medgen bench`: where the time of generating goes on this machine, and how far that is from what
+// `medgen bench`: where generation spends its time on this machine, and how far that is from what
 // the machine can do. Tokens are random and nothing ends early, so only the model's shape matters.
 #include <sys/resource.h>
 #include <unistd.h>
@@ -51,7 +51,7 @@ BenchArguments parse(const Arguments& words) {
   CommandLine line(
       "medgen bench",
       "Measures loading, the first token, prefill and decoding, with the default sampler "
-      "(temperature 0.7, top-k 50), and this machine's own limits beside them.");
+      "(temperature 0.7, top-k 50), and this machine's own limits for comparison.");
   line.text("--model", "DIR", a.model,
             "The model's folder. Default: the model that comes with medgen.");
   line.text("--sequences", "N,N,...", a.sequences,
@@ -61,7 +61,7 @@ BenchArguments parse(const Arguments& words) {
   line.number("--new-tokens", a.new_tokens, "Tokens that each sequence generates. Default: 128.");
   line.number("--prefill-tokens", a.prefill_tokens,
               "Length of the prompt that prefill is measured on. Default: 512.");
-  line.number("--repeats", a.repeats, "How often each is measured; 1 to 1000. Default: 5.");
+  line.number("--repeats", a.repeats, "How many times each is measured; 1 to 1000. Default: 5.");
   declare(line, a.backend);
   line.flag("--json", a.json, "Print one line of JSON instead of tables.");
   line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
@@ -116,7 +116,7 @@ ordered_json to_json(const Spread& s) {
 struct DecodeResult {
   int sequences = 0;
   Spread tokens_per_second;
-  // Of a step of the median repeat, in ms:
+  // For a step of the median repeat, in ms:
   double step = 0, matrices = 0, attention = 0, sampling = 0, rest = 0;
 };
 
@@ -172,7 +172,7 @@ class Bench {
   }
 
  private:
-  // Any token: a pure function of the place, so that every run has the same work.
+  // Arbitrary tokens: a pure function of the position, so that every run has the same work.
   TokenId token(int i) const { return (i * 37 + 11) % backend_.info().vocab_size; }
 
   int prefill(int tokens) {

@@ -21,7 +21,7 @@ namespace medgen::cli {
 namespace fs = std::filesystem;
 namespace {
 
-struct Interrupted {};  // thrown from the progress callback, so that nothing half-written stays
+struct Interrupted {};  // thrown from the progress callback, so that nothing half-written remains
 
 struct ConvertArguments {
   std::optional<std::string> source, output, tokenizer, name, dtype;
@@ -42,8 +42,8 @@ ConvertArguments parse(const Arguments& words) {
             "The tokenizer's folder or file. Default: the source's folder.");
   line.text("--name", "NAME", a.name, "The model's name. Default: the checkpoint's own.");
   line.flag("--trust-code", a.trust_code,
-            "For a FILE.pt: also run the code inside it, to see whether config.json belongs to it. "
-            "Only for a file whose maker you trust.");
+            "For a FILE.pt: also run the code inside it, to check that config.json matches it. "
+            "Only for a file whose author you trust.");
   line.flag("--force", a.force, "Replace OUT_DIR if it is a model folder.");
   line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
   line.parse(words);

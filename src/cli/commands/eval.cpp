@@ -46,23 +46,23 @@ EvalArguments parse(const Arguments& words) {
             "comes with medgen.");
   line.text("--tokenizer", "DIR", a.tokenizer, "Tokenizer for a --model that is a .pt file.");
   declare_data(line, a.corpus,
-               "Text: .jsonl, .csv (with a header) or .txt (documents parted by blank lines), also "
+               "Text: .jsonl, .csv (with a header) or .txt (blank lines between documents), also "
                "with .zst or .gz; may be given several times.");
   line.text("--text-field", "NAME", a.text_field, "The field that holds the text. Default: text.");
   line.choice("--windows", {"documents", "packed"}, a.windows,
-              "documents: each document by itself, in windows of the context that overlap; its "
-              "first token is predicted from the model's BOS. packed: all documents on end with an "
+              "documents: each document by itself, in overlapping windows of the context; its "
+              "first token is predicted from the model's BOS. packed: all documents joined, an "
               "end-of-text token after each, which is predicted too, in windows side by side; this "
               "is what training logs. Default: documents.");
   line.number("--stride", a.stride,
-              "Tokens by which a window moves on, 1 to the context. Default: half the context.");
+              "Tokens by which a window advances, 1 to the context. Default: half the context.");
   line.text("--choices", "FILE", a.choices,
             "Multiple choice: .jsonl with {\"prompt\": ..., \"choices\": [...], \"answer\": index} "
             "on each line.");
   line.text("--choice-form", "TEXT", a.form,
-            "How prompt and choice are joined; ends with {choice}; \\n is a line break. Default: "
+            "How to join prompt and choice; ends with {choice}; \\n is a line break. Default: "
             "Question: {prompt}\\nAnswer: {choice}");
-  line.number("--limit", a.limit, "Use the first N documents, or items, only; 1 or more.");
+  line.number("--limit", a.limit, "Use only the first N documents or items; 1 or more.");
   declare(line, a.backend);
   line.flag("--json", a.json, "Print one JSON object.");
   line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
@@ -85,7 +85,7 @@ EvalArguments parse(const Arguments& words) {
   if (a.limit && *a.limit < 1) {
     throw Error(ErrorCode::kUsage, "limit is 0; it must be 1 or more");
   }
-  resolve(a.backend);  // what is out of range is refused before anything is read
+  resolve(a.backend);  // refuses bad options before anything is read
   return a;
 }
 
@@ -116,10 +116,10 @@ struct TextResult {
   bool packed = false, has_prefix = false;
 };
 
-// Enough was read.
+// Enough has been read.
 struct LimitReached {};
 
-// What stands before a document: as in training, where one begins after the end of another.
+// What precedes a document: as in training, where one begins after the end of another.
 std::optional<TokenId> prefix_of(const jobs::Model& model) {
   if (model.prompt_prefix) return model.prompt_prefix;
   if (model.config.bos_token_id) return model.config.bos_token_id;
@@ -144,8 +144,7 @@ TextResult evaluate_text(const EvalArguments& a, const jobs::Model& model, Backe
     read.on_bad = [&](const corpus::BadRecord& bad) {
       if (++result.bad_records > 10) return;
       progress.end();
-      messages.note("passed over " + file.string() + ":" + std::to_string(bad.line) + ": " +
-                    bad.why);
+      messages.note("skipped " + file.string() + ":" + std::to_string(bad.line) + ": " + bad.why);
     };
     try {
       corpus::read_documents(
@@ -164,8 +163,7 @@ TextResult evaluate_text(const EvalArguments& a, const jobs::Model& model, Backe
   if (result.evaluation.all.tokens == 0) {
     throw Error(ErrorCode::kRuntime, "there is no text to evaluate: " + std::to_string(documents) +
                                          " documents were read and " +
-                                         std::to_string(result.bad_records) +
-                                         " records passed over");
+                                         std::to_string(result.bad_records) + " records skipped");
   }
   return result;
 }
@@ -232,7 +230,7 @@ std::string to_text(const TextResult& result, int context) {
   std::ostringstream out;
   if (result.packed) {
     out << "windows of " << context
-        << " tokens side by side, documents on end, an end-of-text token after each\n\n";
+        << " tokens side by side, documents joined, an end-of-text token after each\n\n";
   } else {
     out << "windows of " << context << " tokens, stride " << result.evaluation.stride
         << ", each document by itself"
@@ -275,7 +273,7 @@ research::ChoiceOptions choice_options(const EvalArguments& a, const jobs::Model
 }
 
 void evaluate(const EvalArguments& a, const Messages& messages, Progress& progress) {
-  // What is asked for is read before the model is loaded, which takes longer.
+  // Inputs are read before the model is loaded, which takes longer.
   std::vector<research::ChoiceItem> items;
   if (a.choices) items = research::read_choices(*a.choices);
   if (a.limit && items.size() > *a.limit) items.resize(*a.limit);

@@ -42,7 +42,7 @@ ExplainArguments parse(const Arguments& words) {
   ExplainArguments a;
   CommandLine line(
       "medgen explain",
-      "Shows what the decoding settings make of the next token's probabilities, step by step: how "
+      "Shows how the decoding settings change the next token's probabilities, step by step: how "
       "many tokens and how much probability each step leaves, and which tokens are left at the "
       "end.");
   line.positional("TEXT", a.text, false, "Text whose next token is explained.");
@@ -52,11 +52,11 @@ ExplainArguments parse(const Arguments& words) {
   line.flag(
       "--jsonl", a.jsonl,
       "Answer lines {\"prompt_ids\":[...],\"generated_ids\":[...],\"settings\":{...}} of standard "
-      "input one for one. Settings that a line does not name are off (temperature 1). With "
+      "input one by one. Settings that a line does not name are off (temperature 1). With "
       "\"logits\":[...] of its own a line needs no model. A line that cannot be answered gives "
       "{\"error\":{\"code\",\"message\"}}.");
   line.flag("--json", a.json, "Print one line of JSON instead of a table.");
-  line.number("--top", a.top, "How many tokens to show of each step; 1 to 1000. Default: 5.");
+  line.number("--top", a.top, "How many tokens to show for each step; 1 to 1000. Default: 5.");
   line.flag("--quiet", a.quiet, "Print no notice.");
   line.text(
       "--model", "DIR|FILE.pt", a.model,
@@ -122,7 +122,7 @@ std::vector<TokenId> joined(std::vector<TokenId> first, const std::vector<TokenI
   return first;
 }
 
-// Fills in what the request leaves to a model. The tokenizer is null where none is needed.
+// Fills in what the request takes from a model. The tokenizer is null if none is needed.
 const Tokenizer* complete(engine::ExplainRequest& request, LazyModel& lazy, bool model_named) {
   const Tokenizer* tokenizer = nullptr;
   if (model_named || !request.logits) tokenizer = lazy.model().tokenizer.get();
@@ -144,8 +144,8 @@ const Tokenizer* complete(engine::ExplainRequest& request, LazyModel& lazy, bool
   if (request.settings.sampling.guidance_scale != 1 &&
       request.unconditional.size() != request.logits->size()) {
     throw Error(ErrorCode::kUsage,
-                "guidance_scale is set and the line brings its own logits: give "
-                "unconditional_logits, as many, too");
+                "guidance_scale is set and the line has its own logits: give "
+                "as many unconditional_logits, too");
   }
   return tokenizer;
 }
@@ -250,7 +250,7 @@ Json stage_json(const Stage& stage, const Tokenizer& tokenizer) {
 }
 
 int explain_prompt(const ExplainArguments& arguments) {
-  resolve(arguments.decoding, {});  // what the user typed is refused before anything is loaded
+  resolve(arguments.decoding, {});  // refuses bad options before anything is loaded
   const std::string prompt = read_prompt(arguments.text, arguments.prompt_file);
   LazyModel lazy(arguments);
   const jobs::Model& model = lazy.model();

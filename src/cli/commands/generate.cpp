@@ -25,7 +25,7 @@
 namespace medgen::cli {
 namespace {
 
-// More sequences at once gain little and take memory for their caches.
+// More sequences at once gain little and need memory for their caches.
 constexpr int kMaxSlots = 64;
 
 GenerateArguments parse(const Arguments& words) {
@@ -53,7 +53,7 @@ Request make_request(const GenerateArguments& arguments, const jobs::Model& mode
                      const std::optional<TaskTemplate>& task, const std::string& prompt,
                      const Messages& messages) {
   DecodingSettings settings = resolve(arguments, model.defaults);
-  if (task) {  // its words besides the user's
+  if (task) {  // its words in addition to the user's
     std::vector<std::string>& stop = settings.stopping.stop;
     stop.insert(stop.end(), task->stop.begin(), task->stop.end());
     std::vector<std::string>& bad = settings.sampling.bad_words_texts;
@@ -117,7 +117,7 @@ bool write_continuations(const GenerateArguments& arguments, const jobs::Model& 
 int generate_command(const Arguments& words) {
   const GenerateArguments arguments = parse(words);
   const Messages messages(arguments.quiet);
-  resolve(arguments, {});  // what the user typed is refused before anything is read or loaded
+  resolve(arguments, {});  // refuses bad options before anything is read or loaded
   std::string prompt = read_prompt(arguments.text, arguments.prompt_file);
   const jobs::Model model = jobs::open_model(arguments.model, arguments.tokenizer);
   const std::optional<TaskTemplate> task = task_template(arguments.task, model.templates);

@@ -32,13 +32,13 @@ MergeArguments parse(const Arguments& words) {
   MergeArguments arguments;
   CommandLine line(
       "medgen merge",
-      "Puts the outputs of all shards of a batch together in the order of the input: the "
+      "Merges the outputs of all shards of a batch in the order of the input: the "
       "same bytes as one run without --shard. Each output needs its journal beside it. "
-      "What is missing, double, changed or of another job is named, and nothing is "
+      "Anything missing, duplicate, changed or from another job is named, and nothing is "
       "written.");
   line.positionals("OUTPUT", arguments.inputs, true, "The outputs of all shards, in any order.");
   line.text("-o,--output", "FILE", arguments.output,
-            "Where the whole goes, with a journal as if it had been made in one run. Default: "
+            "Where the merged output goes, with a journal as if made in one run. Default: "
             "standard output.");
   line.flag("--restart", arguments.restart, "Overwrite FILE if it exists.");
   line.flag("--quiet", arguments.quiet, "Print nothing on standard error but errors.");
@@ -73,7 +73,7 @@ batch::Merged merge_to(int descriptor, const std::string& name,
   return merged;
 }
 
-// Written under another name first, so that nobody takes half of it for the whole.
+// Written under another name first, so that nobody mistakes a part for the whole.
 batch::Merged merge_to_file(const fs::path& output, const std::vector<fs::path>& inputs) {
   fs::path aside = output;
   aside += ".new-" + std::to_string(::getpid());

@@ -50,16 +50,16 @@ MetricsArguments parse(const Arguments& words) {
   const research::MetricsOptions defaults;
   CommandLine line(
       "medgen metrics",
-      "Measures how diverse, likely and repetitive texts are, each sampling setting beside the "
+      "Measures how diverse, likely and repetitive texts are, each sampling setting next to the "
       "others: perplexity, entropy, self-BLEU-4, distinct-n, Zipf's coefficient, repetition, "
       "loops, "
       "length, with bootstrap intervals over prompts.");
   line.positionals(
       "FILE", a.files, true,
       "Lines of JSON: what `medgen batch` and `medgen sweep` write, or {\"text\": ..., "
-      "\"setting\"?, \"id\"?, \"prompt\"?} of any other program. Texts with the same id, or the "
+      "\"setting\"?, \"id\"?, \"prompt\"?} from any other program. Texts with the same id, or the "
       "same line of several files, belong to the same prompt. A record that names no setting "
-      "belongs to the one named as its file.");
+      "belongs to one named after its file.");
   line.text("--reference", "FILE", a.reference,
             "Texts that people wrote (.jsonl, .csv or .txt, also with .zst or .gz): a row of "
             "their own, and how far each setting is from it.");
@@ -67,22 +67,22 @@ MetricsArguments parse(const Arguments& words) {
             "The setting that the others are compared with, on the same prompts, with Holm's "
             "correction for all comparisons.");
   line.text("--tokenizer", "DIR", a.tokenizer,
-            "Tokenizer for texts whose tokens the file does not hold. Without it texts are counted "
+            "Tokenizer for texts whose tokens the file lacks. Without it, texts are counted "
             "in words, all of them, when the tokens of any are unknown.");
   line.text("--model", "DIR", a.model,
-            "Model that gives a log-probability, for the perplexity, to texts without one; its "
+            "Model that computes log-probabilities, for the perplexity, of texts without them; its "
             "tokenizer is used too.");
   line.exclude("--tokenizer", "--model");
   line.number("--resamples", a.resamples,
               "Resampled sets of prompts for intervals and p-values, 0 (none) to 1000000. "
               "Default: " +
                   std::to_string(defaults.bootstrap_resamples));
-  line.number("--confidence", a.confidence, "Of the intervals, above 0 and below 1. Default: 0.95");
+  line.number("--confidence", a.confidence, "Confidence level, above 0 and below 1. Default: 0.95");
   line.number("--self-bleu-texts", a.self_bleu_limit,
               "Texts of a setting that self-BLEU scores, drawn at random where there are more; "
               "each is scored against all others. Default: " +
                   std::to_string(defaults.self_bleu_limit));
-  line.number("--seed", a.seed, "Of all random draws. Default: 0");
+  line.number("--seed", a.seed, "Seed of all random draws. Default: 0");
   declare(line, a.backend);
   line.flag("--json", a.json, "Print one JSON object instead of the table.");
   line.text("--csv", "FILE", a.csv, "Write a line for each setting and measure to FILE.");
@@ -91,11 +91,11 @@ MetricsArguments parse(const Arguments& words) {
   line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
   line.config_file();
   line.parse(words);
-  resolve(a.backend);  // what is out of range is refused before anything is read
+  resolve(a.backend);  // refuses bad options before anything is read
   return a;
 }
 
-// What the records say of where the texts come from.
+// What the records say about the texts' origin.
 struct Gathered {
   std::vector<research::Sample> samples;
   std::uint64_t failed = 0;        // records of rows that have no text
@@ -129,7 +129,7 @@ struct Gathered {
   }
 };
 
-// A descriptor that is closed in any case.
+// A descriptor that is always closed.
 class File {
  public:
   explicit File(const std::string& path) : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
@@ -183,7 +183,7 @@ Gathered read_files(const MetricsArguments& a) {
   return gathered;
 }
 
-// Fills in what the model can say of texts whose log-probability is unknown.
+// Scores texts whose log-probability is unknown with the model.
 void score_unknown(Backend& backend, const jobs::Model& model,
                    std::vector<research::Sample>& samples) {
   std::vector<research::Sample> unknown;
@@ -201,7 +201,7 @@ std::string only(const std::set<std::string>& values) {
   return values.size() == 1 ? *values.begin() : std::string();
 }
 
-// The numbers among the settings that differ between some.
+// The numeric settings that differ between some rows.
 std::map<std::string, std::map<std::string, double>> varied_numbers(const Json& settings) {
   std::map<std::string, std::map<std::string, double>> all;
   for (const auto& [setting, values] : settings.items()) {
@@ -238,8 +238,8 @@ int metrics_command(const Arguments& words) {
   std::vector<research::Sample> reference;
   if (a.reference) reference = read_reference(*a.reference);
   if (gathered.failed > 0) {
-    messages.note("passed over " + std::to_string(gathered.failed) +
-                  " records that say that a row failed, or hold no text");
+    messages.note("skipped " + std::to_string(gathered.failed) +
+                  " records of rows that failed or have no text");
   }
 
   research::MetricsOptions options;

@@ -20,7 +20,7 @@
 namespace medgen::cli {
 namespace {
 
-struct Interrupted {};  // thrown from the progress callback, so that nothing half-written stays
+struct Interrupted {};  // thrown from the progress callback, so that nothing half-written remains
 
 struct PrepareArguments {
   CorpusArguments corpus;
@@ -37,28 +37,28 @@ PrepareArguments parse(const Arguments& words) {
   const corpus::PrepareOptions defaults;
   CommandLine line(
       "medgen prepare",
-      "Makes token shards of text: cleaned, equal and nearly equal documents dropped, split into "
+      "Makes token shards from text: cleaned, exact and near duplicates dropped, split into "
       "training and validation by a hash of each document. DIR/prepare.json says what went in, "
       "out and why; it holds short excerpts of duplicates.");
   declare_data(line, a.corpus,
-               "Text: .jsonl, .csv (with a header) or .txt (documents parted by blank lines), also "
-               "with .zst or .gz; may be given several times. Needed.");
+               "Text: .jsonl, .csv (with a header) or .txt (blank lines between documents), also "
+               "with .zst or .gz; may be given several times. Required.");
   declare_weights(line, a.corpus);
   line.texts("--drop-source", "NAME", a.drop_sources,
-             "Leave out what has this \"source\" or comes from a file of this name without "
-             "endings; may be given several times.");
-  line.text("--tokenizer", "PATH", a.tokenizer, "Tokenizer folder or file. Needed.");
-  line.text("--output", "DIR", a.output, "The folder to write; must not exist. Needed.");
+             "Leave out what has this \"source\" or comes from a file with this name, without "
+             "extensions; may be given several times.");
+  line.text("--tokenizer", "PATH", a.tokenizer, "Tokenizer folder or file. Required.");
+  line.text("--output", "DIR", a.output, "The folder to write; must not exist. Required.");
   line.text("--text-field", "NAME", a.text_field, "The field that holds the text. Default: text.");
   line.text("--template", "TEXT", a.text_template,
-            "What a record becomes that has all of the fields named in it, before its text field "
-            "is looked at, such as \"Q: {question} A: {answer}\"; \\n is a line break. Default: a "
+            "Form for records with all of the fields named in it, used before their text field "
+            "is considered, such as \"Q: {question} A: {answer}\"; \\n is a line break. Default: a "
             "record without text becomes \"Question: {question}\\nAnswer: {answer}\".");
   line.number("--valid-fraction", a.valid_fraction,
               "Share of the documents for validation; 0 to 0.5. Default: " +
                   records::number_text(static_cast<float>(defaults.valid_fraction)) + ".");
   line.number("--near-duplicates", a.near_duplicates,
-              "Jaccard similarity of 5-word runs, estimated, from which one of two documents is "
+              "Estimated Jaccard similarity of 5-word runs at which one of two documents is "
               "dropped; 0.7 to 1. Default: " +
                   records::number_text(static_cast<float>(defaults.near_duplicates)) + ".");
   line.flag("--keep-near-duplicates", a.keep_near_duplicates, "Drop equal documents only.");
@@ -146,12 +146,12 @@ std::string summary(const corpus::PrepareReport& report) {
   const corpus::ShardFile train = report.written(corpus::Split::kTrain);
   const corpus::ShardFile valid = report.written(corpus::Split::kValid);
   out << "\nread      " << report.documents() << " documents; " << report.bad_records()
-      << " records passed over, " << report.empty() << " documents empty\n"
+      << " records skipped, " << report.empty() << " documents empty\n"
       << "dropped   " << report.dropped(corpus::Fate::kSame) << " equal, "
       << report.dropped(corpus::Fate::kNear) << " nearly equal\n"
       << "cleaned   " << report.cleaned.html_tags << " tags, " << report.cleaned.html_entities
       << " entities, " << report.cleaned.control_characters << " control characters, "
-      << report.cleaned.zero_width << " of no width; " << report.cleaned.composed
+      << report.cleaned.zero_width << " zero-width; " << report.cleaned.composed
       << " documents composed, " << report.cleaned.spacing << " respaced\n"
       << "train     " << train.documents << " documents, " << train.tokens << " tokens, "
       << train.bytes << " bytes\n"
@@ -185,11 +185,11 @@ int prepare_command(const Arguments& words) {
   }
   if (animated) Messages::raw("\r\x1b[K");
   for (const corpus::PrepareReport::Bad& bad : report.bad) {
-    messages.note("passed over " + bad.file + ":" + std::to_string(bad.record.line) + ": " +
+    messages.note("skipped " + bad.file + ":" + std::to_string(bad.record.line) + ": " +
                   bad.record.why);
   }
   if (report.bad_records() > report.bad.size()) {
-    messages.note("passed over " + std::to_string(report.bad_records() - report.bad.size()) +
+    messages.note("skipped " + std::to_string(report.bad_records() - report.bad.size()) +
                   " more records");
   }
   Output output(STDOUT_FILENO);

@@ -38,11 +38,11 @@ struct ReproduceArguments {
 ReproduceArguments parse(const Arguments& words) {
   ReproduceArguments a;
   CommandLine line("medgen reproduce",
-                   "Makes each record of a JSON or JSONL output of generate --json, batch or sweep "
-                   "again, from its prompt, settings and seed, and says what is equal, what "
-                   "differs and what may be why: another model, version, back end, precision or "
+                   "Regenerates each record of a JSON or JSONL output of generate --json, batch or "
+                   "sweep from its prompt, settings and seed, and says what is identical, what "
+                   "differs and why it might: another model, version, back end, precision or "
                    "setting. Runs in the precision of the record unless told otherwise. Exit "
-                   "status 1: something differs, or could not be made again.");
+                   "status 1: something differs or could not be regenerated.");
   line.positional("FILE", a.file, true, "What generate --json, batch or sweep wrote.");
   line.text("--model", "DIR|FILE.pt", a.model,
             "Model folder, or a TorchScript GPT-2 (with --tokenizer). Default: the model that "
@@ -51,7 +51,7 @@ ReproduceArguments parse(const Arguments& words) {
   declare(line, a.backend);
   line.number("--slots", a.slots,
               "Sequences computed together; 1 to 4096. Changes no result. Default: by the model's "
-              "size and the memory that is free.");
+              "size and the free memory.");
   line.flag("--json", a.json, "Print one JSON object instead of a table.");
   line.flag("--quiet", a.quiet, "Print no notes on standard error.");
   line.config_file();
@@ -64,11 +64,11 @@ ReproduceArguments parse(const Arguments& words) {
   return a;
 }
 
-// A record and what became of it.
+// A record and its result.
 struct Trial {
   records::RecordedRun recorded;
   std::vector<records::Difference> differences;
-  std::vector<std::string> why;  // what is not as it was
+  std::vector<std::string> why;  // what has changed
 };
 
 // How a record's model was run.
@@ -78,7 +78,7 @@ std::string then_and_now(const std::string& what, const std::string& then, const
   return what + ": " + then + " then, " + now + " now";
 }
 
-// What is not as it was when the record was made.
+// What has changed since the record was made.
 std::vector<std::string> changes(const records::RecordedRun& run, const jobs::Model& model,
                                  const BackendInfo& backend, const Request& request) {
   std::vector<std::string> found;
@@ -108,7 +108,7 @@ std::vector<std::string> changes(const records::RecordedRun& run, const jobs::Mo
   return found;
 }
 
-// Hands out the records of one back end, and takes what is made of them.
+// Hands out the records of one back end, and collects the results.
 class Again : public RequestSource, public GenerationObserver {
  public:
   Again(std::vector<Trial>& trials, const Way& way, const jobs::Model& model,
@@ -221,8 +221,8 @@ std::string joined(const std::vector<std::string>& parts, const char* between) {
 // What the table groups by.
 std::string reason_of(const Trial& trial) {
   if (trial.recorded.obstacle) return *trial.recorded.obstacle;
-  if (trial.differences.empty() && trial.why.empty()) return "nothing is other than it was";
-  if (trial.why.empty()) return "model, version, back end, precision and settings are as they were";
+  if (trial.differences.empty() && trial.why.empty()) return "nothing has changed";
+  if (trial.why.empty()) return "model, version, back end, precision and settings are unchanged";
   return joined(trial.why, "; ");
 }
 
@@ -299,7 +299,7 @@ void print_json(Output& output, const std::vector<Trial>& trials) {
 int reproduce_command(const Arguments& words) {
   const ReproduceArguments a = parse(words);
   const Messages messages(a.quiet);
-  resolve(a.backend);  // what the user typed is refused before anything is read
+  resolve(a.backend);  // refuses bad options before anything is read
   std::vector<Trial> trials;
   std::set<Way> ways;
   records::read_recorded_runs(*a.file, [&](records::RecordedRun&& run) {

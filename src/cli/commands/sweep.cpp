@@ -43,20 +43,19 @@ SweepArguments parse(const Arguments& words) {
       "every setting, so that differences come from the settings. FOLDER gets samples.jsonl (a "
       "record for each prompt and setting, as `batch` writes it), metrics.json, metrics.csv and "
       "report.html; the table of metrics goes to standard output too. After an interruption of any "
-      "kind the same command goes on after the last "
-      "prompt that was finished, and ends with the same bytes. Settings under which nothing is "
+      "kind the same command resumes after the last "
+      "finished prompt, and ends with the same bytes. Settings under which nothing is "
       "drawn (greedy, beams) give one text unless they say n. Exit status 4: complete, but some "
       "prompts failed; or more than --max-errors.");
   declare_input(line, a.batch);
   line.texts("--grid", "SETTING=VALUE,...", a.grid,
              "Values of one setting, such as temperature=0.5,0.7,1.0; given several times, all "
-             "combinations are compared, at most 1000. Any setting below but the seed.");
-  line.text(
-      "--settings", "FILE.jsonl", a.settings,
-      "Settings with names instead of a grid, a line each: {\"name\": \"nucleus\", \"top_p\": "
-      "0.95}.");
+             "combinations are compared, at most 1000. Any setting below except the seed.");
+  line.text("--settings", "FILE.jsonl", a.settings,
+            "Named settings instead of a grid, one per line: {\"name\": \"nucleus\", \"top_p\": "
+            "0.95}.");
   line.exclude("--grid", "--settings");
-  line.text("-o,--output", "FOLDER", a.folder, "Where results go; made if it is not there.");
+  line.text("-o,--output", "FOLDER", a.folder, "Where results go; created if missing.");
   line.text("--reference", "FILE", a.reference,
             "Texts that people wrote, to see which setting comes closest to them: .jsonl with "
             "{\"text\"}, and {\"prompt\"} where they continue one; .csv with a column text; .txt "
@@ -64,11 +63,11 @@ SweepArguments parse(const Arguments& words) {
   line.text("--baseline", "NAME", a.baseline,
             "The setting that the others are compared with. Default: the first.");
   line.number("--rating-pack", a.rating_pack,
-              "Also write N texts in random order for people to rate who do not know the settings "
-              "(rating_pack.csv), and apart from it the key (rating_key.csv); 1 or more.");
-  line.flag("--restart", a.batch.restart, "Begin anew: overwrite what is in FOLDER.");
+              "Also write N texts in random order, for people to rate without knowing the settings "
+              "(rating_pack.csv), and the key in a separate file (rating_key.csv); 1 or more.");
+  line.flag("--restart", a.batch.restart, "Start over: overwrite what is in FOLDER.");
   line.number("--max-errors", a.batch.max_errors,
-              "Stop with status 4 when more prompts than these have failed; 0 or more. Default: no "
+              "Stop with status 4 when more prompts than this have failed; 0 or more. Default: no "
               "limit.");
   line.flag("--quiet", a.batch.quiet, "Print no notes, progress or summary on standard error.");
   declare_model(line, a.batch);
@@ -93,9 +92,9 @@ std::string baseline_of(const SweepArguments& a, const std::vector<research::Swe
   });
   if (known) return *a.baseline;
   throw Error(ErrorCode::kUsage, "the baseline \"" + *a.baseline +
-                                     "\" is none of the settings that are compared; they are "
-                                     "called as \"" +
-                                     cells[0].name + "\" is");
+                                     "\" is not one of the compared settings; they are "
+                                     "named like \"" +
+                                     cells[0].name + "\"");
 }
 
 void validate(SweepArguments& a) {
@@ -108,14 +107,14 @@ void validate(SweepArguments& a) {
   validate(a.batch);
 }
 
-// Made for the results; gone again if there are none.
+// Created for the results; removed again if there are none.
 class Folder {
  public:
   explicit Folder(const fs::path& path) : path_(path) {
     std::error_code error;
     made_ = fs::create_directories(path, error);
     if (error || !fs::is_directory(path)) {
-      throw Error(ErrorCode::kUsage, path.string() + " cannot be made a folder" +
+      throw Error(ErrorCode::kUsage, path.string() + " cannot be made into a folder" +
                                          (error ? ": " + error.message() : std::string()) +
                                          "; choose another output");
     }
@@ -152,7 +151,7 @@ report::ReportContext report_context(const BatchJob& job,
   if (job.input.shard.count > 1) {
     context.notices.push_back("This is shard " + std::to_string(job.input.shard.index) + " of " +
                               std::to_string(job.input.shard.count) +
-                              ": the numbers are of its prompts alone.");
+                              ": the numbers cover its prompts only.");
   }
   return context;
 }
@@ -168,7 +167,7 @@ std::string listed(const std::vector<std::string>& names) {
 int sweep_command(const Arguments& words) {
   SweepArguments arguments = parse(words);
   validate(arguments);
-  std::signal(SIGXFSZ, SIG_IGN);  // a file that is too large is an error of write(), as a full disk
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that is too large fails in write(), like a full disk
   const Messages messages(arguments.batch.quiet);
   const std::vector<research::SweepCell> cells = read_cells(arguments);
   SweepReport report;

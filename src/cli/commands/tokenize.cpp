@@ -43,7 +43,7 @@ TokenizeArguments parse(const Arguments& words) {
       "--tokenizer", "PATH", a.tokenizer,
       "A folder with a tokenizer (a model's folder too), or a tokenizer.model or tokenizer.json. "
       "Default: the tokenizer of the model that comes with medgen.");
-  line.flag("--specials", a.specials, "Read spellings such as <|endoftext|> as the special token.");
+  line.flag("--specials", a.specials, "Read spellings such as <|endoftext|> as special tokens.");
   line.flag("--json", a.json, "Print one object with ids and pieces.");
   line.flag("--jsonl", a.jsonl,
             "Turn every line {\"text\": ...} of standard input into a line with ids and pieces.");
@@ -81,7 +81,7 @@ T member(const Json& record, const char* key, const char* what) {
 TokenId id_of(const Json& value) {
   if (!value.is_number_integer() || value < 0 || value > std::numeric_limits<TokenId>::max()) {
     throw Error(ErrorCode::kRuntime,
-                "an id that is no whole number from 0 up: expected {\"ids\": [40, 1254]}");
+                "an id that is not a whole number of 0 or more: expected {\"ids\": [40, 1254]}");
   }
   return value.get<TokenId>();
 }
@@ -103,8 +103,8 @@ Json convert_record(const Tokenizer& tokenizer, const TokenizeArguments& argumen
     throw Error(ErrorCode::kRuntime, "not JSON (byte " + std::to_string(error.byte) + ")");
   } catch (const Json::exception&) {
     throw Error(ErrorCode::kRuntime, arguments.decode
-                                         ? "\"ids\" is no array: expected {\"ids\": [40, 1254]}"
-                                         : "\"text\" is no string: expected {\"text\": \"...\"}");
+                                         ? "\"ids\" is not an array: expected {\"ids\": [40, 1254]}"
+                                         : "\"text\" is not a string: give {\"text\": \"...\"}");
   }
 }
 

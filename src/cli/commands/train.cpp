@@ -25,7 +25,7 @@ std::string duration(double seconds) {
   return text;
 }
 
-// One line that is drawn again and again on a terminal; a line for each report elsewhere.
+// One line that is redrawn on a terminal; a line for each report elsewhere.
 class TrainProgressPrinter : public train::TrainObserver {
  public:
   TrainProgressPrinter(bool quiet, const std::atomic<bool>& interrupt)
@@ -33,7 +33,7 @@ class TrainProgressPrinter : public train::TrainObserver {
 
   void on_start(std::int64_t parameters, std::int64_t steps, std::int64_t first_step) override {
     messages_.note(std::to_string(parameters) + " parameters, " + std::to_string(steps) + " steps" +
-                   (first_step > 0 ? ", going on after step " + std::to_string(first_step) : ""));
+                   (first_step > 0 ? ", resuming after step " + std::to_string(first_step) : ""));
   }
 
   void on_note(const std::string& note) override {
@@ -92,7 +92,7 @@ int train_command(const Arguments& words) {
   printer.end_line();
   if (interrupt.interrupted() && !std::filesystem::exists(options.output)) {
     messages.note("interrupted: a checkpoint is in " + options.work_dir.string() +
-                  "; the same command goes on from it");
+                  "; the same command resumes from it");
     return kExitInterrupted;
   }
   jobs::settle_precision(options.output, [&](const std::string& text) { messages.note(text); });

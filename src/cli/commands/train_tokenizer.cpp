@@ -37,17 +37,18 @@ TrainTokenizerArguments parse(const Arguments& words) {
       "Makes a SentencePiece vocabulary with byte fallback from a corpus. The same text, options "
       "and seed give the same file.");
   declare(line, a.corpus);
-  line.text("--output", "DIR", a.output, "Folder for tokenizer.model; made if missing. Needed.");
+  line.text("--output", "DIR", a.output,
+            "Folder for tokenizer.model; created if missing. Required.");
   line.number("--vocab-size", a.vocab_size,
               "Pieces; 512 to 65536. Default: " + std::to_string(defaults.vocab_size) + ".");
   line.choice("--type", {"unigram", "bpe"}, a.type,
               "unigram or bpe. Default: " + defaults.type + ".");
   line.number("--character-coverage", a.character_coverage,
-              "Share of the text's characters with a piece of their own, the rest is spelled in "
+              "Share of the text's characters with a piece of their own; the rest are spelled in "
               "bytes; above "
               "0.9, at most 1. Default: 0.9999.");
   line.number("--sample-bytes", a.sample_bytes,
-              "Bytes of text to learn from, about; 1000 to 4000000000. Default: " +
+              "Approximate bytes of text to learn from; 1000 to 4000000000. Default: " +
                   std::to_string(kSampleBytes) + ".");
   line.number("--seed", a.seed, "Picks the sample. Default: 1.");
   line.number("--threads", a.threads, "Threads; 1 to 128. Default: 1.");

@@ -32,7 +32,7 @@ VerifyArguments parse(const Arguments& words) {
   line.positional("MODEL", a.model, false,
                   "The model's folder. Default: the model that comes with medgen.");
   line.number("--threads", a.threads,
-              "Threads; 0 to 1024, 0 is one for each physical core. Default: 0.");
+              "Threads; 0 to 1024, 0 is one per physical core. Default: 0.");
   line.flag("--json", a.json, "Print one line of JSON instead of a table.");
   line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
   line.parse(words);

@@ -6,7 +6,7 @@
 namespace medgen::cli {
 namespace {
 
-// Refuses a number outside low .. high; 0 stands for the default.
+// Refuses a number outside low .. high; 0 means the default.
 int within(const char* name, std::optional<int> value, int low, int high, const char* remedy) {
   if (value && (*value < low || *value > high)) {
     std::string message = name;
@@ -20,22 +20,22 @@ int within(const char* name, std::optional<int> value, int low, int high, const 
 
 void declare(CommandLine& line, BackendArguments& a) {
   line.choice("--backend", {"auto", "native", "torchscript"}, a.backend,
-              "What computes: native, medgen's own engine; torchscript, libtorch; auto, native "
+              "What runs the model: native, medgen's engine; torchscript, libtorch; auto, native "
               "wherever it can run the model. Default: auto.");
   line.choice(
       "--precision", {"auto", "fp32", "bf16", "int8"}, a.precision,
-      "How native holds the weights: fp32, bf16 or int8; auto is the fastest that was found "
+      "How native stores the weights: fp32, bf16 or int8; auto is the fastest that was found "
       "faithful when the model was made. Default: auto.");
   line.choice("--device", {"cpu", "cuda"}, a.device,
               "Where to compute: cpu, or cuda (torchscript only). Default: cpu.");
   line.number("--threads", a.threads,
-              "Threads to compute with; 0 to 1024, 0 is one for each physical core. Default: 0.");
+              "Threads to compute with; 0 to 1024, 0 is one per physical core. Default: 0.");
   line.number(
       "--cache-memory", a.cache_memory,
-      "Most MB of memory for keys and values; 1 to 1048576. Default: what the sequences need.");
+      "Memory limit in MB for keys and values; 1 to 1048576. Default: what the sequences need.");
   line.flag("--trust-code", a.trust_code,
-            "Let a model file that is not a GPT-2 run the code inside it, if that uses nothing but "
-            "operators that compute on tensors. Only for a file whose maker you trust.");
+            "Let a model file that is not a GPT-2 run the code inside it, if that uses only "
+            "operators that compute on tensors. Only for a file whose author you trust.");
 }
 
 wiring::BackendOptions resolve(const BackendArguments& a) {
@@ -46,7 +46,7 @@ wiring::BackendOptions resolve(const BackendArguments& a) {
   options.threads = within("threads", a.threads, 0, 1024, "0 takes one for each physical core");
   options.trust_code = a.trust_code;
   const int megabytes =
-      within("cache-memory", a.cache_memory, 1, 1 << 20, "leave it out for what is needed");
+      within("cache-memory", a.cache_memory, 1, 1 << 20, "leave it out to use what is needed");
   options.cache_memory_bytes = static_cast<std::uint64_t>(megabytes) << 20U;
   if (options.backend == "native" && options.device != "cpu") {
     throw Error(ErrorCode::kUsage, "--backend native runs on the cpu only, but --device is " +

@@ -1,4 +1,4 @@
-// The options that choose a back end, the same in every command that runs a model.
+// The options that select a back end, the same in every command that runs a model.
 #pragma once
 
 #include <optional>

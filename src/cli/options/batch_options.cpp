@@ -1,4 +1,4 @@
-// The options of `batch`: their help, and what of them can be checked without a model.
+// The options of `batch`: their help, and the checks that need no model.
 #include "cli/options/batch_options.h"
 
 #include <filesystem>
@@ -17,22 +17,21 @@ namespace {
 void declare_input(CommandLine& line, BatchArguments& a) {
   line.positionals(
       "INPUT", a.inputs, true,
-      "Files of prompts, read one after another: .txt (a prompt a line), .csv or .tsv (with a "
+      "Files of prompts, read one after another: .txt (one prompt per line), .csv or .tsv (with a "
       "header), "
       ".jsonl ({\"id\", \"prompt\", ...} a line, or OpenAI's batch form for /v1/completions), each "
       "also with .gz or .zst; or - for standard input. UTF-8; a row has at most 4 MiB.");
   line.choice("--input-format", {"txt", "csv", "tsv", "jsonl"}, a.input_format,
-              "How the input is written, where its name does not say so. Standard input needs it.");
+              "The input's format, where its name does not say. Required for standard input.");
   line.text("--prompt-column", "NAME", a.prompt_column,
             "Column or field that holds the prompt. Default: prompt.");
-  line.text(
-      "--id-column", "NAME", a.id_column,
-      "Column or field that holds the row's id, a text or whole number that no other row has. "
-      "A row's random numbers are keyed by the first 64 bits of SHA-256(\"medgen row \" + "
-      "id), or without an id by its number in the whole input; so order, files, slots, "
-      "threads, shards and resuming change no result. Default: id, where there is one.");
+  line.text("--id-column", "NAME", a.id_column,
+            "Column or field that holds the row's id, a string or integer that no other row has. "
+            "A row's random numbers are keyed by the first 64 bits of SHA-256(\"medgen row \" + "
+            "id), or without an id by its number in the whole input; so order, files, slots, "
+            "threads, shards and resuming change no result. Default: id, where there is one.");
   line.flag("--trust-ids", a.trust_ids,
-            "Do not look for double ids, which takes up to 55 bytes of memory an id.");
+            "Do not check for duplicate ids, which takes up to 55 bytes of memory per id.");
   line.text("--shard", "I/N", a.shard,
             "Only the rows whose position is I - 1 modulo N, for one of N machines; needs --seed. "
             "`medgen merge` puts the outputs together.");
@@ -47,7 +46,7 @@ void declare_model(CommandLine& line, BatchArguments& a) {
   declare(line, a.backend);
   line.number("--slots", a.slots,
               "Sequences computed together; 1 to 4096. Changes no result. Default: by the model's "
-              "size and the memory that is free.");
+              "size and the free memory.");
   declare(line, a.decoding);
   line.config_file();
 }
@@ -56,24 +55,24 @@ namespace {
 
 void declare_output(CommandLine& line, BatchArguments& a) {
   line.text("-o,--output", "FILE", a.output,
-            "Where results go; - is standard output, each row's at once and with no resuming.");
+            "Where results go; - is standard output: each row at once, without resuming.");
   line.choice("--format", {"jsonl", "csv", "txt"}, a.format,
-              "How results are written: jsonl, one object a row; csv, one record a continuation; "
-              "txt, one line a continuation, with line breaks as \\n. Default: jsonl.");
+              "How results are written: jsonl, an object per row; csv, a record per continuation; "
+              "txt, a line per continuation, with line breaks as \\n. Default: jsonl.");
   line.flag("--unordered", a.unordered,
             "Write results as they are finished instead of in the order of the input.");
   line.flag(
       "--check", a.check,
       "Only check every row of the input, list the bad ones on standard output, and exit with "
-      "4 if there are some. Loads no model weights and writes no file.");
-  line.flag("--restart", a.restart, "Begin anew: overwrite the output and its journal.");
+      "4 if there are any. Loads no model weights and writes no file.");
+  line.flag("--restart", a.restart, "Start over: overwrite the output and its journal.");
   line.flag(
       "--retry-errors", a.retry_errors,
-      "Of a complete jsonl output, do the failed rows again and keep the others. The input may "
-      "have been mended in those rows, and only there.");
+      "Run the failed rows of a complete jsonl output again and keep the others. The input may "
+      "have been corrected in those rows only.");
   line.exclude("--restart", "--retry-errors");
   line.number("--max-errors", a.max_errors,
-              "Stop with status 4 when more rows than these have failed; 0 or more. For files that "
+              "Stop with status 4 when more rows than this have failed; 0 or more. For files this "
               "is known before the model is loaded. Default: no limit.");
   line.text("--stats", "FILE", a.stats, "Write the summary to FILE as JSON.");
   line.flag("--quiet", a.quiet, "Print no notes, progress or summary on standard error.");
@@ -83,10 +82,9 @@ void declare_output(CommandLine& line, BatchArguments& a) {
 
 void declare(CommandLine& line, BatchArguments& a) {
   declare_input(line, a);
-  line.flag(
-      "--truncate-prompt", a.truncate_prompt,
-      "Keep only the end of prompts that do not fit, with room for the continuation, instead of "
-      "an error.");
+  line.flag("--truncate-prompt", a.truncate_prompt,
+            "Keep only the end of prompts that do not fit, leaving room to continue, instead of "
+            "an error.");
   declare_output(line, a);
   declare_model(line, a);
 }
@@ -105,7 +103,7 @@ void validate(const BatchArguments& a) {
   if (a.stats) {
     const std::filesystem::path folder = std::filesystem::path(*a.stats).parent_path();
     if (!folder.empty() && !std::filesystem::is_directory(folder)) {
-      usage_error("stats is \"" + *a.stats + "\": there is no such folder; name a file in one");
+      usage_error("stats is \"" + *a.stats + "\": no such folder; name a file in one that exists");
     }
   }
   if (a.retry_errors &&
@@ -117,7 +115,7 @@ void validate(const BatchArguments& a) {
   const batch::InputOptions input = input_options(a);
   batch::check(input);
   if (input.shard.count > 1 && !seed_given(a)) {
-    usage_error("--shard needs --seed, so that all shards draw from one: give the same to each");
+    usage_error("--shard needs --seed, so that all shards use one seed: give the same to each");
   }
   if (batch::is_standard_input(input) && a.check && a.output) {
     usage_error("--check reads standard input to its end, so nothing can be run after it");

@@ -1,4 +1,4 @@
-// What the user asked of `batch`. No side effects here, and no knowledge of models or rows.
+// The user's options for `batch`. No side effects here, and no knowledge of models or rows.
 #pragma once
 
 #include <cstdint>
@@ -28,12 +28,12 @@ struct BatchArguments {
 
 void declare(CommandLine& line, BatchArguments& arguments);
 
-// The parts of it that other commands have too: rows of an input; a model, its back end, slots, and
+// The parts shared with other commands: rows of an input; a model, its back end, slots, and
 // how to decode.
 void declare_input(CommandLine& line, BatchArguments& arguments);
 void declare_model(CommandLine& line, BatchArguments& arguments);
 
-// Throws Error(kUsage) for what is out of range or contradicts itself.
+// Throws Error(kUsage) for options that are out of range or contradict each other.
 void validate(const BatchArguments& arguments);
 batch::InputOptions input_options(const BatchArguments& arguments);
 records::RecordFormat record_format(const BatchArguments& arguments);

@@ -50,7 +50,7 @@ bool parse_bool(std::string_view what, std::string_view text) {
   return word->second;
 }
 
-// Whether a mistyped option may be quoted: prompts that begin with a dash must not be.
+// Whether a mistyped option may be quoted: prompts that begin with a dash must not.
 bool is_option_like(const std::string& argument) {
   const std::string name = argument.substr(0, argument.find('='));
   return name.size() > 1 && name[0] == '-' && name.size() < 40 &&
@@ -83,10 +83,10 @@ std::string wrap(const std::string& text, std::size_t width) {
 }
 
 constexpr const char* kFooter =
-    "Every option can also be set by the environment variable in square brackets; an option of "
+    "Every option can also be set by the environment variable in square brackets; an option on "
     "the\n"
     "command line wins. Put -- before a TEXT that begins with a dash.\n\n"
-    "Exit status: 0 fine, 1 failed while running, 2 wrong usage, 3 model or tokenizer unusable,\n"
+    "Exit status: 0 success, 1 runtime failure, 2 wrong usage, 3 unusable model or tokenizer,\n"
     "130 interrupted. When the reader of standard output goes away, medgen ends quietly with 0.";
 
 }  // namespace
@@ -152,7 +152,7 @@ struct CommandLine::Impl {
     throw std::logic_error("no such option: " + name);
   }
 
-  // Reads a source: what it holds for each setting that no higher source has set.
+  // Reads a source: its value for each setting that no higher source has set.
   void apply(const std::map<std::string, Values>& found,
              const std::function<std::string(const Setting&)>& label) {
     std::vector<Setting*> taken;
@@ -165,7 +165,7 @@ struct CommandLine::Impl {
       for (const std::string& other : setting->excludes) {
         if (found.contains(other)) {
           usage_error(label(*setting) + " and " + label(find(other)) +
-                      " exclude each other: give one of them");
+                      " cannot be combined: give one of them");
         }
       }
     }
@@ -357,7 +357,7 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
     if (extra == "--") continue;
     if (is_option_like(extra)) usage_error("unknown option " + extra.substr(0, extra.find('=')));
     if (extra.starts_with('-')) usage_error("a text that begins with a dash needs -- before it");
-    usage_error("more arguments than this command takes: put quotes around a text with blanks");
+    usage_error("more arguments than this command takes: put quotes around a text with spaces");
   }
   impl.apply(impl.from_command_line(), [](const Impl::Setting& setting) { return setting.name; });
   impl.apply(impl.from_environment(), [](const Impl::Setting& setting) {

@@ -1,4 +1,4 @@
-// The options of one command. CLI11 reads the command line; what it did not give is looked for in
+// The options of one command. CLI11 reads the command line; missing values are looked up in
 // the environment (MEDGEN_<OPTION>) and then in a configuration file, with one set of error
 // messages. Must not know what any option means.
 #pragma once
@@ -45,7 +45,7 @@ class CommandLine {
   void choice(const std::string& names, const std::vector<std::string>& allowed,
               std::optional<std::string>& target, const std::string& help);
 
-  // Positionals come from the command line alone.
+  // Positionals come only from the command line.
   void positional(const std::string& name, std::optional<std::string>& target, bool required,
                   const std::string& help);
 

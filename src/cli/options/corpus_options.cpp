@@ -12,7 +12,7 @@ void declare(CommandLine& line, CorpusArguments& arguments) {
   declare_data(line, arguments,
                "Corpus: .jsonl with {\"text\": ...} or {\"question\": ..., \"answer\": ...} on "
                "each line, .csv or .txt, also with .zst or .gz; may be given several times. "
-               "Needed.");
+               "Required.");
   declare_weights(line, arguments);
 }
 
@@ -23,8 +23,8 @@ void declare_data(CommandLine& line, CorpusArguments& arguments, const std::stri
 void declare_weights(CommandLine& line, CorpusArguments& arguments) {
   line.texts("--weight", "NAME=X", arguments.weights,
              "How often a source counts, by the \"source\" of its records or its file's name "
-             "without endings; "
-             "0 or more, 1 where nothing is said; may be given several times.");
+             "without extensions; "
+             "0 or more, 1 by default; may be given several times.");
 }
 
 void require_data(const CorpusArguments& arguments) {

@@ -27,13 +27,13 @@ void require_data(const CorpusArguments& arguments);
 
 std::vector<std::filesystem::path> data_files(const CorpusArguments& arguments);
 
-// In their order; of a name given twice the later.
+// In order; if a name is given twice, the later one counts.
 // Throws Error(kUsage) for what is not NAME=NUMBER with a finite number >= 0.
-// `option` is how messages call where they were given.
+// `option` names their origin in messages.
 std::vector<corpus::SourceWeight> source_weights(const CorpusArguments& arguments,
                                                  const std::string& option = "--weight");
 
-// The text with each backslash and n made a line break, which a shell makes hard to type.
+// The text with each "\n" turned into a line break, which is hard to type in a shell.
 std::string with_line_breaks(const std::string& text);
 
 }  // namespace medgen::cli

@@ -42,7 +42,7 @@ engine::SettingsJson parse_json(const std::string& what, const std::string& text
   engine::SettingsJson value =
       engine::SettingsJson::parse(text, nullptr, /*allow_exceptions=*/false);
   if (value.is_discarded()) {
-    throw Error(ErrorCode::kUsage, what + " is no JSON; see --help for its form");
+    throw Error(ErrorCode::kUsage, what + " is not JSON; see --help for its form");
   }
   return value;
 }
@@ -59,7 +59,7 @@ engine::SettingsJson parse_value(engine::SettingKind kind, std::string_view name
   if (kind != engine::SettingKind::kTexts) return last;
   engine::SettingsJson list = engine::SettingsJson::array();
   for (const std::string& text : values) {
-    // A list of token ids is one of the things that --bad-words takes.
+    // A list of token ids is one of the forms that --bad-words takes.
     const bool ids = name == "bad_words" && text.starts_with("[");
     list.push_back(ids ? parse_json(what, text) : engine::SettingsJson(text));
   }

@@ -14,7 +14,7 @@ namespace medgen::cli {
 
 struct DecodingArguments {
   engine::SettingsJson given =
-      engine::SettingsJson::object();  // by the settings' names: what the user said
+      engine::SettingsJson::object();  // by the settings' names: what the user gave
   std::map<std::string, bool> flags;   // on or off; only those that are on count
   bool greedy = false;
 };
@@ -22,14 +22,14 @@ struct DecodingArguments {
 // Every setting as --its-name, --greedy and -n besides.
 void declare(CommandLine& line, DecodingArguments& arguments);
 
-// What the user said, as the settings object that a row of a batch could hold.
+// The user's options, as a settings object like a batch row's.
 engine::SettingsJson given_settings(const DecodingArguments& arguments);
 
 // What a model's generation_config.json sets, over the defaults of params.h.
 DecodingSettings defaults_of(const GenerationDefaults& model);
 
-// The user's word first, then the model's generation_config.json, then the defaults of params.h.
-// Throws Error(kUsage) for what is out of range or contradicts itself.
+// The user's options first, then the model's generation_config.json, then the defaults of params.h.
+// Throws Error(kUsage) for options that are out of range or contradict each other.
 DecodingSettings resolve(const DecodingArguments& arguments, const GenerationDefaults& defaults);
 
 }  // namespace medgen::cli

@@ -10,7 +10,7 @@ namespace {
 void declare_input(CommandLine& line, GenerateArguments& a) {
   line.positional(
       "TEXT", a.text, false,
-      "Text to continue. Without it: --prompt-file, or standard input when that is no terminal. "
+      "Text to continue. Without it: --prompt-file, or standard input unless it is a terminal. "
       "An empty text starts from the model's BOS or EOS token.");
   line.text(
       "--prompt-file", "FILE", a.prompt_file,
@@ -18,7 +18,7 @@ void declare_input(CommandLine& line, GenerateArguments& a) {
       "standard input too. At most 1 MiB of UTF-8.");
   line.exclude("TEXT", "--prompt-file");
   line.flag("--truncate-prompt", a.truncate_prompt,
-            "Keep only the end of a text that does not fit, with room for the continuation (for "
+            "Keep only the end of a text that does not fit, leaving room for the continuation (for "
             "--max-new-tokens, or half of what the limits allow), and say how much was dropped.");
   line.text(
       "--model", "DIR|FILE.pt", a.model,

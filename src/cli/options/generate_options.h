@@ -1,4 +1,4 @@
-// What the user asked of `generate`, apart from what it resolves to once the model's own defaults
+// The user's options for `generate`, before they are resolved once the model's own defaults
 // are known. No side effects here, and no knowledge of models or terminals.
 #pragma once
 

@@ -21,7 +21,7 @@ std::optional<TaskTemplate> task_template(const TaskArguments& arguments,
                                           const Templates& of_model) {
   if (!arguments.task) {
     if (!arguments.templates) return std::nullopt;
-    throw Error(ErrorCode::kUsage, "--templates is given without --task: name a task, too");
+    throw Error(ErrorCode::kUsage, "--templates is given without --task: name a task too");
   }
   if (!arguments.templates) return find_template(of_model, *arguments.task);
   const std::string text =

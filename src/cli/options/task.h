@@ -16,7 +16,7 @@ struct TaskArguments {
 
 void declare(CommandLine& line, TaskArguments& arguments);
 
-// The form of the task that was asked for, if one was: of the file given with --templates, else of
+// The form of the requested task, if any: from the file given with --templates, else from
 // the model. Throws Error(kUsage) if there is none of that name, Error(kModel) for a bad file.
 std::optional<TaskTemplate> task_template(const TaskArguments& arguments,
                                           const Templates& of_model);

@@ -12,7 +12,7 @@
 namespace medgen::cli {
 namespace {
 
-// Binds options to the fields of a TrainOptions, whose values are the defaults that help shows.
+// Binds options to the fields of a TrainOptions, whose values are the defaults shown in the help.
 class Binder {
  public:
   explicit Binder(CommandLine& line) : line_(line) {}
@@ -63,7 +63,7 @@ void declare_texts(CommandLine& line, Binder& bind, CorpusArguments& data, Corpu
   declare_data(
       line, data,
       "Training text: a folder that medgen prepare wrote, or a file that it reads (.jsonl, "
-      ".csv, .txt, also compressed); may be given several times. Needed.");
+      ".csv, .txt, also compressed); may be given several times. Required.");
   declare_weights(line, data);
   line.texts("--anneal-data", "PLACE", anneal.data,
              "A second mixture, as --data, used in place of the first while the rate falls; may be "
@@ -78,10 +78,10 @@ void declare_texts(CommandLine& line, Binder& bind, CorpusArguments& data, Corpu
 
 void declare_places(Binder& bind, train::TrainOptions& o) {
   bind.text("--work-dir", "DIR", o.work_dir,
-            "Checkpoint, training.json, metrics.jsonl and loss.svg; made if missing. A run that "
-            "finds a checkpoint there goes on from it. Needed.");
+            "Checkpoint, training.json, metrics.jsonl and loss.svg; created if missing. A run that "
+            "finds a checkpoint there resumes from it. Required.");
   bind.text("--output", "DIR", o.output,
-            "The model's folder, written at the end; must not exist. Needed.");
+            "The model's folder, written at the end; must not exist. Required.");
   bind.text("--model-card", "FILE", o.model_card,
             "Becomes the model's MODEL_CARD.md. Default: none.");
   bind.text("--templates", "FILE", o.templates,
@@ -91,7 +91,7 @@ void declare_places(Binder& bind, train::TrainOptions& o) {
 
 void declare_model(CommandLine& line, Binder& bind, train::TrainOptions& o) {
   bind.text("--from", "DIR", o.from,
-            "Fine-tuning: begin with this model folder's parameters, configuration and tokenizer.");
+            "Fine-tuning: start from this model folder's parameters, configuration and tokenizer.");
   bind.text("--config", "FILE", o.config,
             "The model's shape as a config.json, in place of the --n- options.");
   bind.number("--n-layer", o.n_layer, "Layers.");
@@ -125,14 +125,14 @@ void declare_run(Binder& bind, train::TrainOptions& o) {
               "cosine.");
   bind.number("--warmup-tokens", o.warmup_tokens, "Tokens over which the rates rise.");
   bind.number("--constant-fraction", o.constant_fraction,
-              "Part of the run before the linear fall, warm-up included; 0 to 1; may be changed "
+              "Share of the run before the linear fall, warm-up included; 0 to 1; may be changed "
               "while the rate is constant.");
   bind.number("--dropout", o.dropout,
-              "Part of the embedded input and of each block's output that is dropped; 0 to 1.");
+              "Share of the embedded input and of each block's output that is dropped; 0 to 1.");
   bind.number("--max-gradient-norm", o.max_gradient_norm, "Gradients are clipped to this norm.");
   bind.number("--seed", o.seed, "Initial values, order of the text, dropout.");
   bind.number("--early-stop-patience", o.early_stop_patience,
-              "Stop after so many measurements without a better held-out loss, and keep the best "
+              "Stop after this many measurements without a better held-out loss, and keep the best "
               "model; 0 is never.");
 }
 
@@ -140,7 +140,7 @@ void declare_machine(Binder& bind, train::TrainOptions& o) {
   bind.number("--threads", o.threads, "Threads; 0 is one for each core.");
   bind.choice("--device", {"cpu", "cuda"}, o.device, "Where to compute.");
   bind.choice("--precision", {"auto", "fp32", "bf16"}, o.precision,
-              "Of products of matrices; auto is bf16 on a GPU or a processor with instructions for "
+              "For matrix products; auto is bf16 on a GPU or a processor with instructions for "
               "it. Parameters and optimizer stay fp32.");
   bind.number("--log-every-steps", o.log_every_steps, "Steps between progress reports.");
   bind.number("--valid-every-steps", o.valid_every_steps, "Steps between measurements on --valid.");
@@ -150,7 +150,7 @@ void declare_machine(Binder& bind, train::TrainOptions& o) {
 
 void require_path(const std::filesystem::path& path, const char* option) {
   if (path.empty())
-    throw Error(ErrorCode::kUsage, std::string(option) + " is needed: see medgen train --help");
+    throw Error(ErrorCode::kUsage, std::string(option) + " is required: see medgen train --help");
 }
 
 }  // namespace
@@ -164,28 +164,28 @@ TrainArguments parse_train_arguments(const Arguments& words) {
   CommandLine line(
       "medgen train",
       "Trains a GPT-2 from scratch or further and writes a model folder. Ctrl-C writes a "
-      "checkpoint; the same command goes on from it.");
+      "checkpoint; the same command resumes from it.");
   Binder bind(line);
   declare_texts(line, bind, data, anneal, options);
   declare_places(bind, options);
   declare_model(line, bind, options);
   line.texts(
       "--average-with", "DIR", average_with,
-      "Begin with the mean of the parameters of --from and of this model folder, of the same "
+      "Start from the mean of the parameters of --from and of this model folder, of the same "
       "shape and tokenizer, such as another end of the same run; may be given several times.");
   line.texts("--distil-from", "DIR", distil_from,
              "Learn the probabilities that this model folder gives for every token, besides the "
-             "text; of the same tokenizer; may be given several times, for their mean.");
+             "text; it needs the same tokenizer; may be given several times, for their mean.");
   bind.number("--distil-weight", options.distil_weight,
-              "Part of those probabilities in what is learnt; above 0, at most 1.");
+              "Share of those probabilities in what is learnt; above 0, at most 1.");
   line.texts("--freeze", "WHAT", freeze,
              "Leave parameters as they are: embeddings, a layer or a range of layers, such as "
              "embeddings,0-3; commas between, or given several times.");
   declare_run(bind, options);
   declare_machine(bind, options);
   line.flag("--continue-on-other-data", options.continue_on_other_data,
-            "Let a checkpoint go on with other --data or --weight than it was made with: "
-            "parameters and optimizer stay, the new text begins at its beginning.");
+            "Let a checkpoint continue with --data or --weight other than it was made with: "
+            "parameters and optimizer stay, the new text starts from its beginning.");
   line.choice("--dtype", {"fp32", "fp16"}, dtype, "How model.pt stores parameters. Default: fp16.");
   line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
   line.parse(words);

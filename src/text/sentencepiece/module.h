@@ -1,4 +1,4 @@
-// What the module gives to libmedgen: text/sentencepiece_module.cpp loads it and asks for these.
+// What the module provides to libmedgen: text/sentencepiece_module.cpp loads it and calls these.
 #pragma once
 
 #include <memory>

@@ -10,8 +10,8 @@
 #include "text/special_tokens.h"
 #include "text/utf8.h"
 
-// In the library, but in none of its installed headers: its messages on stderr, errors excepted
-// from no level but 4 (fatal).
+// In the library, but in none of its installed headers: its messages on stderr, except errors,
+// are off only at level 4 (fatal).
 namespace sentencepiece::logging {
 void SetMinLogLevel(int level);
 }  // namespace sentencepiece::logging
@@ -153,7 +153,7 @@ std::vector<TokenId> SentencePieceTokenizer::encode(std::string_view text,
                                                     Specials specials) const {
   require_utf8(text, "the text");
   std::vector<TokenId> ids;
-  bool at_start = true;  // decode() takes the dummy prefix from the first token that is no control
+  bool at_start = true;  // decode() takes the dummy prefix off the first non-control token
   const auto encode_text = [&](std::string_view rest) {
     while (!rest.empty()) {
       const std::size_t symbol = space_symbol_.empty() ? rest.npos : rest.find(kSpaceSymbol);

@@ -1,9 +1,10 @@
-// The fuzzers' entry points on their seeds, and on every beginning of them.
+// The fuzzers' entry points on their seeds and on every prefix of them.
 #include <gtest/gtest.h>
 
 #include <filesystem>
 
 #include "fuzz/entry_points.h"
+#include "places.h"
 #include "unit/batch/job.h"
 
 namespace medgen::fuzz {

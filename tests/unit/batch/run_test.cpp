@@ -164,7 +164,7 @@ TEST_F(BatchRunTest, MergeNamesWhatIsMissingDoubleOrOther) {
   };
   EXPECT_THAT(refusal({outputs[0], outputs[2]}), HasSubstr("1 of 3 shards are missing: 2"));
   EXPECT_THAT(refusal({outputs[0], outputs[1], outputs[1], outputs[2]}),
-              HasSubstr("2 is there twice"));
+              HasSubstr("2 appears twice"));
   EXPECT_THAT(refusal({outputs[0], other.output, outputs[2]}), HasSubstr("settings.seed was 7"));
   EXPECT_THAT(refusal({outputs[0], folder_ / "none.jsonl"}), HasSubstr("does not exist"));
   EXPECT_THAT(refusal({outputs[0], input_}), HasSubstr("no journal"));

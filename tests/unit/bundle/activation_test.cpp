@@ -8,6 +8,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "places.h"
 #include "unit/bundle/support.h"
 #include "unit/exact_activation.h"
 

@@ -59,7 +59,7 @@ class BundleTest : public ::testing::Test {
     base::write_file(bundle() / "manifest.json", manifest.dump());
   }
 
-  // Writes a file and tells the manifest, as somebody who means it would.
+  // Writes a file and updates the manifest, as an attacker would.
   void replace_file(const std::string& name, const std::string& content) const {
     base::write_file(bundle() / name, content);
     edit_manifest([&](json& manifest) {
@@ -201,7 +201,7 @@ TEST_F(BundleTest, RefusesATokenizerWithMoreIdsThanTheModel) {
   writer.add_config(config);
   EXPECT_THAT(error_of([&] { writer.add_tokenizer(fixture("tokenizer")); }),
               AllOf(HasSubstr("277"), HasSubstr("276")));
-  // The same in a bundle that somebody put together by hand.
+  // The same in a bundle put together by hand.
   json narrow = json::parse(base::read_file(bundle() / "config.json", 1 << 20));
   narrow["vocab_size"] = 276;
   replace_file("config.json", narrow.dump());

@@ -12,6 +12,7 @@
 
 #include "base/files.h"
 #include "medgen/error.h"
+#include "places.h"
 #include "temporary_folder.h"
 #include "wiring/torch_room.h"
 

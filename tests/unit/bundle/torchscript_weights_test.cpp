@@ -13,6 +13,7 @@
 #include "bundle/zip_patch.h"
 #include "medgen/bundle.h"
 #include "medgen/error.h"
+#include "places.h"
 #include "temporary_folder.h"
 
 namespace medgen::bundle {

@@ -43,7 +43,7 @@ TEST(CsvTest, RefusesWhatTheGrammarDoesNotAllowAndGoesOn) {
     const char* why;
   } cases[] = {{"a,b\"c", "a quote stands inside"},
                {"\"a\"b,c", "text follows a closing quote"},
-               {"a\rb,c", "a carriage return stands alone"}};
+               {"a\rb,c", "a carriage return has no line feed"}};
   for (const auto& bad : cases) {
     const auto records = parse(std::string("x,y\n") + bad.line + "\nz,w\n");
     ASSERT_EQ(records.size(), 3U) << bad.line;

@@ -9,6 +9,7 @@
 
 #include "base/files.h"
 #include "medgen/error.h"
+#include "places.h"
 #include "temporary_folder.h"
 
 namespace medgen::corpus {
@@ -163,7 +164,7 @@ TEST_F(PrepareTest, RefusesWhatCannotBeMeant) {
   fraction.valid_fraction = 0.9;
   EXPECT_THAT(error_of(fraction), HasSubstr("0 to 0.5"));
   EXPECT_THAT(error_of(options({folder_.write("bad.jsonl", "nonsense\n")})),
-              HasSubstr("no text is left: 0 documents were read, 1 records passed over, the first "
+              HasSubstr("no text is left: 0 documents were read, 1 records skipped, the first "
                         "at"));
   EXPECT_THAT(error_of(options({folder_.write("empty.txt", "")})), HasSubstr("no text is left"));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));

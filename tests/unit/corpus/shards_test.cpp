@@ -1,4 +1,4 @@
-// Token shards: what is written is read, what is damaged is noticed, training draws from them.
+// Token shards: what is written is read, damage is detected, training draws from them.
 #include "corpus/shards.h"
 
 #include <gmock/gmock.h>

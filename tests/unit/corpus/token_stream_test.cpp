@@ -1,4 +1,4 @@
-// Batches of training windows: order, weights, going on.
+// Batches of training windows: order, weights, resuming.
 #include "corpus/token_stream.h"
 
 #include <gmock/gmock.h>

@@ -68,7 +68,7 @@ class FakeBackend : public Backend {
 
   const BackendInfo& info() const override { return info_; }
 
-  // Slot numbers are neither small nor in order, so that nobody relies on that.
+  // Slot numbers are neither small nor in order, so that no code relies on that.
   int acquire_slot() override {
     spoil_logits();
     require(static_cast<int>(slots_.size()) < info_.max_slots, "more slots than max_slots");
@@ -184,7 +184,7 @@ inline FakeTokenizer letters(int vocab_size, bool with_eos = false) {
   return FakeTokenizer(std::move(pieces), vocab_size - 1);
 }
 
-// Keeps what was reported, and checks the order of events.
+// Records what was reported, and checks the order of events.
 class Recorder : public GenerationObserver {
  public:
   using Id = std::pair<std::uint64_t, int>;  // request, index

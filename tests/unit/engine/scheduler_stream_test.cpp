@@ -41,7 +41,7 @@ std::vector<Request> many_requests() {
   return requests;
 }
 
-// Gives requests with pauses: every `later`th question that may be put off is.
+// Supplies requests with pauses: defers every `later`th call that may be deferred.
 class Trickle : public RequestSource {
  public:
   Trickle(std::vector<Request> requests, int later)

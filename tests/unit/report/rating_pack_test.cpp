@@ -1,4 +1,4 @@
-// Blinded texts: what is in the table, what only in the key, and that the order tells nothing.
+// Blinded texts: what is in the table, what is only in the key, and that the order reveals nothing.
 #include "report/rating_pack.h"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-// The report: whole, closed off from the network, and deaf to markup in what it shows.
+// The report: complete, cut off from the network, and safe against markup in what it shows.
 #include "report/report.h"
 
 #include <gmock/gmock.h>
@@ -147,7 +147,7 @@ TEST(ReportTest, NestingCheckSeesFaults) {
   EXPECT_EQ(unbalanced("<p><b>x</b>"), "<p>");
 }
 
-// The page lets no other script run than its own, whatever its text turned into.
+// The page runs no script but its own, whatever its text contains.
 TEST(ReportTest, PolicyHoldsTheHashOfTheScript) {
   const std::string html = grid_report();
   EXPECT_THAT(html, HasSubstr("default-src 'none'"));

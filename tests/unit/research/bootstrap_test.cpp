@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "places.h"
+
 namespace medgen::research {
 namespace {
 

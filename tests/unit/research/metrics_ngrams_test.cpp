@@ -10,6 +10,8 @@
 #include <numeric>
 #include <string>
 
+#include "places.h"
+
 namespace medgen::research {
 namespace {
 
@@ -135,7 +137,7 @@ TEST(RepetitionTest, BothRulesAreThoseOfPlainPython) {
   }
 }
 
-// Where the two rules part.
+// Where the two rules differ.
 TEST(RepetitionTest, TheRulesDifferAtTheirEdges) {
   using Tokens = std::vector<TokenId>;
   EXPECT_FALSE(repeats_at_end(Tokens{}));

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "medgen/error.h"
+#include "places.h"
 #include "unit/byte_tokenizer.h"
 
 namespace medgen::research {
@@ -256,7 +257,7 @@ TEST(MetricsTest, SaysWhatDoesNotCompare) {
       compute_metrics(plain_samples("a", 8, 9) + plain_samples("b", 30, 20), {}, quick());
   EXPECT_THAT(metrics.notices, Contains(HasSubstr("different numbers of texts (8 to 30)")));
   EXPECT_THAT(metrics.notices, Contains(HasSubstr("Only 8 prompts")));
-  EXPECT_THAT(metrics.notices, Contains(HasSubstr("Mean lengths go from")));
+  EXPECT_THAT(metrics.notices, Contains(HasSubstr("Mean lengths range from")));
   EXPECT_TRUE(compute_metrics(plain_samples("a", 30, 9), {}, quick()).notices.empty());
 }
 

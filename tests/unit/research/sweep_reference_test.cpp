@@ -1,4 +1,4 @@
-// The likelihood of people's texts, against sums made by hand.
+// The likelihood of human texts, against sums made by hand.
 #include "research/sweep_reference.h"
 
 #include <gtest/gtest.h>

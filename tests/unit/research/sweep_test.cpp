@@ -63,7 +63,7 @@ TEST(SweepTest, RefusesGridsThatMakeNoSense) {
   EXPECT_THAT(grid_refusal({"top_k="}), HasSubstr("a value is missing"));
   EXPECT_THAT(grid_refusal({"top_k=5,10,5"}), HasSubstr("the value 5 is given twice"));
   EXPECT_THAT(grid_refusal({"top_k=5", "top-k=6"}), HasSubstr("top_k is given twice"));
-  EXPECT_THAT(grid_refusal({"seed=1,2"}), HasSubstr("same coins"));
+  EXPECT_THAT(grid_refusal({"seed=1,2"}), HasSubstr("share random numbers"));
 }
 
 TEST(SweepTest, RefusesAGridOfAMillionSettingsAtOnce) {
@@ -97,7 +97,7 @@ TEST(SweepTest, RefusesFilesOfSettingsThatMakeNoSense) {
   EXPECT_THAT(of("{\"name\":\"a\\nb\"}\n"), HasSubstr("\"name\" must be"));
   EXPECT_THAT(of("{\"name\":\"a\"}\n{\"name\":\"a\"}\n"), HasSubstr("given twice"));
   EXPECT_THAT(of("{\"name\":\"a\",\"topk\":3}\n"), HasSubstr("did you mean \"top_k\""));
-  EXPECT_THAT(of("{\"name\":\"a\",\"seed\":3}\n"), HasSubstr("same coins"));
+  EXPECT_THAT(of("{\"name\":\"a\",\"seed\":3}\n"), HasSubstr("share random numbers"));
   EXPECT_THAT(of("\n\n"), HasSubstr("holds no settings"));
   EXPECT_THAT(of("{\"name\":\"\xff\"}\n"), HasSubstr("UTF-8"));
   EXPECT_THAT(of(std::string(100000, '[')), HasSubstr("too deep"));

@@ -70,7 +70,7 @@ TEST_F(LoadTokenizerTest, SaysWhatWasLookedFor) {
   add("vocab.json");
   expect_error(folder_.path(), "vocab.json without merges.txt");
   expect_error(folder_.path() / "vocab.json", "no merges.txt");
-  expect_error(folder_.write("notes.txt", "x"), "not a tokenizer by its name");
+  expect_error(folder_.write("notes.txt", "x"), "its name is not a tokenizer's");
 }
 
 TEST_F(LoadTokenizerTest, UnreadableFilesAreModelErrors) {

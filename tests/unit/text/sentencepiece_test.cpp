@@ -1,5 +1,5 @@
-// SentencePiece: what comes out goes back in, bytes of tokens, and models that are none. The models
-// are trained on the spot.
+// SentencePiece: round trips, bytes of tokens, and files that are not models. The models
+// are trained on the fly.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

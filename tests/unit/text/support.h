@@ -15,6 +15,7 @@
 #include "base/files.h"
 #include "medgen/error.h"
 #include "medgen/tokenizer.h"
+#include "places.h"
 #include "temporary_folder.h"
 #include "text/utf8.h"
 
@@ -53,7 +54,7 @@ inline std::vector<ReferenceText> reference_texts() {
   return texts;
 }
 
-// The number of texts whose ids or whose way back differ.
+// The number of texts whose ids or round trip differ.
 inline int count_differences(const Tokenizer& tokenizer, const std::vector<ReferenceText>& texts) {
   int differences = 0;
   for (const auto& [text, ids] : texts) {
@@ -63,7 +64,7 @@ inline int count_differences(const Tokenizer& tokenizer, const std::vector<Refer
   return differences;
 }
 
-// Valid UTF-8 with a taste for what breaks tokenizers.
+// Valid UTF-8, rich in what breaks tokenizers.
 inline std::string random_text(std::mt19937& random, int characters) {
   static const std::vector<std::string> awkward = {" ",
                                                    "  ",

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "medgen/error.h"
+#include "places.h"
 
 namespace medgen::text {
 namespace {
@@ -61,7 +62,7 @@ TEST(TemplatesTest, RefuseWhatIsNotOne) {
   EXPECT_THAT(error_of(R"({"tasks": {}})"), HasSubstr("format_version"));
   EXPECT_THAT(error_of(R"({"format_version": 1, "tasks": {}})"), HasSubstr("tasks"));
   EXPECT_THAT(error_of(R"({"format_version": 1, "tasks": {"triage": {}}})"),
-              HasSubstr("no task \"triage\""));
+              HasSubstr("unknown task \"triage\""));
   EXPECT_THAT(error_of(with_task(R"({"prefix": "", "suffix": 1, "notice": "n"})")),
               HasSubstr("task advice: \"suffix\""));
   EXPECT_THAT(error_of(with_task(R"({"prefix": "", "suffix": "", "notice": ""})")),
@@ -71,7 +72,7 @@ TEST(TemplatesTest, RefuseWhatIsNotOne) {
   EXPECT_THAT(error_of(with_task(R"({"prefix": "", "suffix": "", "notice": "n", "bad_words": 1})")),
               HasSubstr("\"bad_words\" must be a list"));
   EXPECT_THAT(error_of(with_task(R"({"prefix": "", "suffix": "", "notice": "n", "x": 1})")),
-              HasSubstr("no key \"x\""));
+              HasSubstr("unknown key \"x\""));
 }
 
 TEST(TemplatesTest, ANoticeMayNotReadAsAVerdict) {

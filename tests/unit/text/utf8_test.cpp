@@ -1,4 +1,4 @@
-// UTF-8: what is well-formed, how faults are named and mended, and streams cut anywhere.
+// UTF-8: what is well-formed, how faults are reported and repaired, and streams cut anywhere.
 #include "text/utf8.h"
 
 #include <gmock/gmock.h>

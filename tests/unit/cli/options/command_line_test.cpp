@@ -101,7 +101,7 @@ TEST_F(CommandLineTest, ExcludedOptionOfLowerRankIsLeftOut) {
   EXPECT_EQ(values.max_length, 9);
   EXPECT_FALSE(values.max_new_tokens);
   EXPECT_THAT(refusal({"--max-length", "9", "--max-new-tokens", "5"}),
-              HasSubstr("exclude each other"));
+              HasSubstr("cannot be combined"));
   ::setenv("MEDGEN_MAX_LENGTH", "5", 1);
   EXPECT_THAT(refusal({}), HasSubstr("MEDGEN_MAX_LENGTH"));
 }
@@ -169,7 +169,7 @@ TEST_F(CommandLineTest, HelpListsVariablesAndExitStatuses) {
     FAIL() << "no help";
   } catch (const HelpRequested& help) {
     EXPECT_THAT(help.text, HasSubstr("[MEDGEN_TOP_K]"));
-    EXPECT_THAT(help.text, HasSubstr("Exit status: 0 fine"));
+    EXPECT_THAT(help.text, HasSubstr("Exit status: 0 success"));
     EXPECT_THAT(help.text, HasSubstr("[TEXT]"));
   }
 }
