@@ -63,9 +63,9 @@ BatchJob make_job(BatchArguments arguments) {
   job.maker.n_positions = job.model.config.n_positions;
   job.maker.max_slots = arguments.slots.value_or(jobs::automatic_slots(job.model.config));
   const bool truncate = arguments.truncate_prompt;
-  job.maker.encode = [tokenizer = job.model.tokenizer, prefix = job.model.prompt_prefix, truncate](
+  job.maker.encode = [model = job.model, truncate](
                          std::string_view prompt, const StoppingParams& stopping, int n_positions) {
-    std::vector<TokenId> tokens = prompt_tokens(*tokenizer, prefix, prompt);
+    std::vector<TokenId> tokens = jobs::prompt_tokens(model, prompt);
     if (!truncate) return tokens;
     const int kept = kept_prompt_tokens(static_cast<int>(tokens.size()), n_positions, stopping);
     tokens.erase(tokens.begin(), tokens.end() - kept);
@@ -157,14 +157,13 @@ bool too_many_bad(const BatchJob& job, const std::optional<batch::Survey>& surve
 }
 
 OpenedModel open_model_of(BatchJob& job, const Messages& messages) {
-  wiring::BackendOptions options = resolve(job.arguments.backend);
+  BackendOptions options = resolve(job.arguments.backend, messages);
   options.max_slots = job.maker.max_slots;
   // Samples that are one row until their settings diverge take a slot each.
   if (!job.arguments.slots && job.maker.variants.size() > 1)
     options.max_slots += options.max_slots / 3;
   OpenedModel opened;
-  opened.backend =
-      open_backend(job.model, options, [&](const std::string& text) { messages.note(text); });
+  opened.backend = jobs::open_backend(job.model, options);
   opened.slots = std::min(options.max_slots, opened.backend->info().max_slots);
   job.maker.n_positions = opened.backend->info().n_positions;
   job.maker.vocab_size = opened.backend->info().vocab_size;

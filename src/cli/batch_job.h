@@ -15,7 +15,7 @@
 #include "cli/batch_progress.h"
 #include "cli/options/batch_options.h"
 #include "cli/output.h"
-#include "jobs/model.h"
+#include "jobs/model_files.h"
 
 namespace medgen::cli {
 
@@ -23,7 +23,7 @@ namespace medgen::cli {
 struct BatchJob {
   BatchArguments arguments;
   batch::InputOptions input;
-  jobs::Model model;
+  jobs::ModelFiles model;
   batch::RequestMaker maker;
   batch::Json settings;  // as the journal gives them
 };

@@ -29,11 +29,6 @@ std::string read_prompt(const std::optional<std::string>& argument,
 // UTF-8.
 void require_text(std::string_view text, std::string_view what);
 
-// What the model is fed: `prefix`, if the model wants one, and the prompt's own tokens. An empty
-// prompt without prefix is BOS, or else EOS.
-std::vector<TokenId> prompt_tokens(const Tokenizer& tokenizer, std::optional<TokenId> prefix,
-                                   std::string_view prompt);
-
 // How many of a prompt's last tokens to keep when --truncate-prompt was given: all of them when
 // they fit the context and max_length; else as many as leave room for max_new_tokens (at least half
 // the context is kept), or half of what may be filled when that is not set.

@@ -1,169 +1,96 @@
-// Finding and opening a model.
-// Must not know what is done with it.
-#include "jobs/model.h"
+// The public door: what the commands of medgen go through as well.
+#include "medgen/model.h"
 
-#include <algorithm>
-#include <cstdio>
-#include <system_error>
-#include <vector>
+#include <utility>
 
-#include "base/sha256.h"
-#include "bundle/config.h"
-#include "bundle/gpt2_parameters.h"
-#include "medgen/error.h"
+#include "engine/settings.h"
+#include "jobs/model_files.h"
 
-namespace medgen::jobs {
-namespace fs = std::filesystem;
+namespace medgen {
 namespace {
 
-[[noreturn]] void model_error(const std::string& message) {
-  throw Error(ErrorCode::kModel, message);
-}
+// Gathers what generate() reports.
+class Gatherer : public GenerationObserver {
+ public:
+  Gatherer(std::size_t prompts, const Generator::OnText& on_text)
+      : completions_(prompts), on_text_(on_text) {}
 
-Model open_bundle(const fs::path& directory) {
-  const Bundle bundle = Bundle::open_without_model(directory);
-  Model model;
-  model.name = bundle.name();
-  model.sha256 = bundle.sha256();
-  model.model_pt = bundle.model_pt();
-  model.folder = directory;
-  model.auto_precision = bundle.manifest().auto_precision;
-  model.probe_text = bundle.probe_text();
-  model.config = bundle.config();
-  model.defaults = bundle.generation_defaults();
-  model.tokenizer = bundle.shared_tokenizer();
-  model.prompt_prefix = bundle.prompt_prefix();
-  model.templates = bundle.templates();
-  model.verify = [bundle] { bundle.verify_model(); };
-  return model;
-}
+  void on_text(std::uint64_t, int index, std::string_view piece) override {
+    if (on_text_) on_text_(index, piece);
+  }
+  void on_finish(std::uint64_t, const Completion&) override {}
+  void on_request_finish(const Request& request, std::vector<Completion>&& completions) override {
+    completions_[request.id] = std::move(completions);
+  }
 
-// The context of an archive without a config.json: its number of position embeddings.
-int context_of(const bundle::TorchScriptWeights& weights, const fs::path& file) {
-  for (const bundle::ParameterSpec& tensor : weights.specs()) {
-    if (tensor.name.ends_with("wpe.weight") && tensor.shape.size() == 2) {
-      return static_cast<int>(std::clamp<std::int64_t>(tensor.shape[0], 1, 1 << 20));
-    }
-  }
-  model_error(file.string() + " does not state its context length: put its config.json beside it");
-}
+  std::vector<std::vector<Completion>> take() { return std::move(completions_); }
 
-void require_all_ids(const Model& model, int rows) {
-  const int ids = model.tokenizer->vocab_size();
-  if (ids <= rows) return;
-  model_error("the tokenizer has " + std::to_string(ids) + " ids but the model " + model.name +
-              " knows only " + std::to_string(rows) +
-              ": give the tokenizer that the model was trained with");
-}
-
-// A foreign TorchScript file. Its tensors are read as data; what keeps that from being
-// enough is remembered, since its own code may be the only way to run it.
-Model open_file(const fs::path& file, const std::optional<std::string>& tokenizer) {
-  if (!tokenizer) {
-    throw Error(ErrorCode::kUsage,
-                "the model " + file.string() +
-                    " is a file, so its tokenizer must be named too: give --tokenizer DIR");
-  }
-  Model model;
-  model.name = file.stem().string();
-  model.model_pt = file;
-  model.tokenizer = load_tokenizer(*tokenizer);
-  bundle::TorchScriptWeights weights =
-      bundle::TorchScriptWeights::open(file);  // which refuses what is not a file
-  model.sha256 = base::sha256_of_file(file, ErrorCode::kModel);
-  const fs::path config = file.parent_path() / "config.json";
-  if (!fs::exists(config)) {
-    model.not_gpt2 = "there is no config.json beside it to say what its tensors are for";
-    model.config.n_positions = context_of(weights, file);
-    return model;
-  }
-  model.config = bundle::read_config(config);
-  try {
-    model.config =
-        bundle::Gpt2Parameters::of(std::move(weights), file.string(), model.config).config();
-  } catch (const Error& error) {
-    model.not_gpt2 = error.what();
-    return model;
-  }
-  require_all_ids(model, model.config.vocab_size);  // before the probe text meets the model
-  return model;
-}
+ private:
+  std::vector<std::vector<Completion>> completions_;
+  const Generator::OnText& on_text_;
+};
 
 }  // namespace
 
-fs::path default_model() {
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error).parent_path();
-  std::vector<fs::path> places = {(program / "../share/medgen/models/default").lexically_normal()};
-  if (program == fs::path(MEDGEN_BUILD_DIR)) places.emplace_back(MEDGEN_BUILD_DEFAULT_MODEL);
-  std::string tried;
-  for (const fs::path& place : places) {
-    if (fs::exists(place / "manifest.json", error)) return place;
-    tried += (tried.empty() ? "" : " and ") + place.string();
-  }
-  model_error("no default model: looked in " + tried + "; name a model with --model DIR");
+Model Model::open(const std::filesystem::path& path,
+                  const std::optional<std::filesystem::path>& tokenizer) {
+  std::optional<std::string> folder;
+  if (tokenizer) folder = tokenizer->string();
+  return Model(std::make_shared<const jobs::ModelFiles>(jobs::open_model(path.string(), folder)));
 }
 
-Model open_model(const std::optional<std::string>& path,
-                 const std::optional<std::string>& tokenizer) {
-  const fs::path place = path ? fs::path(*path) : default_model();
-  std::error_code error;
-  const fs::file_status status = fs::status(place, error);
-  if (!fs::exists(status)) {
-    model_error("no model at " + place.string() +
-                ": give a folder made by medgen convert or medgen train, or a TorchScript file");
-  }
-  if (!fs::is_directory(status)) return open_file(place, tokenizer);
-  if (tokenizer) {
-    throw Error(ErrorCode::kUsage,
-                "--tokenizer is for a model that is a .pt file; " + place.string() +
-                    " is a folder with a tokenizer of its own: leave --tokenizer out");
-  }
-  return open_bundle(place);
+const std::string& Model::name() const { return files_->name; }
+const std::string& Model::sha256() const { return files_->sha256; }
+const ModelConfig& Model::config() const { return files_->config; }
+const Tokenizer& Model::tokenizer() const { return *files_->tokenizer; }
+const Templates& Model::templates() const { return files_->templates; }
+DecodingSettings Model::defaults() const { return jobs::defaults_of(files_->defaults); }
+
+std::vector<TokenId> Model::prompt_tokens(std::string_view prompt) const {
+  return jobs::prompt_tokens(*files_, prompt);
 }
 
-wiring::ModelSource source_of(const Model& model) {
-  return {model.model_pt,       model.folder,     model.sha256,    model.config, model.not_gpt2,
-          model.auto_precision, model.probe_text, model.tokenizer, model.verify};
+Request Model::request(std::string_view prompt, const DecodingSettings& settings,
+                       std::uint64_t id) const {
+  Request request;
+  request.id = id;
+  request.prompt = prompt_tokens(prompt);
+  request.num_return_sequences = settings.num_return_sequences;
+  request.sampling = settings.sampling;
+  request.stopping = settings.stopping;
+  engine::resolve_texts(request.sampling, tokenizer());
+  return request;
 }
 
-std::unique_ptr<Backend> open_backend(const Model& model, const wiring::BackendOptions& options,
-                                      const wiring::Note& note) {
-  wiring::ModelSource source = source_of(model);
-  if (model.folder.empty() && model.not_gpt2.empty() && options.backend != "torchscript" &&
-      options.device == "cpu" && options.precision == "auto") {
-    source.auto_precision = wiring::remembered_precision(source);
+Generator::Generator(const Model& model, const BackendOptions& options)
+    : model_(model), backend_(jobs::open_backend(model.files(), options)) {}
+Generator::Generator(Generator&&) noexcept = default;
+Generator& Generator::operator=(Generator&&) noexcept = default;
+Generator::~Generator() = default;
+
+std::vector<Completion> Generator::generate(std::string_view prompt,
+                                            const DecodingSettings& settings) {
+  return generate(prompt, settings, OnText());
+}
+
+std::vector<Completion> Generator::generate(std::string_view prompt,
+                                            const DecodingSettings& settings,
+                                            const OnText& on_text) {
+  Gatherer gatherer(1, on_text);
+  medgen::generate(*backend_, model_.tokenizer(), {model_.request(prompt, settings)}, gatherer);
+  return std::move(gatherer.take().front());
+}
+
+std::vector<std::vector<Completion>> Generator::generate(std::span<const std::string> prompts,
+                                                         const DecodingSettings& settings) {
+  std::vector<Request> requests;
+  for (const std::string& prompt : prompts) {
+    requests.push_back(model_.request(prompt, settings, requests.size()));
   }
-  auto backend = open_backend(source, options, note);
-  require_all_ids(model, backend->info().vocab_size);
-  return backend;
+  const OnText none;
+  Gatherer gatherer(requests.size(), none);
+  medgen::generate(*backend_, model_.tokenizer(), requests, gatherer);
+  return gatherer.take();
 }
 
-std::unique_ptr<Backend> open_backend(const Model& model, const std::string& device, int threads) {
-  wiring::BackendOptions options;
-  options.device = device;
-  options.threads = threads;
-  return open_backend(model, options);
-}
-
-void settle_precision(const fs::path& directory, const wiring::Note& note,
-                      const wiring::PrecisionProgress& progress) {
-  const wiring::ModelSource source = source_of(open_bundle(directory));
-  const std::string obstacle = native::unsupported_reason(source.config);
-  if (!obstacle.empty()) {
-    note("the TorchScript back end will run this model: " + obstacle);
-    return;
-  }
-  const wiring::PrecisionReport report = wiring::measure_precisions(source, {}, progress);
-  record_precision(directory, report.auto_precision, report.perplexity);
-  std::string line = "the native engine will run it in ";
-  line += report.auto_precision + " (perplexity of the probe text:";
-  for (const auto& [name, perplexity] : report.perplexity) {
-    char number[64];
-    std::snprintf(number, sizeof number, " %s %.4g", name.c_str(), perplexity);
-    line += number;
-  }
-  note(line + ")");
-}
-
-}  // namespace medgen::jobs
+}  // namespace medgen

@@ -121,8 +121,12 @@ double differing(const Logits& a, const Logits& b) {
   return count;
 }
 
-BackendOptions in_precision(BackendOptions options, const std::string& precision) {
-  options.backend = "native";
+// From slowest to fastest.
+constexpr WeightPrecision kPrecisions[] = {WeightPrecision::kFloat32, WeightPrecision::kBFloat16,
+                                           WeightPrecision::kInt8};
+
+BackendOptions in_precision(BackendOptions options, WeightPrecision precision) {
+  options.backend = BackendKind::kNative;
   options.precision = precision;
   return options;
 }
@@ -150,8 +154,8 @@ Logits run_among_others(Backend& backend, std::span<const int> tokens, int seque
 
 class Verification {
  public:
-  Verification(const ModelSource& source, const BackendOptions& options, const Note& note)
-      : source_(source), options_(options), note_(note), tokens_(probe_tokens(source)) {}
+  Verification(const ModelSource& source, const BackendOptions& options)
+      : source_(source), options_(options), tokens_(probe_tokens(source)) {}
 
   std::vector<Check> run_all() {
     against_torchscript();
@@ -166,23 +170,23 @@ class Verification {
 
   void against_torchscript() {
     BackendOptions options = options_;
-    options.backend = "torchscript";
-    options.precision = "auto";
-    const auto torch = open_backend(source_, options, note_);
+    options.backend = BackendKind::kTorchScript;
+    options.precision = WeightPrecision::kAuto;
+    const auto torch = open_backend(source_, options);
     const auto vocab = static_cast<std::size_t>(torch->info().vocab_size);
     const int window = window_of(*torch);
     const Logits reference = run(*torch, tokens_, window, window);
     const double torch_perplexity =
         perplexity_of(reference, tokens_, static_cast<std::size_t>(window), vocab);
     double fp32_perplexity = torch_perplexity;
-    for (const char* precision : {"fp32", "bf16", "int8"}) {
-      const auto native = open_native_backend(source_, in_precision(options_, precision), note_);
+    for (const WeightPrecision precision : kPrecisions) {
+      const auto native = open_native_backend(source_, in_precision(options_, precision));
       const Logits logits = run(*native, tokens_, window, window);
       const Difference d = compare(reference, logits, vocab);
       const double perplexity =
           perplexity_of(logits, tokens_, static_cast<std::size_t>(window), vocab);
-      const std::string name = std::string(precision) + " against TorchScript: ";
-      const bool exact = std::string_view(precision) == "fp32";
+      const std::string name = std::string(to_string(precision)) + " against TorchScript: ";
+      const bool exact = precision == WeightPrecision::kFloat32;
       if (exact) {
         fp32_perplexity = perplexity;
         add(name + "largest logit difference", d.logit, 1e-4);
@@ -206,7 +210,7 @@ class Verification {
     native_options.threads = threads;
     native_options.max_slots = 16;
     return std::make_unique<native::NativeBackend>(
-        open_packed_weights(source_, in_precision(options_, "auto"), note_), kernels,
+        open_packed_weights(source_, in_precision(options_, WeightPrecision::kAuto)), kernels,
         native_options);
   }
 
@@ -241,7 +245,6 @@ class Verification {
 
   const ModelSource& source_;
   const BackendOptions& options_;
-  const Note& note_;
   std::vector<int> tokens_;
   std::vector<int> part_;
   std::vector<Check> checks_;
@@ -275,23 +278,22 @@ double probe_perplexity(Backend& backend, std::span<const int> tokens) {
   return count == 0 ? 1 : std::exp(sum / static_cast<double>(count));
 }
 
-PrecisionReport measure_precisions(const ModelSource& source, const Note& note,
-                                   const PrecisionProgress& progress) {
+PrecisionReport measure_precisions(const ModelSource& source, const PrecisionProgress& progress) {
   PrecisionReport report;
   const std::vector<int> tokens = probe_tokens(source);
   double base = 0;
-  // From slowest to fastest: the last faithful one wins.
-  for (const char* precision : {"fp32", "bf16", "int8"}) {
+  for (const WeightPrecision precision : kPrecisions) {  // the last faithful one wins
+    const std::string name(to_string(precision));
     BackendOptions options = in_precision({}, precision);
     options.keep_weights = false;
     if (progress) {
-      options.packing = [&](int done, int total) { progress(precision, done, total); };
+      options.packing = [&](int done, int total) { progress(name, done, total); };
     }
-    const auto backend = open_native_backend(source, options, note);
+    const auto backend = open_native_backend(source, options);
     const double perplexity = probe_perplexity(*backend, tokens);
-    report.perplexity.emplace_back(precision, perplexity);
+    report.perplexity.emplace_back(name, perplexity);
     if (report.auto_precision.empty()) base = perplexity;
-    if (perplexity <= base * (1 + kMostPerplexityIncrease)) report.auto_precision = precision;
+    if (perplexity <= base * (1 + kMostPerplexityIncrease)) report.auto_precision = name;
   }
   if (report.auto_precision.empty())
     report.auto_precision = "fp32";  // the perplexity is not a number
@@ -309,17 +311,17 @@ PrecisionReport measure_precisions(const ModelSource& source, const Note& note,
 std::string remembered_precision(const ModelSource& source, const PrecisionProgress& progress) {
   std::filesystem::path file =
       native::cached_packed_path(packed_key(source, native::Precision::kInt8));
-  if (file.empty()) return measure_precisions(source, {}, progress).auto_precision;
+  if (file.empty()) return measure_precisions(source, progress).auto_precision;
   file.replace_extension(".best");
   try {
     const std::string found = base::read_file(file, kMaxRememberedBytes);
-    for (const char* precision : {"int8", "bf16", "fp32"}) {
-      if (found == precision) return found;
+    for (const WeightPrecision precision : kPrecisions) {
+      if (found == to_string(precision)) return found;
     }
   } catch (const Error&) {
     // Missing or unreadable: measure again.
   }
-  const std::string best = measure_precisions(source, {}, progress).auto_precision;
+  const std::string best = measure_precisions(source, progress).auto_precision;
   try {
     base::write_file_atomically(file, best);
   } catch (const Error&) {
@@ -328,9 +330,8 @@ std::string remembered_precision(const ModelSource& source, const PrecisionProgr
   return best;
 }
 
-std::vector<Check> verify_model(const ModelSource& source, const BackendOptions& options,
-                                const Note& note) {
-  return Verification(source, options, note).run_all();
+std::vector<Check> verify_model(const ModelSource& source, const BackendOptions& options) {
+  return Verification(source, options).run_all();
 }
 
 }  // namespace medgen::wiring

@@ -29,7 +29,7 @@ using PrecisionProgress = std::function<void(const std::string& precision, int d
 
 // Packs the model in every precision, measures each on the probe text, and keeps the packed weights
 // of only the fastest faithful one. The result depends only on the model and its tokenizer.
-PrecisionReport measure_precisions(const ModelSource& source, const Note& note,
+PrecisionReport measure_precisions(const ModelSource& source,
                                    const PrecisionProgress& progress = {});
 
 // The auto_precision of a lone TorchScript file, which has no manifest to say it: measured on first
@@ -46,7 +46,6 @@ struct Check {
 // Runs the model's probe text through both back ends, every precision, and, in the precision that
 // `auto` stands for, every instruction set of this machine and several batchings and thread counts.
 // A check of equal bytes counts the logits that differ.
-std::vector<Check> verify_model(const ModelSource& source, const BackendOptions& options,
-                                const Note& note);
+std::vector<Check> verify_model(const ModelSource& source, const BackendOptions& options);
 
 }  // namespace medgen::wiring

@@ -22,10 +22,24 @@ using native::Precision;
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kUsage, message); }
 
-native::Precision parse_precision(const ModelSource& source, const std::string& name) {
-  const std::string& known = name != "auto" ? name : source.auto_precision;
-  if (known == "int8") return native::Precision::kInt8;
-  if (known == "bf16") return native::Precision::kBFloat16;
+// The precision that `asked` stands for. Throws Error(kModel) if the manifest names none of ours.
+native::Precision precision_of(const ModelSource& source, WeightPrecision asked) {
+  if (asked == WeightPrecision::kAuto && !source.auto_precision.empty()) {
+    try {
+      asked = parse_weight_precision(source.auto_precision);
+    } catch (const Error& error) {
+      throw Error(ErrorCode::kModel, "the model's manifest: " + std::string(error.what()));
+    }
+  }
+  switch (asked) {
+    case WeightPrecision::kInt8:
+      return native::Precision::kInt8;
+    case WeightPrecision::kBFloat16:
+      return native::Precision::kBFloat16;
+    case WeightPrecision::kFloat32:
+    case WeightPrecision::kAuto:  // not measured
+      break;
+  }
   return native::Precision::kFloat32;
 }
 
@@ -46,7 +60,7 @@ std::string identity(const ModelSource& source) {
 std::unique_ptr<native::PackedWeights> build(const ModelSource& source,
                                              const native::PackedKey& key,
                                              const kernels::Kernels& kernels,
-                                             const BackendOptions& options, const Note& note) {
+                                             const BackendOptions& options) {
   if (source.verify) source.verify();
   base::ThreadPool pool(options.threads > 0 ? options.threads : base::usable_cores());
   const auto parameters = bundle::Gpt2Parameters::open(source.model_pt, source.config);
@@ -64,8 +78,9 @@ std::unique_ptr<native::PackedWeights> build(const ModelSource& source,
   auto packed = native::PackedWeights::build(
       beside ? native::packed_path(source.folder, key.precision) : native::cached_packed_path(key),
       key, fill, why);
-  if (!why.empty() && note) {
-    note("the packed weights could not be kept (" + why + "), so the next start packs them again");
+  if (!why.empty() && options.note) {
+    options.note("the packed weights could not be kept (" + why +
+                 "), so the next start packs them again");
   }
   return packed;
 }
@@ -73,17 +88,16 @@ std::unique_ptr<native::PackedWeights> build(const ModelSource& source,
 std::unique_ptr<native::PackedWeights> find_or_build(const ModelSource& source,
                                                      const native::PackedKey& key,
                                                      const kernels::Kernels& kernels,
-                                                     const BackendOptions& options,
-                                                     const Note& note) {
+                                                     const BackendOptions& options) {
   for (const auto& place : packed_places(source, key)) {
     std::string why;
     if (auto found = native::PackedWeights::open(place, key, why)) return found;
-    if (!why.empty() && note) {
-      note("the packed weights " + place.string() + " are not used (" + why +
-           "); they are being rebuilt");
+    if (!why.empty() && options.note) {
+      options.note("the packed weights " + place.string() + " are not used (" + why +
+                   "); they are being rebuilt");
     }
   }
-  return build(source, key, kernels, options, note);
+  return build(source, key, kernels, options);
 }
 
 }  // namespace
@@ -113,26 +127,26 @@ std::vector<int> probe_tokens(const ModelSource& source) {
 }
 
 std::unique_ptr<native::PackedWeights> open_packed_weights(const ModelSource& source,
-                                                           const BackendOptions& options,
-                                                           const Note& note) {
+                                                           const BackendOptions& options) {
   const std::string obstacle = native_obstacle(source);
   if (!obstacle.empty()) {
     throw Error(ErrorCode::kModel, "the native back end cannot run this model: " + obstacle);
   }
-  const native::PackedKey key = packed_key(source, parse_precision(source, options.precision));
-  return find_or_build(source, key, native::choose_kernels(), options, note);
+  const native::PackedKey key = packed_key(source, precision_of(source, options.precision));
+  return find_or_build(source, key, native::choose_kernels(), options);
 }
 
 std::unique_ptr<native::NativeBackend> open_native_backend(const ModelSource& source,
-                                                           const BackendOptions& options,
-                                                           const Note& note) {
-  if (options.device != "cpu")
-    refuse("the native back end runs on the cpu only; --device is " + options.device);
-  const kernels::Kernels& kernels = native::choose_kernels();
-  if (&kernels == kernels::kScalarKernels && std::getenv("MEDGEN_ISA") == nullptr && note) {
-    note("this processor has no AVX2, so the plain kernels are used, which are slow");
+                                                           const BackendOptions& options) {
+  if (options.device != Device::kCpu) {
+    refuse("the native back end runs on the cpu only; --device is " +
+           std::string(to_string(options.device)));
   }
-  auto weights = open_packed_weights(source, options, note);
+  const kernels::Kernels& kernels = native::choose_kernels();
+  if (&kernels == kernels::kScalarKernels && std::getenv("MEDGEN_ISA") == nullptr && options.note) {
+    options.note("this processor has no AVX2, so the plain kernels are used, which are slow");
+  }
+  auto weights = open_packed_weights(source, options);
   native::NativeOptions native_options;
   native_options.max_slots = options.max_slots;
   native_options.threads = options.threads;
@@ -141,14 +155,15 @@ std::unique_ptr<native::NativeBackend> open_native_backend(const ModelSource& so
   return std::make_unique<native::NativeBackend>(std::move(weights), kernels, native_options);
 }
 
-std::unique_ptr<Backend> open_backend(const ModelSource& source, const BackendOptions& options,
-                                      const Note& note) {
-  const bool can_be_native = options.device == "cpu" && native_obstacle(source).empty();
-  if (options.backend == "native" || (options.backend == "auto" && can_be_native)) {
-    return open_native_backend(source, options, note);
+std::unique_ptr<Backend> open_backend(const ModelSource& source, const BackendOptions& options) {
+  const bool can_be_native = options.device == Device::kCpu && native_obstacle(source).empty();
+  if (options.backend == BackendKind::kNative ||
+      (options.backend == BackendKind::kAuto && can_be_native)) {
+    return open_native_backend(source, options);
   }
-  if (options.precision != "auto" && options.precision != "fp32") {
-    refuse("--precision is " + options.precision +
+  if (options.precision != WeightPrecision::kAuto &&
+      options.precision != WeightPrecision::kFloat32) {
+    refuse("--precision is " + std::string(to_string(options.precision)) +
            ", but the TorchScript back end computes in fp32 only: "
            "leave it out, or use --backend native");
   }
@@ -162,7 +177,7 @@ std::unique_ptr<Backend> open_backend(const ModelSource& source, const BackendOp
   }
   if (source.verify) source.verify();
   torchscript::BackendOptions torch_options;
-  torch_options.device = options.device;
+  torch_options.device = to_string(options.device);
   torch_options.threads = options.threads;
   torch_options.max_slots = options.max_slots;
   if (!source.not_gpt2.empty()) {

@@ -45,8 +45,8 @@ std::unique_ptr<Backend> open_native(const Bundle& bundle) {
   source.sha256 = bundle.sha256();
   source.config = bundle.config();
   source.tokenizer = bundle.shared_tokenizer();
-  wiring::BackendOptions options;
-  options.precision = "fp32";
+  BackendOptions options;
+  options.precision = WeightPrecision::kFloat32;
   options.threads = 1;
   options.max_slots = 3;
   auto backend = open_backend(source, options);
@@ -257,8 +257,8 @@ TEST_P(ArchiveParityTest, GivesTheSameLogitsFromItsParametersAlone) {
   source.sha256 = std::string(64, '0');
   source.config = bundle::Gpt2Parameters::open(folder / "model.pt", config).config();
   source.tokenizer = load_tokenizer(fixture("tokenizer"));
-  wiring::BackendOptions native_options;
-  native_options.precision = "fp32";
+  BackendOptions native_options;
+  native_options.precision = WeightPrecision::kFloat32;
   const auto native = wiring::open_native_backend(source, native_options);
   expect_parity_in_every_way(*native, expected_of(folder));
 }

@@ -16,7 +16,7 @@
 #include "cli/output.h"
 #include "cli/run.h"
 #include "engine/sampler.h"
-#include "jobs/model.h"
+#include "jobs/model_files.h"
 #include "medgen/error.h"
 #include "native/machine_rates.h"
 
@@ -318,13 +318,12 @@ void print_json(Output& out, const BackendInfo& info, const char* isa, const Ben
 int bench_command(const Arguments& words) {
   const BenchArguments a = parse(words);
   const Messages messages(a.quiet);
-  wiring::BackendOptions options = resolve(a.backend);
+  BackendOptions options = resolve(a.backend, messages);
   const auto start = Clock::now();
-  const jobs::Model model = jobs::open_model(a.model, std::nullopt);
+  const jobs::ModelFiles model = jobs::open_model(a.model, std::nullopt);
   const BenchSettings settings = resolve(a, model.config.n_positions);
   options.max_slots = *std::max_element(settings.sequences.begin(), settings.sequences.end());
-  const auto backend =
-      open_backend(model, options, [&](const std::string& text) { messages.note(text); });
+  const auto backend = jobs::open_backend(model, options);
   Result result;
   result.load_ms = seconds_since(start) * 1e3;
   Bench bench(*backend, settings);

@@ -15,7 +15,7 @@
 #include "cli/run.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
-#include "jobs/model.h"
+#include "jobs/model_files.h"
 #include "medgen/error.h"
 #include "research/evaluation.h"
 
@@ -120,13 +120,13 @@ struct TextResult {
 struct LimitReached {};
 
 // What precedes a document: as in training, where one begins after the end of another.
-std::optional<TokenId> prefix_of(const jobs::Model& model) {
+std::optional<TokenId> prefix_of(const jobs::ModelFiles& model) {
   if (model.prompt_prefix) return model.prompt_prefix;
   if (model.config.bos_token_id) return model.config.bos_token_id;
   return model.tokenizer->bos_id() ? model.tokenizer->bos_id() : model.tokenizer->eos_id();
 }
 
-TextResult evaluate_text(const EvalArguments& a, const jobs::Model& model, Backend& backend,
+TextResult evaluate_text(const EvalArguments& a, const jobs::ModelFiles& model, Backend& backend,
                          const Messages& messages, Progress& progress) {
   TextResult result;
   research::TextEvaluationOptions options;
@@ -263,7 +263,7 @@ std::string to_text(const research::ChoiceEvaluation& evaluation) {
   return out.str();
 }
 
-research::ChoiceOptions choice_options(const EvalArguments& a, const jobs::Model& model,
+research::ChoiceOptions choice_options(const EvalArguments& a, const jobs::ModelFiles& model,
                                        Progress& progress) {
   research::ChoiceOptions options;
   if (a.form) options.form = with_line_breaks(*a.form);
@@ -277,9 +277,8 @@ void evaluate(const EvalArguments& a, const Messages& messages, Progress& progre
   std::vector<research::ChoiceItem> items;
   if (a.choices) items = research::read_choices(*a.choices);
   if (a.limit && items.size() > *a.limit) items.resize(*a.limit);
-  const jobs::Model model = jobs::open_model(a.model, a.tokenizer);
-  const auto backend = open_backend(model, resolve(a.backend),
-                                    [&](const std::string& text) { messages.note(text); });
+  const jobs::ModelFiles model = jobs::open_model(a.model, a.tokenizer);
+  const auto backend = jobs::open_backend(model, resolve(a.backend, messages));
   const int context = backend->info().n_positions;
   Json json = {{"model", model.name}, {"model_sha256", model.sha256}};
   std::string text;

@@ -18,7 +18,7 @@
 #include "cli/prompt.h"
 #include "cli/run.h"
 #include "cli/terminal.h"
-#include "jobs/model.h"
+#include "jobs/model_files.h"
 #include "medgen/error.h"
 #include "safety/notice.h"
 #include "text/utf8.h"
@@ -79,14 +79,14 @@ class LazyModel {
  public:
   explicit LazyModel(const ExplainArguments& arguments) : arguments_(arguments) {}
 
-  const jobs::Model& model() {
+  const jobs::ModelFiles& model() {
     if (!model_) model_ = jobs::open_model(arguments_.model, arguments_.tokenizer);
     return *model_;
   }
   // Logits after the last of `ids`: as wide as the tokenizer.
   std::vector<float> logits(const std::vector<TokenId>& ids) {
     model();
-    if (!backend_) backend_ = open_backend(*model_, resolve(arguments_.backend));
+    if (!backend_) backend_ = jobs::open_backend(*model_, resolve(arguments_.backend));
     const BackendInfo& info = backend_->info();
     const int vocab = model_->tokenizer->vocab_size();
     if (ids.size() > static_cast<std::size_t>(info.n_positions)) {
@@ -113,7 +113,7 @@ class LazyModel {
 
  private:
   const ExplainArguments& arguments_;
-  std::optional<jobs::Model> model_;
+  std::optional<jobs::ModelFiles> model_;
   std::unique_ptr<Backend> backend_;
 };
 
@@ -253,10 +253,10 @@ int explain_prompt(const ExplainArguments& arguments) {
   resolve(arguments.decoding, {});  // refuses bad options before anything is loaded
   const std::string prompt = read_prompt(arguments.text, arguments.prompt_file);
   LazyModel lazy(arguments);
-  const jobs::Model& model = lazy.model();
+  const jobs::ModelFiles& model = lazy.model();
   engine::ExplainRequest request;
   request.settings = resolve(arguments.decoding, model.defaults);
-  request.prompt = prompt_tokens(*model.tokenizer, model.prompt_prefix, prompt);
+  request.prompt = jobs::prompt_tokens(model, prompt);
   const Tokenizer* tokenizer = complete(request, lazy, true);
   std::vector<TokenId> eos;
   const engine::DecodingContext context =

@@ -18,7 +18,8 @@
 #include "cli/terminal.h"
 #include "cli/text_writer.h"
 #include "engine/settings.h"
-#include "jobs/model.h"
+#include "jobs/model_files.h"
+#include "medgen/model.h"
 #include "records/json_writer.h"
 #include "safety/notice.h"
 
@@ -49,31 +50,26 @@ void fit_prompt(Request& request, bool truncate, int n_positions, const Messages
                 std::to_string(length) + " tokens were dropped");
 }
 
-Request make_request(const GenerateArguments& arguments, const jobs::Model& model,
+Request make_request(const GenerateArguments& arguments, const Model& model,
                      const std::optional<TaskTemplate>& task, const std::string& prompt,
                      const Messages& messages) {
-  DecodingSettings settings = resolve(arguments, model.defaults);
-  if (task) {  // its words in addition to the user's
+  DecodingSettings settings = resolve(arguments, model.files().defaults);
+  if (task) {  // its words besides the user's
     std::vector<std::string>& stop = settings.stopping.stop;
     stop.insert(stop.end(), task->stop.begin(), task->stop.end());
     std::vector<std::string>& bad = settings.sampling.bad_words_texts;
     bad.insert(bad.end(), task->bad_words.begin(), task->bad_words.end());
   }
-  engine::resolve_texts(settings.sampling, *model.tokenizer);
-  Request request;
-  request.num_return_sequences = settings.num_return_sequences;
-  request.sampling = settings.sampling;
-  request.stopping = settings.stopping;
   if (!arguments.decoding.given.contains("seed")) {
-    request.sampling.seed = base::system_seed();
-    const std::string seed = std::to_string(request.sampling.seed);
-    if (request.sampling.temperature > 0)
+    settings.sampling.seed = base::system_seed();
+    const std::string seed = std::to_string(settings.sampling.seed);
+    if (settings.sampling.temperature > 0)
       messages.note("seed " + seed + " (repeat with --seed " + seed + ")");
   }
-  request.prompt = prompt_tokens(*model.tokenizer, model.prompt_prefix, prompt);
+  Request request = model.request(prompt, settings);
   if (prompt.empty()) {
     messages.note("the prompt is empty: starting from the model's " +
-                  std::string(model.tokenizer->bos_id() ? "BOS" : "EOS") + " token");
+                  std::string(model.tokenizer().bos_id() ? "BOS" : "EOS") + " token");
   }
   return request;
 }
@@ -88,7 +84,7 @@ void print_notice(const GenerateArguments& arguments, const std::string& task_no
 }
 
 // Writes the notice and the continuations; true if Ctrl-C cut them short.
-bool write_continuations(const GenerateArguments& arguments, const jobs::Model& model,
+bool write_continuations(const GenerateArguments& arguments, const Model& model,
                          const std::string& prompt, const Request& request, Backend& backend,
                          const std::string& task_notice) {
   const InterruptScope interrupt;
@@ -98,16 +94,16 @@ bool write_continuations(const GenerateArguments& arguments, const jobs::Model& 
   options.interrupted = &interrupt.flag();
   if (arguments.json) {
     records::JsonWriter writer(
-        prompt, {model.name, model.sha256, backend.info(), request, model.tokenizer.get()});
-    generate(backend, *model.tokenizer, {request}, writer, options);
+        prompt, {model.name(), model.sha256(), backend.info(), request, &model.tokenizer()});
+    generate(backend, model.tokenizer(), {request}, writer, options);
     output.write(writer.record());
     output.flush();
   } else {
     const bool terminal = is_terminal(STDOUT_FILENO);
     const bool color = use_color(color_choice(arguments), STDOUT_FILENO);
     TextWriter writer(output, prompt, request.num_return_sequences,
-                      {color, color || terminal, terminal, model.tokenizer.get()});
-    generate(backend, *model.tokenizer, {request}, writer, options);
+                      {color, color || terminal, terminal, &model.tokenizer()});
+    generate(backend, model.tokenizer(), {request}, writer, options);
   }
   return interrupt.interrupted();
 }
@@ -119,22 +115,23 @@ int generate_command(const Arguments& words) {
   const Messages messages(arguments.quiet);
   resolve(arguments, {});  // refuses bad options before anything is read or loaded
   std::string prompt = read_prompt(arguments.text, arguments.prompt_file);
-  const jobs::Model model = jobs::open_model(arguments.model, arguments.tokenizer);
-  const std::optional<TaskTemplate> task = task_template(arguments.task, model.templates);
+  const Model model = Model::open(
+      arguments.model ? *arguments.model : jobs::default_model().string(), arguments.tokenizer);
+  const std::optional<TaskTemplate> task = task_template(arguments.task, model.templates());
   if (task) prompt = fill(*task, prompt);
   Request request = make_request(arguments, model, task, prompt, messages);
-  wiring::BackendOptions options = resolve(arguments.backend);
+  BackendOptions options = resolve(arguments.backend, messages);
   // Guidance takes two, beam search one for each beam.
   options.max_slots =
       std::clamp(std::max(request.num_return_sequences, request.sampling.num_beams), 2, kMaxSlots);
-  const auto backend =
-      open_backend(model, options, [&](const std::string& text) { messages.note(text); });
-  if (!model.not_gpt2.empty()) {
+  Generator generator(model, options);
+  if (!model.files().not_gpt2.empty()) {
     messages.note(
         "the code in this file keeps no cache, so the whole context is computed at every step");
   }
-  fit_prompt(request, arguments.truncate_prompt, backend->info().n_positions, messages);
-  return write_continuations(arguments, model, prompt, request, *backend, task ? task->notice : "")
+  fit_prompt(request, arguments.truncate_prompt, generator.backend().info().n_positions, messages);
+  return write_continuations(arguments, model, prompt, request, generator.backend(),
+                             task ? task->notice : "")
              ? kExitInterrupted
              : kExitFine;
 }

@@ -10,7 +10,7 @@
 #include "cli/output.h"
 #include "cli/run.h"
 #include "cli/terminal.h"
-#include "jobs/model.h"
+#include "jobs/model_files.h"
 #include "medgen/bundle.h"
 #include "medgen/error.h"
 #include "records/number_text.h"

@@ -20,7 +20,7 @@
 #include "cli/run.h"
 #include "cli/sweep_report.h"
 #include "cli/terminal.h"
-#include "jobs/model.h"
+#include "jobs/model_files.h"
 #include "medgen/error.h"
 #include "medgen/version.h"
 #include "report/report.h"
@@ -184,7 +184,7 @@ Gathered read_files(const MetricsArguments& a) {
 }
 
 // Scores texts whose log-probability is unknown with the model.
-void score_unknown(Backend& backend, const jobs::Model& model,
+void score_unknown(Backend& backend, const jobs::ModelFiles& model,
                    std::vector<research::Sample>& samples) {
   std::vector<research::Sample> unknown;
   for (const research::Sample& sample : samples) {
@@ -251,9 +251,8 @@ int metrics_command(const Arguments& words) {
   std::shared_ptr<const Tokenizer> tokenizer;
   if (a.tokenizer) tokenizer = load_tokenizer(fs::path(*a.tokenizer));
   if (a.model) {
-    const jobs::Model model = jobs::open_model(a.model, std::nullopt);
-    const auto backend = open_backend(model, resolve(a.backend),
-                                      [&](const std::string& text) { messages.note(text); });
+    const jobs::ModelFiles model = jobs::open_model(a.model, std::nullopt);
+    const auto backend = jobs::open_backend(model, resolve(a.backend, messages));
     score_unknown(*backend, model, gathered.samples);
     score_unknown(*backend, model, reference);
     tokenizer = model.tokenizer;

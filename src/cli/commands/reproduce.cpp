@@ -17,7 +17,7 @@
 #include "cli/signals.h"
 #include "engine/settings.h"
 #include "jobs/batch_slots.h"
-#include "jobs/model.h"
+#include "jobs/model_files.h"
 #include "medgen/error.h"
 #include "medgen/version.h"
 #include "records/reproduce_records.h"
@@ -79,7 +79,7 @@ std::string then_and_now(const std::string& what, const std::string& then, const
 }
 
 // What has changed since the record was made.
-std::vector<std::string> changes(const records::RecordedRun& run, const jobs::Model& model,
+std::vector<std::string> changes(const records::RecordedRun& run, const jobs::ModelFiles& model,
                                  const BackendInfo& backend, const Request& request) {
   std::vector<std::string> found;
   const auto check = [&](const char* what, const std::string& then, const std::string& now) {
@@ -111,7 +111,7 @@ std::vector<std::string> changes(const records::RecordedRun& run, const jobs::Mo
 // Hands out the records of one back end, and collects the results.
 class Again : public RequestSource, public GenerationObserver {
  public:
-  Again(std::vector<Trial>& trials, const Way& way, const jobs::Model& model,
+  Again(std::vector<Trial>& trials, const Way& way, const jobs::ModelFiles& model,
         const BackendInfo& backend)
       : trials_(trials), way_(way), model_(model), backend_(backend) {}
 
@@ -144,7 +144,7 @@ class Again : public RequestSource, public GenerationObserver {
     request.num_return_sequences = run.settings.num_return_sequences;
     request.sampling = run.settings.sampling;
     request.stopping = run.settings.stopping;
-    request.prompt = prompt_tokens(*model_.tokenizer, model_.prompt_prefix, run.prompt);
+    request.prompt = jobs::prompt_tokens(model_, run.prompt);
     // The record's was cut to fit.
     if (request.prompt.size() > run.prompt_tokens && run.prompt_tokens > 0) {
       request.prompt.erase(request.prompt.begin(),
@@ -155,22 +155,24 @@ class Again : public RequestSource, public GenerationObserver {
 
   std::vector<Trial>& trials_;
   const Way& way_;
-  const jobs::Model& model_;
+  const jobs::ModelFiles& model_;
   const BackendInfo& backend_;
   std::size_t next_ = 0;
 };
 
 // As the record says, where the user does not.
-wiring::BackendOptions options_for(const ReproduceArguments& a, const Way& way,
-                                   const jobs::Model& model, int beams) {
-  wiring::BackendOptions options = resolve(a.backend);
-  if (!a.backend.backend) options.backend = way.first;
-  if (!a.backend.precision && options.backend == "native") options.precision = way.second;
+BackendOptions options_for(const ReproduceArguments& a, const Way& way,
+                           const jobs::ModelFiles& model, int beams, const Messages& messages) {
+  BackendOptions options = resolve(a.backend, messages);
+  if (!a.backend.backend) options.backend = parse_backend_kind(way.first);
+  if (!a.backend.precision && options.backend == BackendKind::kNative) {
+    options.precision = parse_weight_precision(way.second);
+  }
   options.max_slots = a.slots.value_or(std::max(jobs::automatic_slots(model.config), beams));
   return options;
 }
 
-void make_again(std::vector<Trial>& trials, const Way& way, const jobs::Model& model,
+void make_again(std::vector<Trial>& trials, const Way& way, const jobs::ModelFiles& model,
                 const ReproduceArguments& a, const Messages& messages,
                 const std::atomic<bool>& stop) {
   int beams = 2;  // guidance takes two
@@ -179,8 +181,7 @@ void make_again(std::vector<Trial>& trials, const Way& way, const jobs::Model& m
   }
   std::unique_ptr<Backend> backend;
   try {
-    backend = open_backend(model, options_for(a, way, model, beams),
-                           [&](const std::string& text) { messages.note(text); });
+    backend = jobs::open_backend(model, options_for(a, way, model, beams, messages));
   } catch (const Error& error) {
     if (a.backend.backend || a.backend.precision || error.code() == ErrorCode::kModel) throw;
     for (Trial& trial : trials) {
@@ -313,7 +314,7 @@ int reproduce_command(const Arguments& words) {
   }
   const InterruptScope interrupt;
   if (!ways.empty()) {
-    const jobs::Model model = jobs::open_model(a.model, a.tokenizer);
+    const jobs::ModelFiles model = jobs::open_model(a.model, a.tokenizer);
     for (const Way& way : ways) make_again(trials, way, model, a, messages, interrupt.flag());
   }
   if (interrupt.interrupted()) return kExitInterrupted;

@@ -11,7 +11,7 @@
 #include "cli/run.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
-#include "jobs/model.h"
+#include "jobs/model_files.h"
 #include "wiring/torch_module.h"
 
 namespace medgen::cli {

@@ -10,7 +10,7 @@
 #include "cli/options/command_line.h"
 #include "cli/output.h"
 #include "cli/run.h"
-#include "jobs/model.h"
+#include "jobs/model_files.h"
 #include "medgen/error.h"
 #include "wiring/faithfulness.h"
 
@@ -67,10 +67,9 @@ int verify_command(const Arguments& words) {
   const Messages messages(a.quiet);
   BackendArguments backend;
   backend.threads = a.threads;
-  const wiring::BackendOptions options = resolve(backend);
-  const jobs::Model model = jobs::open_model(a.model, std::nullopt);
-  const auto checks = wiring::verify_model(jobs::source_of(model), options,
-                                           [&](const std::string& text) { messages.note(text); });
+  const BackendOptions options = resolve(backend, messages);
+  const jobs::ModelFiles model = jobs::open_model(a.model, std::nullopt);
+  const auto checks = wiring::verify_model(jobs::source_of(model), options);
   bool all_hold = true;
   for (const wiring::Check& check : checks) all_hold = all_hold && check.holds();
   Output output(STDOUT_FILENO);

@@ -38,20 +38,26 @@ void declare(CommandLine& line, BackendArguments& a) {
             "operators that compute on tensors. Only for a file whose author you trust.");
 }
 
-wiring::BackendOptions resolve(const BackendArguments& a) {
-  wiring::BackendOptions options;
-  options.backend = a.backend.value_or(options.backend);
-  options.precision = a.precision.value_or(options.precision);
-  options.device = a.device.value_or(options.device);
+BackendOptions resolve(const BackendArguments& a) {
+  BackendOptions options;
+  if (a.backend) options.backend = parse_backend_kind(*a.backend);
+  if (a.precision) options.precision = parse_weight_precision(*a.precision);
+  if (a.device) options.device = parse_device(*a.device);
   options.threads = within("threads", a.threads, 0, 1024, "0 takes one for each physical core");
   options.trust_code = a.trust_code;
   const int megabytes =
       within("cache-memory", a.cache_memory, 1, 1 << 20, "leave it out to use what is needed");
   options.cache_memory_bytes = static_cast<std::uint64_t>(megabytes) << 20U;
-  if (options.backend == "native" && options.device != "cpu") {
+  if (options.backend == BackendKind::kNative && options.device != Device::kCpu) {
     throw Error(ErrorCode::kUsage, "--backend native runs on the cpu only, but --device is " +
-                                       options.device + ": leave one of them out");
+                                       *a.device + ": leave one of them out");
   }
+  return options;
+}
+
+BackendOptions resolve(const BackendArguments& a, const Messages& messages) {
+  BackendOptions options = resolve(a);
+  options.note = [messages](const std::string& text) { messages.note(text); };
   return options;
 }
 

@@ -5,7 +5,8 @@
 #include <string>
 
 #include "cli/options/command_line.h"
-#include "wiring/open_backend.h"
+#include "cli/output.h"
+#include "medgen/backend_options.h"
 
 namespace medgen::cli {
 
@@ -18,6 +19,8 @@ struct BackendArguments {
 void declare(CommandLine& line, BackendArguments& arguments);
 
 // Throws Error(kUsage) for what is out of range.
-wiring::BackendOptions resolve(const BackendArguments& arguments);
+BackendOptions resolve(const BackendArguments& arguments);
+// The same, with notes for the user.
+BackendOptions resolve(const BackendArguments& arguments, const Messages& messages);
 
 }  // namespace medgen::cli

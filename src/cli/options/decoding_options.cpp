@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "jobs/model_files.h"
 #include "medgen/error.h"
-#include "records/number_text.h"
 
 namespace medgen::cli {
 namespace {
@@ -111,20 +111,8 @@ engine::SettingsJson given_settings(const DecodingArguments& arguments) {
   return given;
 }
 
-DecodingSettings defaults_of(const GenerationDefaults& model) {
-  DecodingSettings s;
-  if (model.temperature) s.sampling.temperature = records::as_written(*model.temperature);
-  if (!model.do_sample.value_or(true)) s.sampling.temperature = 0;
-  if (model.top_p) s.sampling.top_p = records::as_written(*model.top_p);
-  s.sampling.top_k = model.top_k.value_or(s.sampling.top_k);
-  s.stopping.max_length = model.max_length.value_or(s.stopping.max_length);
-  s.stopping.max_new_tokens = model.max_new_tokens;
-  s.num_return_sequences = model.num_return_sequences.value_or(s.num_return_sequences);
-  return s;
-}
-
 DecodingSettings resolve(const DecodingArguments& arguments, const GenerationDefaults& defaults) {
-  return engine::make_settings(given_settings(arguments), defaults_of(defaults),
+  return engine::make_settings(given_settings(arguments), jobs::defaults_of(defaults),
                                engine::NameStyle::kFlags);
 }
 

@@ -11,7 +11,6 @@
 
 #include "cli/line_reader.h"
 #include "medgen/error.h"
-#include "unit/byte_tokenizer.h"
 
 namespace medgen::cli {
 namespace {
@@ -62,15 +61,6 @@ TEST(PromptTest, NulAndBrokenUtf8AreRefusedWithTheirOffset) {
   EXPECT_THAT(text_refusal(std::string_view("ab\0c", 4)), HasSubstr("byte offset 2"));
   EXPECT_THAT(text_refusal("abc\xFF"), HasSubstr("3"));
   EXPECT_THAT(text_refusal("secret\xFF"), ::testing::Not(HasSubstr("secret")));
-}
-
-TEST(PromptTest, ModelsMayWantATokenInFrontOfThePrompt) {
-  const ByteTokenizer tokenizer;
-  using ::testing::ElementsAre;
-  EXPECT_THAT(prompt_tokens(tokenizer, std::nullopt, "ab"), ElementsAre('a', 'b'));
-  EXPECT_THAT(prompt_tokens(tokenizer, 7, "ab"), ElementsAre(7, 'a', 'b'));
-  EXPECT_THAT(prompt_tokens(tokenizer, 7, ""), ElementsAre(7));
-  EXPECT_THAT(prompt_tokens(tokenizer, std::nullopt, ""), ElementsAre(256));
 }
 
 TEST(PromptTest, LongPromptKeepsItsEndAndRoomForTheContinuation) {

@@ -7,16 +7,20 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "medgen/backend.h"
+#include "medgen/backend_options.h"
 #include "medgen/bundle.h"
+#include "medgen/params.h"
 #include "medgen/tokenizer.h"
 #include "wiring/faithfulness.h"
 #include "wiring/open_backend.h"
 
 namespace medgen::jobs {
 
-struct Model {
+struct ModelFiles {
   std::string name;
   std::string sha256;  // of model_pt
   std::filesystem::path model_pt;
@@ -35,24 +39,29 @@ struct Model {
 // A bundle, or a .pt file with the tokenizer that belongs to it; without `path` the default model.
 // Throws Error(kModel) for unusable models, Error(kUsage) for a combination that makes no
 // sense.
-Model open_model(const std::optional<std::string>& path,
-                 const std::optional<std::string>& tokenizer);
+ModelFiles open_model(const std::optional<std::string>& path,
+                      const std::optional<std::string>& tokenizer);
 
 // The model that comes with medgen: installed beside the program, or in the source tree for a
 // program that runs from its build folder. Throws Error(kModel) that says where it was looked for.
 std::filesystem::path default_model();
 
-wiring::ModelSource source_of(const Model& model);
+wiring::ModelSource source_of(const ModelFiles& model);
 
 // Opens the back end that the options ask for. Throws Error(kModel) if the tokenizer has ids that
 // the model does not have.
-std::unique_ptr<Backend> open_backend(const Model& model, const wiring::BackendOptions& options,
-                                      const wiring::Note& note = {});
-std::unique_ptr<Backend> open_backend(const Model& model, const std::string& device, int threads);
+std::unique_ptr<Backend> open_backend(const ModelFiles& model, const BackendOptions& options);
+
+// What generation_config.json sets, over the defaults of params.h.
+DecodingSettings defaults_of(const GenerationDefaults& model);
+
+// See Model::prompt_tokens().
+std::vector<TokenId> prompt_tokens(const ModelFiles& model, std::string_view prompt);
 
 // Finds the fastest faithful precision of the bundle in `directory`, writes it into its manifest
 // and says so; leaves that precision's packed weights beside it. `progress` may throw to stop it.
-void settle_precision(const std::filesystem::path& directory, const wiring::Note& note,
+void settle_precision(const std::filesystem::path& directory,
+                      const std::function<void(const std::string&)>& note,
                       const wiring::PrecisionProgress& progress = {});
 
 }  // namespace medgen::jobs

@@ -1,0 +1,19 @@
+// Prints one continuation as it is made: streaming MODEL TEXT SEED
+#include <medgen/model.h>
+
+#include <iostream>
+
+int main(int, char** argv) try {
+  medgen::Generator generator(medgen::Model::open(argv[1]));
+  medgen::DecodingSettings settings = generator.model().defaults();
+  settings.num_return_sequences = 1;
+  settings.sampling.seed = std::stoull(argv[3]);
+  settings.stopping.end_at_sentence = true;
+  std::cout << argv[2];
+  generator.generate(argv[2], settings,
+                     [](int, std::string_view piece) { std::cout << piece << std::flush; });
+  std::cout << "\n(made by a machine; it may be wrong)\n";
+} catch (const medgen::Error& error) {
+  std::cerr << error.what() << "\n";
+  return error.exit_status();
+}

@@ -1,0 +1,190 @@
+// Finding and opening a model.
+// Must not know what is done with it.
+#include "jobs/model_files.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <system_error>
+#include <vector>
+
+#include "base/sha256.h"
+#include "bundle/config.h"
+#include "bundle/gpt2_parameters.h"
+#include "medgen/error.h"
+#include "records/number_text.h"
+
+namespace medgen::jobs {
+namespace fs = std::filesystem;
+namespace {
+
+[[noreturn]] void model_error(const std::string& message) {
+  throw Error(ErrorCode::kModel, message);
+}
+
+ModelFiles open_bundle(const fs::path& directory) {
+  const Bundle bundle = Bundle::open_without_model(directory);
+  ModelFiles model;
+  model.name = bundle.name();
+  model.sha256 = bundle.sha256();
+  model.model_pt = bundle.model_pt();
+  model.folder = directory;
+  model.auto_precision = bundle.manifest().auto_precision;
+  model.probe_text = bundle.probe_text();
+  model.config = bundle.config();
+  model.defaults = bundle.generation_defaults();
+  model.tokenizer = bundle.shared_tokenizer();
+  model.prompt_prefix = bundle.prompt_prefix();
+  model.templates = bundle.templates();
+  model.verify = [bundle] { bundle.verify_model(); };
+  return model;
+}
+
+// The context of an archive without a config.json: its number of position embeddings.
+int context_of(const bundle::TorchScriptWeights& weights, const fs::path& file) {
+  for (const bundle::ParameterSpec& tensor : weights.specs()) {
+    if (tensor.name.ends_with("wpe.weight") && tensor.shape.size() == 2) {
+      return static_cast<int>(std::clamp<std::int64_t>(tensor.shape[0], 1, 1 << 20));
+    }
+  }
+  model_error(file.string() + " does not state its context length: put its config.json beside it");
+}
+
+void require_all_ids(const ModelFiles& model, int rows) {
+  const int ids = model.tokenizer->vocab_size();
+  if (ids <= rows) return;
+  model_error("the tokenizer has " + std::to_string(ids) + " ids but the model " + model.name +
+              " knows only " + std::to_string(rows) +
+              ": give the tokenizer that the model was trained with");
+}
+
+// A foreign TorchScript file. Its tensors are read as data; what keeps that from being
+// enough is remembered, since its own code may be the only way to run it.
+ModelFiles open_file(const fs::path& file, const std::optional<std::string>& tokenizer) {
+  if (!tokenizer) {
+    throw Error(ErrorCode::kUsage,
+                "the model " + file.string() +
+                    " is a file, so its tokenizer must be named too: give --tokenizer DIR");
+  }
+  ModelFiles model;
+  model.name = file.stem().string();
+  model.model_pt = file;
+  model.tokenizer = load_tokenizer(*tokenizer);
+  bundle::TorchScriptWeights weights =
+      bundle::TorchScriptWeights::open(file);  // which refuses what is not a file
+  model.sha256 = base::sha256_of_file(file, ErrorCode::kModel);
+  const fs::path config = file.parent_path() / "config.json";
+  if (!fs::exists(config)) {
+    model.not_gpt2 = "there is no config.json beside it to say what its tensors are for";
+    model.config.n_positions = context_of(weights, file);
+    return model;
+  }
+  model.config = bundle::read_config(config);
+  try {
+    model.config =
+        bundle::Gpt2Parameters::of(std::move(weights), file.string(), model.config).config();
+  } catch (const Error& error) {
+    model.not_gpt2 = error.what();
+    return model;
+  }
+  require_all_ids(model, model.config.vocab_size);  // before the probe text meets the model
+  return model;
+}
+
+}  // namespace
+
+fs::path default_model() {
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error).parent_path();
+  std::vector<fs::path> places = {(program / "../share/medgen/models/default").lexically_normal()};
+  if (program == fs::path(MEDGEN_BUILD_DIR)) places.emplace_back(MEDGEN_BUILD_DEFAULT_MODEL);
+  std::string tried;
+  for (const fs::path& place : places) {
+    if (fs::exists(place / "manifest.json", error)) return place;
+    tried += (tried.empty() ? "" : " and ") + place.string();
+  }
+  model_error("no default model: looked in " + tried + "; name a model with --model DIR");
+}
+
+ModelFiles open_model(const std::optional<std::string>& path,
+                      const std::optional<std::string>& tokenizer) {
+  const fs::path place = path ? fs::path(*path) : default_model();
+  std::error_code error;
+  const fs::file_status status = fs::status(place, error);
+  if (!fs::exists(status)) {
+    model_error("no model at " + place.string() +
+                ": give a folder made by medgen convert or medgen train, or a TorchScript file");
+  }
+  if (!fs::is_directory(status)) return open_file(place, tokenizer);
+  if (tokenizer) {
+    throw Error(ErrorCode::kUsage,
+                "--tokenizer is for a model that is a .pt file; " + place.string() +
+                    " is a folder with a tokenizer of its own: leave --tokenizer out");
+  }
+  return open_bundle(place);
+}
+
+wiring::ModelSource source_of(const ModelFiles& model) {
+  return {model.model_pt,       model.folder,     model.sha256,    model.config, model.not_gpt2,
+          model.auto_precision, model.probe_text, model.tokenizer, model.verify};
+}
+
+std::unique_ptr<Backend> open_backend(const ModelFiles& model, const BackendOptions& options) {
+  wiring::ModelSource source = source_of(model);
+  if (model.folder.empty() && model.not_gpt2.empty() &&
+      options.backend != BackendKind::kTorchScript && options.device == Device::kCpu &&
+      options.precision == WeightPrecision::kAuto) {
+    source.auto_precision = wiring::remembered_precision(source);
+  }
+  auto backend = wiring::open_backend(source, options);
+  require_all_ids(model, backend->info().vocab_size);
+  return backend;
+}
+
+DecodingSettings defaults_of(const GenerationDefaults& model) {
+  DecodingSettings s;
+  if (model.temperature) s.sampling.temperature = records::as_written(*model.temperature);
+  if (!model.do_sample.value_or(true)) s.sampling.temperature = 0;
+  if (model.top_p) s.sampling.top_p = records::as_written(*model.top_p);
+  s.sampling.top_k = model.top_k.value_or(s.sampling.top_k);
+  s.stopping.max_length = model.max_length.value_or(s.stopping.max_length);
+  s.stopping.max_new_tokens = model.max_new_tokens;
+  s.num_return_sequences = model.num_return_sequences.value_or(s.num_return_sequences);
+  return s;
+}
+
+std::vector<TokenId> prompt_tokens(const ModelFiles& model, std::string_view prompt) {
+  const Tokenizer& tokenizer = *model.tokenizer;
+  std::vector<TokenId> tokens = tokenizer.encode(prompt);
+  if (model.prompt_prefix) tokens.insert(tokens.begin(), *model.prompt_prefix);
+  if (!tokens.empty()) return tokens;
+  const std::optional<TokenId> first = tokenizer.bos_id() ? tokenizer.bos_id() : tokenizer.eos_id();
+  if (!first) {
+    throw Error(ErrorCode::kUsage,
+                "the prompt is empty and this tokenizer has neither BOS nor EOS to start from: "
+                "give a text");
+  }
+  return {*first};
+}
+
+void settle_precision(const fs::path& directory,
+                      const std::function<void(const std::string&)>& note,
+                      const wiring::PrecisionProgress& progress) {
+  const wiring::ModelSource source = source_of(open_bundle(directory));
+  const std::string obstacle = native::unsupported_reason(source.config);
+  if (!obstacle.empty()) {
+    note("the TorchScript back end will run this model: " + obstacle);
+    return;
+  }
+  const wiring::PrecisionReport report = wiring::measure_precisions(source, progress);
+  record_precision(directory, report.auto_precision, report.perplexity);
+  std::string line = "the native engine will run it in ";
+  line += report.auto_precision + " (perplexity of the probe text:";
+  for (const auto& [name, perplexity] : report.perplexity) {
+    char number[64];
+    std::snprintf(number, sizeof number, " %s %.4g", name.c_str(), perplexity);
+    line += number;
+  }
+  note(line + ")");
+}
+
+}  // namespace medgen::jobs

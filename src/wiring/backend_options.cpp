@@ -1,0 +1,55 @@
+// The names of medgen/backend_options.h.
+#include "medgen/backend_options.h"
+
+#include <array>
+#include <utility>
+
+#include "medgen/error.h"
+
+namespace medgen {
+namespace {
+
+template <class Choice, std::size_t N>
+using Names = std::array<std::pair<Choice, std::string_view>, N>;
+
+constexpr Names<BackendKind, 3> kBackends = {{{BackendKind::kAuto, "auto"},
+                                              {BackendKind::kNative, "native"},
+                                              {BackendKind::kTorchScript, "torchscript"}}};
+constexpr Names<WeightPrecision, 4> kPrecisions = {{{WeightPrecision::kAuto, "auto"},
+                                                    {WeightPrecision::kFloat32, "fp32"},
+                                                    {WeightPrecision::kBFloat16, "bf16"},
+                                                    {WeightPrecision::kInt8, "int8"}}};
+constexpr Names<Device, 2> kDevices = {{{Device::kCpu, "cpu"}, {Device::kCuda, "cuda"}}};
+
+template <class Choice, std::size_t N>
+std::string_view name_of(const Names<Choice, N>& names, Choice choice) {
+  for (const auto& [known, name] : names) {
+    if (known == choice) return name;
+  }
+  return "unknown";
+}
+
+template <class Choice, std::size_t N>
+Choice parse(const Names<Choice, N>& names, const std::string& what, std::string_view text) {
+  std::string allowed;
+  for (const auto& [choice, name] : names) {
+    if (name == text) return choice;
+    allowed += (allowed.empty() ? "" : ", ") + std::string(name);
+  }
+  throw Error(ErrorCode::kUsage,
+              what + " is \"" + std::string(text) + "\"; allowed are: " + allowed);
+}
+
+}  // namespace
+
+std::string_view to_string(BackendKind kind) { return name_of(kBackends, kind); }
+std::string_view to_string(WeightPrecision precision) { return name_of(kPrecisions, precision); }
+std::string_view to_string(Device device) { return name_of(kDevices, device); }
+
+BackendKind parse_backend_kind(std::string_view name) { return parse(kBackends, "backend", name); }
+WeightPrecision parse_weight_precision(std::string_view name) {
+  return parse(kPrecisions, "precision", name);
+}
+Device parse_device(std::string_view name) { return parse(kDevices, "device", name); }
+
+}  // namespace medgen

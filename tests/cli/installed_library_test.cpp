@@ -1,0 +1,144 @@
+// The installed library as another program meets it: the examples are built from an installed copy,
+// in a folder of their own, and print what the program prints.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/models.h"
+#include "cli/process.h"
+#include "places.h"
+
+namespace medgen::cli_tests {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::EndsWith;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+struct ShellResult {
+  int status = -1;
+  std::string out;  // standard error as well
+};
+
+ShellResult shell(const std::string& command) {
+  FILE* const pipe = ::popen(("exec 2>&1; " + command).c_str(), "r");
+  ShellResult result;
+  char block[4096];
+  while (const std::size_t n = std::fread(block, 1, sizeof block, pipe))
+    result.out.append(block, n);
+  result.status = WEXITSTATUS(::pclose(pipe));
+  return result;
+}
+
+std::string quoted(const fs::path& path) { return "'" + path.string() + "'"; }
+
+// An installed copy, and the examples built from it: once for all tests.
+class Installation {
+ public:
+  Installation() {
+    const fs::path build = fs::path(MEDGEN_PROGRAM).parent_path();
+    step("cmake --install " + quoted(build) + " --prefix " + quoted(prefix()));
+    step("cmake -S " + quoted(fs::path(MEDGEN_SOURCE_DIR) / "examples") + " -B " +
+         quoted(examples()) +
+         " -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH=" + quoted(prefix()));
+    step("cmake --build " + quoted(examples()));
+  }
+
+  static fs::path prefix() { return scratch() / "installed"; }
+  static fs::path examples() { return scratch() / "examples"; }
+
+ private:
+  static void step(const std::string& command) {
+    const ShellResult result = shell(command);
+    EXPECT_EQ(result.status, 0) << command << "\n" << result.out;
+  }
+};
+
+ShellResult example(const std::string& name, const std::string& arguments) {
+  static const Installation installation;
+  return shell(quoted(Installation::examples() / name) + " " + arguments);
+}
+
+const std::string kModel = quoted(MEDGEN_DEFAULT_MODEL);
+const std::string kPrompt = "I feel that I have a fever and cough.";
+
+// One test, for each would install and build again: tests run in processes of their own.
+TEST(InstalledLibraryTest, ItsExamplesBuildAndPrintWhatTheProgramPrints) {
+  const ShellResult words = example("first_words", kModel + " '" + kPrompt + "' 1");
+  const RunResult program =
+      run({"generate", "--model", MEDGEN_DEFAULT_MODEL, "--seed", "1", kPrompt});
+  EXPECT_EQ(words.status, 0);
+  EXPECT_EQ(program.status, 0);
+  EXPECT_EQ(words.out, program.out);
+  // Companion: another seed gives other words.
+  EXPECT_NE(example("first_words", kModel + " '" + kPrompt + "' 2").out, program.out);
+
+  const ShellResult streamed = example("streaming", kModel + " 'My knee' 3");
+  EXPECT_EQ(streamed.status, 0);
+  EXPECT_THAT(streamed.out, AllOf(StartsWith("My knee"), EndsWith("may be wrong)\n")));
+
+  const ShellResult list = example("prompts", kModel + " 'My knee' 'A child with a fever' 'She'");
+  EXPECT_EQ(list.status, 0);
+  const std::vector<std::string> lines = lines_of(list.out);
+  EXPECT_EQ(std::count_if(lines.begin(), lines.end(),
+                          [](const std::string& line) { return line.ends_with("[length]"); }),
+            6)
+      << list.out;
+
+  // The library throws; it prints nothing and ends nothing.
+  const ShellResult missing = example("first_words", "/no/such/model 'A text' 1");
+  EXPECT_THAT(missing.out, StartsWith("no model at /no/such/model"));
+  EXPECT_EQ(lines_of(missing.out).size(), 1U);
+  EXPECT_EQ(missing.status, 3);
+}
+
+std::vector<std::string> exported_by(const std::string& library) {
+  const fs::path file = fs::path(MEDGEN_PROGRAM).parent_path() / library;
+  return lines_of(shell("nm -DC --defined-only " + quoted(file)).out);
+}
+
+// The rooms' own names among exported ones: "medgen::engine::Sampler".
+std::vector<std::string> of_rooms(const std::vector<std::string>& symbols) {
+  std::vector<std::string> found;
+  for (const std::string& symbol : symbols) {
+    for (const auto& room : fs::directory_iterator(fs::path(MEDGEN_SOURCE_DIR) / "src")) {
+      const std::string name = "medgen::" + room.path().filename().string() + "::";
+      const std::size_t begin = symbol.find(' ', symbol.find(' ') + 1) + 1;
+      if (symbol.substr(begin).starts_with(name)) found.push_back(symbol);
+    }
+  }
+  return found;
+}
+
+TEST(ExportedNamesTest, OfTheLibraryAreThePublicApi) {
+  const std::vector<std::string> symbols = exported_by("libmedgen.so");
+  EXPECT_GT(symbols.size(), 50U);
+  EXPECT_LT(symbols.size(), 250U);
+  EXPECT_THAT(of_rooms(symbols), IsEmpty());
+  // Companion: a name of a room is noticed.
+  EXPECT_EQ(of_rooms({"0000000000000001 T medgen::engine::Sampler::draw()"}).size(), 1U);
+}
+
+TEST(ExportedNamesTest, OfAModuleAreItsEntry) {
+  for (const auto& [module, entry] :
+       {std::pair{"libmedgen_sentencepiece.so", "medgen_sentencepiece_functions"},
+        std::pair{"libmedgen_torch.so", "medgen_torch_room"}}) {
+    if (!fs::exists(fs::path(MEDGEN_PROGRAM).parent_path() / module)) continue;  // not built
+    const std::vector<std::string> symbols = exported_by(module);
+    ASSERT_EQ(symbols.size(), 1U);
+    EXPECT_THAT(symbols[0], EndsWith(" T " + std::string(entry)));
+  }
+}
+
+}  // namespace
+}  // namespace medgen::cli_tests

@@ -1,0 +1,39 @@
+// What a model is fed, and what it says of its own defaults.
+#include "jobs/model_files.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "medgen/error.h"
+#include "unit/byte_tokenizer.h"
+
+namespace medgen::jobs {
+namespace {
+
+using ::testing::ElementsAre;
+
+TEST(PromptTokensTest, ModelsMayWantATokenInFrontOfThePrompt) {
+  ModelFiles model;
+  model.tokenizer = std::make_shared<ByteTokenizer>();
+  EXPECT_THAT(prompt_tokens(model, "ab"), ElementsAre('a', 'b'));
+  EXPECT_THAT(prompt_tokens(model, ""), ElementsAre(256));
+  model.prompt_prefix = 7;
+  EXPECT_THAT(prompt_tokens(model, "ab"), ElementsAre(7, 'a', 'b'));
+  EXPECT_THAT(prompt_tokens(model, ""), ElementsAre(7));
+}
+
+TEST(DefaultsTest, TheModelsWinOverOurs) {
+  EXPECT_EQ(defaults_of({}).sampling.temperature, 0.7);
+  GenerationDefaults own;
+  own.temperature = 0.9F;
+  own.top_k = 3;
+  own.num_return_sequences = 2;
+  EXPECT_EQ(defaults_of(own).sampling.temperature, 0.9);  // as written, not as a float
+  EXPECT_EQ(defaults_of(own).sampling.top_k, 3);
+  EXPECT_EQ(defaults_of(own).num_return_sequences, 2);
+  own.do_sample = false;
+  EXPECT_EQ(defaults_of(own).sampling.temperature, 0);
+}
+
+}  // namespace
+}  // namespace medgen::jobs
