@@ -25,26 +25,30 @@ struct Command {
   std::string_view name;
   int (*run)(const Arguments&);
   std::string_view summary;
+  std::string_view group = {};  // what people want; a command without one belongs to that above
 };
 
 constexpr std::array kCommands{
-    Command{"generate", generate_command, "continue a text (the command when none is named)"},
-    Command{"batch", batch_command, "continue every prompt of a file, durably"},
+    Command{"generate", generate_command, "continue a text (the command when none is named)",
+            "Generate"},
+    Command{"batch", batch_command, "continue every prompt of a file, durably", "Files of prompts"},
     Command{"merge", merge_command, "merge the outputs of a batch's shards"},
-    Command{"sweep", sweep_command, "compare decoding settings on a file of prompts"},
-    Command{"reproduce", reproduce_command, "regenerate recorded texts and compare"},
-    Command{"explain", explain_command, "show what decoding settings do to the next token"},
+    Command{"sweep", sweep_command, "run a file of prompts under several settings, with a report",
+            "Compare settings"},
+    Command{"metrics", metrics_command, "measure how diverse, likely and repetitive texts are"},
+    Command{"explain", explain_command, "show what decoding settings do to the next token",
+            "Understand"},
     Command{"tokenize", tokenize_command, "show the tokens of a text, or the text of tokens"},
-    Command{"inspect", inspect_command, "show what a model is"},
+    Command{"reproduce", reproduce_command, "regenerate recorded texts and compare"},
+    Command{"inspect", inspect_command, "show what a model is", "Models"},
     Command{"convert", convert_command,
             "make a model folder from a Hugging Face or TorchScript GPT-2"},
-    Command{"train-tokenizer", train_tokenizer_command, "make a vocabulary from a corpus"},
-    Command{"prepare", prepare_command, "make token shards from text for training"},
-    Command{"train", train_command, "train a model from scratch"},
     Command{"eval", eval_command, "measure perplexity, bits per byte and multiple choice"},
-    Command{"metrics", metrics_command, "measure how diverse, likely and repetitive texts are"},
-    Command{"verify", verify_command, "compare the native engine with TorchScript"},
-    Command{"bench", bench_command, "measure generation speed on this machine"},
+    Command{"prepare", prepare_command, "make token shards from text", "Training"},
+    Command{"train-tokenizer", train_tokenizer_command, "make a vocabulary from a corpus"},
+    Command{"train", train_command, "train a model from scratch, or train one further"},
+    Command{"verify", verify_command, "compare the native engine with TorchScript", "This machine"},
+    Command{"bench", bench_command, "measure generation speed"},
 };
 
 std::string overview() {
@@ -54,8 +58,9 @@ std::string overview() {
       "       medgen COMMAND [OPTIONS] ...\n\n"
       "The first argument names the command; anything else goes to `generate`. A TEXT that is the "
       "same\n"
-      "word as a command needs the command spelled out: medgen generate inspect\n\nCommands:\n";
+      "word as a command needs the command spelled out: medgen generate inspect\n";
   for (const Command& command : kCommands) {
+    if (!command.group.empty()) text += "\n" + std::string(command.group) + ":\n";
     text += "  " + std::string(command.name) + std::string(18 - command.name.size(), ' ') +
             std::string(command.summary) + "\n";
   }
@@ -63,7 +68,7 @@ std::string overview() {
       "\n`medgen COMMAND --help` lists the options of a command with their defaults, ranges and\n"
       "environment variables. `medgen --version` prints the version.\n\n"
       "Exit status: 0 success, 1 runtime failure, 2 wrong usage, 3 unusable model or tokenizer,\n"
-      "130 interrupted.\n\n";
+      "4 complete but some prompts or rows failed (batch, sweep), 130 interrupted.\n\n";
   return text + std::string(safety::notice()) + "\n";
 }
 

@@ -20,6 +20,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 
 const std::filesystem::path kRoot = MEDGEN_SOURCE_DIR;
 
@@ -160,7 +161,41 @@ TEST(RoomDependenciesTest, TheGraphHasNoCycle) {
   EXPECT_TRUE(left.empty()) << left.begin()->first;
 }
 
-// Companions: made-up bad includes are caught.
+// The rooms as CONTRIBUTING.md lists them: after "room  may include" a line for each.
+std::map<std::string, std::set<std::string>> listed_rooms(const std::string& document) {
+  std::map<std::string, std::set<std::string>> rooms;
+  std::istringstream lines(document);
+  bool in_list = false;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string room;
+    if (!(words >> room)) {
+      in_list = false;
+    } else if (line.find("may include") != std::string::npos && room == "room") {
+      in_list = true;
+    } else if (in_list) {
+      std::set<std::string>& others = rooms[room];
+      for (std::string other; words >> other;) {
+        if (other != "-") others.insert(other);
+      }
+    }
+  }
+  return rooms;
+}
+
+TEST(RoomDependenciesTest, ContributingListsTheSameGraph) {
+  auto rooms = kAllowed;
+  rooms.erase("main");
+  rooms.erase("torch_entry");
+  EXPECT_EQ(listed_rooms(read(kRoot / "CONTRIBUTING.md")), rooms);
+}
+
+// Companions: made-up bad lists and includes are caught.
+TEST(RoomDependenciesTest, NoticesARoomThatTheListLacks) {
+  EXPECT_THAT(listed_rooms("    room  may include\n    base  -\n    text  base\n\nbundle base\n"),
+              ElementsAre(Pair("base", IsEmpty()), Pair("text", ElementsAre("base"))));
+}
+
 TEST(RoomDependenciesTest, CatchesAnIncludeAgainstTheGraph) {
   EXPECT_THAT(faults_in_room("base", "// x\n#include <vector>\n#include \"text/utf8.h\"\n"),
               ElementsAre("\"text/utf8.h"));
