@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/write_all.h"
+
 namespace medgen::base {
 namespace {
 
@@ -78,13 +80,8 @@ std::size_t read_some(const Descriptor& file, char* buffer, std::size_t size, co
   }
 }
 
-void write_all(const Descriptor& file, std::string_view content, const fs::path& path) {
-  while (!content.empty()) {
-    const ssize_t put = ::write(file.get(), content.data(), content.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) fail_write(path, errno);
-    content.remove_prefix(static_cast<std::size_t>(put));
-  }
+void put(const Descriptor& file, std::string_view content, const fs::path& path) {
+  if (const int error = write_all(file.get(), content)) fail_write(path, error);
 }
 
 // EINVAL and ENOTSUP: a pipe, a device or a file system that cannot flush.
@@ -166,7 +163,7 @@ MappedFile::~MappedFile() {
 }
 
 void write_file(const fs::path& path, std::string_view content) {
-  write_new(path, [&](const Descriptor& file) { write_all(file, content, path); });
+  write_new(path, [&](const Descriptor& file) { put(file, content, path); });
 }
 
 void write_file_atomically(const fs::path& path, std::string_view content) {
@@ -195,7 +192,7 @@ void copy_file_flushed(const fs::path& from, const fs::path& to, ErrorCode code)
   write_new(to, [&](const Descriptor& file) {
     std::vector<char> buffer(1U << 20U);
     while (const std::size_t got = read_some(source, buffer.data(), buffer.size(), from, code)) {
-      write_all(file, {buffer.data(), got}, to);
+      put(file, {buffer.data(), got}, to);
     }
   });
 }

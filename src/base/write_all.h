@@ -1,17 +1,11 @@
-// Writing to descriptors, with errors that say what to do.
-// Knows nothing of what is written.
+// The one loop over write(). Knows nothing of what is written, nor of what a failure means.
 #pragma once
 
-#include <string>
 #include <string_view>
 
 namespace medgen::base {
 
-// Thrown when the reader of a pipe has gone.
-struct ReaderGone {};
-
-// Throw Error(kRuntime) naming `name` and the reason; write_all() may throw ReaderGone.
-void write_all(int descriptor, std::string_view bytes, const std::string& name);
-void flush_to_disk(int descriptor, const std::string& name);
+// 0, or the errno of the call that failed.
+[[nodiscard]] int write_all(int descriptor, std::string_view bytes);
 
 }  // namespace medgen::base

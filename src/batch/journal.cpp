@@ -12,7 +12,7 @@
 
 #include "base/files.h"
 #include "base/sha256.h"
-#include "base/write_all.h"
+#include "batch/write_output.h"
 #include "medgen/error.h"
 
 namespace medgen::batch {
@@ -195,8 +195,8 @@ void Journal::commit(const std::vector<const Record*>& ahead, const Committed& c
   std::string text;
   for (const Record* record : ahead) text += line_of(json_of(*record));
   text += line_of(json_of(committed));
-  base::write_all(descriptor_, text, path_.string());
-  base::flush_to_disk(descriptor_, path_.string());
+  write_output(descriptor_, text, path_.string());
+  flush_to_disk(descriptor_, path_.string());
   bytes_ += text.size();
 }
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/write_all.h"
+#include "batch/write_output.h"
 
 namespace medgen::batch {
 namespace {
@@ -71,7 +71,7 @@ void RecordWriter::append(const Record& record) {
 
 void RecordWriter::write_buffer() {
   const std::string bytes = std::exchange(buffer_, {});
-  base::write_all(descriptor_, bytes, name_);
+  write_output(descriptor_, bytes, name_);
 }
 
 void RecordWriter::commit_if_due() {
@@ -83,7 +83,7 @@ void RecordWriter::commit() {
   if (!dirty_) return;
   write_buffer();
   if (journal_) {
-    base::flush_to_disk(descriptor_, name_);
+    flush_to_disk(descriptor_, name_);
     state_.sha256 = hash_->hex();
     std::vector<const Record*> ahead;
     for (auto& [place, held] : held_) {

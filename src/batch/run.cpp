@@ -13,7 +13,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/write_all.h"
 #include "medgen/error.h"
 
 namespace medgen::batch {

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "base/write_all.h"
 #include "cli/terminal.h"
 #include "medgen/error.h"
 
@@ -16,19 +17,6 @@ namespace medgen::cli {
 namespace {
 
 constexpr std::size_t kBufferBytes = 64 * 1024;
-
-// 0, or the errno of the call that failed.
-int write_all(int descriptor, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(descriptor, text.data(), text.size());
-    if (written >= 0) {
-      text.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno != EINTR) {
-      return errno;
-    }
-  }
-  return 0;
-}
 
 }  // namespace
 
@@ -42,7 +30,7 @@ void Output::write(std::string_view text) {
 }
 
 void Output::flush() {
-  const int error = write_all(descriptor_, buffer_);
+  const int error = base::write_all(descriptor_, buffer_);
   buffer_.clear();
   if (error == EPIPE) throw OutputClosed{};
   if (error != 0) {
@@ -63,7 +51,7 @@ void Messages::error(std::string_view text) { plain("medgen: error: " + std::str
 void Messages::plain(std::string_view text) { raw(visible(text) + "\n"); }
 
 void Messages::raw(std::string_view text) {
-  write_all(STDERR_FILENO, text);  // nobody to tell if this fails
+  (void)base::write_all(STDERR_FILENO, text);  // nobody to tell if this fails
 }
 
 void prepare_standard_streams() {

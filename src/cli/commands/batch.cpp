@@ -5,9 +5,9 @@
 #include <csignal>
 #include <memory>
 
-#include "base/write_all.h"
 #include "batch/output_file.h"
 #include "batch/retry.h"
+#include "batch/write_output.h"
 #include "cli/batch_job.h"
 #include "cli/commands/commands.h"
 #include "cli/options/command_line.h"
@@ -146,7 +146,7 @@ int batch_command(const Arguments& words) {
     if (job.arguments.retry_errors) return retry_errors(std::move(job), messages);
     if (to_standard_output(job.arguments)) return filter(std::move(job), messages);
     return run_to_file(job, messages, make_records).status;
-  } catch (const base::ReaderGone&) {
+  } catch (const batch::ReaderGone&) {
     throw OutputClosed{};
   }
 }

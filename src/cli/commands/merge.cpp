@@ -9,8 +9,8 @@
 #include <cstring>
 #include <system_error>
 
-#include "base/write_all.h"
 #include "batch/output_file.h"
+#include "batch/write_output.h"
 #include "cli/commands/commands.h"
 #include "cli/options/command_line.h"
 #include "cli/output.h"
@@ -55,7 +55,7 @@ class Pieces {
     if (buffer_.size() >= std::size_t{1} << 20U) flush();
   }
   void flush() {
-    base::write_all(descriptor_, buffer_, name_);
+    batch::write_output(descriptor_, buffer_, name_);
     buffer_.clear();
   }
 
@@ -84,7 +84,7 @@ batch::Merged merge_to_file(const fs::path& output, const std::vector<fs::path>&
   }
   try {
     batch::Merged merged = merge_to(descriptor, aside.string(), inputs);
-    base::flush_to_disk(descriptor, aside.string());
+    batch::flush_to_disk(descriptor, aside.string());
     ::close(descriptor);
     fs::rename(aside, output);
     batch::JournalContent content;
@@ -117,7 +117,7 @@ int merge_command(const Arguments& words) {
                   " shards: " + std::to_string(merged.state.rows) + " rows, " +
                   std::to_string(merged.state.failed) + " failed");
     return merged.state.failed > 0 ? kExitSomeFailed : kExitFine;
-  } catch (const base::ReaderGone&) {
+  } catch (const batch::ReaderGone&) {
     throw OutputClosed{};
   }
 }
