@@ -2,13 +2,9 @@
 #include "cli/batch_progress.h"
 
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
-
-#include "cli/output.h"
-#include "cli/terminal.h"
 
 namespace medgen::cli {
 namespace {
@@ -40,10 +36,8 @@ std::uint64_t peak_memory_bytes() {
 BatchProgress::BatchProgress(std::uint64_t before, std::uint64_t total, bool quiet)
     : before_(before),
       total_(total),
-      quiet_(quiet),
-      terminal_(is_terminal(STDERR_FILENO)),
-      begin_(Clock::now()),
-      last_(begin_) {}
+      progress_(quiet, {.terminal = std::chrono::milliseconds(500)}),
+      begin_(Clock::now()) {}
 
 double BatchProgress::seconds() const {
   return std::chrono::duration<double>(Clock::now() - begin_).count();
@@ -64,16 +58,7 @@ std::string BatchProgress::line(const batch::RecordWriter& writer, std::uint64_t
 }
 
 void BatchProgress::show(const batch::RecordWriter& writer, std::uint64_t tokens) {
-  const auto every = terminal_ ? std::chrono::milliseconds(500) : std::chrono::seconds(30);
-  if (quiet_ || Clock::now() - last_ < every) return;
-  last_ = Clock::now();
-  shown_ = true;
-  Messages::raw((terminal_ ? "\r\x1b[K" : "medgen: ") + line(writer, tokens) +
-                (terminal_ ? "" : "\n"));
-}
-
-void BatchProgress::end() {
-  if (shown_ && terminal_) Messages::raw("\r\x1b[K");
+  progress_.show([&] { return line(writer, tokens); });
 }
 
 std::string summary_line(const BatchSummary& s) {

@@ -8,17 +8,17 @@
 
 #include "batch/record_writer.h"
 #include "batch/run.h"
+#include "cli/progress.h"
 
 namespace medgen::cli {
 
 class BatchProgress {
  public:
-  // `before`: rows that were done already. `total` may be unknown (0). On a terminal one line that
-  // is overwritten; otherwise a line now and then; nothing if `quiet`.
+  // `before`: rows that were done already. `total` may be unknown (0).
   BatchProgress(std::uint64_t before, std::uint64_t total, bool quiet);
 
   void show(const batch::RecordWriter& writer, std::uint64_t tokens);
-  void end();  // of the line that is written over
+  void end() { progress_.clear(); }
 
   double seconds() const;
 
@@ -26,9 +26,8 @@ class BatchProgress {
   std::string line(const batch::RecordWriter& writer, std::uint64_t tokens) const;
 
   std::uint64_t before_, total_;
-  bool quiet_, terminal_;
-  bool shown_ = false;
-  std::chrono::steady_clock::time_point begin_, last_;
+  Progress progress_;
+  std::chrono::steady_clock::time_point begin_;
 };
 
 struct BatchSummary {

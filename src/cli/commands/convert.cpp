@@ -2,17 +2,15 @@
 // Must not know how checkpoints look.
 #include "jobs/convert.h"
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <system_error>
 
 #include "cli/commands/commands.h"
 #include "cli/options/command_line.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/run.h"
 #include "cli/signals.h"
-#include "cli/terminal.h"
 #include "jobs/model_files.h"
 #include "medgen/error.h"
 #include "wiring/torch_module.h"
@@ -50,13 +48,6 @@ ConvertArguments parse(const Arguments& words) {
   return a;
 }
 
-void show_progress(const std::string& what, int done, int total) {
-  Messages::raw("\r\x1b[Kmedgen: " + what + " " + std::to_string(done) + " of " +
-                std::to_string(total));
-}
-
-void clear_progress() { Messages::raw("\r\x1b[K"); }
-
 }  // namespace
 
 int convert_command(const Arguments& words) {
@@ -70,7 +61,7 @@ int convert_command(const Arguments& words) {
                 "no checkpoint at " + source.string() +
                     ": give a folder with config.json and model.safetensors, or a FILE.pt");
   }
-  const bool animated = !a.quiet && is_terminal(STDERR_FILENO);
+  Progress line(a.quiet);
   const InterruptScope interrupt;
   jobs::ConvertOptions options;
   options.storage =
@@ -81,8 +72,8 @@ int convert_command(const Arguments& words) {
   options.trust_code = a.trust_code;
   const auto progress = [&](const std::string& what, int done, int total) {
     if (interrupt.interrupted()) throw Interrupted{};
-    if (!animated) return;
-    done == total ? clear_progress() : show_progress(what, done, total);
+    if (done == total) return line.clear();
+    line.show([&] { return what + " " + std::to_string(done) + " of " + std::to_string(total); });
   };
   options.progress = [&](int done, int total) { progress("tensor", done, total); };
   try {
@@ -91,7 +82,7 @@ int convert_command(const Arguments& words) {
     } else {
       jobs::convert_archive(source, output, options, wiring::torch_room());
     }
-    if (animated) clear_progress();
+    line.clear();
     jobs::settle_precision(
         output, [&](const std::string& text) { messages.note(text); },
         [&](const std::string& precision, int done, int total) {

@@ -12,6 +12,7 @@
 #include "cli/options/command_line.h"
 #include "cli/options/corpus_options.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/run.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
@@ -89,24 +90,18 @@ EvalArguments parse(const Arguments& words) {
   return a;
 }
 
-class Progress {
+class EvalProgress {
  public:
-  Progress(bool quiet, const InterruptScope& interrupt)
-      : animated_(!quiet && is_terminal(STDERR_FILENO)), interrupt_(interrupt) {}
+  EvalProgress(bool quiet, const InterruptScope& interrupt)
+      : progress_(quiet), interrupt_(interrupt) {}
   void operator()(const char* what, std::uint64_t count) {
     if (interrupt_.interrupted()) throw Interrupted{};
-    if (!animated_) return;
-    std::string text = "\r\x1b[Kmedgen: ";
-    Messages::raw(text + what + " " + std::to_string(count));
-    open_ = true;
+    progress_.show([&] { return std::string(what) + " " + std::to_string(count); });
   }
-  void end() {
-    if (std::exchange(open_, false)) Messages::raw("\r\x1b[K");
-  }
+  void end() { progress_.clear(); }
 
  private:
-  bool animated_;
-  bool open_ = false;
+  Progress progress_;
   const InterruptScope& interrupt_;
 };
 
@@ -127,7 +122,7 @@ std::optional<TokenId> prefix_of(const jobs::ModelFiles& model) {
 }
 
 TextResult evaluate_text(const EvalArguments& a, const jobs::ModelFiles& model, Backend& backend,
-                         const Messages& messages, Progress& progress) {
+                         const Messages& messages, EvalProgress& progress) {
   TextResult result;
   research::TextEvaluationOptions options;
   options.stride = a.stride.value_or(0);
@@ -264,7 +259,7 @@ std::string to_text(const research::ChoiceEvaluation& evaluation) {
 }
 
 research::ChoiceOptions choice_options(const EvalArguments& a, const jobs::ModelFiles& model,
-                                       Progress& progress) {
+                                       EvalProgress& progress) {
   research::ChoiceOptions options;
   if (a.form) options.form = with_line_breaks(*a.form);
   options.prefix = prefix_of(model);
@@ -272,7 +267,7 @@ research::ChoiceOptions choice_options(const EvalArguments& a, const jobs::Model
   return options;
 }
 
-void evaluate(const EvalArguments& a, const Messages& messages, Progress& progress) {
+void evaluate(const EvalArguments& a, const Messages& messages, EvalProgress& progress) {
   // Inputs are read before the model is loaded, which takes longer.
   std::vector<research::ChoiceItem> items;
   if (a.choices) items = research::read_choices(*a.choices);
@@ -316,7 +311,7 @@ int eval_command(const Arguments& words) {
   const EvalArguments a = parse(words);
   const Messages messages(a.quiet);
   const InterruptScope interrupt;
-  Progress progress(a.quiet, interrupt);
+  EvalProgress progress(a.quiet, interrupt);
   try {
     evaluate(a, messages, progress);
   } catch (const Interrupted&) {

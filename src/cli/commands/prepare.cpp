@@ -11,6 +11,7 @@
 #include "cli/options/command_line.h"
 #include "cli/options/corpus_options.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/run.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
@@ -166,24 +167,24 @@ int prepare_command(const Arguments& words) {
   const PrepareArguments a = parse(words);
   const Messages messages(a.quiet);
   corpus::PrepareOptions options = resolve(a);
-  const bool animated = !a.quiet && is_terminal(STDERR_FILENO);
+  Progress progress(a.quiet);
   const InterruptScope interrupt;
   options.progress = [&](int pass, std::uint64_t documents) {
     if (interrupt.interrupted()) throw Interrupted{};
-    if (!animated) return;
-    std::string text = "\r\x1b[Kmedgen: ";
-    text += pass == 1 ? "reading" : "writing";
-    Messages::raw(text + ", document " + std::to_string(documents));
+    progress.show([&] {
+      return std::string(pass == 1 ? "reading" : "writing") + ", document " +
+             std::to_string(documents);
+    });
   };
   corpus::PrepareReport report;
   try {
     report = corpus::prepare(options);
   } catch (const Interrupted&) {
-    if (animated) Messages::raw("\r\x1b[K");
+    progress.clear();
     messages.note("interrupted: nothing was written");
     return kExitInterrupted;
   }
-  if (animated) Messages::raw("\r\x1b[K");
+  progress.clear();
   for (const corpus::PrepareReport::Bad& bad : report.bad) {
     messages.note("skipped " + bad.file + ":" + std::to_string(bad.record.line) + ": " +
                   bad.record.why);

@@ -1,16 +1,14 @@
 // `medgen train`: options in, progress on standard error.
 // Must not know how a model is trained.
-#include <unistd.h>
-
 #include <cinttypes>
 #include <cstdio>
 
 #include "cli/commands/commands.h"
 #include "cli/options/train_arguments.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/run.h"
 #include "cli/signals.h"
-#include "cli/terminal.h"
 #include "jobs/model_files.h"
 #include "wiring/torch_module.h"
 
@@ -25,11 +23,11 @@ std::string duration(double seconds) {
   return text;
 }
 
-// One line that is redrawn on a terminal; a line for each report elsewhere.
+// The trainer reports seldom enough for each report to be a line of a log.
 class TrainProgressPrinter : public train::TrainObserver {
  public:
   TrainProgressPrinter(bool quiet, const std::atomic<bool>& interrupt)
-      : messages_(quiet), animated_(!quiet && is_terminal(STDERR_FILENO)), interrupt_(interrupt) {}
+      : messages_(quiet), line_(quiet, {.elsewhere = {}}), interrupt_(interrupt) {}
 
   void on_start(std::int64_t parameters, std::int64_t steps, std::int64_t first_step) override {
     messages_.note(std::to_string(parameters) + " parameters, " + std::to_string(steps) + " steps" +
@@ -48,12 +46,7 @@ class TrainProgressPrinter : public train::TrainObserver {
                   "  loss %.4f  rate %.3f  %.0f tokens/s  %s %.2f  left %s",
                   p.step, p.steps, p.loss, p.learning_rate_factor, p.tokens_per_second,
                   p.anneal ? "anneal epoch" : "epoch", p.epochs, duration(p.seconds_left).c_str());
-    if (animated_) {
-      Messages::raw("\r\x1b[K" + std::string(text));
-      line_open_ = true;
-    } else {
-      messages_.note(text);
-    }
+    line_.show([&] { return text; });
   }
 
   void on_validation(const train::ValidationResult& v) override {
@@ -67,16 +60,12 @@ class TrainProgressPrinter : public train::TrainObserver {
   void on_checkpoint(std::int64_t, const std::filesystem::path&) override {}
   bool interrupted() override { return interrupt_.load(); }
 
-  void end_line() {
-    if (line_open_) Messages::raw("\n");
-    line_open_ = false;
-  }
+  void end_line() { line_.keep(); }
 
  private:
   Messages messages_;
-  bool animated_;
+  Progress line_;
   const std::atomic<bool>& interrupt_;
-  bool line_open_ = false;
 };
 
 }  // namespace
