@@ -1,57 +1,62 @@
-// Files in blocks: plain, zstd and gzip.
+// Files in blocks: plain, zstd and gzip; descriptors.
 #include "base/byte_reader.h"
 
+#include <poll.h>
+#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <string>
+#include <memory>
+#include <utility>
 #include <vector>
-
-#include "medgen/error.h"
 
 namespace medgen::base {
 namespace {
 
 constexpr std::size_t kBlockBytes = std::size_t{128} << 10U;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-[[noreturn]] void fail(const std::filesystem::path& path, const std::string& why) {
-  throw Error(ErrorCode::kRuntime, "cannot read " + path.string() + ": " + why);
+[[noreturn]] void fail(ErrorCode code, const std::string& name, const std::string& why) {
+  throw Error(code, "cannot read " + name + ": " + why);
 }
 
-}  // namespace
-
 // The plain file; compressed files derive from it.
-class ByteReader::Decoder {
+class Decoder {
  public:
-  explicit Decoder(const std::filesystem::path& path) : path_(path), raw_(kBlockBytes) {
+  Decoder(const std::filesystem::path& path, ErrorCode code)
+      : name_(path.string()), code_(code), raw_(kBlockBytes) {
     std::error_code ignored;
-    if (std::filesystem::is_directory(path, ignored)) fail(path, "it is a folder; name a file");
+    if (std::filesystem::is_directory(path, ignored)) fail("it is a folder; name a file");
     file_.open(path, std::ios::binary);
-    if (!file_) fail(path, std::strerror(errno));
+    if (!file_) fail(std::strerror(errno));
   }
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
   virtual ~Decoder() = default;
   virtual std::string_view next() { return read_raw(); }
 
  protected:
   std::string_view read_raw() {
     file_.read(raw_.data(), static_cast<std::streamsize>(raw_.size()));
-    if (file_.bad()) fail(path_, std::strerror(errno));
+    if (file_.bad()) fail(std::strerror(errno));
     return {raw_.data(), static_cast<std::size_t>(file_.gcount())};
   }
-  std::filesystem::path path_;
+  [[noreturn]] void fail(const std::string& why) const { base::fail(code_, name_, why); }
 
  private:
+  std::string name_;
+  ErrorCode code_;
   std::ifstream file_;
   std::vector<char> raw_;
 };
 
-class ByteReader::ZstdDecoder : public Decoder {
+class ZstdDecoder : public Decoder {
  public:
-  explicit ZstdDecoder(const std::filesystem::path& path)
-      : Decoder(path), stream_(ZSTD_createDStream()), output_(ZSTD_DStreamOutSize()) {}
+  ZstdDecoder(const std::filesystem::path& path, ErrorCode code)
+      : Decoder(path, code), stream_(ZSTD_createDStream()), output_(ZSTD_DStreamOutSize()) {}
 
   std::string_view next() override {
     while (true) {
@@ -59,7 +64,7 @@ class ByteReader::ZstdDecoder : public Decoder {
       if (pending_.pos == pending_.size && !more_inside_) {
         const std::string_view raw = read_raw();
         if (raw.empty()) {
-          if (frame_left_ != 0) fail(path_, "the zstd data ends early; is the file whole?");
+          if (frame_left_ != 0) fail("the zstd data ends early; is the file whole?");
           return {};
         }
         pending_ = {raw.data(), raw.size(), 0};
@@ -67,7 +72,7 @@ class ByteReader::ZstdDecoder : public Decoder {
       ZSTD_outBuffer out{output_.data(), output_.size(), 0};
       frame_left_ = ZSTD_decompressStream(stream_.get(), &out, &pending_);
       if (ZSTD_isError(frame_left_) != 0U) {
-        fail(path_, std::string("zstd: ") + ZSTD_getErrorName(frame_left_));
+        fail(std::string("zstd: ") + ZSTD_getErrorName(frame_left_));
       }
       more_inside_ = out.pos == out.size && frame_left_ != 0;
       if (out.pos > 0) return {output_.data(), out.pos};
@@ -85,11 +90,12 @@ class ByteReader::ZstdDecoder : public Decoder {
   bool more_inside_ = false;
 };
 
-class ByteReader::GzipDecoder : public Decoder {
+class GzipDecoder : public Decoder {
  public:
-  explicit GzipDecoder(const std::filesystem::path& path) : Decoder(path), output_(kBlockBytes) {
+  GzipDecoder(const std::filesystem::path& path, ErrorCode code)
+      : Decoder(path, code), output_(kBlockBytes) {
     constexpr int kGzipOnly = 15 + 16;
-    if (inflateInit2(&stream_, kGzipOnly) != Z_OK) fail(path, "zlib could not be started");
+    if (inflateInit2(&stream_, kGzipOnly) != Z_OK) fail("zlib could not be started");
   }
   ~GzipDecoder() override { inflateEnd(&stream_); }
 
@@ -98,7 +104,7 @@ class ByteReader::GzipDecoder : public Decoder {
       if (stream_.avail_in == 0 && !more_inside_) {
         const std::string_view raw = read_raw();
         if (raw.empty()) {
-          if (inside_member_) fail(path_, "the gzip data ends early; is the file whole?");
+          if (inside_member_) fail("the gzip data ends early; is the file whole?");
           return {};
         }
         stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(raw.data()));
@@ -108,7 +114,7 @@ class ByteReader::GzipDecoder : public Decoder {
       stream_.avail_out = static_cast<uInt>(output_.size());
       const int result = inflate(&stream_, Z_NO_FLUSH);
       if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) {
-        fail(path_, std::string("gzip: ") + (stream_.msg != nullptr ? stream_.msg : "bad data"));
+        fail(std::string("gzip: ") + (stream_.msg != nullptr ? stream_.msg : "bad data"));
       }
       inside_member_ = result != Z_STREAM_END;
       more_inside_ = inside_member_ && stream_.avail_out == 0;
@@ -125,17 +131,55 @@ class ByteReader::GzipDecoder : public Decoder {
   bool more_inside_ = false;
 };
 
-ByteReader::ByteReader(const std::filesystem::path& path) {
-  if (path.extension() == ".zst") {
-    decoder_ = std::make_unique<ZstdDecoder>(path);
-  } else if (path.extension() == ".gz") {
-    decoder_ = std::make_unique<GzipDecoder>(path);
-  } else {
-    decoder_ = std::make_unique<Decoder>(path);
-  }
+Blocks blocks_of(std::shared_ptr<Decoder> decoder) {
+  return [decoder = std::move(decoder)] { return decoder->next(); };
 }
-ByteReader::~ByteReader() = default;
 
-std::string_view ByteReader::next() { return decoder_->next(); }
+}  // namespace
+
+Blocks file_blocks(const std::filesystem::path& path, ErrorCode code) {
+  if (path.extension() == ".zst") return blocks_of(std::make_shared<ZstdDecoder>(path, code));
+  if (path.extension() == ".gz") return blocks_of(std::make_shared<GzipDecoder>(path, code));
+  return plain_file_blocks(path, code);
+}
+
+Blocks plain_file_blocks(const std::filesystem::path& path, ErrorCode code) {
+  return blocks_of(std::make_shared<Decoder>(path, code));
+}
+
+Blocks descriptor_blocks(int descriptor, std::string name, ErrorCode code,
+                         const std::atomic<bool>* stop) {
+  auto buffer = std::make_shared<std::vector<char>>(kBlockBytes);
+  return [=, name = std::move(name)]() -> std::string_view {
+    while (stop == nullptr || !stop->load(std::memory_order_relaxed)) {
+      pollfd file{descriptor, POLLIN, 0};
+      const int ready = ::poll(&file, 1, stop == nullptr ? -1 : 100);
+      if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
+      const ssize_t got = ::read(descriptor, buffer->data(), buffer->size());
+      if (got >= 0) return {buffer->data(), static_cast<std::size_t>(got)};
+      if (errno != EINTR && errno != EAGAIN) fail(code, name, std::strerror(errno));
+    }
+    return {};
+  };
+}
+
+Blocks without_byte_order_mark(Blocks blocks) {
+  return [blocks = std::move(blocks), begun = false,
+          beginning = std::string()]() mutable -> std::string_view {
+    std::string_view block = blocks();
+    if (std::exchange(begun, true)) return block;
+    if (block.size() < kByteOrderMark.size()) {
+      beginning = block;
+      while (!block.empty() && beginning.size() < kByteOrderMark.size()) {
+        block = blocks();
+        beginning += block;
+      }
+      block = beginning;
+    }
+    if (!block.starts_with(kByteOrderMark)) return block;
+    block.remove_prefix(kByteOrderMark.size());
+    return block.empty() ? blocks() : block;
+  };
+}
 
 }  // namespace medgen::base

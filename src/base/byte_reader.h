@@ -1,30 +1,31 @@
-// The bytes of a file in blocks, decompressed when its name ends in .zst or .gz. Knows nothing of
-// what the bytes mean.
+// Where bytes come from, in blocks: files, decompressed when their name ends in .zst or .gz, and
+// descriptors. Knows nothing of what the bytes mean.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
-#include <memory>
+#include <functional>
+#include <string>
 #include <string_view>
+
+#include "medgen/error.h"
 
 namespace medgen::base {
 
-class ByteReader {
- public:
-  // Throws Error(kRuntime) naming the file if it cannot be read, here and in next().
-  explicit ByteReader(const std::filesystem::path& path);
-  ByteReader(const ByteReader&) = delete;
-  ByteReader& operator=(const ByteReader&) = delete;
-  ~ByteReader();
+// The next block, valid until the next call; empty at the end. A source throws Error with the code
+// it was given, naming what it reads, if that cannot be read, is damaged or ends early.
+using Blocks = std::function<std::string_view()>;
 
-  // The next block, valid until the next call; empty at the end of the file. Throws for compressed
-  // data that is damaged or ends early.
-  std::string_view next();
+// Opens the file at once.
+Blocks file_blocks(const std::filesystem::path& path, ErrorCode code = ErrorCode::kRuntime);
+// As it is, whatever its name.
+Blocks plain_file_blocks(const std::filesystem::path& path, ErrorCode code = ErrorCode::kRuntime);
 
- private:
-  class Decoder;
-  class ZstdDecoder;
-  class GzipDecoder;
-  std::unique_ptr<Decoder> decoder_;
-};
+// As they arrive; ends early when `stop` is set. `name` is for messages.
+Blocks descriptor_blocks(int descriptor, std::string name, ErrorCode code = ErrorCode::kRuntime,
+                         const std::atomic<bool>* stop = nullptr);
+
+// The same without UTF-8's byte order mark at the beginning.
+Blocks without_byte_order_mark(Blocks blocks);
 
 }  // namespace medgen::base

@@ -1,41 +1,143 @@
-// RFC 4180, section 2, rules 5 to 7.
+// The grammar of RFC 4180, section 2, as a state machine that finds where a record ends; one that
+// keeps the rules is then cut into its fields.
 #include "base/csv.h"
+
+#include <algorithm>
+#include <utility>
 
 namespace medgen::base {
 namespace {
 
 // Takes a quoted field off `rest`, which begins after its opening quote.
-bool take_quoted(std::string_view& rest, std::string& field) {
+std::string take_quoted(std::string_view& rest) {
+  std::string field;
   while (true) {
     const std::size_t quote = rest.find('"');
-    if (quote == std::string_view::npos) return false;
     field += rest.substr(0, quote);
     rest.remove_prefix(quote + 1);
-    if (!rest.starts_with('"')) return true;
+    if (!rest.starts_with('"')) return field;
     field += '"';
+    rest.remove_prefix(1);
+  }
+}
+
+// Of a record that keeps the rules.
+void split(std::string_view rest, char separator, std::vector<std::string>& fields) {
+  while (true) {
+    if (rest.starts_with('"')) {
+      rest.remove_prefix(1);
+      fields.push_back(take_quoted(rest));
+    } else {
+      fields.emplace_back(rest.substr(0, rest.find(separator)));
+      rest.remove_prefix(fields.back().size());
+    }
+    if (rest.empty()) return;
     rest.remove_prefix(1);
   }
 }
 
 }  // namespace
 
-bool split_csv(std::string_view record, char separator, std::vector<std::string>& fields) {
-  fields.clear();
-  while (true) {
-    std::string& field = fields.emplace_back();
-    if (record.starts_with('"')) {
-      record.remove_prefix(1);
-      if (!take_quoted(record, field)) return false;
-      if (!record.empty() && record.front() != separator) return false;
-    } else {
-      const std::string_view plain = record.substr(0, record.find(separator));
-      if (plain.find_first_of("\"\r") != std::string_view::npos) return false;
-      field = plain;
-      record.remove_prefix(plain.size());
-    }
-    if (record.empty()) return true;
-    record.remove_prefix(1);
+CsvReader::CsvReader(Blocks blocks, char separator, std::size_t max_bytes, LongQuote long_quote)
+    : blocks_(std::move(blocks)),
+      separator_(separator),
+      max_bytes_(max_bytes),
+      long_quote_(long_quote) {}
+
+bool CsvReader::fill() {
+  if (!done_) block_ = blocks_();
+  done_ = block_.empty();
+  return !done_;
+}
+
+void CsvReader::reject(const char* why, CsvRecord& record) {
+  record.error = why;
+  state_ = State::kSkip;
+}
+
+// Anything but the line feed that ends a record.
+void CsvReader::take(char c, CsvRecord& record) {
+  switch (state_) {
+    case State::kSkip:
+      return;
+    case State::kQuoted:
+      if (c == '"') state_ = State::kQuoteInQuoted;
+      return;
+    case State::kCarriageReturn:
+      return reject("a carriage return has no line feed", record);
+    case State::kQuoteInQuoted:
+      if (c == '"') {
+        state_ = State::kQuoted;
+        return;
+      }
+      if (c != separator_ && c != '\r') {
+        return reject("text follows a closing quote", record);
+      }
+      break;
+    case State::kFieldStart:
+      if (c == '"') {
+        state_ = State::kQuoted;
+        return;
+      }
+      break;
+    case State::kPlain:
+      if (c == '"') {
+        return reject("a quote appears inside a field that does not begin with one", record);
+      }
+      break;
   }
+  state_ = c == separator_ ? State::kFieldStart
+           : c == '\r'     ? State::kCarriageReturn
+                           : State::kPlain;
+}
+
+// Where in the block the record's line feed is, npos if not in there.
+std::size_t CsvReader::find_end(CsvRecord& record) {
+  for (std::size_t i = 0; i < block_.size(); ++i) {
+    if (block_[i] == '\n' && state_ != State::kQuoted) return i;
+    take(block_[i], record);
+  }
+  return std::string_view::npos;
+}
+
+bool CsvReader::next(CsvRecord& record) {
+  record.line = line_;
+  record.text.clear();
+  record.fields.clear();
+  record.error.clear();
+  record.too_long = record.open_quote = false;
+  state_ = State::kFieldStart;
+  if (block_.empty() && !fill()) return false;
+  read(record);
+  record.open_quote = state_ == State::kQuoted;
+  if (record.open_quote) {
+    record.error = "a quote is opened and never closed";
+  } else if (record.text.ends_with('\r')) {
+    record.text.pop_back();
+  }
+  if (record.too_long) record.error = "it is longer than " + std::to_string(max_bytes_) + " bytes";
+  if (record.error.empty()) split(record.text, separator_, record.fields);
+  return true;
+}
+
+void CsvReader::read(CsvRecord& record) {
+  do {
+    const std::size_t end = find_end(record);
+    const std::string_view part = block_.substr(0, end);
+    line_ += static_cast<std::uint64_t>(std::count(part.begin(), part.end(), '\n'));
+    const std::size_t room = max_bytes_ - record.text.size();
+    record.too_long = record.too_long || part.size() > room;
+    record.text.append(part.substr(0, room));
+    if (end != std::string_view::npos) {
+      block_.remove_prefix(end + 1);
+      ++line_;
+      return;
+    }
+    block_ = {};
+    const bool lost = record.too_long && state_ == State::kQuoted;
+    done_ = done_ || (lost && long_quote_ == LongQuote::kGiveUp);
+  } while (fill());
+  if (state_ == State::kCarriageReturn) reject("a carriage return has no line feed", record);
 }
 
 std::string quote_csv(std::string_view field) {

@@ -1,16 +1,60 @@
-// The fields of one CSV or TSV record, by RFC 4180, strictly.
-// Knows nothing of where records come from or what fields mean.
+// CSV and TSV records by RFC 4180, as a stream and strictly: what the grammar does not allow is
+// reported, not guessed at. Lines end in CRLF, or in LF alone.
+// Knows nothing of what fields mean.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/byte_reader.h"
+
 namespace medgen::base {
 
-// False if `record` breaks the rules: a quote inside a field that does not begin with one, text
-// after a closing quote, a quote that is not closed, a carriage return outside of quotes.
-bool split_csv(std::string_view record, char separator, std::vector<std::string>& fields);
+struct CsvRecord {
+  std::uint64_t line = 0;           // where it begins, from 1
+  std::string text;                 // as it is written, without its line break
+  std::vector<std::string> fields;  // none if anything below is said
+  std::string error;                // which rule it breaks, or empty
+  bool too_long = false;            // then `text` is its beginning
+  bool open_quote = false;          // a quote in it is not closed, so what follows is lost
+};
+
+// A record that breaks the rules ends with its line, so that it does not cost those after it. A
+// quote that is never closed takes everything up to the end with it.
+class CsvReader {
+ public:
+  // What to do with a quote that is still open where the record is too long: read on, or give the
+  // record as the last one.
+  enum class LongQuote { kReadOn, kGiveUp };
+
+  // No more than `max_bytes` of a record's text are held.
+  CsvReader(Blocks blocks, char separator, std::size_t max_bytes,
+            LongQuote long_quote = LongQuote::kReadOn);
+
+  // False at the end. An empty line is a record with one empty field.
+  bool next(CsvRecord& record);
+
+ private:
+  enum class State { kFieldStart, kPlain, kQuoted, kQuoteInQuoted, kCarriageReturn, kSkip };
+
+  bool fill();
+  void read(CsvRecord& record);
+  std::size_t find_end(CsvRecord& record);
+  void take(char c, CsvRecord& record);
+  void reject(const char* why, CsvRecord& record);
+
+  Blocks blocks_;
+  char separator_;
+  std::size_t max_bytes_;
+  LongQuote long_quote_;
+  std::string_view block_;
+  std::uint64_t line_ = 1;
+  State state_ = State::kFieldStart;
+  bool done_ = false;
+};
 
 // The field as written to a file: in quotes if it needs them.
 std::string quote_csv(std::string_view field);

@@ -40,8 +40,10 @@ void Input::open_next() {
   const bool standard = name == "-";
   const InputFormat format = options_.format ? *options_.format : format_of_name(name);
   const std::string shown = standard ? "standard input" : name;
-  splitter_.emplace(standard ? descriptor_blocks(STDIN_FILENO, stop_) : file_blocks(name), format,
-                    shown);
+  splitter_.emplace(standard
+                        ? base::descriptor_blocks(STDIN_FILENO, shown, ErrorCode::kRuntime, &stop_)
+                        : base::file_blocks(name),
+                    format, shown);
   parser_.emplace(format, options_.columns, shown);
 }
 

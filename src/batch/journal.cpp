@@ -6,11 +6,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <fstream>
 #include <system_error>
 #include <utility>
 
 #include "base/files.h"
+#include "base/lines.h"
 #include "base/sha256.h"
 #include "batch/write_output.h"
 #include "medgen/error.h"
@@ -110,16 +110,21 @@ std::filesystem::path journal_path(const std::filesystem::path& output) {
 }
 
 JournalContent read_journal(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) refuse(path, "it cannot be read");
-  return read_journal(file, path);
+  base::Blocks blocks;
+  try {
+    blocks = base::plain_file_blocks(path);
+  } catch (const Error&) {
+    refuse(path, "it cannot be read");
+  }
+  return read_journal(std::move(blocks), path);
 }
 
-JournalContent read_journal(std::istream& file, const std::filesystem::path& path) {
+JournalContent read_journal(base::Blocks blocks, const std::filesystem::path& path) {
   JournalContent content;
-  std::string line;
-  if (!std::getline(file, line) || file.eof()) refuse(path, "it has no whole first line");
-  const Json header = parse_line(line);
+  base::Lines lines(std::move(blocks), base::Lines::kAnyLength);
+  base::Line line;
+  if (!lines.next(line) || !line.ended) refuse(path, "it has no whole first line");
+  const Json header = parse_line(line.text);
   if (!header.is_object() || !header.contains("medgen_batch_journal") || !header.contains("job")) {
     refuse(path, "its first line is damaged or something else");
   }
@@ -128,8 +133,8 @@ JournalContent read_journal(std::istream& file, const std::filesystem::path& pat
   content.job = header["job"];
   content.extra = header.value("extra", Json());
   std::vector<Record> waiting;
-  while (std::getline(file, line) && !file.eof()) {
-    const Json json = parse_line(line);
+  while (lines.next(line) && line.ended) {
+    const Json json = parse_line(line.text);
     if (!json.is_object() || !take(json, content, waiting)) break;
     // Those whose turn has come are in the output.
     if (content.places.empty()) {

@@ -6,12 +6,12 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <iosfwd>
 #include <map>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/byte_reader.h"
 #include "batch/row.h"
 
 namespace medgen::batch {
@@ -50,7 +50,7 @@ struct JournalContent {
 // Throws Error(kUsage) if it is not a journal, its first line is damaged, or it has another version
 // of this format; what is damaged later on was not yet committed and is left out.
 JournalContent read_journal(const std::filesystem::path& path);
-JournalContent read_journal(std::istream& stream, const std::filesystem::path& name);
+JournalContent read_journal(base::Blocks blocks, const std::filesystem::path& name);
 
 class Journal {
  public:

@@ -7,10 +7,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <map>
 #include <memory>
 
+#include "base/lines.h"
 #include "base/sha256.h"
 #include "batch/output_file.h"
 #include "medgen/error.h"
@@ -161,21 +161,23 @@ Merged merge(const std::vector<fs::path>& outputs,
     }
   }
   base::RunningHash hash;
-  std::vector<std::ifstream> files;
-  for (const Part& part : parts) files.emplace_back(part.path, std::ios::binary);
-  std::string line;
+  std::vector<base::Lines> files;
+  for (const Part& part : parts) {
+    files.emplace_back(base::plain_file_blocks(part.path), base::Lines::kAnyLength);
+  }
+  base::Line line;
   const std::uint64_t lines_per_row = merged.job.value("lines_per_row", std::uint64_t{1});
   for (std::uint64_t i = 0; i < rows * lines_per_row; ++i) {
     const std::uint64_t row = i / lines_per_row;
     const std::size_t from = row % parts.size();
-    if (!std::getline(files[from], line)) {
+    if (!files[from].next(line)) {
       refuse(parts[from].path.string() + " has fewer rows than it should: row " +
              std::to_string(row + 1) + " of the input is missing");
     }
-    line += '\n';
-    write(line);
-    hash.add(line);
-    merged.state.bytes += line.size();
+    line.text += '\n';
+    write(line.text);
+    hash.add(line.text);
+    merged.state.bytes += line.text.size();
   }
   for (const Part& part : parts) {
     merged.state.failed += part.content.committed.failed;

@@ -53,14 +53,13 @@ void move_file(const fs::path& from, const fs::path& to) {
 
 }  // namespace
 
-OldOutput::OldOutput(const fs::path& path) : name_(path.string()), file_(path, std::ios::binary) {
-  if (!file_) throw Error(ErrorCode::kRuntime, "cannot read " + name_);
-}
+OldOutput::OldOutput(const fs::path& path)
+    : name_(path.string()), lines_(base::plain_file_blocks(path), base::Lines::kAnyLength) {}
 
 std::optional<Record> OldOutput::record_of(const BatchRow& row) {
-  std::string line;
-  const bool got = static_cast<bool>(std::getline(file_, line));
-  const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  base::Line line;
+  const bool got = lines_.next(line);
+  const Json json = Json::parse(line.text, nullptr, /*allow_exceptions=*/false);
   const std::optional<bool> same = got ? is_of(json, row) : false;
   if (!same) return std::nullopt;
   if (!*same || row.error) {
@@ -71,7 +70,7 @@ std::optional<Record> OldOutput::record_of(const BatchRow& row) {
   }
   Record record;
   record.tokens = tokens_of(json);
-  record.bytes = line + "\n";
+  record.bytes = line.text + "\n";
   return record;
 }
 

@@ -5,11 +5,11 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <optional>
 #include <string>
 
+#include "base/lines.h"
 #include "batch/journal.h"
 #include "batch/row.h"
 
@@ -30,7 +30,7 @@ class OldOutput {
 
  private:
   std::string name_;
-  std::ifstream file_;
+  base::Lines lines_;
 };
 
 // OUT.retry

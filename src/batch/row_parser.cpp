@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <set>
 
-#include "base/csv.h"
 #include "base/sha256.h"
 #include "batch/row_settings.h"
 #include "engine/settings.h"
@@ -184,10 +183,10 @@ void RowParser::take_header(const RawRow& row) {
     throw Error(ErrorCode::kUsage, input_name_ + ": its header, the first line, " + why);
   };
   if (row.too_long || text::find_invalid_utf8(row.text) ||
-      row.text.find('\0') != std::string::npos ||
-      !base::split_csv(row.text, format_ == InputFormat::kCsv ? ',' : '\t', columns_)) {
+      row.text.find('\0') != std::string::npos || row.bad_csv) {
     fail("cannot be read as column names: it must be UTF-8, with quotes as in RFC 4180");
   }
+  columns_ = row.fields;
   std::set<std::string> names;
   for (const std::string& column : columns_) {
     if (!names.insert(column).second) fail("has two columns with the same name: rename one");
@@ -222,7 +221,7 @@ BatchRow RowParser::parse(const RawRow& raw, std::uint64_t position) const {
     } else if (format_ == InputFormat::kJsonl) {
       parse_json(raw.text, row);
     } else {
-      parse_csv(raw.text, row);
+      parse_csv(raw, row);
     }
   } catch (const Refused& refused) {
     row.error = refused.error;
@@ -241,9 +240,9 @@ void RowParser::parse_json(const std::string& text, BatchRow& row) const {
   }
 }
 
-void RowParser::parse_csv(const std::string& text, BatchRow& row) const {
-  std::vector<std::string> fields;
-  if (!base::split_csv(text, format_ == InputFormat::kCsv ? ',' : '\t', fields)) {
+void RowParser::parse_csv(const RawRow& raw, BatchRow& row) const {
+  const std::vector<std::string>& fields = raw.fields;
+  if (raw.bad_csv) {
     refuse("bad_quotes",
            "its quotes break the rules of CSV (RFC 4180): put a field that contains quotes in "
            "quotes, and double each quote inside");
@@ -256,10 +255,9 @@ void RowParser::parse_csv(const std::string& text, BatchRow& row) const {
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const std::string& name = columns_[i];
     if (name == prompt_name_ || !(name == id_name_ || engine::is_setting(name))) {
-      object[name] = std::move(fields[i]);
+      object[name] = fields[i];
     } else if (!fields[i].empty()) {  // an empty cell gives no id and no setting
-      object[name] =
-          name == id_name_ ? Json(std::move(fields[i])) : setting_of_text(name, fields[i]);
+      object[name] = name == id_name_ ? Json(fields[i]) : setting_of_text(name, fields[i]);
     }
   }
   take_plain(object, row);

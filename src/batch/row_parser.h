@@ -32,7 +32,7 @@ class RowParser {
 
  private:
   void parse_json(const std::string& text, BatchRow& row) const;
-  void parse_csv(const std::string& text, BatchRow& row) const;
+  void parse_csv(const RawRow& raw, BatchRow& row) const;
   void take_plain(const Json& object, BatchRow& row) const;
 
   InputFormat format_;

@@ -5,9 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
+#include "base/byte_reader.h"
 #include "base/files.h"
 #include "cli/terminal.h"
 #include "medgen/error.h"
@@ -29,23 +28,18 @@ std::string read_standard_input() {
 }  // namespace
 
 std::string read_descriptor(int descriptor, std::uint64_t max_bytes, std::string_view what) {
+  const base::Blocks blocks =
+      base::descriptor_blocks(descriptor, std::string(what), ErrorCode::kUsage);
   std::string content;
-  char buffer[64 * 1024];
-  for (;;) {
-    const ssize_t n = ::read(descriptor, buffer, sizeof buffer);
-    if (n == 0) return content;
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      throw Error(ErrorCode::kUsage,
-                  "cannot read " + std::string(what) + ": " + std::strerror(errno));
-    }
-    content.append(buffer, static_cast<std::size_t>(n));
+  for (std::string_view block = blocks(); !block.empty(); block = blocks()) {
+    content += block;
     if (content.size() > max_bytes) {
       throw Error(ErrorCode::kUsage, std::string(what) + " holds more than the " +
                                          std::to_string(max_bytes) +
                                          " bytes that are allowed: give a shorter text");
     }
   }
+  return content;
 }
 
 void require_text(std::string_view text, std::string_view what) {

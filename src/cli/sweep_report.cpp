@@ -1,11 +1,11 @@
 // See the header.
 #include "cli/sweep_report.h"
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/files.h"
+#include "base/lines.h"
 #include "corpus/documents.h"
 #include "medgen/error.h"
 #include "report/rating_pack.h"
@@ -18,19 +18,16 @@ using Json = nlohmann::ordered_json;
 
 // Of a file of JSON lines: records of medgen, or {"text", "prompt"?, "id"?}.
 std::vector<research::Sample> read_samples(const fs::path& file, const std::string& setting) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) throw Error(ErrorCode::kUsage, "cannot read " + file.string());
+  base::Lines lines(base::plain_file_blocks(file, ErrorCode::kUsage), base::Lines::kAnyLength);
   std::vector<research::Sample> samples;
-  std::uint64_t number = 0;
-  for (std::string line; std::getline(stream, line);) {
-    ++number;
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const std::string where = file.string() + ", line " + std::to_string(number);
-    const Json record = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  for (base::Line line; lines.next(line);) {
+    if (line.text.find_first_not_of(" \t\r") == std::string::npos) continue;
+    const std::string where = file.string() + ", line " + std::to_string(line.number);
+    const Json record = Json::parse(line.text, nullptr, /*allow_exceptions=*/false);
     if (record.is_discarded()) throw Error(ErrorCode::kUsage, where + " is not JSON");
     try {
       for (research::Sample& sample :
-           research::samples_of(record, setting, std::to_string(number))) {
+           research::samples_of(record, setting, std::to_string(line.number))) {
         samples.push_back(std::move(sample));
       }
     } catch (const Error& error) {

@@ -6,7 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/byte_reader.h"
-#include "corpus/csv.h"
+#include "base/csv.h"
+#include "base/lines.h"
 #include "medgen/error.h"
 #include "text/utf8.h"
 
@@ -16,7 +17,6 @@ namespace {
 using FieldOf = std::function<const std::string*(const std::string&)>;
 
 constexpr std::string_view kQuestionTemplate = "Question: {question}\nAnswer: {answer}";
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 // The part of the name before the first dot.
 std::string group_of(const std::filesystem::path& path) {
@@ -38,21 +38,12 @@ class Reader {
   virtual ~Reader() = default;
 
   std::uint64_t run() {
-    base::ByteReader bytes(path_);
-    bool first = true;
-    for (std::string_view block = bytes.next(); !block.empty(); block = bytes.next()) {
-      if (std::exchange(first, false) && block.starts_with(kByteOrderMark)) {
-        block.remove_prefix(kByteOrderMark.size());
-      }
-      push(block);
-    }
-    finish();
+    read(base::without_byte_order_mark(base::file_blocks(path_)));
     return skipped_;
   }
 
  protected:
-  virtual void push(std::string_view block) = 0;
-  virtual void finish() = 0;
+  virtual void read(base::Blocks blocks) = 0;
 
   void bad(std::uint64_t line, const std::string& why, bool too_long = false) {
     ++skipped_;
@@ -120,40 +111,13 @@ class LinesReader : public Reader {
  protected:
   virtual void take_line(std::uint64_t number, std::string& line) = 0;
 
-  void push(std::string_view block) override {
-    while (!block.empty()) {
-      const std::size_t end = std::min(block.find('\n'), block.size());
-      if (!skipping_) line_.append(block.substr(0, end));
-      if (line_.size() > options_.max_record_bytes) {
-        line_.clear();
-        line_.shrink_to_fit();
-        skipping_ = true;
-      }
-      if (end == block.size()) return;
-      end_line();
-      block.remove_prefix(end + 1);
+  void read(base::Blocks blocks) override {
+    base::Lines lines(std::move(blocks), options_.max_record_bytes);
+    for (base::Line line; lines.next(line);) {
+      if (line.text.ends_with('\r')) line.text.pop_back();
+      line.too_long ? too_long(line.number) : take_line(line.number, line.text);
     }
   }
-  void finish() override {
-    if (!line_.empty() || skipping_) end_line();
-  }
-
- private:
-  void end_line() {
-    ++number_;
-    if (line_.ends_with('\r')) line_.pop_back();
-    if (skipping_) {
-      too_long(number_);
-    } else {
-      take_line(number_, line_);
-    }
-    line_.clear();
-    skipping_ = false;
-  }
-
-  std::string line_;
-  std::uint64_t number_ = 0;
-  bool skipping_ = false;
 };
 
 bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r") == line.npos; }
@@ -194,8 +158,8 @@ class PlainTextReader : public LinesReader {
     text_.clear();
     text_.shrink_to_fit();
   }
-  void finish() override {
-    LinesReader::finish();
+  void read(base::Blocks blocks) override {
+    LinesReader::read(std::move(blocks));
     end_document();
   }
 
@@ -220,18 +184,19 @@ class PlainTextReader : public LinesReader {
 
 class CsvReader : public Reader {
  public:
-  CsvReader(const std::filesystem::path& path, const std::function<void(Document&&)>& visit,
-            const ReadOptions& options)
-      : Reader(path, visit, options),
-        parser_(options.max_record_bytes,
-                [this](CsvParser::Record&& record) { take_record(std::move(record)); }) {}
+  using Reader::Reader;
 
  protected:
-  void push(std::string_view block) override { parser_.push(block); }
-  void finish() override { parser_.finish(); }
+  void read(base::Blocks blocks) override {
+    base::CsvReader records(std::move(blocks), ',', options_.max_record_bytes);
+    for (base::CsvRecord record; records.next(record);) {
+      const bool empty_line = record.fields.size() == 1 && record.fields[0].empty();
+      if (!empty_line) take_record(record);
+    }
+  }
 
  private:
-  void take_record(CsvParser::Record&& record) {
+  void take_record(const base::CsvRecord& record) {
     if (!record.error.empty()) return bad(record.line, record.error, record.too_long);
     for (const std::string& field : record.fields) {
       if (text::find_invalid_utf8(field)) return bad(record.line, "it is not valid UTF-8");
@@ -255,7 +220,6 @@ class CsvReader : public Reader {
 
   std::map<std::string, std::size_t> names_;
   std::size_t columns_ = 0;
-  CsvParser parser_;
 };
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "base/byte_reader.h"
+#include "base/lines.h"
 #include "base/random.h"
 #include "medgen/error.h"
 #include "research/evaluation.h"
@@ -14,18 +14,6 @@ namespace {
 
 constexpr std::size_t kMostFileBytes = std::size_t{256} << 20U;
 constexpr std::size_t kItemsAtOnce = 32;
-
-std::string read_all(const std::filesystem::path& file) {
-  base::ByteReader reader(file);
-  std::string text;
-  for (std::string_view block = reader.next(); !block.empty(); block = reader.next()) {
-    text.append(block);
-    if (text.size() > kMostFileBytes) {
-      throw Error(ErrorCode::kRuntime, file.string() + " holds more than 256 MiB of choices");
-    }
-  }
-  return text;
-}
 
 // What is wrong with the line, or empty.
 std::string parse_item(std::string_view line, ChoiceItem& item) {
@@ -209,19 +197,20 @@ ChoiceScore summary(const std::vector<ChoiceItem>& items,
 }  // namespace
 
 std::vector<ChoiceItem> read_choices(const std::filesystem::path& file) {
-  const std::string text = read_all(file);
+  base::Lines lines(base::file_blocks(file), kMostFileBytes);
   std::vector<ChoiceItem> items;
-  std::uint64_t number = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    const std::string_view line = std::string_view(text).substr(at, end - at);
-    at = end + 1;
-    ++number;
-    if (line.find_first_not_of(" \t\r") == line.npos) continue;
+  std::size_t bytes = 0;
+  for (base::Line line; lines.next(line);) {
+    bytes += line.text.size() + (line.ended ? 1 : 0);
+    if (line.too_long || bytes > kMostFileBytes) {
+      throw Error(ErrorCode::kRuntime, file.string() + " holds more than 256 MiB of choices");
+    }
+    if (line.text.find_first_not_of(" \t\r") == std::string::npos) continue;
     ChoiceItem item;
-    const std::string why = parse_item(line, item);
+    const std::string why = parse_item(line.text, item);
     if (!why.empty()) {
-      throw Error(ErrorCode::kRuntime, file.string() + ":" + std::to_string(number) + ": " + why +
+      throw Error(ErrorCode::kRuntime, file.string() + ":" + std::to_string(line.number) + ": " +
+                                           why +
                                            "; an item is {\"prompt\": TEXT, \"choices\": [TEXT, "
                                            "...], \"answer\": NUMBER}");
     }

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/lines.h"
 #include "medgen/error.h"
 #include "report/loss_chart.h"
 #include "torchscript/stored_tensor.h"
@@ -168,10 +169,11 @@ void WorkFolder::write_record(const std::string& training_json) const {
 }
 
 std::vector<std::string> WorkFolder::metrics_lines() const {
-  std::ifstream in(path_ / kMetrics);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
+  std::vector<std::string> all;
+  if (!std::filesystem::exists(path_ / kMetrics)) return all;
+  base::Lines lines(base::plain_file_blocks(path_ / kMetrics), base::Lines::kAnyLength);
+  for (base::Line line; lines.next(line);) all.push_back(std::move(line.text));
+  return all;
 }
 
 void WorkFolder::forget_metrics_after(std::int64_t step) const {

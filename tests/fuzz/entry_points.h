@@ -11,7 +11,6 @@
 #include <fstream>
 #include <functional>
 #include <map>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -29,7 +28,7 @@ inline void require(bool holds) {
   if (!holds) std::abort();
 }
 
-inline batch::Blocks blocks_of(const std::string& text, std::size_t size) {
+inline base::Blocks blocks_of(const std::string& text, std::size_t size) {
   auto at = std::make_shared<std::size_t>(0);
   return [&text, at, size]() -> std::string_view {
     const std::string_view block = std::string_view(text).substr(*at).substr(0, size);
@@ -52,7 +51,7 @@ inline void check_row(const batch::BatchRow& row) {
 }
 
 // What the rows come to, as text; "refused" added where an Error ended them.
-inline std::string rows_of(batch::Blocks blocks, batch::InputFormat format) {
+inline std::string rows_of(base::Blocks blocks, batch::InputFormat format) {
   std::string all;
   try {
     batch::RowSplitter splitter(std::move(blocks), format, "input");
@@ -91,7 +90,7 @@ inline void run_file(const std::string& data, const char* extension,
 
 inline void run_compressed(const std::string& data, const char* extension) {
   run_file(data, extension, [](const std::string& path) {
-    rows_of(batch::file_blocks(path), batch::InputFormat::kJsonl);
+    rows_of(base::file_blocks(path), batch::InputFormat::kJsonl);
   });
 }
 
@@ -123,9 +122,9 @@ inline void run_archive(const std::string& data) {
 }
 
 inline void run_journal(const std::string& data) {
-  std::istringstream stream(data);
   try {
-    const batch::JournalContent content = batch::read_journal(stream, "journal");
+    const batch::JournalContent content =
+        batch::read_journal(blocks_of(data, data.size() + 1), "journal");
     require(batch::differences(content.job, content.job).empty());
   } catch (const Error&) {
   }

@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "base/lines.h"
 #include "cli/commands/commands.h"
-#include "cli/line_reader.h"
 #include "cli/options/backend_options.h"
 #include "cli/options/command_line.h"
 #include "cli/options/decoding_options.h"
@@ -179,12 +179,12 @@ int answer_lines(const ExplainArguments& arguments) {
     throw Error(ErrorCode::kUsage,
                 "--jsonl takes prompts and settings from its lines: leave the other options out");
   }
-  LineReader lines(STDIN_FILENO, kMaxLineBytes);
+  base::Lines lines(base::descriptor_blocks(STDIN_FILENO, "standard input"), kMaxLineBytes);
   Output output(STDOUT_FILENO);
   engine::Sampler sampler;
   LazyModel lazy(arguments);
-  while (const auto line = lines.next()) {
-    const Json json = answer(*line, sampler, lazy, arguments.model.has_value());
+  for (base::Line line; lines.next_whole(line);) {
+    const Json json = answer(line.text, sampler, lazy, arguments.model.has_value());
     output.write(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
     output.flush();
   }

@@ -2,18 +2,15 @@
 // Must not know how a measure is computed.
 #include "research/metrics.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/files.h"
+#include "base/lines.h"
 #include "cli/commands/commands.h"
-#include "cli/line_reader.h"
 #include "cli/options/backend_options.h"
 #include "cli/options/command_line.h"
 #include "cli/output.h"
@@ -129,40 +126,22 @@ struct Gathered {
   }
 };
 
-// A descriptor that is always closed.
-class File {
- public:
-  explicit File(const std::string& path) : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (descriptor_ < 0) {
-      throw Error(ErrorCode::kUsage, "cannot read " + path + ": " + std::strerror(errno));
-    }
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() { ::close(descriptor_); }
-  int descriptor() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
-
 void read_file(const std::string& path, const std::string& setting, Gathered& gathered) {
   if (fs::is_directory(path)) {
     throw Error(ErrorCode::kUsage, path + " is a folder: give its .jsonl file");
   }
-  const File file(path);
-  LineReader lines(file.descriptor(), kMaxLineBytes);
+  base::Lines lines(base::plain_file_blocks(path, ErrorCode::kUsage), kMaxLineBytes);
   const std::size_t before = gathered.samples.size();
-  while (const auto line = lines.next()) {
-    if (line->find_first_not_of(" \t\r") == std::string::npos) continue;
+  for (base::Line line; lines.next_whole(line);) {
+    if (line.text.find_first_not_of(" \t\r") == std::string::npos) continue;
     try {
-      gathered.add(Json::parse(*line), setting, std::to_string(lines.number()));
+      gathered.add(Json::parse(line.text), setting, std::to_string(line.number));
     } catch (const Json::exception&) {  // what() would quote the text
       throw Error(ErrorCode::kRuntime,
-                  path + ", line " + std::to_string(lines.number()) + ": not JSON");
+                  path + ", line " + std::to_string(line.number) + ": not JSON");
     } catch (const Error& error) {
       throw Error(error.code(),
-                  path + ", line " + std::to_string(lines.number()) + ": " + error.what());
+                  path + ", line " + std::to_string(line.number) + ": " + error.what());
     }
   }
   if (gathered.samples.size() == before) {

@@ -6,8 +6,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "base/lines.h"
 #include "cli/commands/commands.h"
-#include "cli/line_reader.h"
 #include "cli/options/command_line.h"
 #include "cli/output.h"
 #include "cli/prompt.h"
@@ -109,12 +109,12 @@ Json convert_record(const Tokenizer& tokenizer, const TokenizeArguments& argumen
 }
 
 void convert_lines(const Tokenizer& tokenizer, const TokenizeArguments& arguments, Output& output) {
-  LineReader lines(STDIN_FILENO, kMaxTextBytes);
-  while (const auto line = lines.next()) {
+  base::Lines lines(base::descriptor_blocks(STDIN_FILENO, "standard input"), kMaxTextBytes);
+  for (base::Line line; lines.next_whole(line);) {
     try {
-      output.write(dump(convert_record(tokenizer, arguments, *line)));
+      output.write(dump(convert_record(tokenizer, arguments, line.text)));
     } catch (const Error& error) {
-      throw Error(ErrorCode::kRuntime, "line " + std::to_string(lines.number()) +
+      throw Error(ErrorCode::kRuntime, "line " + std::to_string(line.number) +
                                            " of standard input: " + error.what() +
                                            "; the lines before it are done");
     }

@@ -6,6 +6,7 @@
 #include "batch/request_maker.h"
 #include "batch/row_parser.h"
 #include "medgen/error.h"
+#include "unit/base/blocks.h"
 #include "unit/byte_tokenizer.h"
 
 namespace medgen::batch {
@@ -35,10 +36,23 @@ RequestMaker maker() {
   return made;
 }
 
+// As an input of this one row gives it.
+RawRow raw_row(InputFormat format, const std::string& text) {
+  RawRow row{.line = 1, .text = text};
+  if (format != InputFormat::kCsv && format != InputFormat::kTsv) return row;
+  base::CsvReader reader(base::text_blocks(text, text.size() + 1),
+                         format == InputFormat::kCsv ? ',' : '\t', kMaxRowBytes);
+  base::CsvRecord record;
+  reader.next(record);
+  row.fields = record.fields;
+  row.bad_csv = !record.error.empty();
+  return row;
+}
+
 RowError error_of(InputFormat format, const std::string& header, const std::string& text) {
   RowParser parser(format, {}, "input");
-  if (!header.empty()) parser.take_header({.line = 1, .text = header, .too_long = false});
-  BatchRow row = parser.parse({.line = 2, .text = text, .too_long = false}, 6);
+  if (!header.empty()) parser.take_header(raw_row(format, header));
+  BatchRow row = parser.parse(raw_row(format, text), 6);
   Request request;
   maker().make(row, request);
   if (row.error) {
@@ -238,7 +252,7 @@ TEST(BadRowsTest, HeadersThatCannotBeUsedAreRefused) {
   const auto refused = [](const std::string& header, const RowNames& names = {}) {
     RowParser parser(InputFormat::kCsv, names, "x.csv");
     try {
-      parser.take_header({.line = 1, .text = header, .too_long = false});
+      parser.take_header(raw_row(InputFormat::kCsv, header));
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::kUsage);
       EXPECT_THAT(error.what(), HasSubstr("x.csv"));

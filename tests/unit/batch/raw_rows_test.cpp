@@ -1,13 +1,11 @@
-// Cutting inputs into rows: line ends, quotes over lines, limits, blocks cut anywhere, compression.
+// Cutting inputs into rows: line ends, quotes over lines, limits, blocks cut anywhere.
 #include "batch/raw_rows.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <zlib.h>
-#include <zstd.h>
 
 #include "medgen/error.h"
-#include "temporary_folder.h"
+#include "unit/base/blocks.h"
 
 namespace medgen::batch {
 namespace {
@@ -16,18 +14,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-// The text in blocks of `size` bytes.
-Blocks blocks_of(std::string text, std::size_t size) {
-  auto rest = std::make_shared<std::pair<std::string, std::size_t>>(std::move(text), 0);
-  return [rest, size]() -> std::string_view {
-    const std::string_view block =
-        std::string_view(rest->first).substr(rest->second).substr(0, size);
-    rest->second += block.size();
-    return block;
-  };
-}
-
-std::vector<std::string> rows_of(Blocks blocks, InputFormat format) {
+std::vector<std::string> rows_of(base::Blocks blocks, InputFormat format) {
   RowSplitter splitter(std::move(blocks), format, "input");
   std::vector<std::string> rows;
   for (RawRow row; splitter.next(row);) rows.push_back(row.text);
@@ -35,9 +22,9 @@ std::vector<std::string> rows_of(Blocks blocks, InputFormat format) {
 }
 
 std::vector<std::string> rows_of(const std::string& text, InputFormat format) {
-  std::vector<std::string> whole = rows_of(blocks_of(text, 1 << 20), format);
+  std::vector<std::string> whole = rows_of(base::text_blocks(text, 1 << 20), format);
   for (const std::size_t size : {1, 2, 3, 7}) {
-    EXPECT_EQ(rows_of(blocks_of(text, size), format), whole) << "blocks of " << size;
+    EXPECT_EQ(rows_of(base::text_blocks(text, size), format), whole) << "blocks of " << size;
   }
   return whole;
 }
@@ -62,7 +49,7 @@ TEST(RowSplitterTest, ABrokenQuoteCostsOneRowOnly) {
 }
 
 TEST(RowSplitterTest, AQuoteThatIsNeverClosedIsRefusedWithItsLine) {
-  RowSplitter splitter(blocks_of("a,b\n\"c\n,d\n", 3), InputFormat::kCsv, "x.csv");
+  RowSplitter splitter(base::text_blocks("a,b\n\"c\n,d\n", 3), InputFormat::kCsv, "x.csv");
   RawRow row;
   EXPECT_TRUE(splitter.next(row));
   try {
@@ -78,7 +65,7 @@ TEST(RowSplitterTest, LongRowsAreCutShortAndCountedOnce) {
   const std::string text =
       std::string(kMaxRowBytes, 'a') + "\n" + std::string(kMaxRowBytes + 1, 'b') + "\nc\n";
   for (const std::size_t size : {std::size_t{4096}, text.size()}) {
-    RowSplitter splitter(blocks_of(text, size), InputFormat::kText, "input");
+    RowSplitter splitter(base::text_blocks(text, size), InputFormat::kText, "input");
     RawRow row;
     ASSERT_TRUE(splitter.next(row));
     EXPECT_FALSE(row.too_long);
@@ -118,26 +105,10 @@ TEST(RowSplitterTest, EndlessQuoteIsRefused) {
 }
 
 TEST(RowSplitterTest, RowsRememberTheirLine) {
-  RowSplitter splitter(blocks_of("a\n\"b\nb\"\nc", 2), InputFormat::kCsv, "input");
+  RowSplitter splitter(base::text_blocks("a\n\"b\nb\"\nc", 2), InputFormat::kCsv, "input");
   std::vector<std::uint64_t> lines;
   for (RawRow row; splitter.next(row);) lines.push_back(row.line);
   EXPECT_THAT(lines, ElementsAre(1, 2, 4));
-}
-
-TEST(RowSplitterTest, CompressedFilesGiveTheSameRows) {
-  const TemporaryFolder folder;
-  const std::string text = "one\ntwo\nthree\n";
-  std::string zst(ZSTD_compressBound(text.size()), '\0');
-  zst.resize(ZSTD_compress(zst.data(), zst.size(), text.data(), text.size(), 1));
-  const auto gz = folder / "a.txt.gz";
-  gzFile file = gzopen(gz.c_str(), "wb");
-  gzwrite(file, text.data(), static_cast<unsigned>(text.size()));
-  gzclose(file);
-  const auto expected = rows_of(text, InputFormat::kText);
-  EXPECT_EQ(rows_of(file_blocks(folder.write("a.txt.zst", zst)), InputFormat::kText), expected);
-  EXPECT_EQ(rows_of(file_blocks(gz), InputFormat::kText), expected);
-  const auto torn = folder.write("b.txt.zst", zst.substr(0, zst.size() - 3));
-  EXPECT_THROW(rows_of(file_blocks(torn), InputFormat::kText), Error);
 }
 
 TEST(InputFormatTest, IsReadOffTheName) {

@@ -1,9 +1,7 @@
-// CSV fields, the set of ids, the running hash, retries: parts that are too small for files of
-// their own.
+// The set of ids, the running hash, retries: parts that are too small for files of their own.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/csv.h"
 #include "base/sha256.h"
 #include "batch/id_set.h"
 #include "batch/retry.h"
@@ -12,25 +10,6 @@
 
 namespace medgen::batch {
 namespace {
-
-using ::testing::ElementsAre;
-
-TEST(CsvTest, SplitsByTheRulesAndQuotesBack) {
-  std::vector<std::string> fields;
-  ASSERT_TRUE(base::split_csv("a,\"b,\"\"c\"\"\n\",,\"\"", ',', fields));
-  EXPECT_THAT(fields, ElementsAre("a", "b,\"c\"\n", "", ""));
-  ASSERT_TRUE(base::split_csv("", ',', fields));
-  EXPECT_THAT(fields, ElementsAre(""));
-  ASSERT_TRUE(base::split_csv("a,", ',', fields));
-  EXPECT_THAT(fields, ElementsAre("a", ""));
-  for (const char* bad : {"a\"b", "\"a\"b", "\"a", "a\rb", "\"a\"\"", "a,\""}) {
-    EXPECT_FALSE(base::split_csv(bad, ',', fields)) << bad;
-  }
-  for (const char* text : {"", "a", "a,b", "a\"b", "\"", "a\nb", "\r"}) {
-    ASSERT_TRUE(base::split_csv(base::quote_csv(text), ',', fields)) << text;
-    EXPECT_THAT(fields, ElementsAre(text));
-  }
-}
 
 TEST(IdSetTest, TellsDoubleIdsAmongMany) {
   IdSet ids;

@@ -1,4 +1,4 @@
-// Prompts: their limits, what is refused, and how much of a long one is kept; and reading lines.
+// Prompts: their limits, what is refused, and how much of a long one is kept.
 // Knows nothing of models.
 #include "cli/prompt.h"
 
@@ -9,7 +9,6 @@
 
 #include <cstdio>
 
-#include "cli/line_reader.h"
 #include "medgen/error.h"
 
 namespace medgen::cli {
@@ -75,25 +74,6 @@ TEST(PromptTest, LongPromptKeepsItsEndAndRoomForTheContinuation) {
   EXPECT_EQ(kept_prompt_tokens(257, 256, stopping), 236);
   stopping.max_new_tokens = 5000;
   EXPECT_EQ(kept_prompt_tokens(257, 256, stopping), 128);
-}
-
-TEST(LineReaderTest, GivesLinesWithTheirNumbers) {
-  const int file = descriptor_with("one\n\n" + std::string(200'000, 'x') + "\nlast");
-  LineReader lines(file, 1 << 20);
-  EXPECT_EQ(lines.next(), "one");
-  EXPECT_EQ(lines.next(), "");
-  EXPECT_EQ(lines.next(), std::string(200'000, 'x'));
-  EXPECT_EQ(lines.number(), 3U);
-  EXPECT_EQ(lines.next(), "last");
-  EXPECT_EQ(lines.next(), std::nullopt);
-  ::close(file);
-}
-
-TEST(LineReaderTest, LineWithoutEndIsRefused) {
-  const int zeros = ::open("/dev/zero", O_RDONLY);
-  LineReader lines(zeros, 100'000);
-  EXPECT_THROW(lines.next(), Error);
-  ::close(zeros);
 }
 
 }  // namespace

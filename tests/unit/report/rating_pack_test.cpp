@@ -6,9 +6,9 @@
 
 #include <map>
 #include <set>
-#include <sstream>
 
 #include "base/csv.h"
+#include "unit/base/blocks.h"
 
 namespace medgen::report {
 namespace {
@@ -37,9 +37,10 @@ using Table = std::vector<std::vector<std::string>>;
 
 Table table_of(const std::string& csv) {
   Table table;
-  std::istringstream lines(csv);
-  for (std::string line; std::getline(lines, line);) {
-    EXPECT_TRUE(base::split_csv(line, ',', table.emplace_back()));
+  base::CsvReader reader(base::text_blocks(csv, csv.size()), ',', csv.size());
+  for (base::CsvRecord record; reader.next(record);) {
+    EXPECT_EQ(record.error, "");
+    table.push_back(record.fields);
   }
   return table;
 }
