@@ -117,7 +117,8 @@ struct GenerateOptions {
 MEDGEN_API void validate(const Request& request, const std::string& name, const BackendInfo& model,
                          const Tokenizer& tokenizer);
 
-// Runs all requests to their end. Sequences of all requests share the backend's slots; a finished
+// Runs all requests to their end. Settings given as texts (bad_words_texts, negative_prompt) are
+// encoded first; the observer sees requests with the ids in their place. Sequences of all requests share the backend's slots; a finished
 // one frees its slot for the next. A seed gives the same tokens whatever the number of slots, up to
 // the backend's own rounding. When interrupted, sequences that have begun are finished as
 // kInterrupted; those that have not are not reported. All slots are always released. Throws

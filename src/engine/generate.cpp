@@ -2,12 +2,12 @@
 // how prompts were read or where text goes.
 #include "medgen/generate.h"
 
+#include <optional>
 #include <sstream>
+#include <utility>
 
 #include "engine/scheduler.h"
-#include "engine/search.h"
-#include "engine/sequence.h"
-#include "engine/settings.h"
+#include "engine/valid_request.h"
 #include "medgen/error.h"
 
 namespace medgen {
@@ -44,58 +44,50 @@ void check(const BackendInfo& model, const Tokenizer& tokenizer, const GenerateO
   }
 }
 
-// Requests that are already complete and checked.
-class ListSource : public RequestSource {
+class ListSource : public ValidRequestSource {
  public:
-  explicit ListSource(const std::vector<Request>& requests) : requests_(requests) {}
-  Next next(Request& request, bool) override {
+  explicit ListSource(std::vector<ValidRequest> requests) : requests_(std::move(requests)) {}
+  Next next(std::optional<ValidRequest>& request, bool) override {
     if (next_ == requests_.size()) return Next::kEnd;
-    request = requests_[next_++];
+    request = std::move(requests_[next_++]);
     return Next::kRequest;
   }
 
  private:
-  const std::vector<Request>& requests_;
+  std::vector<ValidRequest> requests_;
   std::size_t next_ = 0;
+};
+
+// Checks what another source hands out.
+class CheckedSource : public ValidRequestSource {
+ public:
+  CheckedSource(RequestSource& source, GenerationObserver& observer, const BackendInfo& model,
+                const Tokenizer& tokenizer)
+      : source_(source), observer_(observer), model_(model), tokenizer_(tokenizer) {}
+  Next next(std::optional<ValidRequest>& checked, bool wait) override {
+    Request request;
+    const Next next = source_.next(request, wait);
+    if (next != Next::kRequest) return next;
+    try {
+      checked = check_request(std::move(request), "the prompt", model_, tokenizer_);
+    } catch (const Error& error) {
+      observer_.on_request_failure(request, error);
+    }
+    return next;
+  }
+
+ private:
+  RequestSource& source_;
+  GenerationObserver& observer_;
+  const BackendInfo& model_;
+  const Tokenizer& tokenizer_;
 };
 
 }  // namespace
 
 void validate(const Request& request, const std::string& name, const BackendInfo& model,
               const Tokenizer& tokenizer) {
-  if (!request.variants.empty()) {
-    for (const Request& one : split_variants(request)) validate(one, name, model, tokenizer);
-    return;
-  }
-  validate(request.sampling);
-  validate(request.stopping);
-  const int n = request.num_return_sequences;
-  if (n < 1 || n > kMaxNumReturnSequences) {
-    refuse(ErrorCode::kUsage, "num-return-sequences is ", n, "; it must be from 1 to ",
-           kMaxNumReturnSequences);
-  }
-  const std::size_t length = request.prompt.size();
-  check_token_ids(request.sampling, request.stopping, tokenizer.vocab_size());
-  check_search(request, model);
-  if (length == 0) {
-    refuse(ErrorCode::kUsage, name,
-           " has no tokens; it needs at least one, BOS or EOS for instance");
-  }
-  if (length > static_cast<std::size_t>(model.n_positions)) {
-    refuse(ErrorCode::kUsage, name, " is ", length, " tokens long, the model's context only ",
-           model.n_positions, "; shorten it, or keep its end with --truncate-prompt");
-  }
-  if (new_token_limit(request) < 1) {
-    refuse(ErrorCode::kUsage, name, " is ", length,
-           " tokens long and max-length, which counts them, is ", request.stopping.max_length,
-           "; raise --max-length above ", length, " or set --max-new-tokens");
-  }
-  for (const TokenId token : request.prompt) {
-    if (token < 0 || token >= tokenizer.vocab_size()) {
-      refuse(ErrorCode::kUsage, name, " holds the token id ", token, "; ids go from 0 to ",
-             tokenizer.vocab_size() - 1);
-    }
-  }
+  check_request(Request(request), name, model, tokenizer);
 }
 
 std::string_view to_string(FinishReason reason) {
@@ -121,20 +113,23 @@ std::string_view to_string(FinishReason reason) {
 void generate(Backend& backend, const Tokenizer& tokenizer, const std::vector<Request>& requests,
               GenerationObserver& observer, const GenerateOptions& options) {
   check(backend.info(), tokenizer, options);
+  std::vector<ValidRequest> valid;
   for (std::size_t i = 0; i < requests.size(); ++i) {
     std::ostringstream name;
     name << "prompt " << i + 1 << " of " << requests.size();
-    validate(requests[i], requests.size() == 1 ? "the prompt" : name.str(), backend.info(),
-             tokenizer);
+    valid.push_back(check_request(Request(requests[i]),
+                                  requests.size() == 1 ? "the prompt" : name.str(), backend.info(),
+                                  tokenizer));
   }
-  ListSource source(requests);
+  ListSource source(std::move(valid));
   Scheduler(backend, tokenizer, source, observer, options).run();
 }
 
 void generate(Backend& backend, const Tokenizer& tokenizer, RequestSource& source,
               GenerationObserver& observer, const GenerateOptions& options) {
   check(backend.info(), tokenizer, options);
-  Scheduler(backend, tokenizer, source, observer, options).run();
+  CheckedSource checked(source, observer, backend.info(), tokenizer);
+  Scheduler(backend, tokenizer, checked, observer, options).run();
 }
 
 }  // namespace medgen

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <optional>
 #include <utility>
 
 #include "engine/search.h"
@@ -28,8 +29,8 @@ void Scheduler::Part::on_finish(std::uint64_t request_id, const Completion& comp
   prompt.observer.on_request_finish(prompt.request, std::move(all));
 }
 
-Scheduler::Prompt::Prompt(GenerationObserver& next, Request asked)
-    : observer(next), request(std::move(asked)) {
+Scheduler::Prompt::Prompt(GenerationObserver& next, ValidRequest asked)
+    : observer(next), request(std::move(asked).take()) {
   for (Request& own : split_variants(request)) {
     const int n = own.num_return_sequences;
     const bool searches = needs_search(own);
@@ -57,7 +58,7 @@ Scheduler::Sequences Scheduler::Prompt::next_sequences(int most, const Tokenizer
   return next;
 }
 
-Scheduler::Scheduler(Backend& backend, const Tokenizer& tokenizer, RequestSource& source,
+Scheduler::Scheduler(Backend& backend, const Tokenizer& tokenizer, ValidRequestSource& source,
                      GenerationObserver& observer, const GenerateOptions& options)
     : backend_(backend),
       tokenizer_(tokenizer),
@@ -134,17 +135,12 @@ void Scheduler::fill_free_slots() {
 // Takes the next request into prefill; false if there is none now.
 bool Scheduler::take_request(bool wait) {
   if (source_ended_) return false;
-  Request request;
+  std::optional<ValidRequest> request;
   const RequestSource::Next next = source_.next(request, wait);
   source_ended_ = next == RequestSource::Next::kEnd;
   if (next != RequestSource::Next::kRequest) return false;
-  try {
-    validate(request, "the prompt", backend_.info(), tokenizer_);
-  } catch (const Error& error) {
-    observer_.on_request_failure(request, error);
-    return true;
-  }
-  auto prompt = std::make_shared<Prompt>(observer_, std::move(request));
+  if (!request) return true;
+  auto prompt = std::make_shared<Prompt>(observer_, *std::move(request));
   if (!prompt->searched.empty()) alone_ = prompt;  // once all others are done
   if (prompt->drawn.empty()) return true;
   prompt->slot = acquire_slot();

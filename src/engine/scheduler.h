@@ -23,6 +23,7 @@
 
 #include "engine/sampler.h"
 #include "engine/sequence.h"
+#include "engine/valid_request.h"
 #include "medgen/error.h"
 #include "medgen/generate.h"
 
@@ -31,7 +32,7 @@ namespace medgen::engine {
 class Scheduler {
  public:
   // Everything passed in must outlive the scheduler.
-  Scheduler(Backend& backend, const Tokenizer& tokenizer, RequestSource& source,
+  Scheduler(Backend& backend, const Tokenizer& tokenizer, ValidRequestSource& source,
             GenerationObserver& observer, const GenerateOptions& options);
   ~Scheduler();  // releases the slots that an exception left taken
   Scheduler(const Scheduler&) = delete;
@@ -58,7 +59,7 @@ class Scheduler {
 
   // A request from its first row of prefill to the end of its last sample.
   struct Prompt {
-    Prompt(GenerationObserver& next, Request asked);
+    Prompt(GenerationObserver& next, ValidRequest asked);
     Prompt(const Prompt&) = delete;
     Prompt& operator=(const Prompt&) = delete;
 
@@ -116,7 +117,7 @@ class Scheduler {
 
   Backend& backend_;
   const Tokenizer& tokenizer_;
-  RequestSource& source_;
+  ValidRequestSource& source_;
   GenerationObserver& observer_;
   const GenerateOptions& options_;
   std::vector<Sampler> samplers_;  // one for each sequence, since they are drawn side by side

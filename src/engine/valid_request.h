@@ -1,0 +1,45 @@
+// A request that is known to fit its model: what the scheduler takes, so that nothing is checked
+// twice on the way to it. Must not know how prompts were read.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "medgen/backend.h"
+#include "medgen/generate.h"
+#include "medgen/tokenizer.h"
+
+namespace medgen::engine {
+
+// Made by check_request() alone. Its settings hold no texts to encode any more.
+class ValidRequest {
+ public:
+  const Request& operator*() const { return request_; }
+  const Request* operator->() const { return &request_; }
+  Request take() && { return std::move(request_); }
+
+ private:
+  friend ValidRequest check_request(Request&& request, const std::string& name,
+                                    const BackendInfo& model, const Tokenizer& tokenizer);
+  explicit ValidRequest(Request&& request) : request_(std::move(request)) {}
+
+  Request request_;
+};
+
+// Turns the request's text settings into token ids and checks that `model` can run it. Throws
+// Error(kUsage) if not; the caller then keeps `request`. Messages about the prompt begin with
+// `name`.
+ValidRequest check_request(Request&& request, const std::string& name, const BackendInfo& model,
+                           const Tokenizer& tokenizer);
+
+// As RequestSource. kRequest without a request: there was one, which was refused.
+class ValidRequestSource {
+ public:
+  using Next = RequestSource::Next;
+  virtual ~ValidRequestSource() = default;
+  virtual Next next(std::optional<ValidRequest>& request, bool wait) = 0;
+};
+
+}  // namespace medgen::engine
