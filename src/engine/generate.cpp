@@ -6,6 +6,7 @@
 #include <sstream>
 #include <utility>
 
+#include "engine/row_loops.h"
 #include "engine/scheduler.h"
 #include "engine/valid_request.h"
 #include "medgen/error.h"
@@ -33,6 +34,7 @@ void check_tokenizer(const BackendInfo& model, const Tokenizer& tokenizer) {
 }
 
 void check(const BackendInfo& model, const Tokenizer& tokenizer, const GenerateOptions& options) {
+  row_loops();  // refuses a MEDGEN_ISA that names none
   check_tokenizer(model, tokenizer);
   if (options.prefill_chunk < 1) {
     refuse(ErrorCode::kUsage, "the prefill chunk is ", options.prefill_chunk,

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/instruction_set.h"
 #include "engine/fixed_exp.h"
 #include "engine/fixed_math.h"
 
@@ -252,28 +253,35 @@ MEDGEN_INLINE double weighted_sum_body(const double* x, const double* w, std::si
       #NAME,        block_maxima_##NAME, exp_sum_##NAME, entropy_sums_##NAME, draw_sums_##NAME, \
       weigh_##NAME, weighted_sum_##NAME};
 
-MEDGEN_ROW_LOOPS(baseline, )
+MEDGEN_ROW_LOOPS(scalar, )
 #if defined(__x86_64__)
 MEDGEN_ROW_LOOPS(avx2, __attribute__((target("avx2"))))
 MEDGEN_ROW_LOOPS(avx512, __attribute__((target("avx512f,avx512dq,avx512vl"))))
 #endif
 
+using base::InstructionSet;
+constexpr base::CodeFor<RowLoops> kLoops[] = {
+    {InstructionSet::kScalar, &k_scalar},
+#if defined(__x86_64__)
+    {InstructionSet::kAvx2, &k_avx2},
+    {InstructionSet::kAvx512, &k_avx512},
+#endif
+};
+
 }  // namespace
 
 std::vector<const RowLoops*> all_row_loops() {
-  std::vector<const RowLoops*> all = {&k_baseline};
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2")) all.push_back(&k_avx2);
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl")) {
-    all.push_back(&k_avx512);
+  std::vector<const RowLoops*> all;
+  for (const auto& [set, loops] : kLoops) {
+    if (base::can_run(set)) all.push_back(loops);
   }
-#endif
   return all;
 }
 
+const RowLoops& choose_row_loops() { return base::choose_code<RowLoops>(kLoops); }
+
 const RowLoops& row_loops() {
-  static const RowLoops& loops = *all_row_loops().back();
+  static const RowLoops& loops = choose_row_loops();
   return loops;
 }
 

@@ -17,7 +17,7 @@ inline constexpr std::size_t kRowBlock = 64;  // elements that share one maximum
 inline constexpr double kWeightGrid = 0x1.8p17;
 
 struct RowLoops {
-  std::string_view name;  // "avx512", "avx2", "baseline"
+  std::string_view name;  // "scalar", "avx2", "avx512"
   // maxima: [ceil(n / kRowBlock)]. Returns whether there is a NaN.
   bool (*block_maxima)(const float* x, std::size_t n, float* maxima);
   // Sum of e^(x - highest).
@@ -33,8 +33,12 @@ struct RowLoops {
                          double scale);
 };
 
-// Of this processor.
+// Those that MEDGEN_ISA names or this processor runs best. The first call decides; it throws
+// Error(kUsage) if the variable names none.
 const RowLoops& row_loops();
+
+// What row_loops() would decide now.
+const RowLoops& choose_row_loops();
 
 // All that this processor can run, the simplest first; for tests.
 std::vector<const RowLoops*> all_row_loops();

@@ -1,4 +1,4 @@
-// Which of the kernels this processor can run. Must not know of environment variables or errors.
+// Which of the kernels this processor can run, and which of them are used.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -15,5 +15,8 @@ KernelList all_kernels();
 // True if processor and operating system let this process run `kernels`. For AMX the first call
 // asks Linux for the tiles' state, for the whole process. Thread-safe.
 bool can_run(const Kernels& kernels);
+
+// Those of base::choose_instruction_set(), which see.
+const Kernels& choose_kernels();
 
 }  // namespace medgen::kernels

@@ -2,11 +2,8 @@
 // where they are cut changes nothing.
 #include "native/native_backend.h"
 
-#include <cstdlib>
-#include <string_view>
 #include <vector>
 
-#include "kernels/cpu.h"
 #include "medgen/error.h"
 
 namespace medgen::native {
@@ -49,28 +46,6 @@ int slots_in(const PackedModel& model, const NativeOptions& options) {
 }
 
 }  // namespace
-
-const kernels::Kernels& choose_kernels() {
-  const kernels::KernelList all = kernels::all_kernels();
-  const char* forced = std::getenv("MEDGEN_ISA");
-  const std::string_view wanted = forced == nullptr ? "" : forced;
-  const kernels::Kernels* best = nullptr;
-  bool known = wanted.empty();
-  for (int i = 0; i < all.count; ++i) {
-    const std::string_view name = all.tables[i]->name;
-    const bool is_wanted =
-        wanted.empty() || name == wanted || (wanted == "avx512" && name == "avx512_vnni");
-    known = known || is_wanted;
-    if (is_wanted && kernels::can_run(*all.tables[i])) best = all.tables[i];
-  }
-  if (best != nullptr) return *best;
-  std::string message = "MEDGEN_ISA is ";
-  message += wanted.substr(0, 40);
-  if (known)
-    throw Error(ErrorCode::kUsage,
-                message + ", which this processor does not have; leave it unset");
-  throw Error(ErrorCode::kUsage, message + "; allowed are scalar, avx2, avx512 and amx");
-}
 
 NativeBackend::NativeBackend(std::unique_ptr<PackedWeights> weights,
                              const kernels::Kernels& kernels, const NativeOptions& options)

@@ -1,5 +1,4 @@
-// A Backend on the kernels: slots, steps and the choice of instruction set. Must not know of
-// bundles.
+// A Backend on the kernels: slots and steps. Must not know of bundles.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "kernels/cpu.h"
 #include "medgen/backend.h"
 #include "native/packed_file.h"
 #include "native/transformer.h"
@@ -20,10 +20,7 @@ struct NativeOptions {
   bool keep_weights = true;  // false: drop each layer from this process's memory after use
 };
 
-// The kernels that MEDGEN_ISA names (scalar, avx2, avx512, amx), or the best ones that this
-// processor runs. `avx512` is the one with VNNI where the processor has it. Throws Error(kUsage)
-// for an unknown name, or one that this processor lacks.
-const kernels::Kernels& choose_kernels();
+using kernels::choose_kernels;
 
 class NativeBackend : public Backend {
  public:

@@ -15,6 +15,7 @@
 #include "torchscript/runtime.h"
 #include "train/checkpoint.h"
 #include "train/optimizer.h"
+#include "train/training_kernels.h"
 #include "train/training_record.h"
 #include "train/training_step.h"
 
@@ -421,6 +422,7 @@ class Trainer {
 
 void train(const TrainOptions& options, TrainObserver& observer) {
   validate(options);
+  training_loops();                                 // refuses a MEDGEN_ISA that names none
   static_cast<void>(BundleWriter(options.output));  // fail now rather than after hours
   const bool bf16 = resolve_bf16(options);
   int threads = torchscript::prepare_training_runtime(options.threads);

@@ -1,13 +1,15 @@
-// Loops of training. Each is compiled for several instruction sets, of which the processor's is
-// picked when the program starts. Sums run in eight lanes, so all instruction sets add in one
-// order.
+// Loops of training. Each is written once and compiled for several instruction sets. Sums run in
+// eight lanes, so all instruction sets add in one order.
 #include "train/training_kernels.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 
-#define MEDGEN_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#include "base/instruction_set.h"
+
+// Vectors live inside inlined functions only, so their ABI plays no role.
+#pragma GCC diagnostic ignored "-Wpsabi"
 #define MEDGEN_INLINE inline __attribute__((always_inline))
 
 // Whatever BLAS libtorch comes with.
@@ -120,19 +122,8 @@ MEDGEN_INLINE Floats sigmoid(Floats x) { return 1.0F / (1.0F + exp_floats(-x)); 
 constexpr float kLinear = 1.5957691216F;  // 2 sqrt(2 / pi)
 constexpr float kCubic = 0.07135481627F;  // and times 0.044715
 
-}  // namespace
-
-bool has_gemm() { return sgemm_ != nullptr; }
-
-void gemm(bool transpose_a, bool transpose_b, int m, int n, int k, float alpha, const float* a,
-          int lda, const float* b, int ldb, float beta, float* c, int ldc) {
-  // Fortran's order of columns: C^T = op(B)^T op(A)^T.
-  sgemm_(transpose_b ? "T" : "N", transpose_a ? "T" : "N", &n, &m, &k, &alpha, b, &ldb, a, &lda,
-         &beta, c, &ldc);
-}
-
-MEDGEN_CLONES
-void causal_softmax(float* scores, int rows, int ld, int first_length, float* log_sums) {
+MEDGEN_INLINE void causal_softmax_body(float* scores, int rows, int ld, int first_length,
+                                       float* log_sums) {
   for (int r = 0; r < rows; ++r) {
     float* row = scores + std::int64_t{r} * ld;
     const int length = first_length + r;
@@ -145,9 +136,8 @@ void causal_softmax(float* scores, int rows, int ld, int first_length, float* lo
   }
 }
 
-MEDGEN_CLONES
-void causal_softmax_again(float* scores, int rows, int ld, int first_length,
-                          const float* log_sums) {
+MEDGEN_INLINE void causal_softmax_again_body(float* scores, int rows, int ld, int first_length,
+                                             const float* log_sums) {
   for (int r = 0; r < rows; ++r) {
     float* row = scores + std::int64_t{r} * ld;
     const int length = first_length + r;
@@ -160,9 +150,8 @@ void causal_softmax_again(float* scores, int rows, int ld, int first_length,
   }
 }
 
-MEDGEN_CLONES
-void softmax_gradient(const float* probabilities, float* gradient, int rows, int ld,
-                      const float* dots, float scale) {
+MEDGEN_INLINE void softmax_gradient_body(const float* probabilities, float* gradient, int rows,
+                                         int ld, const float* dots, float scale) {
   for (int r = 0; r < rows; ++r) {
     const float* p = probabilities + std::int64_t{r} * ld;
     float* g = gradient + std::int64_t{r} * ld;
@@ -171,8 +160,8 @@ void softmax_gradient(const float* probabilities, float* gradient, int rows, int
   }
 }
 
-MEDGEN_CLONES
-void row_dots(const float* a, const float* b, int rows, int n, int ld, float* dots) {
+MEDGEN_INLINE void row_dots_body(const float* a, const float* b, int rows, int n, int ld,
+                                 float* dots) {
   for (int r = 0; r < rows; ++r) {
     const float* x = a + std::int64_t{r} * ld;
     const float* y = b + std::int64_t{r} * ld;
@@ -185,9 +174,8 @@ void row_dots(const float* a, const float* b, int rows, int n, int ld, float* do
   }
 }
 
-MEDGEN_CLONES
-double softmax_loss(float* scores, std::int64_t rows, std::int64_t n, const std::int64_t* targets,
-                    float scale, bool gradient) {
+MEDGEN_INLINE double softmax_loss_body(float* scores, std::int64_t rows, std::int64_t n,
+                                       const std::int64_t* targets, float scale, bool gradient) {
   double nll = 0;
   for (std::int64_t r = 0; r < rows; ++r) {
     float* row = scores + r * n;
@@ -203,16 +191,14 @@ double softmax_loss(float* scores, std::int64_t rows, std::int64_t n, const std:
   return nll;
 }
 
-MEDGEN_CLONES
-void gelu(const float* x, float* y, std::int64_t n) {
+MEDGEN_INLINE void gelu_body(const float* x, float* y, std::int64_t n) {
   map_row(
       x, y, n, 0, [&](std::int64_t, Floats v) __attribute__((always_inline)) {
         return v * sigmoid(v * (kLinear + kCubic * v * v));
       });
 }
 
-MEDGEN_CLONES
-void gelu_gradient(const float* x, const float* dy, float* dx, std::int64_t n) {
+MEDGEN_INLINE void gelu_gradient_body(const float* x, const float* dy, float* dx, std::int64_t n) {
   map_row(
       x, dx, n, 0, [&](std::int64_t i, Floats v) __attribute__((always_inline)) {
         const Floats given = load_part(dy + i, n - i);
@@ -222,9 +208,8 @@ void gelu_gradient(const float* x, const float* dy, float* dx, std::int64_t n) {
       });
 }
 
-MEDGEN_CLONES
-void dropout(const float* x, float* y, std::int64_t n, double probability, std::uint64_t key,
-             std::int64_t first) {
+MEDGEN_INLINE void dropout_body(const float* x, float* y, std::int64_t n, double probability,
+                                std::uint64_t key, std::int64_t first) {
   const auto seed = static_cast<std::uint32_t>(key ^ (key >> 32));
   const auto dropped = static_cast<std::uint32_t>(probability * 4294967295.0);
   const auto factor = static_cast<float>(1.0 / (1.0 - probability));
@@ -236,6 +221,120 @@ void dropout(const float* x, float* y, std::int64_t n, double probability, std::
     h ^= h >> 16;
     y[i] = h < dropped ? 0.0F : x[i] * factor;
   }
+}
+
+#define MEDGEN_TRAINING_LOOPS(NAME, TARGET)                                                        \
+  TARGET void causal_softmax_##NAME(float* scores, int rows, int ld, int first_length,             \
+                                    float* log_sums) {                                             \
+    return causal_softmax_body(scores, rows, ld, first_length, log_sums);                          \
+  }                                                                                                \
+  TARGET void causal_softmax_again_##NAME(float* scores, int rows, int ld, int first_length,       \
+                                          const float* log_sums) {                                 \
+    return causal_softmax_again_body(scores, rows, ld, first_length, log_sums);                    \
+  }                                                                                                \
+  TARGET void softmax_gradient_##NAME(const float* probabilities, float* gradient, int rows,       \
+                                      int ld, const float* dots, float scale) {                    \
+    return softmax_gradient_body(probabilities, gradient, rows, ld, dots, scale);                  \
+  }                                                                                                \
+  TARGET void row_dots_##NAME(const float* a, const float* b, int rows, int n, int ld,             \
+                              float* dots) {                                                       \
+    return row_dots_body(a, b, rows, n, ld, dots);                                                 \
+  }                                                                                                \
+  TARGET double softmax_loss_##NAME(float* scores, std::int64_t rows, std::int64_t n,              \
+                                    const std::int64_t* targets, float scale, bool gradient) {     \
+    return softmax_loss_body(scores, rows, n, targets, scale, gradient);                           \
+  }                                                                                                \
+  TARGET void gelu_##NAME(const float* x, float* y, std::int64_t n) { return gelu_body(x, y, n); } \
+  TARGET void gelu_gradient_##NAME(const float* x, const float* dy, float* dx, std::int64_t n) {   \
+    return gelu_gradient_body(x, dy, dx, n);                                                       \
+  }                                                                                                \
+  TARGET void dropout_##NAME(const float* x, float* y, std::int64_t n, double probability,         \
+                             std::uint64_t key, std::int64_t first) {                              \
+    return dropout_body(x, y, n, probability, key, first);                                         \
+  }                                                                                                \
+  const TrainingLoops k_##NAME = {#NAME,                                                           \
+                                  causal_softmax_##NAME,                                           \
+                                  causal_softmax_again_##NAME,                                     \
+                                  softmax_gradient_##NAME,                                         \
+                                  row_dots_##NAME,                                                 \
+                                  softmax_loss_##NAME,                                             \
+                                  gelu_##NAME,                                                     \
+                                  gelu_gradient_##NAME,                                            \
+                                  dropout_##NAME};
+
+MEDGEN_TRAINING_LOOPS(scalar, )
+#if defined(__x86_64__)
+MEDGEN_TRAINING_LOOPS(avx2, __attribute__((target("avx2"))))
+MEDGEN_TRAINING_LOOPS(avx512, __attribute__((target("avx512f"))))
+#endif
+
+using base::InstructionSet;
+constexpr base::CodeFor<TrainingLoops> kLoops[] = {
+    {InstructionSet::kScalar, &k_scalar},
+#if defined(__x86_64__)
+    {InstructionSet::kAvx2, &k_avx2},
+    {InstructionSet::kAvx512, &k_avx512},
+#endif
+};
+
+}  // namespace
+
+std::vector<const TrainingLoops*> all_training_loops() {
+  std::vector<const TrainingLoops*> all;
+  for (const auto& [set, loops] : kLoops) {
+    if (base::can_run(set)) all.push_back(loops);
+  }
+  return all;
+}
+
+const TrainingLoops& choose_training_loops() { return base::choose_code<TrainingLoops>(kLoops); }
+
+const TrainingLoops& training_loops() {
+  static const TrainingLoops& loops = choose_training_loops();
+  return loops;
+}
+
+bool has_gemm() { return sgemm_ != nullptr; }
+
+void gemm(bool transpose_a, bool transpose_b, int m, int n, int k, float alpha, const float* a,
+          int lda, const float* b, int ldb, float beta, float* c, int ldc) {
+  // Fortran's order of columns: C^T = op(B)^T op(A)^T.
+  sgemm_(transpose_b ? "T" : "N", transpose_a ? "T" : "N", &n, &m, &k, &alpha, b, &ldb, a, &lda,
+         &beta, c, &ldc);
+}
+
+void causal_softmax(float* scores, int rows, int ld, int first_length, float* log_sums) {
+  return training_loops().causal_softmax(scores, rows, ld, first_length, log_sums);
+}
+
+void causal_softmax_again(float* scores, int rows, int ld, int first_length,
+                          const float* log_sums) {
+  return training_loops().causal_softmax_again(scores, rows, ld, first_length, log_sums);
+}
+
+void softmax_gradient(const float* probabilities, float* gradient, int rows, int ld,
+                      const float* dots, float scale) {
+  return training_loops().softmax_gradient(probabilities, gradient, rows, ld, dots, scale);
+}
+
+void row_dots(const float* a, const float* b, int rows, int n, int ld, float* dots) {
+  return training_loops().row_dots(a, b, rows, n, ld, dots);
+}
+
+double softmax_loss(float* scores, std::int64_t rows, std::int64_t n, const std::int64_t* targets,
+                    float scale, bool gradient) {
+  return training_loops().softmax_loss(scores, rows, n, targets, scale, gradient);
+}
+
+void gelu(const float* x, float* y, std::int64_t n) { return training_loops().gelu(x, y, n); }
+
+void gelu_gradient(const float* x, const float* dy, float* dx, std::int64_t n) {
+  return training_loops().gelu_gradient(x, dy, dx, n);
+}
+
+void dropout(const float* x, float* y, std::int64_t n, double probability, std::uint64_t key,
+             std::int64_t first) {
+  return training_loops().dropout(x, y, n, probability, key, first);
 }
 
 }  // namespace medgen::train

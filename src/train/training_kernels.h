@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
+#include <vector>
 
 namespace medgen::train {
 
@@ -40,5 +42,28 @@ void gelu_gradient(const float* x, const float* dy, float* dx, std::int64_t n);
 // on a gradient is the backward pass. The place of x[0] is `first`.
 void dropout(const float* x, float* y, std::int64_t n, double probability, std::uint64_t key,
              std::int64_t first);
+
+// The functions above but gemm(), compiled for one instruction set.
+struct TrainingLoops {
+  std::string_view name;  // "scalar", "avx2", "avx512"
+  decltype(&train::causal_softmax) causal_softmax;
+  decltype(&train::causal_softmax_again) causal_softmax_again;
+  decltype(&train::softmax_gradient) softmax_gradient;
+  decltype(&train::row_dots) row_dots;
+  decltype(&train::softmax_loss) softmax_loss;
+  decltype(&train::gelu) gelu;
+  decltype(&train::gelu_gradient) gelu_gradient;
+  decltype(&train::dropout) dropout;
+};
+
+// Those that the functions above run: what MEDGEN_ISA names, or the best for this processor. The
+// first call decides; it throws Error(kUsage) if the variable names none.
+const TrainingLoops& training_loops();
+
+// What training_loops() would decide now.
+const TrainingLoops& choose_training_loops();
+
+// All that this processor can run, the simplest first; for tests.
+std::vector<const TrainingLoops*> all_training_loops();
 
 }  // namespace medgen::train

@@ -27,7 +27,7 @@ const std::filesystem::path kRoot = MEDGEN_SOURCE_DIR;
 // Which rooms a room's files may include, besides their own. CONTRIBUTING.md draws the same.
 const std::map<std::string, std::set<std::string>> kAllowed = {
     {"base", {}},
-    {"kernels", {}},
+    {"kernels", {"base"}},
     {"text", {"base"}},
     {"bundle", {"base"}},
     {"corpus", {"base", "text"}},

@@ -226,14 +226,6 @@ TEST(NativeBackendTest, CacheMemoryBoundsTheSlotsAndTooLittleIsRefused) {
   }
 }
 
-TEST(NativeBackendTest, AnUnknownInstructionSetIsRefused) {
-  ::setenv("MEDGEN_ISA", "mmx", 1);
-  EXPECT_THROW(choose_kernels(), Error);
-  ::setenv("MEDGEN_ISA", "scalar", 1);
-  EXPECT_STREQ(choose_kernels().name, "scalar");
-  ::unsetenv("MEDGEN_ISA");
-}
-
 TEST(NativeBackendTest, UnsupportedModelsAreNamed) {
   ModelConfig config = tiny().config;
   EXPECT_EQ(unsupported_reason(config), "");

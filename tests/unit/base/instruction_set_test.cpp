@@ -1,0 +1,110 @@
+// One choice for everything that is compiled for several instruction sets: kernels, the sampler's
+// loops and those of training all run what MEDGEN_ISA names.
+#include "base/instruction_set.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "engine/row_loops.h"
+#include "kernels/cpu.h"
+#include "medgen/error.h"
+#include "train/training_kernels.h"
+
+namespace medgen::base {
+namespace {
+
+using ::testing::HasSubstr;
+
+// The variable with this value, back to what it was afterwards.
+class Forced {
+ public:
+  explicit Forced(const char* value) {
+    if (const char* before = std::getenv("MEDGEN_ISA")) before_ = before;
+    if (value == nullptr) {
+      ::unsetenv("MEDGEN_ISA");
+    } else {
+      ::setenv("MEDGEN_ISA", value, 1);
+    }
+  }
+  ~Forced() {
+    if (before_.empty()) {
+      ::unsetenv("MEDGEN_ISA");
+    } else {
+      ::setenv("MEDGEN_ISA", before_.c_str(), 1);
+    }
+  }
+  Forced(const Forced&) = delete;
+  Forced& operator=(const Forced&) = delete;
+
+ private:
+  std::string before_;
+};
+
+const std::map<std::string, std::function<std::string()>> kUses = {
+    {"kernels", [] { return std::string(kernels::choose_kernels().name); }},
+    {"the sampler's loops", [] { return std::string(engine::choose_row_loops().name); }},
+    {"the loops of training", [] { return std::string(train::choose_training_loops().name); }},
+};
+
+TEST(InstructionSetTest, EveryUseRunsTheForcedOne) {
+  const InstructionSet sets[] = {InstructionSet::kScalar, InstructionSet::kAvx2,
+                                 InstructionSet::kAvx512};
+  for (const InstructionSet set : sets) {
+    const std::string name(to_string(set));
+    const Forced forced(name.c_str());
+    for (const auto& [use, chosen] : kUses) {
+      if (!can_run(set)) {
+        EXPECT_THROW(chosen(), Error) << use;
+        continue;
+      }
+      std::string expected = name;
+      if (use == "kernels" && name == "avx512" && can_run(InstructionSet::kAvx512Vnni)) {
+        expected = "avx512_vnni";
+      }
+      EXPECT_EQ(chosen(), expected) << use;
+    }
+  }
+}
+
+TEST(InstructionSetTest, WhatHasNoCodeForALargerSetRunsItsOwnLargest) {
+  if (!can_run(InstructionSet::kAvx512Vnni)) GTEST_SKIP() << "no VNNI here";
+  const Forced forced("avx512_vnni");
+  EXPECT_EQ(kUses.at("kernels")(), "avx512_vnni");
+  EXPECT_EQ(kUses.at("the sampler's loops")(), "avx512");
+  EXPECT_EQ(kUses.at("the loops of training")(), "avx512");
+}
+
+TEST(InstructionSetTest, UnlessForcedTheBestRuns) {
+  const Forced not_forced(nullptr);
+  EXPECT_EQ(engine::choose_row_loops().name, engine::all_row_loops().back()->name);
+  EXPECT_EQ(train::choose_training_loops().name, train::all_training_loops().back()->name);
+  const kernels::KernelList all = kernels::all_kernels();
+  std::string best;
+  for (int i = 0; i < all.count; ++i) {
+    if (kernels::can_run(*all.tables[i])) best = all.tables[i]->name;
+  }
+  EXPECT_EQ(kernels::choose_kernels().name, best);
+}
+
+TEST(InstructionSetTest, AnUnknownNameIsRefusedWithWhatIsAllowed) {
+  for (const char* name : {"mmx", "AVX2", " avx2", "avx"}) {
+    const Forced forced(name);
+    for (const auto& [use, chosen] : kUses) {
+      try {
+        chosen();
+        ADD_FAILURE() << use << " accepted " << name;
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::kUsage);
+        EXPECT_THAT(error.what(), HasSubstr("allowed are scalar, avx2, avx512 and amx"));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace medgen::base
