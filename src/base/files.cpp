@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/file_system.h"
 #include "base/write_all.h"
 
 namespace medgen::base {
@@ -86,7 +87,8 @@ void put(const Descriptor& file, std::string_view content, const fs::path& path)
 
 // EINVAL and ENOTSUP: a pipe, a device or a file system that cannot flush.
 void flush(const Descriptor& file, const fs::path& path) {
-  if (::fsync(file.get()) != 0 && errno != EINVAL && errno != ENOTSUP) fail_write(path, errno);
+  if (file_system().fsync(file.get()) != 0 && errno != EINVAL && errno != ENOTSUP)
+    fail_write(path, errno);
 }
 
 void flush_path(const fs::path& path) {
@@ -110,7 +112,7 @@ std::string hidden_name(const fs::path& path) {
 template <typename Fill>
 void write_new(const fs::path& path, Fill fill) {
   const bool existed = ::access(path.c_str(), F_OK) == 0;
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  const int fd = file_system().open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) fail_write(path, errno);
   try {
     Descriptor file(fd);
@@ -118,7 +120,7 @@ void write_new(const fs::path& path, Fill fill) {
     flush(file, path);
     if (file.close() != 0) fail_write(path, errno);
   } catch (...) {
-    if (!existed) ::unlink(path.c_str());
+    if (!existed) file_system().unlink(path.c_str());
     throw;
   }
 }
@@ -176,9 +178,9 @@ void write_file_atomically(const fs::path& path, std::string_view content) {
   fs::path aside = path;
   aside.replace_filename(hidden_name(path) + std::to_string(::getpid()));
   write_file(aside, content);
-  if (::rename(aside.c_str(), path.c_str()) != 0) {
+  if (file_system().rename(aside.c_str(), path.c_str()) != 0) {
     const int error = errno;
-    ::unlink(aside.c_str());
+    file_system().unlink(aside.c_str());
     fail_write(path, error);
   }
   flush_path(parent_of(path));

@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/file_system.h"
 #include "base/files.h"
 #include "base/lines.h"
 #include "base/sha256.h"
@@ -165,8 +166,8 @@ Journal::~Journal() {
 
 namespace {
 int open_to_append(const std::filesystem::path& path, std::uint64_t keep) {
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (descriptor < 0 || ::ftruncate(descriptor, static_cast<off_t>(keep)) != 0) {
+  const int descriptor = base::file_system().open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC, 0);
+  if (descriptor < 0 || base::file_system().ftruncate(descriptor, static_cast<off_t>(keep)) != 0) {
     const std::string why = std::system_category().message(errno);
     if (descriptor >= 0) ::close(descriptor);
     throw Error(ErrorCode::kRuntime, "cannot write " + path.string() + ": " + why);

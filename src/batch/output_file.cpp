@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/file_system.h"
 #include "medgen/error.h"
 
 namespace medgen::batch {
@@ -41,7 +42,7 @@ std::unique_ptr<base::RunningHash> hash_of_beginning(int descriptor, std::uint64
 
 OutputFile::OutputFile(std::filesystem::path path, bool restart) : path_(std::move(path)) {
   created_ = ::access(path_.c_str(), F_OK) != 0;
-  descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  descriptor_ = base::file_system().open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail(path_, errno);
   struct stat status {};
   if (::fstat(descriptor_, &status) != 0) fail(path_, errno);
@@ -69,7 +70,7 @@ OutputFile::OutputFile(std::filesystem::path path, bool restart) : path_(std::mo
 
 OutputFile::~OutputFile() {
   if (descriptor_ < 0) return;
-  if (created_ && !begun_) ::unlink(path_.c_str());
+  if (created_ && !begun_) base::file_system().unlink(path_.c_str());
   ::close(descriptor_);
 }
 
@@ -99,7 +100,7 @@ RecordWriter OutputFile::begin(const Json& job, const Json& extra, bool in_order
              " is not what its journal says was written: it was changed or cut "
              "since; put the file back, or give --restart to start over and overwrite it");
     }
-  } else if (::ftruncate(descriptor_, 0) != 0) {
+  } else if (base::file_system().ftruncate(descriptor_, 0) != 0) {
     // Before the journal: without one, an output with something in it is refused.
     fail(path_, errno);
   }
@@ -107,7 +108,8 @@ RecordWriter OutputFile::begin(const Json& job, const Json& extra, bool in_order
                            : Journal::create(journal_path(path_), job, extra);
   begun_ = true;
   const auto end = static_cast<off_t>(start.committed.bytes);
-  if (::ftruncate(descriptor_, end) != 0 || ::lseek(descriptor_, end, SEEK_SET) != end) {
+  if (base::file_system().ftruncate(descriptor_, end) != 0 ||
+      ::lseek(descriptor_, end, SEEK_SET) != end) {
     fail(path_, errno);
   }
   return RecordWriter(descriptor_, path_.string(), in_order, std::move(journal), std::move(start),

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "base/file_system.h"
 #include "base/sha256.h"
 #include "medgen/error.h"
 
@@ -40,13 +41,13 @@ std::uint64_t tokens_of(const Json& json) {
 }
 
 void move_file(const fs::path& from, const fs::path& to) {
-  if (::rename(from.c_str(), to.c_str()) != 0) {
+  if (base::file_system().rename(from.c_str(), to.c_str()) != 0) {
     throw Error(ErrorCode::kRuntime,
                 "cannot write " + to.string() + ": " + std::system_category().message(errno));
   }
   const fs::path folder = to.has_parent_path() ? to.parent_path() : fs::path(".");
   if (const int directory = ::open(folder.c_str(), O_RDONLY | O_CLOEXEC); directory >= 0) {
-    ::fsync(directory);
+    base::file_system().fsync(directory);
     ::close(directory);
   }
 }

@@ -1,11 +1,10 @@
 // See the header.
 #include "batch/write_output.h"
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <system_error>
 
+#include "base/file_system.h"
 #include "base/write_all.h"
 #include "medgen/error.h"
 
@@ -31,7 +30,8 @@ void write_output(int descriptor, std::string_view bytes, const std::string& nam
 
 // EINVAL and ENOTSUP: a pipe, a device or a file system that cannot flush.
 void flush_to_disk(int descriptor, const std::string& name) {
-  if (::fdatasync(descriptor) != 0 && errno != EINVAL && errno != ENOTSUP) fail(errno, name);
+  if (base::file_system().fdatasync(descriptor) != 0 && errno != EINVAL && errno != ENOTSUP)
+    fail(errno, name);
 }
 
 }  // namespace medgen::batch

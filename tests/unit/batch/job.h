@@ -30,6 +30,7 @@ struct TestJob {
   int n = 2;
   std::uint64_t seed = 7;
   std::uint64_t window = 16;
+  std::chrono::milliseconds commit_interval{5};
   std::optional<std::uint64_t> max_errors = {};
   std::optional<InputFormat> format = {};
   const std::atomic<bool>* interrupted = nullptr;
@@ -37,6 +38,7 @@ struct TestJob {
   medgen::testing::LogitsOf logits = medgen::testing::hashed_logits(257);
   std::function<void(const RecordWriter&)> watch = {};
   std::function<std::string(const FinishedRow&)> record = {};
+  std::function<void()> on_encode = {};  // on the reading thread
 };
 
 inline RequestMaker test_maker(const TestJob& job) {
@@ -51,7 +53,8 @@ inline RequestMaker test_maker(const TestJob& job) {
   maker.plain.num_return_sequences = job.n;
   maker.plain.stopping.max_new_tokens = 12;
   maker.openai = maker.plain;
-  maker.encode = [](std::string_view prompt, const StoppingParams&, int) {
+  maker.encode = [seen = job.on_encode](std::string_view prompt, const StoppingParams&, int) {
+    if (seen) seen();
     return tokenizer.encode(prompt, Specials::kAsText);
   };
   return maker;
@@ -91,7 +94,7 @@ inline RunResult run_job(const TestJob& job) {
   if (file.found() && file.found()->committed.done) return {};
   const JournalContent start = file.found().value_or(JournalContent{});
   RecordWriter writer = file.begin(identity, Json(), job.in_order);
-  writer.set_commit_interval(std::chrono::milliseconds(5));
+  writer.set_commit_interval(job.commit_interval);
   medgen::testing::FakeBackend backend(257, 64, job.slots, job.logits);
   if (job.prepare) job.prepare(backend);
   RunOptions options;
@@ -124,6 +127,49 @@ inline std::string mixed_rows(int count) {
     }
   }
   return rows.str();
+}
+
+// The first row takes 60 steps, those behind it one each.
+inline std::string long_and_short_rows(int count) {
+  std::ostringstream rows;
+  rows << R"({"id":"long","prompt":"a","n":1,"max_new_tokens":60})"
+       << "\n";
+  for (int i = 1; i < count; ++i) {
+    rows << "{\"id\":" << i << R"(,"prompt":"b","n":1,"max_new_tokens":1})"
+         << "\n";
+  }
+  return rows.str();
+}
+
+// Of those rows, of which there are more than the window: the first is held up until as many as may
+// be ahead of their turn are made. Every row of a window needs a slot of its own.
+inline void hold_up_first_row(TestJob& job, std::uint64_t rows) {
+  struct Counts {
+    std::atomic<std::uint64_t> encoded{0}, made{0};
+  };
+  const auto counts = std::make_shared<Counts>();
+  const auto wait_for = [](const std::atomic<std::uint64_t>& count, std::uint64_t least) {
+    for (std::uint64_t now = count; now < least; now = count) count.wait(now);
+  };
+  job.on_encode = [counts] {
+    ++counts->encoded;
+    counts->encoded.notify_all();
+  };
+  job.record = [counts, record = job.record](const FinishedRow& row) {
+    ++counts->made;
+    counts->made.notify_all();
+    return record ? record(row) : test_record(row);
+  };
+  job.prepare = [counts, wait_for, rows, window = job.window](auto& backend) {
+    backend.before_step = [=, &backend] {
+      // The survey encodes each row too. A row is passed on when the one behind it has been read.
+      wait_for(counts->encoded, rows + window + 1);
+      const bool alone = backend.taken() == 1;
+      if (alone && backend.n_acquired >= static_cast<int>(window)) {
+        wait_for(counts->made, window - 1);
+      }
+    };
+  };
 }
 
 }  // namespace medgen::batch
