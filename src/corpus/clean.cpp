@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "medgen/error.h"
 #include "text/utf8.h"
@@ -22,9 +23,11 @@ constexpr std::size_t kLongestTag = 2000;
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+char lower(char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c); }
+
 std::string lower(std::string_view text) {
   std::string out(text);
-  for (char& c : out) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  for (char& c : out) c = lower(c);
   return out;
 }
 
@@ -48,18 +51,51 @@ bool is_inline(std::string_view name) {
              "form", "iframe", "nav",   "main",  "figure", "figcaption"});
 }
 
+// Looks for what ends an element. What does not come any more is remembered, so that a text of
+// nothing but beginnings is looked through once and not once for each of them.
+class Ends {
+ public:
+  explicit Ends(std::string_view text) : text_(text) {}
+
+  // Where `end`, which is in lower case, begins, from `at` on; npos if it does not come.
+  // The case of the text's letters does not count.
+  std::size_t find(const std::string& end, std::size_t at) {
+    if (missing_.contains(end)) return text_.npos;
+    const auto begin = text_.begin() + static_cast<std::ptrdiff_t>(at);
+    const auto found = std::search(begin, text_.end(), end.begin(), end.end(),
+                                   [](char a, char b) { return lower(a) == b; });
+    looked_at_ += static_cast<std::uint64_t>(found - begin);
+    if (found == text_.end()) missing_.insert(end);
+    return found == text_.end() ? text_.npos : static_cast<std::size_t>(found - text_.begin());
+  }
+
+  // Where the '>' of a tag is, if it is not too long.
+  std::size_t find_bracket(std::size_t begin, std::size_t at) {
+    const std::size_t end = text_.substr(begin, kLongestTag).find('>', at - begin);
+    looked_at_ += std::min(end, kLongestTag);
+    return end == text_.npos ? end : begin + end;
+  }
+
+  std::uint64_t looked_at() const { return looked_at_; }
+
+ private:
+  std::string_view text_;
+  std::set<std::string> missing_;
+  std::uint64_t looked_at_ = 0;
+};
+
 struct Tag {
   std::size_t length = 0;  // from '<' to '>' or to the end of the element
   bool line_break = false;
 };
 
 // The HTML element, comment, or script with its content at `at`, if any.
-std::optional<Tag> tag_at(std::string_view text, std::size_t at) {
+std::optional<Tag> tag_at(std::string_view text, std::size_t at, Ends& ends) {
   const std::string_view rest = text.substr(at);
   if (rest.starts_with("<!--")) {
-    const std::size_t end = rest.find("-->");
+    const std::size_t end = ends.find("-->", at);
     if (end == rest.npos) return std::nullopt;
-    return Tag{end + 3, false};
+    return Tag{end - at + 3, false};
   }
   std::size_t i = rest.starts_with("</") ? 2 : 1;
   const std::size_t begin = i;
@@ -68,26 +104,28 @@ std::optional<Tag> tag_at(std::string_view text, std::size_t at) {
   if (i == rest.size() || (rest[i] != '>' && rest[i] != '/' && rest[i] != ' ' && rest[i] != '\n')) {
     return std::nullopt;
   }
-  const std::size_t end = rest.substr(0, kLongestTag).find('>', i);
-  if (end == rest.npos) return std::nullopt;
+  const std::size_t bracket = ends.find_bracket(at, at + i);
+  if (bracket == rest.npos) return std::nullopt;
+  const std::size_t length = bracket + 1 - at;
   if (is_one_of(name, {"script", "style"})) {
-    const std::size_t close = lower(rest.substr(end)).find("</" + name + ">");
-    const bool closes = begin == 1 && close != std::string::npos;
-    return Tag{closes ? end + close + name.size() + 3 : end + 1, true};
+    const std::string closing = "</" + name + ">";
+    const std::size_t close = begin == 1 ? ends.find(closing, bracket) : rest.npos;
+    return Tag{close == rest.npos ? length : close + closing.size() - at, true};
   }
-  if (breaks_line(name)) return Tag{end + 1, true};
-  if (is_inline(name)) return Tag{end + 1, false};
+  if (breaks_line(name)) return Tag{length, true};
+  if (is_inline(name)) return Tag{length, false};
   return std::nullopt;
 }
 
-std::string without_tags(std::string_view text, CleanCounts& counts) {
+std::string without_tags(std::string_view text, CleanCounts& counts, std::uint64_t* looked_at) {
   std::string out;
+  Ends ends(text);
   for (std::size_t i = 0; i < text.size();) {
     const std::size_t next = std::min(text.find('<', i), text.size());
     out.append(text.substr(i, next - i));
     i = next;
     if (i == text.size()) break;
-    if (const auto tag = tag_at(text, i)) {
+    if (const auto tag = tag_at(text, i, ends)) {
       if (tag->line_break) out += '\n';
       ++counts.html_tags;
       i += tag->length;
@@ -95,6 +133,7 @@ std::string without_tags(std::string_view text, CleanCounts& counts) {
       out += text[i++];
     }
   }
+  if (looked_at != nullptr) *looked_at += ends.looked_at();
   return out;
 }
 
@@ -255,9 +294,9 @@ CleanCounts& CleanCounts::operator+=(const CleanCounts& other) {
   return *this;
 }
 
-std::string clean_text(std::string_view text, CleanCounts& counts) {
-  const std::string plain =
-      with_plain_characters(with_entities_replaced(without_tags(text, counts), counts), counts);
+std::string clean_text(std::string_view text, CleanCounts& counts, std::uint64_t* looked_at) {
+  const std::string plain = with_plain_characters(
+      with_entities_replaced(without_tags(text, counts, looked_at), counts), counts);
   const std::string unified = composed(plain);
   counts.composed += unified != plain ? 1 : 0;
   std::string out = with_plain_spacing(unified);

@@ -23,7 +23,9 @@ struct CleanCounts {
 // Markup first (elements of HTML only, so "p < 0.05" stays; entities once, so "&amp;lt;" becomes
 // "&lt;"), then characters, NFC, spaces: one between words (tabs, no-break and other Unicode spaces
 // count as one), none at the end of a line, one empty line at most, none at either end. `text` must
-// be valid UTF-8. Adds to `counts`.
-std::string clean_text(std::string_view text, CleanCounts& counts);
+// be valid UTF-8. Adds to `counts`, and to `looked_at`, if it is given, the characters that were
+// looked at in search of an element's end: the part of the work that may exceed the text's length.
+std::string clean_text(std::string_view text, CleanCounts& counts,
+                       std::uint64_t* looked_at = nullptr);
 
 }  // namespace medgen::corpus

@@ -66,7 +66,7 @@ std::uint64_t band_key(const Signature& signature, std::size_t band) {
 // Kept texts by the bands of their signatures: an open hash table that holds numbers alone.
 class BandTable {
  public:
-  BandTable(std::span<const KnownText> texts) : texts_(texts) {
+  explicit BandTable(std::span<const KnownText> texts) : texts_(texts) {
     std::size_t size = 1024;
     while (size < texts.size() * kBands * 3 / 2) size *= 2;
     slots_.assign(size, 0);
@@ -74,10 +74,11 @@ class BandTable {
 
   // Calls `visit` with each kept text that shares the band; stops when it returns true.
   template <typename Visit>
-  bool find(const Signature& signature, std::size_t band, Visit visit) const {
+  bool find(const Signature& signature, std::size_t band, Visit visit) {
     const std::uint64_t key = band_key(signature, band);
     for (std::size_t at = place(key); slots_[at] != 0; at = next(at)) {
       const std::uint32_t text = slots_[at] - 1;
+      ++looked_at_;
       if (band_key(texts_[text].signature, band) == key && visit(text)) return true;
     }
     return false;
@@ -90,10 +91,13 @@ class BandTable {
       std::size_t at = place(key);
       for (; slots_[at] != 0 && there < kMostInBucket; at = next(at)) {
         there += band_key(texts_[slots_[at] - 1].signature, band) == key ? 1 : 0;
+        ++looked_at_;
       }
       if (slots_[at] == 0) slots_[at] = text + 1;
     }
   }
+
+  std::uint64_t looked_at() const { return looked_at_; }
 
  private:
   std::size_t place(std::uint64_t key) const { return mix(key) & (slots_.size() - 1); }
@@ -101,6 +105,7 @@ class BandTable {
 
   std::span<const KnownText> texts_;
   std::vector<std::uint32_t> slots_;
+  std::uint64_t looked_at_ = 0;
 };
 
 }  // namespace
@@ -147,7 +152,8 @@ double similarity(const Signature& a, const Signature& b) {
   return std::max(0.0, (share - kByChance) / (1 - kByChance));
 }
 
-std::vector<Verdict> find_duplicates(std::span<const KnownText> texts, double threshold) {
+std::vector<Verdict> find_duplicates(std::span<const KnownText> texts, double threshold,
+                                     std::uint64_t* looked_at) {
   std::vector<Verdict> verdicts(texts.size());
   std::vector<std::uint32_t> order(texts.size());
   std::iota(order.begin(), order.end(), 0U);
@@ -177,6 +183,7 @@ std::vector<Verdict> find_duplicates(std::span<const KnownText> texts, double th
     }
     if (verdict.fate == Fate::kKept) table.insert(text);
   }
+  if (looked_at != nullptr) *looked_at = table.looked_at();
   return verdicts;
 }
 

@@ -46,7 +46,10 @@ struct KnownText {
 // kept or its similarity to it is `threshold` or more. Hence the same texts are dropped whatever
 // order they came in (texts that are equal in all of KnownText are interchangeable).
 // Candidates come from 20 bands of 6 values, which finds a pair of similarity 0.8 with probability
-// 0.998, one of 0.9 always. `threshold` in [0.7, 1]; above 1: equal texts only.
-std::vector<Verdict> find_duplicates(std::span<const KnownText> texts, double threshold);
+// 0.998, one of 0.9 always. `threshold` in [0.7, 1]; above 1: equal texts only. `looked_at` is set
+// to how many texts were looked at as possible candidates, which is what the search's time depends
+// on.
+std::vector<Verdict> find_duplicates(std::span<const KnownText> texts, double threshold,
+                                     std::uint64_t* looked_at = nullptr);
 
 }  // namespace medgen::corpus

@@ -58,9 +58,34 @@ TEST(CleanTest, PutsSpacesAndLineBreaksInOrder) {
   EXPECT_EQ(clean(" \n\t "), "");
 }
 
-TEST(CleanTest, LongRunsOfAngleBracketsAreQuick) {
-  const std::string text(200'000, '<');
-  EXPECT_EQ(clean(text), text);
+TEST(CleanTest, AScriptEndsWhateverTheCaseOfItsTagsAndOneWithoutAnEndLosesItsTagAlone) {
+  EXPECT_EQ(clean("a<SCRIPT>x</Script>b<style>y"), "a\nb\ny");
+  EXPECT_EQ(clean("a</script>b<script>x</script>c<!-- d"), "a\nb\nc<!-- d");
+}
+
+std::string repeated(const std::string& part, int times) {
+  std::string text;
+  for (int i = 0; i < times; ++i) text += part;
+  return text;
+}
+
+TEST(CleanTest, BeginningsOfElementsWithoutAnEndAreLookedThroughOnce) {
+  for (const std::string beginning : {"<", "<!--", "<!-- ->", "<script>", "<STYLE>a", "</script>",
+                                      "<p ", "<b>", "<script><!--"}) {
+    const auto work = [&](int times) {
+      CleanCounts unused;
+      std::uint64_t looked_at = 0;
+      clean_text(repeated(beginning, times), unused, &looked_at);
+      return static_cast<double>(looked_at);
+    };
+    const double once = work(5'000);
+    EXPECT_LE(work(10'000), 2.5 * once + 100) << beginning;
+    if (beginning.size() > 2) {
+      EXPECT_GT(once, 5'000) << beginning << ": nothing was counted";
+    }
+  }
+  const std::string brackets = repeated("<", 20'000);
+  EXPECT_EQ(clean(brackets), brackets);
 }
 
 }  // namespace

@@ -200,7 +200,7 @@ TEST_F(PrepareTest, NoticesAFileThatChangesMeanwhile) {
   EXPECT_THAT(error_of(given), HasSubstr("was changed"));
 }
 
-TEST_F(PrepareTest, DoesNotHoldALongDocument) {
+TEST_F(PrepareTest, LeavesOutAndCountsADocumentThatIsTooLong) {
   const auto file = folder_.write(
       "a.jsonl", "{\"text\": \"" + std::string(5000, 'x') + "\"}\n{\"text\": \"short\"}\n");
   auto given = options({file});
