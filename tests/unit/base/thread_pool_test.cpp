@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <numeric>
 #include <vector>
 
@@ -36,15 +39,22 @@ TEST(ThreadPoolTest, AJobSeesWhatTheOneBeforeItWrote) {
   EXPECT_EQ(std::accumulate(values.begin(), values.end(), 0L), 1000L * 201);
 }
 
-TEST(ThreadPoolTest, UnevenPiecesAreSharedOut) {
+TEST(ThreadPoolTest, WhileAThreadIsBusyTheOtherTakesAllTheRest) {
   ThreadPool pool(2);
-  std::atomic<long> sum{0};
+  std::mutex mutex;
+  std::condition_variable changed;
+  int others = 0;
+  bool all_others = false;
   pool.run(64, [&](int i) {
-    long work = 0;
-    for (long j = 0; j < (i == 0 ? 2000000 : 100); ++j) work += j % 7;
-    sum.fetch_add(work > 0 ? i : i);
+    std::unique_lock lock(mutex);
+    if (i == 0) {
+      all_others = changed.wait_for(lock, std::chrono::seconds(60), [&] { return others == 63; });
+    } else {
+      ++others;
+      changed.notify_all();
+    }
   });
-  EXPECT_EQ(sum.load(), 63 * 64 / 2);
+  EXPECT_TRUE(all_others);
 }
 
 TEST(ThreadPoolTest, AtLeastOneCoreIsUsable) { EXPECT_GE(usable_cores(), 1); }

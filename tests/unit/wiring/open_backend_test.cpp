@@ -1,0 +1,186 @@
+// Which back end and precision a model gets, what is refused, and what becomes of packed weights;
+// on a model of a few thousand parameters. Runs no libtorch.
+#include "wiring/open_backend.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "bundle/config.h"
+#include "medgen/error.h"
+#include "places.h"
+#include "temporary_folder.h"
+#include "unit/byte_tokenizer.h"
+
+namespace medgen::wiring {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class NoTokens : public ByteTokenizer {
+ public:
+  std::vector<TokenId> encode(std::string_view, Specials) const override { return {}; }
+};
+
+class OpenBackendTest : public ::testing::Test {
+ protected:
+  OpenBackendTest() {
+    ::setenv("XDG_CACHE_HOME", cache_.path().c_str(), 1);
+    const fs::path checkpoint = fs::path(MEDGEN_FIXTURES) / "checkpoints" / "traced";
+    source_.model_pt = checkpoint / "model.pt";
+    source_.sha256 = std::string(64, 'a');
+    source_.config = bundle::read_config(checkpoint / "config.json");
+    source_.tokenizer = load_tokenizer(fs::path(MEDGEN_FIXTURES) / "checkpoints" / "tokenizer");
+    source_.verify = [this] { ++verified_; };
+    options_.threads = 1;
+    options_.max_slots = 2;
+  }
+
+  std::unique_ptr<Backend> open() {
+    return open_backend(source_, options_, [this](const std::string& note) { notes_ += note; });
+  }
+
+  std::string refusal(ErrorCode code) {
+    try {
+      open();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), code) << error.what();
+      return error.what();
+    }
+    ADD_FAILURE() << "nothing was refused";
+    return "";
+  }
+
+  std::vector<fs::path> kept() const {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::recursive_directory_iterator(cache_.path())) {
+      if (entry.is_regular_file()) files.push_back(entry.path());
+    }
+    return files;
+  }
+
+  TemporaryFolder cache_;
+  ModelSource source_;
+  BackendOptions options_;
+  std::string notes_;
+  int verified_ = 0;
+};
+
+TEST_F(OpenBackendTest, AutoIsNativeForAGpt2OnTheCpu) {
+  const auto backend = open();
+  EXPECT_NE(dynamic_cast<native::NativeBackend*>(backend.get()), nullptr);
+  EXPECT_EQ(backend->info().vocab_size, source_.config.vocab_size);
+  EXPECT_EQ(backend->info().max_slots, 2);
+  EXPECT_EQ(notes_, "");
+}
+
+TEST_F(OpenBackendTest, ThePrecisionIsTheOneAskedForElseTheModelsElseFp32) {
+  EXPECT_EQ(open()->info().precision, "fp32");
+  source_.auto_precision = "bf16";
+  EXPECT_EQ(open()->info().precision, "bf16");
+  options_.precision = "int8";
+  EXPECT_EQ(open()->info().precision, "int8");
+}
+
+TEST_F(OpenBackendTest, PackedWeightsAreKeptAndTheModelIsNotReadAgain) {
+  open();
+  EXPECT_EQ(verified_, 1);
+  ASSERT_EQ(kept().size(), 1U);
+  source_.model_pt = "/nonexistent/model.pt";
+  open();
+  EXPECT_EQ(verified_, 1);
+}
+
+TEST_F(OpenBackendTest, DamagedPackedWeightsAreNamedAndBuiltAgain) {
+  open();
+  const fs::path file = kept().at(0);
+  fs::resize_file(file, fs::file_size(file) / 2);
+  open();
+  EXPECT_THAT(notes_, AllOf(HasSubstr(file.string()), HasSubstr("they are being rebuilt")));
+  EXPECT_EQ(verified_, 2);
+  notes_.clear();
+  open();
+  EXPECT_EQ(notes_, "");
+}
+
+TEST_F(OpenBackendTest, NothingIsPackedFromAModelThatIsNotWhatItsChecksumSays) {
+  source_.verify = [] { throw Error(ErrorCode::kModel, "the checksum differs"); };
+  EXPECT_EQ(refusal(ErrorCode::kModel), "the checksum differs");
+  EXPECT_THAT(kept(), IsEmpty());
+}
+
+TEST_F(OpenBackendTest, NativeOnAnotherDeviceIsRefused) {
+  options_.backend = "native";
+  options_.device = "cuda";
+  EXPECT_THAT(refusal(ErrorCode::kUsage),
+              AllOf(HasSubstr("runs on the cpu only"), HasSubstr("cuda")));
+}
+
+TEST_F(OpenBackendTest, APrecisionThatTorchScriptLacksIsRefused) {
+  options_.backend = "torchscript";
+  for (const char* precision : {"bf16", "int8"}) {
+    options_.precision = precision;
+    EXPECT_THAT(refusal(ErrorCode::kUsage),
+                AllOf(HasSubstr(precision), HasSubstr("fp32 only"), HasSubstr("--backend native")));
+  }
+  EXPECT_EQ(verified_, 0) << "before anything is read";
+}
+
+// The refusal shows which back end `auto` has chosen, without running it.
+TEST_F(OpenBackendTest, AutoIsTorchScriptOnAnotherDeviceAndForAModelThatNativeCannotRun) {
+  options_.precision = "int8";
+  options_.device = "cuda";
+  EXPECT_THAT(refusal(ErrorCode::kUsage), HasSubstr("the TorchScript back end"));
+  options_.device = "cpu";
+  source_.config.n_embd = 4096;
+  source_.config.n_head = 1;
+  EXPECT_THAT(refusal(ErrorCode::kUsage), HasSubstr("the TorchScript back end"));
+  options_.backend = "native";
+  EXPECT_THAT(
+      refusal(ErrorCode::kModel),
+      AllOf(HasSubstr("the native back end cannot run this model"), HasSubstr("4096 wide")));
+}
+
+TEST_F(OpenBackendTest, AModelOfAnotherKindIsNotRunWithoutTrust) {
+  source_.not_gpt2 = "it has no parameter transformer.wte.weight";
+  for (const char* backend : {"auto", "torchscript"}) {
+    options_.backend = backend;
+    EXPECT_THAT(refusal(ErrorCode::kModel),
+                AllOf(HasSubstr(source_.not_gpt2), HasSubstr("--trust-code")));
+  }
+  options_.backend = "native";
+  options_.trust_code = true;
+  EXPECT_THAT(refusal(ErrorCode::kModel), HasSubstr(source_.not_gpt2));
+  EXPECT_EQ(verified_, 0);
+}
+
+TEST_F(OpenBackendTest, ATokenizerWithoutATokenForTheProbeTextIsRefused) {
+  source_.tokenizer = std::make_shared<NoTokens>();
+  EXPECT_THAT(refusal(ErrorCode::kModel), HasSubstr("makes no tokens of its probe text"));
+}
+
+TEST_F(OpenBackendTest, PackedWeightsOfALoneFileBelongToItsTokenizerAndThoseOfABundleToItsFile) {
+  const auto key = [&] { return packed_key(source_, native::Precision::kInt8).sha256; };
+  const std::string alone = key();
+  EXPECT_NE(alone, source_.sha256);
+  source_.probe_text = "another text";
+  EXPECT_NE(key(), alone);
+  source_.folder = "/nonexistent/bundle";
+  EXPECT_EQ(key(), source_.sha256);
+}
+
+TEST_F(OpenBackendTest, PackedWeightsAreLookedForBesideTheBundleAndThenInTheCache) {
+  source_.folder = "/nonexistent/bundle";
+  const auto places = packed_places(source_, packed_key(source_, native::Precision::kFloat32));
+  ASSERT_EQ(places.size(), 2U);
+  EXPECT_EQ(places[0].parent_path(), source_.folder);
+  EXPECT_EQ(places[1].parent_path(), cache_ / "medgen");
+}
+
+}  // namespace
+}  // namespace medgen::wiring
