@@ -4,9 +4,11 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-build_packages=(build-essential cmake ninja-build pkg-config libtorch-dev libopenblas0-pthread
+# All but the libtorch module needs no more than these.
+native_packages=(build-essential cmake ninja-build pkg-config
   libsentencepiece-dev libcli11-dev nlohmann-json3-dev libpcre2-dev libssl-dev libzstd-dev libzip-dev libxxhash-dev
   zlib1g-dev libutf8proc-dev)
+build_packages=("${native_packages[@]}" libtorch-dev libopenblas0-pthread)
 # shellcheck disable=SC2034  # used by scripts/test
 test_packages=("${build_packages[@]}" libgtest-dev libgmock-dev)
 
@@ -28,12 +30,13 @@ missing_packages() {
 
 # Installs the missing ones of the named packages, or says what is needed and fails.
 install_packages() {
-  local system missing as_root=()
+  local system missing as_root=() preset=release
   system=$(system_name) || system=unknown
   if [ "$system" != "debian 12" ]; then
+    [[ " $* " == *" libtorch-dev "* ]] || preset=release-native
     say "This is ${system}, and medgen's scripts can only install packages on Debian 12."
     say "Needed, under Debian's names: $*"
-    say "With these in place: cmake --preset release && cmake --build --preset release"
+    say "With these in place: cmake --preset $preset && cmake --build --preset $preset"
     return 1
   fi
   mapfile -t missing < <(missing_packages "$@")

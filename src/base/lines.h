@@ -19,6 +19,9 @@ struct Line {
   bool ended = false;        // by a line feed, which the last line may lack
 };
 
+// The longest line of JSON that is read whole.
+inline constexpr std::size_t kMaxLineBytes = std::size_t{64} << 20U;
+
 class Lines {
  public:
   static constexpr std::size_t kAnyLength = std::numeric_limits<std::size_t>::max();

@@ -29,7 +29,7 @@ std::filesystem::path own_folder() {
 
 }  // namespace
 
-void* load_module(const char* name, const char* entry) {
+void* load_module(const char* name, const char* entry, const char* remedy) {
   const std::filesystem::path folder = own_folder();
   std::string tried;
   // A build folder; the folder of an installed library; the folder of an installed program.
@@ -41,9 +41,8 @@ void* load_module(const char* name, const char* entry) {
     const char* reason = dlerror();
     tried += std::string("\n  ") + (reason == nullptr ? path.string() : reason);
   }
-  throw Error(ErrorCode::kRuntime,
-              std::string("medgen's module ") + name +
-                  " cannot be loaded; build or install medgen again. Tried:" + tried);
+  throw Error(ErrorCode::kRuntime, std::string("medgen's module ") + name + " cannot be loaded; " +
+                                       remedy + ". Tried:" + tried);
 }
 
 }  // namespace medgen::base

@@ -6,7 +6,8 @@ namespace medgen::base {
 
 // The function called `entry` in the module file `name`, which lies beside libmedgen (a build
 // folder) or in `medgen/` below it (installed). The module's symbols are kept to itself. Throws
-// Error(kRuntime) that says what was tried. Thread-safe.
-void* load_module(const char* name, const char* entry);
+// Error(kRuntime) that says what was tried, and `remedy`. Thread-safe.
+void* load_module(const char* name, const char* entry,
+                  const char* remedy = "build or install medgen again");
 
 }  // namespace medgen::base

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "base/lines.h"
+#include "base/refuse.h"
 #include "base/sha256.h"
 #include "batch/output_file.h"
 #include "medgen/error.h"
@@ -20,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kUsage, message); }
+using base::refuse;
 
 struct Part {
   fs::path path;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/file_system.h"
+#include "base/refuse.h"
 #include "medgen/error.h"
 
 namespace medgen::batch {
@@ -22,7 +23,7 @@ namespace {
               "cannot write " + path.string() + ": " + std::system_category().message(error));
 }
 
-[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kUsage, message); }
+using base::refuse;
 
 }  // namespace
 

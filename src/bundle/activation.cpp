@@ -9,12 +9,12 @@
 namespace medgen::bundle {
 namespace {
 
-struct Entry {
+struct NamedFormula {
   std::string_view name;
   ActivationFormula formula;
 };
 
-constexpr Entry kTable[] = {
+constexpr NamedFormula kTable[] = {
     {"gelu", ActivationFormula::kGelu},
     {"gelu_10", ActivationFormula::kGelu10},
     {"gelu_accurate", ActivationFormula::kGeluTanh},
@@ -45,7 +45,7 @@ constexpr std::string_view kLearned[] = {"prelu", "xielu"};
 }  // namespace
 
 ActivationFormula activation_formula(std::string_view name) {
-  for (const Entry& entry : kTable) {
+  for (const NamedFormula& entry : kTable) {
     if (entry.name == name) return entry.formula;
   }
   std::string message = "activation_function is \"";
@@ -55,7 +55,7 @@ ActivationFormula activation_formula(std::string_view name) {
     message += ", which has learned parameters that a GPT-2 does not hold";
   }
   message += "; supported are ";
-  for (const Entry& entry : kTable) {
+  for (const NamedFormula& entry : kTable) {
     if (&entry != kTable) message += ", ";
     message += entry.name;
   }
@@ -65,7 +65,7 @@ ActivationFormula activation_formula(std::string_view name) {
 const std::vector<std::string>& known_activations() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all;
-    for (const Entry& entry : kTable) all.emplace_back(entry.name);
+    for (const NamedFormula& entry : kTable) all.emplace_back(entry.name);
     return all;
   }();
   return names;

@@ -6,6 +6,7 @@
 #include "base/files.h"
 #include "base/sha256.h"
 #include "bundle/config.h"
+#include "bundle/fail.h"
 #include "bundle/json_text.h"
 #include "bundle/manifest.h"
 #include "medgen/error.h"
@@ -18,8 +19,6 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxTextBytes = 16U << 20U;
 constexpr const char* kGetAgain = "; get the bundle again or convert the model again";
-
-[[noreturn]] void fail(const std::string& message) { throw Error(ErrorCode::kModel, message); }
 
 bool is_file(const fs::path& path) {
   std::error_code ignored;

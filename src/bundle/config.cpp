@@ -9,6 +9,7 @@
 
 #include "base/files.h"
 #include "bundle/activation.h"
+#include "bundle/fail.h"
 #include "bundle/json_text.h"
 #include "medgen/error.h"
 
@@ -23,8 +24,6 @@ constexpr int kMaxWidth = 1 << 16;
 constexpr int kMaxInner = 1 << 20;
 constexpr int kMaxLayers = 1 << 8;
 constexpr std::int64_t kMaxParameters = std::int64_t{1} << 34;  // 64 GiB as float32
-
-[[noreturn]] void fail(const std::string& message) { throw Error(ErrorCode::kModel, message); }
 
 void check_range(const char* key, int value, int highest) {
   if (value < 1 || value > highest) {

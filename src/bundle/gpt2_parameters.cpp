@@ -5,15 +5,14 @@
 #include <memory>
 #include <numeric>
 
+#include "bundle/fail.h"
 #include "medgen/error.h"
 
 namespace medgen::bundle {
 namespace {
 
-constexpr const char* kEmbedding = "transformer.wte.weight";
-constexpr const char* kHead = "lm_head.weight";
-
-[[noreturn]] void fail(const std::string& message) { throw Error(ErrorCode::kModel, message); }
+constexpr const char* kTokenEmbedding = "transformer.wte.weight";
+constexpr const char* kOutputHead = "lm_head.weight";
 
 }  // namespace
 
@@ -54,10 +53,10 @@ Gpt2Parameters Gpt2Parameters::of(TorchScriptWeights weights, const std::string&
 // tied model with another lm_head is refused, and an untied one with the same is stored tied.
 void Gpt2Parameters::settle_head() {
   if (!sources_.has_lm_head) return;  // match_parameters() has checked that none is needed
-  const bool same = source_.same(stored_name(kHead), stored_name(kEmbedding));
+  const bool same = source_.same(stored_name(kOutputHead), stored_name(kTokenEmbedding));
   if (config_.tie_word_embeddings && !same) {
-    fail(source_.shown + ": \"" + stored_name(kHead) + "\" differs from \"" +
-         stored_name(kEmbedding) +
+    fail(source_.shown + ": \"" + stored_name(kOutputHead) + "\" differs from \"" +
+         stored_name(kTokenEmbedding) +
          "\" though config.json says tie_word_embeddings true; set it to false to keep both, or "
          "remove the tensor that does not count");
   }

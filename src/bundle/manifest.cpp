@@ -6,6 +6,7 @@
 #include <limits>
 #include <set>
 
+#include "bundle/fail.h"
 #include "bundle/json_text.h"
 #include "medgen/error.h"
 #include "medgen/params.h"
@@ -14,8 +15,6 @@ namespace medgen::bundle {
 namespace {
 
 using nlohmann::json;
-
-[[noreturn]] void fail(const std::string& message) { throw Error(ErrorCode::kModel, message); }
 
 [[noreturn]] void bad_value(const std::string& source, const std::string& key, const json& value,
                             const std::string& allowed) {

@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "bundle/fail.h"
 #include "medgen/error.h"
 
 namespace medgen::bundle {
@@ -11,8 +12,6 @@ namespace {
 constexpr std::string_view kEmbedding = "wte.weight";
 constexpr std::string_view kTransformer = "transformer.";
 constexpr std::string_view kHead = "lm_head.weight";
-
-[[noreturn]] void fail(const std::string& message) { throw Error(ErrorCode::kModel, message); }
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::string text;

@@ -13,11 +13,12 @@ using Kind = PickleValue::Kind;
 
 namespace {
 
-[[noreturn]] void fail(const char* why = "its list of parameters is damaged or of another kind") {
+[[noreturn]] void damaged(
+    const char* why = "its list of parameters is damaged or of another kind") {
   throw Error(ErrorCode::kModel, why);
 }
 
-[[noreturn]] void too_large() { fail("its list of parameters is longer than any model's"); }
+[[noreturn]] void too_large() { damaged("its list of parameters is longer than any model's"); }
 
 }  // namespace
 
@@ -42,7 +43,8 @@ class PickleMachine {
         take(1);
         break;
       case '(':  // MARK
-        if (marks_.size() >= Pickle::kMaxMarks) fail("its list of parameters is nested too deeply");
+        if (marks_.size() >= Pickle::kMaxMarks)
+          damaged("its list of parameters is nested too deeply");
         marks_.push_back(stack_.size());
         break;
       case 'c':  // GLOBAL
@@ -131,12 +133,12 @@ class PickleMachine {
         build();
         break;
       default:
-        fail();
+        damaged();
     }
   }
 
   std::string_view take(std::size_t count) {
-    if (count > bytes_.size() - place_) fail();
+    if (count > bytes_.size() - place_) damaged();
     const std::string_view part = bytes_.substr(place_, count);
     place_ += count;
     return part;
@@ -151,7 +153,7 @@ class PickleMachine {
 
   std::int64_t long_integer() {
     const auto count = number<std::uint8_t>();
-    if (count > 8) fail();
+    if (count > 8) damaged();
     const std::string_view digits = take(count);
     std::int64_t value = count > 0 && (digits.back() & 0x80) != 0 ? -1 : 0;
     std::memcpy(&value, digits.data(), count);
@@ -167,9 +169,9 @@ class PickleMachine {
   // Up to but not including the second line end.
   std::string_view two_lines() {
     const std::size_t first = bytes_.find('\n', place_);
-    if (first == std::string_view::npos) fail();
+    if (first == std::string_view::npos) damaged();
     const std::size_t second = bytes_.find('\n', first + 1);
-    if (second == std::string_view::npos) fail();
+    if (second == std::string_view::npos) damaged();
     const std::string_view lines = take(second - place_);
     take(1);
     return lines;
@@ -193,7 +195,7 @@ class PickleMachine {
   std::size_t available() const { return stack_.size() - (marks_.empty() ? 0 : marks_.back()); }
 
   PickleRef top() const {
-    if (available() == 0) fail();
+    if (available() == 0) damaged();
     return stack_.back();
   }
 
@@ -205,7 +207,7 @@ class PickleMachine {
 
   // How many values are above the last mark, which is removed.
   std::size_t since_mark() {
-    if (marks_.empty()) fail();
+    if (marks_.empty()) damaged();
     const std::size_t count = available();
     marks_.pop_back();
     return count;
@@ -220,23 +222,23 @@ class PickleMachine {
   }
 
   void push_tuple(std::size_t count) {
-    if (count > available()) fail();
+    if (count > available()) damaged();
     std::vector<PickleRef> items;
     move_items(count, items);
     push(Kind::kTuple).items = std::move(items);
   }
 
   void append(std::size_t count, Kind kind) {
-    if (available() < count + 1) fail();
+    if (available() < count + 1) damaged();
     PickleValue& container = value(stack_[stack_.size() - count - 1]);
-    if (container.kind != kind || (kind == Kind::kDictionary && count % 2 != 0)) fail();
+    if (container.kind != kind || (kind == Kind::kDictionary && count % 2 != 0)) damaged();
     move_items(count, container.items);
   }
 
   void apply(Kind kind) {
     const PickleRef arguments = pop();
     const PickleRef what = pop();
-    if (value(arguments).kind != Kind::kTuple || value(what).kind != Kind::kGlobal) fail();
+    if (value(arguments).kind != Kind::kTuple || value(what).kind != Kind::kGlobal) damaged();
     PickleValue& made = push(kind);
     made.what = what;
     made.arguments = arguments;
@@ -245,7 +247,7 @@ class PickleMachine {
   void build() {
     const PickleRef state = pop();
     PickleValue& object = value(top());
-    if (object.kind != Kind::kObject || object.state != PickleValue::kNothing) fail();
+    if (object.kind != Kind::kObject || object.state != PickleValue::kNothing) damaged();
     object.state = state;
   }
 
@@ -256,7 +258,7 @@ class PickleMachine {
 
   void get(std::uint32_t key) {
     const auto found = memo_.find(key);
-    if (found == memo_.end()) fail();
+    if (found == memo_.end()) damaged();
     push_ref(found->second);
   }
 

@@ -10,6 +10,7 @@
 #include <limits>
 #include <set>
 
+#include "bundle/fail.h"
 #include "bundle/half.h"
 #include "bundle/json_text.h"
 #include "bundle/manifest.h"
@@ -23,8 +24,6 @@ namespace fs = std::filesystem;
 static_assert(std::endian::native == std::endian::little, "safetensors data is little-endian");
 
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the reference's limit
-
-[[noreturn]] void fail(const std::string& message) { throw Error(ErrorCode::kModel, message); }
 
 std::uint64_t element_bytes(const std::string& dtype, const std::string& where) {
   static const std::map<std::string, std::uint64_t> kBytes = {

@@ -22,4 +22,7 @@ class InterruptScope {
   bool interrupted() const { return flag().load(); }
 };
 
+// Thrown by a command's own progress callback, so that nothing half-written remains.
+struct Interrupted {};
+
 }  // namespace medgen::cli

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 
+#include "base/refuse.h"
 #include "engine/settings.h"
 #include "medgen/error.h"
 
@@ -12,7 +13,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kUsage, message); }
+using base::refuse;
 
 std::vector<TokenId> read_ids(const Json& object, const char* name) {
   std::vector<TokenId> ids;

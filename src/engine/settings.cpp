@@ -10,6 +10,7 @@
 #include <sstream>
 #include <utility>
 
+#include "base/refuse.h"
 #include "engine/setting_values.h"
 #include "engine/settings_table.h"
 #include "engine/steps.h"
@@ -21,11 +22,8 @@ namespace {
 
 using Json = SettingsJson;
 using Settings = DecodingSettings;
-constexpr double kMax = std::numeric_limits<double>::max();
 
 using Entry = SettingEntry;
-
-constexpr SettingKind kInteger = SettingKind::kInteger, kFlag = SettingKind::kFlag;
 
 const std::vector<Entry>& table() { return settings_table(); }
 
@@ -48,9 +46,10 @@ std::string number(double value) {
 }
 
 std::string allowed(const SettingRange& range, bool whole) {
+  constexpr double highest = std::numeric_limits<double>::max();
   const std::string low = (range.open_low ? "above " : "at least ") + number(range.low);
-  if (range.high >= (whole ? 2147483647 : kMax)) {
-    if (range.low <= -kMax) return "a finite number";
+  if (range.high >= (whole ? 2147483647 : highest)) {
+    if (range.low <= -highest) return "a finite number";
     return (whole ? "" : "finite and ") + low;
   }
   if (!range.open_low && !range.open_high)
@@ -68,7 +67,7 @@ void check_range(const Entry& entry, const Json& value, const std::string& spell
   if (above && below) return;
   std::string message = spelling;
   message += " is " + (value.is_number_float() ? number(x) : value.dump()) + "; it must be ";
-  message += allowed(range, entry.info.kind == kInteger) + ": ";
+  message += allowed(range, entry.info.kind == SettingKind::kInteger) + ": ";
   throw Error(ErrorCode::kUsage, message.append(range.remedy));
 }
 
@@ -78,7 +77,7 @@ std::string with_dashes(std::string_view name) {
   return text;
 }
 
-[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kUsage, message); }
+using base::refuse;
 
 void check_ranges(const Settings& settings, bool (*wanted)(const Entry&)) {
   for (const Entry& entry : table()) {
@@ -223,7 +222,7 @@ std::string default_text(const SettingInfo& info) {
   const Json value = find_entry(info.name)->get({});
   if (value.is_null() || (value.is_array() && value.empty()) || value == "") return "off";
   if (value.is_string()) return value.get<std::string>();
-  if (info.kind == kFlag) return "off";
+  if (info.kind == SettingKind::kFlag) return "off";
   return value.is_number_float() ? number(value.get<double>()) : value.dump();
 }
 

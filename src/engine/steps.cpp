@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/refuse.h"
 #include "engine/filters.h"
 #include "engine/processors.h"
 #include "engine/settings.h"
@@ -146,7 +147,7 @@ std::vector<const Step*> pointers(const std::vector<std::string_view>& names) {
   return all;
 }
 
-[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kUsage, message); }
+using base::refuse;
 
 std::vector<const Step*> named_steps(const std::vector<std::string>& names) {
   std::vector<const Step*> all;

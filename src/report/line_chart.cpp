@@ -9,8 +9,6 @@
 namespace medgen::report {
 namespace {
 
-constexpr double kLeft = 72, kRight = 20, kTop = 40, kBottom = 56, kLegendLine = 18;
-
 // In this style, background and text follow the reader's preference.
 constexpr const char* kStyle =
     "<style>svg{background:#fff;color:#222}text{font:13px sans-serif;fill:currentColor}"
@@ -19,9 +17,9 @@ constexpr const char* kStyle =
     "stroke-linejoin:round}.band{fill-opacity:.18;stroke:none}"
     "@media(prefers-color-scheme:dark){svg{background:#16181c;color:#e6e6e6}}</style>\n";
 
-class Drawing {
+class LineDrawing {
  public:
-  explicit Drawing(const LineChart& chart) : chart_(chart) {
+  explicit LineDrawing(const LineChart& chart) : chart_(chart) {
     std::vector<double> xs, ys;
     for (const LineSeries& series : chart.series) {
       for (const LinePoint& point : series.points) {
@@ -53,6 +51,8 @@ class Drawing {
   }
 
  private:
+  static constexpr double kLeft = 72, kRight = 20, kTop = 40, kBottom = 56, kLegendLine = 18;
+
   bool shown(const LinePoint& point) const {
     return drawable(point.x, chart_.x_axis) && drawable(point.y, chart_.y_axis);
   }
@@ -208,6 +208,6 @@ std::vector<double> axis_marks(double low, double high, Axis axis, int count) {
   return marks;
 }
 
-std::string to_svg(const LineChart& chart) { return Drawing(chart).svg(); }
+std::string to_svg(const LineChart& chart) { return LineDrawing(chart).svg(); }
 
 }  // namespace medgen::report

@@ -9,7 +9,6 @@
 namespace medgen::report {
 namespace {
 
-constexpr double kLeft = 64, kRight = 22, kTop = 14, kBottom = 46, kLegendLine = 20;
 constexpr const char* kItalic = " font-style=\"italic\"";
 constexpr double kLetter = 6.6;  // mean width at this size, generously
 
@@ -30,9 +29,9 @@ std::vector<double> widened(std::vector<double> values, Axis axis) {
   return values;
 }
 
-class Drawing {
+class ScatterDrawing {
  public:
-  explicit Drawing(const ScatterChart& chart) : chart_(chart) {
+  explicit ScatterDrawing(const ScatterChart& chart) : chart_(chart) {
     std::vector<double> xs, ys;
     const auto add = [](std::vector<double>& all, double value, Axis axis) {
       if (drawable(value, axis)) all.push_back(value);
@@ -76,6 +75,8 @@ class Drawing {
   }
 
  private:
+  static constexpr double kLeft = 64, kRight = 22, kTop = 14, kBottom = 46, kLegendLine = 20;
+
   double y_of(double value) const { return value * chart_.y_factor; }
 
   bool shown(const ScatterPoint& point) const {
@@ -251,6 +252,6 @@ class Drawing {
 
 }  // namespace
 
-std::string to_svg(const ScatterChart& chart) { return Drawing(chart).svg(); }
+std::string to_svg(const ScatterChart& chart) { return ScatterDrawing(chart).svg(); }
 
 }  // namespace medgen::report

@@ -11,7 +11,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-[[noreturn]] void refuse(const std::string& what) { throw Error(ErrorCode::kRuntime, what); }
+[[noreturn]] void fail(const std::string& what) { throw Error(ErrorCode::kRuntime, what); }
 
 const Json* find(const Json& object, const char* key) {
   const auto it = object.find(key);
@@ -21,7 +21,7 @@ const Json* find(const Json& object, const char* key) {
 std::string text_of(const Json& object, const char* key, const std::string& otherwise = {}) {
   const Json* value = find(object, key);
   if (value == nullptr) return otherwise;
-  if (!value->is_string()) refuse(std::string("\"") + key + "\" is not a string");
+  if (!value->is_string()) fail(std::string("\"") + key + "\" is not a string");
   return value->get<std::string>();
 }
 
@@ -36,7 +36,7 @@ std::optional<double> number_of(const Json& object, const char* key) {
   const Json* value = find(object, key);
   if (value == nullptr) return std::nullopt;
   if (!value->is_number() || !std::isfinite(value->get<double>())) {
-    refuse(std::string("\"") + key + "\" is not a number");
+    fail(std::string("\"") + key + "\" is not a number");
   }
   return value->get<double>();
 }
@@ -45,7 +45,7 @@ int count_of(const Json& object, const char* key, int otherwise) {
   const auto value = number_of(object, key);
   if (!value) return otherwise;
   if (*value < 0 || *value > 1e9 || *value != std::floor(*value)) {
-    refuse(std::string("\"") + key + "\" is not a whole number from 0 to 10^9");
+    fail(std::string("\"") + key + "\" is not a whole number from 0 to 10^9");
   }
   return static_cast<int>(*value);
 }
@@ -54,10 +54,10 @@ std::vector<TokenId> tokens_of(const Json& object) {
   std::vector<TokenId> tokens;
   const Json* ids = find(object, "tokens");
   if (ids == nullptr) return tokens;
-  if (!ids->is_array()) refuse("\"tokens\" is not an array of token ids");
+  if (!ids->is_array()) fail("\"tokens\" is not an array of token ids");
   for (const Json& id : *ids) {
     const bool fits = id.is_number_integer() && id >= 0 && id <= 0x7fffffff;
-    if (!fits) refuse("\"tokens\" holds something that is not a token id");
+    if (!fits) fail("\"tokens\" holds something that is not a token id");
     tokens.push_back(id.get<TokenId>());
   }
   return tokens;
@@ -82,7 +82,7 @@ void add_logprobs(const Json& object, Sample& sample) {
 
 // The members that a text has everywhere.
 void add_text(const Json& object, Sample& sample) {
-  if (find(object, "text") == nullptr) refuse("a text without \"text\"");
+  if (find(object, "text") == nullptr) fail("a text without \"text\"");
   sample.text = text_of(object, "text");
   sample.index = count_of(object, "index", sample.index);
   sample.finish_reason = text_of(object, "finish_reason");
@@ -93,17 +93,17 @@ void add_text(const Json& object, Sample& sample) {
   sample.num_tokens = count_of(object, "num_tokens", static_cast<int>(sample.tokens.size()));
   if (!sample.tokens.empty() &&
       sample.tokens.size() != static_cast<std::size_t>(sample.num_tokens)) {
-    refuse("\"num_tokens\" is " + std::to_string(sample.num_tokens) + " but there are " +
-           std::to_string(sample.tokens.size()) + " tokens");
+    fail("\"num_tokens\" is " + std::to_string(sample.num_tokens) + " but there are " +
+         std::to_string(sample.tokens.size()) + " tokens");
   }
   if (sample.num_tokens == 0 && (sample.logprob.value_or(0) != 0 || sample.mean_entropy)) {
-    refuse("\"logprob\" or \"mean_entropy\" without \"num_tokens\"");
+    fail("\"logprob\" or \"mean_entropy\" without \"num_tokens\"");
   }
 }
 
 const Json& array_of(const Json& object, const char* key) {
   const Json* value = find(object, key);
-  if (value == nullptr || !value->is_array()) refuse(std::string("\"") + key + "\" is not a list");
+  if (value == nullptr || !value->is_array()) fail(std::string("\"") + key + "\" is not a list");
   return *value;
 }
 
@@ -111,7 +111,7 @@ const Json& array_of(const Json& object, const char* key) {
 
 std::vector<Sample> samples_of(const Json& record, const std::string& setting,
                                const std::string& id) {
-  if (!record.is_object()) refuse("not a JSON object");
+  if (!record.is_object()) fail("not a JSON object");
   if (find(record, "error") != nullptr) return {};
   Sample common;
   common.setting = text_of(record, "setting", setting);
@@ -120,7 +120,7 @@ std::vector<Sample> samples_of(const Json& record, const std::string& setting,
   std::vector<Sample> samples;
   const auto add_all = [&](const Json& objects) {
     for (const Json& object : objects) {
-      if (!object.is_object()) refuse("a completion is not a JSON object");
+      if (!object.is_object()) fail("a completion is not a JSON object");
       Sample& sample = samples.emplace_back(common);
       sample.index = static_cast<int>(samples.size()) - 1;
       add_text(object, sample);
@@ -130,12 +130,12 @@ std::vector<Sample> samples_of(const Json& record, const std::string& setting,
     add_all(array_of(record, "completions"));
   } else if (const Json* response = find(record, "response")) {
     const Json* body = response->is_object() ? find(*response, "body") : nullptr;
-    if (body == nullptr || !body->is_object()) refuse("\"response\" has no \"body\"");
+    if (body == nullptr || !body->is_object()) fail("\"response\" has no \"body\"");
     add_all(array_of(*body, "choices"));
   } else if (record.contains("text")) {
     add_text(record, samples.emplace_back(common));
   } else {
-    refuse(
+    fail(
         "neither \"completions\" nor \"text\": expected what medgen batch writes, or "
         "{\"text\": \"...\"}");
   }

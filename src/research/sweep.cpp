@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "base/refuse.h"
 #include "batch/row_settings.h"
 #include "medgen/error.h"
 #include "text/utf8.h"
@@ -14,7 +15,7 @@ namespace {
 
 constexpr std::size_t kMaxNameBytes = 200;
 
-[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kUsage, message); }
+using base::refuse;
 
 std::string in_quotes(const std::string& text) { return "\"" + text + "\""; }
 

@@ -11,7 +11,6 @@
 namespace medgen::text {
 namespace {
 
-constexpr char kEndOfText[] = "<|endoftext|>";
 constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 
 // A token of the word being built, in a doubly linked list. Merging extends the left one and

@@ -20,7 +20,6 @@ using Path = std::filesystem::path;
 
 constexpr std::uint64_t kMaxFileBytes = 512ULL << 20;
 constexpr std::int64_t kMaxVocabSize = 1 << 24;  // larger ids would only cost memory
-constexpr char kEndOfText[] = "<|endoftext|>";
 
 [[noreturn]] void fail(const Path& file, const std::string& what) {
   throw Error(ErrorCode::kModel, file.string() + ": " + what);

@@ -10,6 +10,8 @@
 
 namespace medgen::text {
 
+inline constexpr char kEndOfText[] = "<|endoftext|>";
+
 struct Gpt2Vocabulary {
   struct Merge {
     TokenId left = 0;

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/refuse.h"
 #include "base/sha256.h"
 #include "bundle/gpt2_parameters.h"
 #include "bundle/probe_text.h"
@@ -20,7 +21,7 @@ using native::PackedKey;
 using native::PackedWeights;
 using native::Precision;
 
-[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kUsage, message); }
+using base::refuse;
 
 // The precision that `asked` stands for. Throws Error(kModel) if the manifest names none of ours.
 native::Precision precision_of(const ModelSource& source, WeightPrecision asked) {

@@ -13,7 +13,10 @@ TorchRoom& torch_room() {
     // threads of the same process want. Read once, when the library is loaded; the user's own
     // setting wins.
     setenv("OMP_WAIT_POLICY", "PASSIVE", /*overwrite=*/0);
-    return reinterpret_cast<Entry>(base::load_module("libmedgen_torch.so", "medgen_torch_room"))();
+    return reinterpret_cast<Entry>(
+        base::load_module("libmedgen_torch.so", "medgen_torch_room",
+                          "to build it, put --with-torch first after scripts/run, or configure "
+                          "with -DMEDGEN_TORCH=ON"))();
   }();
   return *room;
 }

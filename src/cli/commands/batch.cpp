@@ -22,7 +22,7 @@ namespace {
 
 using batch::Json;
 
-BatchArguments parse(const Arguments& words) {
+BatchArguments parse_batch(const Arguments& words) {
   BatchArguments arguments;
   CommandLine line(
       "medgen batch",
@@ -135,7 +135,7 @@ int retry_errors(BatchJob job, const Messages& messages) {
 }  // namespace
 
 int batch_command(const Arguments& words) {
-  BatchArguments arguments = parse(words);
+  BatchArguments arguments = parse_batch(words);
   validate(arguments);
   std::signal(SIGXFSZ, SIG_IGN);  // a file that is too large fails in write(), like a full disk
   const Messages messages(arguments.quiet);

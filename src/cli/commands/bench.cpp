@@ -46,7 +46,7 @@ struct BenchSettings {
   int repeats = 5;
 };
 
-BenchArguments parse(const Arguments& words) {
+BenchArguments parse_bench(const Arguments& words) {
   BenchArguments a;
   CommandLine line(
       "medgen bench",
@@ -316,7 +316,7 @@ void print_json(Output& out, const BackendInfo& info, const char* isa, const Ben
 }  // namespace
 
 int bench_command(const Arguments& words) {
-  const BenchArguments a = parse(words);
+  const BenchArguments a = parse_bench(words);
   const Messages messages(a.quiet);
   BackendOptions options = resolve(a.backend, messages);
   const auto start = Clock::now();

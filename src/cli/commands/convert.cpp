@@ -19,14 +19,12 @@ namespace medgen::cli {
 namespace fs = std::filesystem;
 namespace {
 
-struct Interrupted {};  // thrown from the progress callback, so that nothing half-written remains
-
 struct ConvertArguments {
   std::optional<std::string> source, output, tokenizer, name, dtype;
   bool force = false, trust_code = false, quiet = false;
 };
 
-ConvertArguments parse(const Arguments& words) {
+ConvertArguments parse_convert(const Arguments& words) {
   ConvertArguments a;
   CommandLine line(
       "medgen convert",
@@ -51,7 +49,7 @@ ConvertArguments parse(const Arguments& words) {
 }  // namespace
 
 int convert_command(const Arguments& words) {
-  const ConvertArguments a = parse(words);
+  const ConvertArguments a = parse_convert(words);
   const Messages messages(a.quiet);
   const fs::path source = *a.source;
   const fs::path output = *a.output;

@@ -25,8 +25,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Interrupted {};
-
 struct EvalArguments {
   CorpusArguments corpus;
   std::optional<std::string> model, tokenizer, choices, form, windows, text_field;
@@ -36,7 +34,7 @@ struct EvalArguments {
   bool json = false, quiet = false;
 };
 
-EvalArguments parse(const Arguments& words) {
+EvalArguments parse_eval(const Arguments& words) {
   EvalArguments a;
   const research::ChoiceOptions choice_defaults;
   CommandLine line("medgen eval",
@@ -308,7 +306,7 @@ void evaluate(const EvalArguments& a, const Messages& messages, EvalProgress& pr
 }  // namespace
 
 int eval_command(const Arguments& words) {
-  const EvalArguments a = parse(words);
+  const EvalArguments a = parse_eval(words);
   const Messages messages(a.quiet);
   const InterruptScope interrupt;
   EvalProgress progress(a.quiet, interrupt);

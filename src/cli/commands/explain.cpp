@@ -28,8 +28,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kMaxLineBytes = std::size_t{64} << 20U;
-
 struct ExplainArguments {
   std::optional<std::string> text, prompt_file, model, tokenizer;
   std::optional<int> top;
@@ -38,7 +36,7 @@ struct ExplainArguments {
   bool json = false, jsonl = false, quiet = false;
 };
 
-ExplainArguments parse(const Arguments& words) {
+ExplainArguments parse_explain(const Arguments& words) {
   ExplainArguments a;
   CommandLine line(
       "medgen explain",
@@ -179,7 +177,7 @@ int answer_lines(const ExplainArguments& arguments) {
     throw Error(ErrorCode::kUsage,
                 "--jsonl takes prompts and settings from its lines: leave the other options out");
   }
-  base::Lines lines(base::descriptor_blocks(STDIN_FILENO, "standard input"), kMaxLineBytes);
+  base::Lines lines(base::descriptor_blocks(STDIN_FILENO, "standard input"), base::kMaxLineBytes);
   Output output(STDOUT_FILENO);
   engine::Sampler sampler;
   LazyModel lazy(arguments);
@@ -298,7 +296,7 @@ int explain_prompt(const ExplainArguments& arguments) {
 }  // namespace
 
 int explain_command(const Arguments& words) {
-  const ExplainArguments arguments = parse(words);
+  const ExplainArguments arguments = parse_explain(words);
   return arguments.jsonl ? answer_lines(arguments) : explain_prompt(arguments);
 }
 

@@ -29,7 +29,7 @@ namespace {
 // More sequences at once gain little and need memory for their caches.
 constexpr int kMaxSlots = 64;
 
-GenerateArguments parse(const Arguments& words) {
+GenerateArguments parse_generate(const Arguments& words) {
   GenerateArguments arguments;
   CommandLine line(
       "medgen generate",
@@ -111,7 +111,7 @@ bool write_continuations(const GenerateArguments& arguments, const Model& model,
 }  // namespace
 
 int generate_command(const Arguments& words) {
-  const GenerateArguments arguments = parse(words);
+  const GenerateArguments arguments = parse_generate(words);
   const Messages messages(arguments.quiet);
   resolve(arguments, {});  // refuses bad options before anything is read or loaded
   std::string prompt = read_prompt(arguments.text, arguments.prompt_file);

@@ -28,7 +28,7 @@ struct MergeArguments {
   bool restart = false, quiet = false;
 };
 
-MergeArguments parse(const Arguments& words) {
+MergeArguments parse_merge(const Arguments& words) {
   MergeArguments arguments;
   CommandLine line(
       "medgen merge",
@@ -101,7 +101,7 @@ batch::Merged merge_to_file(const fs::path& output, const std::vector<fs::path>&
 }  // namespace
 
 int merge_command(const Arguments& words) {
-  const MergeArguments arguments = parse(words);
+  const MergeArguments arguments = parse_merge(words);
   const Messages messages(arguments.quiet);
   std::vector<fs::path> inputs(arguments.inputs->begin(), arguments.inputs->end());
   const std::string output = arguments.output.value_or("-");

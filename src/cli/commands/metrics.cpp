@@ -30,8 +30,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kMaxLineBytes = std::size_t{64} << 20U;
-
 struct MetricsArguments {
   std::optional<std::vector<std::string>> files;
   std::optional<std::string> reference, baseline, tokenizer, model, csv, report;
@@ -42,7 +40,7 @@ struct MetricsArguments {
   bool json = false, quiet = false;
 };
 
-MetricsArguments parse(const Arguments& words) {
+MetricsArguments parse_metrics(const Arguments& words) {
   MetricsArguments a;
   const research::MetricsOptions defaults;
   CommandLine line(
@@ -130,7 +128,7 @@ void read_file(const std::string& path, const std::string& setting, Gathered& ga
   if (fs::is_directory(path)) {
     throw Error(ErrorCode::kUsage, path + " is a folder: give its .jsonl file");
   }
-  base::Lines lines(base::plain_file_blocks(path, ErrorCode::kUsage), kMaxLineBytes);
+  base::Lines lines(base::plain_file_blocks(path, ErrorCode::kUsage), base::kMaxLineBytes);
   const std::size_t before = gathered.samples.size();
   for (base::Line line; lines.next_whole(line);) {
     if (line.text.find_first_not_of(" \t\r") == std::string::npos) continue;
@@ -211,7 +209,7 @@ std::string json_text(const research::Metrics& metrics) {
 }  // namespace
 
 int metrics_command(const Arguments& words) {
-  const MetricsArguments a = parse(words);
+  const MetricsArguments a = parse_metrics(words);
   const Messages messages(a.quiet);
   Gathered gathered = read_files(a);
   std::vector<research::Sample> reference;

@@ -21,8 +21,6 @@
 namespace medgen::cli {
 namespace {
 
-struct Interrupted {};  // thrown from the progress callback, so that nothing half-written remains
-
 struct PrepareArguments {
   CorpusArguments corpus;
   std::optional<std::string> tokenizer, output, text_field, text_template;
@@ -33,7 +31,7 @@ struct PrepareArguments {
   bool keep_near_duplicates = false, force = false, json = false, quiet = false;
 };
 
-PrepareArguments parse(const Arguments& words) {
+PrepareArguments parse_prepare(const Arguments& words) {
   PrepareArguments a;
   const corpus::PrepareOptions defaults;
   CommandLine line(
@@ -164,7 +162,7 @@ std::string summary(const corpus::PrepareReport& report) {
 }  // namespace
 
 int prepare_command(const Arguments& words) {
-  const PrepareArguments a = parse(words);
+  const PrepareArguments a = parse_prepare(words);
   const Messages messages(a.quiet);
   corpus::PrepareOptions options = resolve(a);
   Progress progress(a.quiet);

@@ -35,7 +35,7 @@ struct ReproduceArguments {
   bool json = false, quiet = false;
 };
 
-ReproduceArguments parse(const Arguments& words) {
+ReproduceArguments parse_reproduce(const Arguments& words) {
   ReproduceArguments a;
   CommandLine line("medgen reproduce",
                    "Regenerates each record of a JSON or JSONL output of generate --json, batch or "
@@ -298,7 +298,7 @@ void print_json(Output& output, const std::vector<Trial>& trials) {
 }  // namespace
 
 int reproduce_command(const Arguments& words) {
-  const ReproduceArguments a = parse(words);
+  const ReproduceArguments a = parse_reproduce(words);
   const Messages messages(a.quiet);
   resolve(a.backend);  // refuses bad options before anything is read
   std::vector<Trial> trials;

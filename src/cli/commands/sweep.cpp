@@ -34,7 +34,7 @@ struct SweepArguments {
   std::optional<std::int64_t> rating_pack;
 };
 
-SweepArguments parse(const Arguments& words) {
+SweepArguments parse_sweep(const Arguments& words) {
   SweepArguments a;
   CommandLine line(
       "medgen sweep",
@@ -165,7 +165,7 @@ std::string listed(const std::vector<std::string>& names) {
 }  // namespace
 
 int sweep_command(const Arguments& words) {
-  SweepArguments arguments = parse(words);
+  SweepArguments arguments = parse_sweep(words);
   validate(arguments);
   std::signal(SIGXFSZ, SIG_IGN);  // a file that is too large fails in write(), like a full disk
   const Messages messages(arguments.batch.quiet);

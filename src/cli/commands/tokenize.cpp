@@ -30,7 +30,7 @@ struct TokenizeArguments {
   bool json = false, jsonl = false, decode = false, specials = false;
 };
 
-TokenizeArguments parse(const Arguments& words) {
+TokenizeArguments parse_tokenize(const Arguments& words) {
   TokenizeArguments a;
   CommandLine line(
       "medgen tokenize",
@@ -146,7 +146,7 @@ std::string token_lines(const Tokenizer& tokenizer, const std::vector<TokenId>& 
 }  // namespace
 
 int tokenize_command(const Arguments& words) {
-  const TokenizeArguments arguments = parse(words);
+  const TokenizeArguments arguments = parse_tokenize(words);
   const auto tokenizer =
       load_tokenizer(arguments.tokenizer ? fs::path(*arguments.tokenizer) : jobs::default_model());
   Output output(STDOUT_FILENO);

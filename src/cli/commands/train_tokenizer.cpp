@@ -29,7 +29,7 @@ struct TrainTokenizerArguments {
   bool quiet = false;
 };
 
-TrainTokenizerArguments parse(const Arguments& words) {
+TrainTokenizerArguments parse_train_tokenizer(const Arguments& words) {
   TrainTokenizerArguments a;
   const text::TokenizerTrainingOptions defaults;
   CommandLine line(
@@ -72,7 +72,7 @@ TrainTokenizerArguments parse(const Arguments& words) {
 }  // namespace
 
 int train_tokenizer_command(const Arguments& words) {
-  const TrainTokenizerArguments a = parse(words);
+  const TrainTokenizerArguments a = parse_train_tokenizer(words);
   const Messages messages(a.quiet);
   const fs::path folder = *a.output;
   const fs::path file = folder / "tokenizer.model";

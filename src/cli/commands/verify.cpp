@@ -23,7 +23,7 @@ struct VerifyArguments {
   bool json = false, quiet = false;
 };
 
-VerifyArguments parse(const Arguments& words) {
+VerifyArguments parse_verify(const Arguments& words) {
   VerifyArguments a;
   CommandLine line(
       "medgen verify",
@@ -63,7 +63,7 @@ void print_json(Output& output, const std::vector<wiring::Check>& checks, bool a
 }  // namespace
 
 int verify_command(const Arguments& words) {
-  const VerifyArguments a = parse(words);
+  const VerifyArguments a = parse_verify(words);
   const Messages messages(a.quiet);
   BackendArguments backend;
   backend.threads = a.threads;

@@ -3,16 +3,11 @@
 
 #include <filesystem>
 
+#include "base/refuse.h"
 #include "medgen/error.h"
 
 namespace medgen::cli {
-namespace {
-
-[[noreturn]] void usage_error(const std::string& message) {
-  throw Error(ErrorCode::kUsage, message);
-}
-
-}  // namespace
+namespace {}  // namespace
 
 void declare_input(CommandLine& line, BatchArguments& a) {
   line.positionals(
@@ -91,34 +86,34 @@ void declare(CommandLine& line, BatchArguments& a) {
 
 void validate(const BatchArguments& a) {
   if (!a.output && !a.check) {
-    usage_error("no output: give -o FILE, or -o - for standard output, or --check");
+    base::refuse("no output: give -o FILE, or -o - for standard output, or --check");
   }
   if (a.slots && (*a.slots < 1 || *a.slots > 4096)) {
-    usage_error("slots is " + std::to_string(*a.slots) +
-                "; it must be from 1 to 4096: leave it out to have it chosen");
+    base::refuse("slots is " + std::to_string(*a.slots) +
+                 "; it must be from 1 to 4096: leave it out to have it chosen");
   }
   if (a.max_errors && *a.max_errors < 0) {
-    usage_error("max-errors is " + std::to_string(*a.max_errors) + "; it must be at least 0");
+    base::refuse("max-errors is " + std::to_string(*a.max_errors) + "; it must be at least 0");
   }
   if (a.stats) {
     const std::filesystem::path folder = std::filesystem::path(*a.stats).parent_path();
     if (!folder.empty() && !std::filesystem::is_directory(folder)) {
-      usage_error("stats is \"" + *a.stats + "\": no such folder; name a file in one that exists");
+      base::refuse("stats is \"" + *a.stats + "\": no such folder; name a file in one that exists");
     }
   }
   if (a.retry_errors &&
       (to_standard_output(a) || a.unordered || record_format(a) != records::RecordFormat::kJsonl)) {
-    usage_error(
+    base::refuse(
         "--retry-errors works on a jsonl file in the order of the input: leave out -o -, "
         "--unordered and --format");
   }
   const batch::InputOptions input = input_options(a);
   batch::check(input);
   if (input.shard.count > 1 && !seed_given(a)) {
-    usage_error("--shard needs --seed, so that all shards use one seed: give the same to each");
+    base::refuse("--shard needs --seed, so that all shards use one seed: give the same to each");
   }
   if (batch::is_standard_input(input) && a.check && a.output) {
-    usage_error("--check reads standard input to its end, so nothing can be run after it");
+    base::refuse("--check reads standard input to its end, so nothing can be run after it");
   }
 }
 
@@ -132,14 +127,14 @@ batch::InputOptions input_options(const BatchArguments& a) {
   const std::size_t slash = a.shard->find('/');
   const std::string rule =
       "shard is \"" + *a.shard + "\": give I/N with I from 1 to N, such as 3/8";
-  if (slash == std::string::npos) usage_error(rule);
+  if (slash == std::string::npos) base::refuse(rule);
   try {
     options.shard.index = parse_uint64("shard", a.shard->substr(0, slash));
     options.shard.count = parse_uint64("shard", a.shard->substr(slash + 1));
   } catch (const Error&) {
-    usage_error(rule);
+    base::refuse(rule);
   }
-  if (options.shard.index < 1 || options.shard.index > options.shard.count) usage_error(rule);
+  if (options.shard.index < 1 || options.shard.index > options.shard.count) base::refuse(rule);
   return options;
 }
 

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "base/refuse.h"
 #include "medgen/error.h"
 
 namespace medgen::cli {
@@ -21,20 +22,16 @@ constexpr std::size_t kHelpColumn = 30;
 constexpr std::size_t kHelpWidth = 96;
 constexpr std::uint64_t kMaxConfigBytes = 1 << 20;
 
-[[noreturn]] void usage_error(const std::string& message) {
-  throw Error(ErrorCode::kUsage, message);
-}
-
 template <class T>
 T parse_number(std::string_view what, std::string_view text, std::string_view kind) {
   T value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const std::string given = std::string(what) + " is \"" + std::string(text) + "\"";
   if (error == std::errc::result_out_of_range) {
-    usage_error(given + ", which is out of range: give " + std::string(kind));
+    base::refuse(given + ", which is out of range: give " + std::string(kind));
   }
   if (error != std::errc() || end != text.data() + text.size()) {
-    usage_error(given + ": give " + std::string(kind));
+    base::refuse(given + ": give " + std::string(kind));
   }
   return value;
 }
@@ -45,7 +42,7 @@ bool parse_bool(std::string_view what, std::string_view text) {
       {"false", false}, {"0", false}, {"no", false}, {"off", false}};
   const auto word = kWords.find(text);
   if (word == kWords.end()) {
-    usage_error(std::string(what) + " is \"" + std::string(text) + "\": give true or false");
+    base::refuse(std::string(what) + " is \"" + std::string(text) + "\": give true or false");
   }
   return word->second;
 }
@@ -164,8 +161,8 @@ struct CommandLine::Impl {
     for (Setting* setting : taken) {
       for (const std::string& other : setting->excludes) {
         if (found.contains(other)) {
-          usage_error(label(*setting) + " and " + label(find(other)) +
-                      " cannot be combined: give one of them");
+          base::refuse(label(*setting) + " and " + label(find(other)) +
+                       " cannot be combined: give one of them");
         }
       }
     }
@@ -203,7 +200,7 @@ struct CommandLine::Impl {
                            return setting.name == name && !setting.positional;
                          });
       if (!known) {
-        usage_error(
+        base::refuse(
             "the configuration file " + config_path + " sets \"" + item.fullname() +
             "\", which is not an option of this command: write long names without dashes, such as "
             "top-k = 40, and no sections");
@@ -281,7 +278,7 @@ void CommandLine::choice(const std::string& names, const std::vector<std::string
   impl_->add(names, "WORD", help,
              take_last(target, [allowed](const std::string& what, const std::string& value) {
                if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
-                 usage_error(what + " is \"" + value + "\": give one of " + join(allowed));
+                 base::refuse(what + " is \"" + value + "\": give one of " + join(allowed));
                }
                return value;
              }));
@@ -351,13 +348,13 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
   } catch (const CLI::CallForHelp&) {
     throw HelpRequested{impl.app.help()};
   } catch (const CLI::ParseError& error) {
-    usage_error(error.what());
+    base::refuse(error.what());
   }
   for (const std::string& extra : impl.app.remaining()) {
     if (extra == "--") continue;
-    if (is_option_like(extra)) usage_error("unknown option " + extra.substr(0, extra.find('=')));
-    if (extra.starts_with('-')) usage_error("a text that begins with a dash needs -- before it");
-    usage_error("more arguments than this command takes: put quotes around a text with spaces");
+    if (is_option_like(extra)) base::refuse("unknown option " + extra.substr(0, extra.find('=')));
+    if (extra.starts_with('-')) base::refuse("a text that begins with a dash needs -- before it");
+    base::refuse("more arguments than this command takes: put quotes around a text with spaces");
   }
   impl.apply(impl.from_command_line(), [](const Impl::Setting& setting) { return setting.name; });
   impl.apply(impl.from_environment(), [](const Impl::Setting& setting) {
