@@ -109,6 +109,8 @@ int run(int argc, char** argv) {
     return dispatch(Arguments(argv + (argc > 0 ? 1 : 0), argv + argc));
   } catch (const OutputClosed&) {
     return kExitFine;
+  } catch (const ParsedOnly&) {
+    return kExitFine;
   } catch (const HelpRequested& help) {
     try {
       print(help.text);

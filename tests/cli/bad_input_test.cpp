@@ -175,6 +175,16 @@ TEST(BadInputTest, CudaWithoutCudaIsAClearError) {
   EXPECT_LT(result.status, 4);
 }
 
+// What scripts/check relies on.
+TEST(BadInputTest, ParsingAloneAcceptsOrRefusesACommandLine) {
+  RunOptions parse_only;
+  parse_only.environment["MEDGEN_PARSE_ONLY"] = "1";
+  const RunResult fine = run({"inspect", "/no/such/model"}, parse_only);
+  EXPECT_EQ(fine.status, 0);
+  EXPECT_EQ(fine.out + fine.err, "");
+  EXPECT_EQ(run({"generate", "--temprature", "1"}, parse_only).status, 2);
+}
+
 TEST(BadInputTest, ConversionThatFailsLeavesNothingBehind) {
   const auto source = scratch() / "broken_checkpoint";
   fs::remove_all(source);

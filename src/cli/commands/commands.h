@@ -1,5 +1,5 @@
 // The commands: each takes its arguments (its own name left out) and returns an exit status.
-// They throw Error and HelpRequested; run.cpp reports them.
+// They throw Error, HelpRequested and ParsedOnly; run.cpp reports them.
 #pragma once
 
 #include <string>

@@ -360,6 +360,7 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
   impl.apply(impl.from_environment(), [](const Impl::Setting& setting) {
     return "the environment variable " + environment_name(setting.name);
   });
+  if (std::getenv("MEDGEN_PARSE_ONLY") != nullptr) throw ParsedOnly{};
   if (impl.config_path.empty()) return;
   impl.apply(impl.from_config_file(), [&](const Impl::Setting& setting) {
     return setting.name.substr(2) + " in " + impl.config_path;

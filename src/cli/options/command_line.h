@@ -18,6 +18,10 @@ struct HelpRequested {
   std::string text;
 };
 
+// Thrown by parse() in place of reading files and running, for scripts/check: the command line is
+// fine.
+struct ParsedOnly {};
+
 class CommandLine {
  public:
   CommandLine(const std::string& command, const std::string& description);
@@ -60,7 +64,8 @@ class CommandLine {
   // Adds --config FILE.
   void config_file();
 
-  // Throws Error(kUsage), or HelpRequested. Messages never quote positionals.
+  // Throws Error(kUsage), HelpRequested, or ParsedOnly where MEDGEN_PARSE_ONLY is set. Messages
+  // never quote positionals.
   void parse(const std::vector<std::string>& arguments);
 
  private:
