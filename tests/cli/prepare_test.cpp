@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "cli/models.h"
@@ -88,12 +89,26 @@ TEST(PrepareCliTest, KilledItLeavesNothingUnderTheName) {
     text += "{\"text\": \"document number " + std::to_string(i * 7919) + " of many\"}\n";
   }
   const std::string input = file("prepare-kill.jsonl", text);
-  for (const int wait_ms : {50, 300}) {
+  // The hidden folder that is being filled, and the files in it.
+  const auto begun = [](std::size_t files) {
+    for (const auto& entry : fs::directory_iterator(scratch())) {
+      if (!entry.path().filename().string().starts_with(".prepare-kill.new-")) continue;
+      const auto inside = fs::directory_iterator(entry.path());
+      if (std::distance(inside, {}) >= static_cast<std::ptrdiff_t>(files)) return true;
+    }
+    return false;
+  };
+  for (const std::size_t files : {0, 1}) {
     Process process(command("prepare-kill", {"--data", input}), {});
-    ::usleep(static_cast<useconds_t>(wait_ms) * 1000);
+    EXPECT_TRUE(process.wait_until([&] { return begun(files); }));
     process.signal(SIGKILL);
-    if (process.wait().status == 0) continue;  // it was quicker
+    EXPECT_EQ(process.wait().status, 128 + SIGKILL);
     EXPECT_FALSE(fs::exists(scratch() / "prepare-kill"));
+    for (const auto& entry : fs::directory_iterator(scratch())) {
+      if (entry.path().filename().string().starts_with(".prepare-kill")) {
+        fs::remove_all(entry.path());
+      }
+    }
   }
 }
 

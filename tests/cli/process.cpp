@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 
@@ -50,7 +51,7 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
 }
 
 Process::Process(const std::vector<std::string>& arguments, const RunOptions& options)
-    : input_(options.input) {
+    : input_(options.input), input_stays_open_(options.input_stays_open) {
   int in[2] = {-1, -1};
   int out[2] = {-1, -1};
   int err[2] = {-1, -1};
@@ -72,7 +73,7 @@ Process::Process(const std::vector<std::string>& arguments, const RunOptions& op
                                                    : ::open(options.output_path.c_str(),
                                                             O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
-  std::vector<std::string> words = {MEDGEN_PROGRAM};
+  std::vector<std::string> words = {options.program.empty() ? MEDGEN_PROGRAM : options.program};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<std::string> variables = child_environment(options.environment);
   const std::vector<char*> argv = pointers(words);
@@ -88,7 +89,7 @@ Process::Process(const std::vector<std::string>& arguments, const RunOptions& op
     ::dup2(out_file, 1);
     ::dup2(err[1], 2);
     if (options.terminal) ::close(in[0]);
-    ::execve(MEDGEN_PROGRAM, argv.data(), envp.data());
+    ::execve(argv[0], argv.data(), envp.data());
     ::_exit(127);
   }
   ::close(in[0]);
@@ -115,7 +116,8 @@ Process::~Process() {
 }
 
 bool Process::gather(int timeout_ms) {
-  pollfd files[3] = {{out_, POLLIN, 0}, {err_, POLLIN, 0}, {in_, POLLOUT, 0}};
+  const bool feeding = in_ >= 0 && !input_.empty();
+  pollfd files[3] = {{out_, POLLIN, 0}, {err_, POLLIN, 0}, {feeding ? in_ : -1, POLLOUT, 0}};
   if (out_ < 0 && err_ < 0) return false;
   if (::poll(files, 3, timeout_ms) <= 0) return true;
   const auto read_some = [](const pollfd& file, int& descriptor, std::string& text) {
@@ -134,7 +136,7 @@ bool Process::gather(int timeout_ms) {
   if (files[2].revents != 0) {
     const ssize_t n = ::write(in_, input_.data(), std::min<std::size_t>(input_.size(), 4096));
     if (n > 0) input_.erase(0, static_cast<std::size_t>(n));
-    if (n < 0 || input_.empty()) {
+    if (n < 0 || (input_.empty() && !input_stays_open_)) {
       ::close(in_);
       in_ = -1;
     }
@@ -142,17 +144,40 @@ bool Process::gather(int timeout_ms) {
   return true;
 }
 
-bool Process::wait_for(const std::string& gathered, const std::string& text) {
+bool Process::wait_until(const std::function<bool()>& seen) {
   const auto end = Clock::now() + std::chrono::seconds(60);
-  while (gathered.find(text) == std::string::npos) {
-    if (Clock::now() > end || !gather(100)) return false;
+  while (!seen()) {
+    if (Clock::now() > end || !gather(10)) return false;
   }
   return true;
 }
 
-bool Process::wait_for_output(const std::string& text) { return wait_for(result_.out, text); }
+bool Process::wait_for_output(const std::string& text) {
+  return wait_until([&] { return result_.out.find(text) != std::string::npos; });
+}
 
-bool Process::wait_for_error(const std::string& text) { return wait_for(result_.err, text); }
+bool Process::wait_for_error(const std::string& text) {
+  return wait_until([&] { return result_.err.find(text) != std::string::npos; });
+}
+
+bool Process::wait_for_file(const std::filesystem::path& file, std::uintmax_t bytes) {
+  return wait_until([&] {
+    std::error_code missing;
+    const std::uintmax_t size = std::filesystem::file_size(file, missing);
+    return !missing && size >= bytes;
+  });
+}
+
+bool Process::wait_for_work(int ms) {
+  clockid_t clock{};
+  if (::clock_getcpuclockid(pid_, &clock) != 0) return false;
+  const auto computed_ms = [&]() -> std::int64_t {
+    timespec time{};
+    return ::clock_gettime(clock, &time) == 0 ? time.tv_sec * 1000 + time.tv_nsec / 1000000 : -1;
+  };
+  const std::int64_t before = computed_ms();
+  return wait_until([&] { return computed_ms() >= before + ms; });
+}
 
 void Process::type(const std::string& keys) {
   EXPECT_EQ(::write(out_, keys.data(), keys.size()), static_cast<ssize_t>(keys.size()));

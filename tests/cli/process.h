@@ -4,6 +4,9 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,9 +17,11 @@ namespace medgen::cli_tests {
 struct RunOptions {
   std::string input = {};                               // standard input, if not a terminal
   std::string input_path = {};                          // or this file
+  bool input_stays_open = false;                        // the reader sees no end after `input`
   std::map<std::string, std::string> environment = {};  // on top of ours without MEDGEN_*
   std::string output_path = {};                         // standard output goes there instead
   bool terminal = false;                                // standard input and output are a terminal
+  std::string program = {};                             // a copy of the program that is run instead
 };
 
 struct RunResult {
@@ -35,20 +40,25 @@ class Process {
 
   // Waits until standard output holds `text`; false if the program ended or 60 s passed before.
   bool wait_for_output(const std::string& text);
-  bool wait_for_error(const std::string& text);  // the same for standard error
-  void type(const std::string& keys);            // on its terminal
+  bool wait_for_error(const std::string& text);        // the same for standard error
+  bool wait_until(const std::function<bool()>& seen);  // the same, for what can be looked at
+  // The same, until the file is there and has so many bytes.
+  bool wait_for_file(const std::filesystem::path& file, std::uintmax_t bytes);
+  // The same, until the program has computed for so long since the call, in its own time.
+  bool wait_for_work(int ms);
+  void type(const std::string& keys);  // on its terminal
   void signal(int number);
   void close_output();       // the reader goes away
   std::string maps() const;  // its mappings, from /proc; "" once it has ended
   RunResult wait();          // at most 120 s, then it is killed
 
  private:
-  bool wait_for(const std::string& gathered, const std::string& text);
   bool gather(int timeout_ms);  // false when nothing more can come
 
   pid_t pid_ = -1;
   int in_ = -1, out_ = -1, err_ = -1;
   std::string input_;
+  bool input_stays_open_ = false;
   RunResult result_;
 };
 
