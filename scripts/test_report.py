@@ -3,12 +3,13 @@ import base64
 import json
 import os
 import pathlib
+import re
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
-import time
+import threading
 import urllib.request
 
 
@@ -74,14 +75,13 @@ class Page:
 def launch(browser, profile):
     process = subprocess.Popen([browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
                                 "--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank"],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    port_file = pathlib.Path(profile) / "DevToolsActivePort"
-    for _ in range(600):
-        if port_file.exists() and port_file.read_text().count("\n"):
-            port = port_file.read_text().splitlines()[0]
-            tabs = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/json"))
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+    for line in process.stderr:  # ends when the browser does
+        found = re.search(r"DevTools listening on ws://[^:]+:(\d+)/", line)
+        if found:
+            threading.Thread(target=process.stderr.read, daemon=True).start()  # or the pipe would fill up
+            tabs = json.load(urllib.request.urlopen(f"http://127.0.0.1:{found[1]}/json"))
             return process, Page(next(tab for tab in tabs if tab["type"] == "page")["webSocketDebuggerUrl"])
-        time.sleep(0.1)
     process.kill()
     raise SystemExit("test_report: the browser did not start")
 
