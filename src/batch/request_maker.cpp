@@ -30,35 +30,43 @@ void RequestMaker::take_settings(const BatchRow& row, Request& request) const {
   const DecodingSettings& base = row.form == RowForm::kOpenAi ? openai : plain;
   DecodingSettings settings =
       row.settings.empty() ? base : engine::make_settings(row.settings, base);
-  engine::check_token_ids(settings.sampling, settings.stopping, vocab_size);
-  engine::resolve_texts(settings.sampling, *tokenizer);
   request.num_return_sequences = settings.num_return_sequences;
   request.sampling = std::move(settings.sampling);
   request.stopping = std::move(settings.stopping);
 }
 
-void RequestMaker::make(BatchRow& row, Request& request) const {
-  if (row.error) return;
+std::optional<engine::ValidRequest> RequestMaker::make(BatchRow& row, std::uint64_t tag) const {
+  if (row.error) return std::nullopt;
   const char* code = "bad_setting";
   try {
+    Request request;
     request.id = row.key;
+    request.tag = tag;
     take_settings(row, request);
     code = "bad_prompt";
     request.prompt = encode(row.prompt, request.stopping, n_positions);
+    code = "bad_setting";
     BackendInfo model;
     model.n_positions = n_positions;
     model.vocab_size = vocab_size;
     model.max_slots = max_slots;
-    const std::vector<Request> all = engine::split_variants(request);
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      const bool too_long = static_cast<int>(request.prompt.size()) > n_positions;
-      code = too_long || engine::new_token_limit(all[i]) < 1 ? "prompt_too_long" : "bad_setting";
-      const std::string name = variants.empty() ? "" : " under \"" + variants[i].name + "\"";
-      validate(all[i], "the prompt" + name, model, *tokenizer);
-    }
+    // Asked for only if the prompt is what is refused.
+    const auto name = [&](std::size_t i) {
+      const StoppingParams& stopping =
+          variants.empty() ? request.stopping : variants[i].settings.stopping;
+      const std::size_t length = request.prompt.size();
+      if (length > static_cast<std::size_t>(n_positions) ||
+          engine::new_token_limit(length, stopping) < 1) {
+        code = "prompt_too_long";
+      }
+      return std::string("the prompt") +
+             (variants.empty() ? std::string() : " under \"" + variants[i].name + "\"");
+    };
+    return engine::check_request(std::move(request), name, model, *tokenizer);
   } catch (const Error& error) {
     row.error = RowError{code, error.what()};
   }
+  return std::nullopt;
 }
 
 }  // namespace medgen::batch

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "batch/row.h"
+#include "engine/valid_request.h"
 
 namespace medgen::batch {
 
@@ -30,8 +32,8 @@ struct RequestMaker {
   int max_slots = 1;   // of the backend; search with beams needs some
   const Tokenizer* tokenizer = nullptr;
 
-  // Fills `request`, or sets row.error.
-  void make(BatchRow& row, Request& request) const;
+  // The row's request, with that tag; none if it cannot be run, which row.error then explains.
+  std::optional<engine::ValidRequest> make(BatchRow& row, std::uint64_t tag = 0) const;
 
  private:
   void take_settings(const BatchRow& row, Request& request) const;

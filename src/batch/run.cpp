@@ -38,12 +38,27 @@ struct InFlight {
   std::optional<Record> kept;  // that another run has made
 };
 
-class Run : RequestSource, GenerationObserver {
+// A row on its way into progress.
+struct ReadRow {
+  InFlight row;
+  std::uint64_t place = 0;
+  std::optional<engine::ValidRequest> request;  // unless it failed
+};
+
+// With what the backend has in place of what was expected of it.
+RequestMaker fitted(RequestMaker maker, const BackendInfo& model) {
+  maker.n_positions = model.n_positions;
+  maker.vocab_size = model.vocab_size;
+  maker.max_slots = std::min(maker.max_slots, model.max_slots);
+  return maker;
+}
+
+class Run : engine::ValidRequestSource, GenerationObserver {
  public:
   Run(Backend& backend, const RequestMaker& maker, RecordWriter& writer,
       const JournalContent& start, const RunOptions& options)
       : backend_(backend),
-        maker_(maker),
+        maker_(fitted(maker, backend.info())),
         writer_(writer),
         options_(options),
         start_(start.committed),
@@ -61,8 +76,8 @@ class Run : RequestSource, GenerationObserver {
     std::thread scribe([this] { guard(writer_error_, [this] { write_records(); }); });
     std::exception_ptr engine_error;
     guard(engine_error, [this] {
-      generate(backend_, *maker_.tokenizer, *this, *this,
-               {.max_slots = options_.max_slots, .interrupted = &stop_});
+      engine::generate(backend_, *maker_.tokenizer, *this, *this,
+                       {.max_slots = options_.max_slots, .interrupted = &stop_});
     });
     if (engine_error) stop();
     reader.join();
@@ -107,22 +122,22 @@ class Run : RequestSource, GenerationObserver {
     Input input(options_.input, stop_);
     BatchRow row;
     // If a file has shrunk, its last row may be partial: it waits for what follows.
-    std::optional<std::pair<InFlight, Request>> last;
+    std::optional<ReadRow> last;
     while (!stop_ && input.next(row)) {
-      if (last) admit(std::move(last->first), std::move(last->second));
+      if (last) admit(*std::move(last));
       last.reset();
-      Request request;
-      request.tag = input.place();
+      std::optional<engine::ValidRequest> request;
       std::optional<Record> kept;
       if (options_.passed) {
-        maker_.make(row, request);
+        request = maker_.make(row, input.place());
         kept = options_.passed(row);
       }
       if (is_done(input.place(), input.hash())) continue;
-      if (!options_.passed) maker_.make(row, request);
-      last.emplace(InFlight{std::move(row), input.hash(), 0, std::move(kept)}, std::move(request));
+      if (!options_.passed) request = maker_.make(row, input.place());
+      last = ReadRow{
+          {std::move(row), input.hash(), 0, std::move(kept)}, input.place(), std::move(request)};
       if (options_.expected) continue;
-      admit(std::move(last->first), std::move(last->second));
+      admit(*std::move(last));
       last.reset();
     }
     // Only the rows that were there before can tell that standard input was cut short.
@@ -130,7 +145,7 @@ class Run : RequestSource, GenerationObserver {
     const bool differs = options_.expected && (input.rows() != options_.expected->rows ||
                                                input.hash() != options_.expected->hash);
     if (!stop_ && (misses_rows || differs)) input_changed();
-    if (last) admit(std::move(last->first), std::move(last->second));
+    if (last) admit(*std::move(last));
     const std::lock_guard lock(mutex_);
     all_read_ = !stop_;
     input_ended_ = true;
@@ -150,7 +165,8 @@ class Run : RequestSource, GenerationObserver {
     return place < places_.size() && places_[place];
   }
 
-  void admit(InFlight row, Request request) {
+  void admit(ReadRow read) {
+    InFlight& row = read.row;
     row.bytes = row.row.prompt.size() + row.row.extras.size() * 64 + 1024;
     const std::size_t bytes = row.bytes;
     std::unique_lock lock(mutex_);
@@ -162,20 +178,21 @@ class Run : RequestSource, GenerationObserver {
     if (stop_) return;
     ++admitted_;
     bytes_ += bytes;
-    const std::uint64_t place = request.tag;
-    const bool runs = !row.row.error && !row.kept;
-    in_flight_[place] = std::move(row);
-    if (!runs) {
-      finished_.push_back({std::move(request), {}});
+    const bool runs = read.request && !row.kept;
+    in_flight_[read.place] = std::move(row);
+    if (runs) {
+      ready_.push_back(*std::move(read.request));
     } else {
-      ready_.push_back(std::move(request));
+      Request none;
+      none.tag = read.place;
+      finished_.push_back({std::move(none), {}});
     }
     changed_.notify_all();
   }
 
   // --- The thread that runs the model ---
 
-  Next next(Request& request, bool wait) override {
+  Next next(std::optional<engine::ValidRequest>& request, bool wait) override {
     std::unique_lock lock(mutex_);
     if (wait) {
       changed_.wait_for(lock, milliseconds(100),
@@ -281,7 +298,7 @@ class Run : RequestSource, GenerationObserver {
   }
 
   Backend& backend_;
-  const RequestMaker& maker_;
+  const RequestMaker maker_;
   RecordWriter& writer_;
   const RunOptions& options_;
 
@@ -292,7 +309,7 @@ class Run : RequestSource, GenerationObserver {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Request> ready_;
+  std::deque<engine::ValidRequest> ready_;
   std::map<std::uint64_t, InFlight> in_flight_;  // by place
   std::deque<Finished> finished_;
   std::uint64_t settled_;   // rows in the output
@@ -325,9 +342,7 @@ Survey survey(const InputOptions& options, const RequestMaker* maker, const std:
           "--id-column");
     }
     if (maker == nullptr) continue;
-    Request request;
-    maker->make(row, request);
-    if (!row.error) continue;
+    if (maker->make(row)) continue;
     ++result.bad;
     if (on_bad) on_bad(row, input.line());
   }

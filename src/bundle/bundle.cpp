@@ -5,6 +5,7 @@
 
 #include "base/files.h"
 #include "base/sha256.h"
+#include "base/vocabulary.h"
 #include "bundle/config.h"
 #include "bundle/fail.h"
 #include "bundle/json_text.h"
@@ -137,12 +138,10 @@ Bundle Bundle::read(const fs::path& directory, bool with_model) {
          "\" but the tokenizer's files are of kind \"" + std::string(bundle.tokenizer_->kind()) +
          "\"" + kGetAgain);
   }
-  if (bundle.tokenizer_->vocab_size() > bundle.config_.vocab_size) {
-    fail(directory.string() + ": the tokenizer has " +
-         std::to_string(bundle.tokenizer_->vocab_size()) + " ids but the model (vocab_size in " +
-         "config.json) only " + std::to_string(bundle.config_.vocab_size) +
-         "; convert the model again with the tokenizer it was trained with");
-  }
+  base::require_all_ids(
+      *bundle.tokenizer_, bundle.config_.vocab_size,
+      {directory.string() + ": the tokenizer", "the model (vocab_size in config.json) only",
+       "convert the model again with the tokenizer it was trained with"});
   if (lists(bundle.manifest_, "tokenizer_config.json")) {
     bundle.prompt_prefix_ = read_prompt_prefix(directory / "tokenizer_config.json", bundle.config_);
   }

@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "base/sha256.h"
+#include "base/vocabulary.h"
 #include "bundle/config.h"
 #include "bundle/manifest.h"
 #include "medgen/bundle.h"
@@ -81,13 +82,9 @@ void BundleWriter::add_tokenizer(const fs::path& tokenizer) {
     }
   }
   const auto loaded = load_tokenizer(staging());
-  if (loaded->vocab_size() > state_->config.vocab_size) {
-    throw Error(ErrorCode::kModel, "the tokenizer " + tokenizer.string() + " has " +
-                                       std::to_string(loaded->vocab_size()) +
-                                       " ids but the model's vocab_size is " +
-                                       std::to_string(state_->config.vocab_size) +
-                                       "; give the tokenizer that the model was trained with");
-  }
+  base::require_all_ids(*loaded, state_->config.vocab_size,
+                        {"the tokenizer " + tokenizer.string(), "the model's vocab_size is",
+                         "give the tokenizer that the model was trained with"});
   state_->tokenizer_kind = loaded->kind();
 }
 

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <utility>
 
+#include "base/vocabulary.h"
 #include "engine/row_loops.h"
 #include "engine/scheduler.h"
 #include "engine/valid_request.h"
@@ -23,11 +24,9 @@ template <typename... Parts>
 }
 
 void check_tokenizer(const BackendInfo& model, const Tokenizer& tokenizer) {
-  if (tokenizer.vocab_size() > model.vocab_size) {
-    refuse(ErrorCode::kModel, "the tokenizer has ", tokenizer.vocab_size(),
-           " tokens, the model's vocabulary only ", model.vocab_size,
-           "; use the tokenizer that the model was trained with");
-  }
+  base::require_all_ids(tokenizer, model.vocab_size,
+                        {"the tokenizer", "the model's vocabulary only",
+                         "use the tokenizer that the model was trained with"});
   if (model.max_slots < 1) {
     refuse(ErrorCode::kRuntime, "the model has ", model.max_slots, " slots; it needs at least 1");
   }
@@ -71,7 +70,8 @@ class CheckedSource : public ValidRequestSource {
     const Next next = source_.next(request, wait);
     if (next != Next::kRequest) return next;
     try {
-      checked = check_request(std::move(request), "the prompt", model_, tokenizer_);
+      checked = check_request(
+          std::move(request), [](std::size_t) { return "the prompt"; }, model_, tokenizer_);
     } catch (const Error& error) {
       observer_.on_request_failure(request, error);
     }
@@ -89,7 +89,8 @@ class CheckedSource : public ValidRequestSource {
 
 void validate(const Request& request, const std::string& name, const BackendInfo& model,
               const Tokenizer& tokenizer) {
-  check_request(Request(request), name, model, tokenizer);
+  check_request(
+      Request(request), [&](std::size_t) { return name; }, model, tokenizer);
 }
 
 std::string_view to_string(FinishReason reason) {
@@ -116,22 +117,28 @@ void generate(Backend& backend, const Tokenizer& tokenizer, const std::vector<Re
               GenerationObserver& observer, const GenerateOptions& options) {
   check(backend.info(), tokenizer, options);
   std::vector<ValidRequest> valid;
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    std::ostringstream name;
-    name << "prompt " << i + 1 << " of " << requests.size();
-    valid.push_back(check_request(Request(requests[i]),
-                                  requests.size() == 1 ? "the prompt" : name.str(), backend.info(),
-                                  tokenizer));
+  for (const Request& request : requests) {
+    const auto name = [&](std::size_t) {
+      if (requests.size() == 1) return std::string("the prompt");
+      return "prompt " + std::to_string(valid.size() + 1) + " of " +
+             std::to_string(requests.size());
+    };
+    valid.push_back(check_request(Request(request), name, backend.info(), tokenizer));
   }
   ListSource source(std::move(valid));
-  Scheduler(backend, tokenizer, source, observer, options).run();
+  engine::generate(backend, tokenizer, source, observer, options);
 }
 
 void generate(Backend& backend, const Tokenizer& tokenizer, RequestSource& source,
               GenerationObserver& observer, const GenerateOptions& options) {
-  check(backend.info(), tokenizer, options);
   CheckedSource checked(source, observer, backend.info(), tokenizer);
-  Scheduler(backend, tokenizer, checked, observer, options).run();
+  engine::generate(backend, tokenizer, checked, observer, options);
+}
+
+void engine::generate(Backend& backend, const Tokenizer& tokenizer, ValidRequestSource& source,
+                      GenerationObserver& observer, const GenerateOptions& options) {
+  check(backend.info(), tokenizer, options);
+  Scheduler(backend, tokenizer, source, observer, options).run();
 }
 
 }  // namespace medgen

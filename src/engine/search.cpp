@@ -61,12 +61,6 @@ bool needs_search(const Request& request) {
 
 void check_search(const Request& request, const BackendInfo& model) {
   const int beams = request.sampling.num_beams;
-  if (beams > 1 && request.num_return_sequences > beams) {
-    throw Error(ErrorCode::kUsage,
-                "num-return-sequences is " + std::to_string(request.num_return_sequences) +
-                    " with num-beams " + std::to_string(beams) +
-                    "; it must be at most the number of beams: raise num-beams, or ask for fewer");
-  }
   const int wanted = is_guided(request) ? 2 : beams;
   if (needs_search(request) && wanted > model.max_slots) {
     throw Error(ErrorCode::kUsage, (is_guided(request) ? "guidance" : "num-beams") +

@@ -128,10 +128,13 @@ std::vector<Request> split_variants(const Request& request) {
   return requests;
 }
 
-int new_token_limit(const Request& request) {
-  const StoppingParams& stopping = request.stopping;
+int new_token_limit(std::size_t prompt_tokens, const StoppingParams& stopping) {
   if (stopping.max_new_tokens) return *stopping.max_new_tokens;
-  return stopping.max_length - static_cast<int>(request.prompt.size());
+  return stopping.max_length - static_cast<int>(prompt_tokens);
+}
+
+int new_token_limit(const Request& request) {
+  return new_token_limit(request.prompt.size(), request.stopping);
 }
 
 std::vector<TokenId> eos_ids(const Request& request, const Tokenizer& tokenizer) {

@@ -71,6 +71,7 @@ std::vector<Request> split_variants(const Request& request);
 // How many tokens `request` may still generate, by max_new_tokens or max_length; ignores the
 // examined.
 int new_token_limit(const Request& request);
+int new_token_limit(std::size_t prompt_tokens, const StoppingParams& stopping);
 
 // The ids that end a text of this request, for settings about the end too.
 std::vector<TokenId> eos_ids(const Request& request, const Tokenizer& tokenizer);

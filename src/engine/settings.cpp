@@ -303,6 +303,15 @@ SettingsJson settings_json(const DecodingSettings& settings) {
   return json;
 }
 
+void check_sequence_count(int num_return_sequences, int num_beams) {
+  check_range(*find_entry("num_return_sequences"), num_return_sequences, "num-return-sequences");
+  if (num_beams > 1 && num_return_sequences > num_beams) {
+    refuse("num-return-sequences is " + std::to_string(num_return_sequences) + " with num-beams " +
+           std::to_string(num_beams) +
+           "; it must be at most the number of beams: raise num-beams, or ask for fewer");
+  }
+}
+
 void check_token_ids(const SamplingParams& p, const StoppingParams& stopping, int vocab_size) {
   const auto check = [&](const char* name, const std::vector<TokenId>& ids) {
     for (const TokenId id : ids) {
@@ -364,17 +373,11 @@ void validate(const StoppingParams& params) {
 void validate(const DecodingSettings& settings) {
   validate(settings.sampling);
   validate(settings.stopping);
-  check_range(*find_entry("num_return_sequences"), settings.num_return_sequences,
-              "num-return-sequences");
   const SamplingParams& p = settings.sampling;
-  const std::string n = std::to_string(settings.num_return_sequences);
-  if (p.num_beams > 1 && settings.num_return_sequences > p.num_beams) {
-    refuse("num-return-sequences is " + n + " with num-beams " + std::to_string(p.num_beams) +
-           "; it must be at most the number of beams: raise num-beams, or ask for fewer");
-  }
+  check_sequence_count(settings.num_return_sequences, p.num_beams);
   if (p.num_beams == 1 && p.temperature == 0 && settings.num_return_sequences > 1) {
     refuse(
-        "num-return-sequences is " + n +
+        "num-return-sequences is " + std::to_string(settings.num_return_sequences) +
         " with greedy decoding, which would give the same text each time: use 1, or a temperature "
         "above 0");
   }

@@ -58,6 +58,9 @@ DecodingSettings neutral_settings();
 // steps always. make_settings() of it gives the same settings again (the seed apart).
 SettingsJson settings_json(const DecodingSettings& settings);
 
+// Throws Error(kUsage) if that many sequences cannot be asked for, or not with these beams.
+void check_sequence_count(int num_return_sequences, int num_beams);
+
 // Throws Error(kUsage) if a setting names an id outside [0, vocab_size).
 void check_token_ids(const SamplingParams& sampling, const StoppingParams& stopping,
                      int vocab_size);

@@ -13,6 +13,9 @@
 
 namespace medgen::engine {
 
+// "the prompt", "prompt 3 of 10": what messages call it, under a variant of the request.
+using PromptName = std::function<std::string(std::size_t variant)>;
+
 // Made by check_request() alone. Its settings hold no texts to encode any more.
 class ValidRequest {
  public:
@@ -21,7 +24,7 @@ class ValidRequest {
   Request take() && { return std::move(request_); }
 
  private:
-  friend ValidRequest check_request(Request&& request, const std::string& name,
+  friend ValidRequest check_request(Request&& request, const PromptName& name,
                                     const BackendInfo& model, const Tokenizer& tokenizer);
   explicit ValidRequest(Request&& request) : request_(std::move(request)) {}
 
@@ -31,7 +34,7 @@ class ValidRequest {
 // Turns the request's text settings into token ids and checks that `model` can run it. Throws
 // Error(kUsage) if not; the caller then keeps `request`. Messages about the prompt begin with
 // `name`.
-ValidRequest check_request(Request&& request, const std::string& name, const BackendInfo& model,
+ValidRequest check_request(Request&& request, const PromptName& name, const BackendInfo& model,
                            const Tokenizer& tokenizer);
 
 // As RequestSource. kRequest without a request: there was one, which was refused.
@@ -41,5 +44,9 @@ class ValidRequestSource {
   virtual ~ValidRequestSource() = default;
   virtual Next next(std::optional<ValidRequest>& request, bool wait) = 0;
 };
+
+// As the function in medgen/generate.h, for requests that were checked against this backend.
+void generate(Backend& backend, const Tokenizer& tokenizer, ValidRequestSource& source,
+              GenerationObserver& observer, const GenerateOptions& options = {});
 
 }  // namespace medgen::engine

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/sha256.h"
+#include "base/vocabulary.h"
 #include "corpus/shards.h"
 #include "medgen/error.h"
 
@@ -204,11 +205,10 @@ ModelConfig choose_config(const TrainOptions& options, const std::optional<Bundl
   }
   if (!options.config.empty()) {
     config = bundle::read_config(options.config);
-    if (tokenizer.vocab_size() > config.vocab_size) {
-      usage("the tokenizer has " + std::to_string(tokenizer.vocab_size()) +
-            " ids but vocab_size in " + options.config.string() + " is " +
-            std::to_string(config.vocab_size) + "; it must be at least that");
-    }
+    base::require_all_ids(tokenizer, config.vocab_size,
+                          {"the tokenizer", "vocab_size in " + options.config.string() + " is",
+                           "it must be at least that"},
+                          ErrorCode::kUsage);
   } else {
     config.vocab_size = tokenizer.vocab_size();
     config.n_positions = options.n_positions == 0 ? kDefaultContext : options.n_positions;

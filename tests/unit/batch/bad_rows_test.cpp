@@ -53,8 +53,8 @@ RowError error_of(InputFormat format, const std::string& header, const std::stri
   RowParser parser(format, {}, "input");
   if (!header.empty()) parser.take_header(raw_row(format, header));
   BatchRow row = parser.parse(raw_row(format, text), 6);
-  Request request;
-  maker().make(row, request);
+  const bool made = maker().make(row).has_value();
+  EXPECT_NE(made, row.error.has_value());
   if (row.error) {
     EXPECT_EQ(row.prompt, row.error->code == "bad_setting" || row.error->code == "prompt_too_long"
                               ? row.prompt
