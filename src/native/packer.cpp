@@ -1,43 +1,20 @@
-// See the header. Calibration runs the model in float32 layer by layer beside the packing, so that
-// no more than one layer's parameters are in memory at a time.
+// See the header. Calibration runs beside the packing, so that no more than one layer's parameters
+// are in memory at a time.
 #include "native/packer.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <map>
-#include <numeric>
 #include <optional>
 #include <utility>
 
 #include "bundle/half.h"
 #include "medgen/error.h"
-#include "native/paged_cache.h"
-#include "native/transformer.h"
+#include "native/calibration.h"
+#include "native/int8_weights.h"
+#include "native/panels.h"
 
 namespace medgen::native {
 namespace {
-
-using kernels::kPanel;
-constexpr int kProbeTokens = 512;  // most tokens that calibration uses
-
-// Rows and columns on which the effect of rounding is measured.
-constexpr int kSampleRows = 32;
-constexpr int kSampleColumns = 256;
-
-// W [k, n], as its parameter lies in memory.
-struct Weights {
-  std::vector<float> values;
-  bool transposed = false;  // values are [n, k], as an embedding is
-  int k = 0;
-  int n = 0;
-};
-
-// The block belongs to the caller and is ours to write; PackedModel shows it as const.
-template <typename T>
-T* writable(const T* pointer) {
-  return const_cast<T*>(pointer);
-}
 
 void check_finite(std::span<const float> values, const std::string& name) {
   const auto bad =
@@ -46,53 +23,6 @@ void check_finite(std::span<const float> values, const std::string& name) {
   throw Error(ErrorCode::kModel, "the parameter " + name +
                                      " holds NaN or an infinity; such a model "
                                      "cannot work, get or convert it again");
-}
-
-// Pieces of a job of `count` like parts: enough for the threads to share evenly.
-int pieces_of(int count, const base::ThreadPool& pool) { return std::min(count, pool.size() * 8); }
-
-// Calls function(piece, begin, end) for each of the pieces_of(count) ranges of 0 .. count - 1, on
-// the threads. It must not throw.
-template <typename Function>
-void for_each_piece(int count, base::ThreadPool& pool, const Function& function) {
-  const int pieces = pieces_of(count, pool);
-  pool.run(pieces, [&](int piece) {
-    function(piece, count * piece / pieces, count * (piece + 1) / pieces);
-  });
-}
-
-// Columns 16 panel and on as [k][16], with zeros beyond the last.
-void load_panel(const Weights& w, int panel, float* out) {
-  const int first = panel * kernels::kPanel;
-  const int count = std::min(kernels::kPanel, w.n - first);
-  const auto k = static_cast<std::size_t>(w.k);
-  if (count < kernels::kPanel) std::fill_n(out, k * kernels::kPanel, 0.0F);
-  if (w.transposed) {
-    for (int c = 0; c < count; ++c) {
-      const float* column = &w.values[static_cast<std::size_t>(first + c) * k];
-      for (std::size_t i = 0; i < k; ++i)
-        out[i * kernels::kPanel + static_cast<std::size_t>(c)] = column[i];
-    }
-  } else {
-    const float* row = &w.values[static_cast<std::size_t>(first)];
-    for (std::size_t i = 0; i < k; ++i, row += w.n)
-      std::copy_n(row, count, out + i * kernels::kPanel);
-  }
-}
-
-// Calls function(panel, values [k][16]) for each panel, on the threads. It must not throw.
-template <typename Function>
-void for_each_panel(const Weights& w, base::ThreadPool& pool, const Function& function) {
-  const int panels = (w.n + kernels::kPanel - 1) / kernels::kPanel;
-  const auto size = static_cast<std::size_t>(w.k) * kernels::kPanel;
-  std::vector<float> scratch(size * static_cast<std::size_t>(pieces_of(panels, pool)));
-  for_each_piece(panels, pool, [&](int piece, int begin, int end) {
-    float* values = scratch.data() + size * static_cast<std::size_t>(piece);
-    for (int panel = begin; panel < end; ++panel) {
-      load_panel(w, panel, values);
-      function(panel, values);
-    }
-  });
 }
 
 template <typename Element, typename Convert>
@@ -104,235 +34,6 @@ void pack_float(const Weights& w, const Matrix& matrix, base::ThreadPool& pool,
     std::transform(values, values + size, out + size * static_cast<std::size_t>(panel), convert);
   });
 }
-
-// Largest magnitudes over each input's weights.
-std::vector<float> input_maxima(const Weights& w, base::ThreadPool& pool) {
-  std::vector<float> most(static_cast<std::size_t>(w.k), 0.0F);
-  for_each_piece(w.k, pool, [&](int, int begin_input, int end_input) {
-    const auto begin = static_cast<std::size_t>(begin_input);
-    const auto end = static_cast<std::size_t>(end_input);
-    const auto take = [&](std::size_t i, float weight) {
-      most[i] = std::max(most[i], std::fabs(weight));
-    };
-    const auto n = static_cast<std::size_t>(w.n);
-    if (w.transposed) {
-      for (std::size_t o = 0; o < n; ++o) {
-        const float* column = &w.values[o * static_cast<std::size_t>(w.k)];
-        for (std::size_t i = begin; i < end; ++i) take(i, column[i]);
-      }
-    } else {
-      for (std::size_t i = begin; i < end; ++i) {
-        for (std::size_t o = 0; o < n; ++o) take(i, w.values[i * n + o]);
-      }
-    }
-  });
-  return most;
-}
-
-// Divisors of the inputs; see the header.
-std::vector<float> smoothing(std::span<const float> input_most, const Weights& w,
-                             base::ThreadPool& pool) {
-  const std::vector<float> weight_most = input_maxima(w, pool);
-  std::vector<float> divisor(static_cast<std::size_t>(w.k), 1.0F);
-  for (std::size_t i = 0; i < divisor.size(); ++i) {
-    // A channel that is silent in the probe must not get a divisor that overflows on loud input.
-    const float x = std::max(input_most[i], 1e-3F);
-    const float d = weight_most[i] > 0 ? std::sqrt(x / weight_most[i]) : 1.0F;
-    divisor[i] = std::clamp(d, 1e-4F, 1e4F);
-  }
-  return divisor;
-}
-
-// Rounds half to even; |x| below 2^22.
-float rounded_to_even(float x) {
-  constexpr float kShift = 0x1.8p23F;
-  return (x + kShift) - kShift;
-}
-
-void pack_int8(const Weights& w, const Matrix& matrix, std::span<const float> divisor,
-               base::ThreadPool& pool) {
-  const int k_padded = matrix.k_padded(Precision::kInt8);
-  auto* out = static_cast<std::int8_t*>(const_cast<void*>(matrix.weights));
-  for (int i = 0; i < w.k; ++i) {
-    writable(matrix.input_scale)[i] = 1.0F / divisor[static_cast<std::size_t>(i)];
-  }
-  for_each_panel(w, pool, [&](int panel, float* values) {
-    float most[kernels::kPanel] = {};
-    std::int32_t sum[kernels::kPanel] = {};
-    for (int i = 0; i < w.k; ++i) {
-      float* row = values + static_cast<std::size_t>(i) * kernels::kPanel;
-      for (int c = 0; c < kernels::kPanel; ++c) {
-        row[c] *= divisor[static_cast<std::size_t>(i)];
-        most[c] = std::max(most[c], std::fabs(row[c]));
-      }
-    }
-    float scale[kernels::kPanel];
-    float step[kernels::kPanel];  // 1 where the column is zero
-    for (int c = 0; c < kernels::kPanel; ++c) {
-      scale[c] = most[c] / 127.0F;
-      step[c] = most[c] == 0 ? 1.0F : scale[c];
-    }
-    std::int8_t* place = out + static_cast<std::size_t>(panel) *
-                                   static_cast<std::size_t>(k_padded) * kernels::kPanel;
-    std::fill_n(place, static_cast<std::size_t>(k_padded) * kernels::kPanel, std::int8_t{0});
-    for (int i = 0; i < w.k; ++i) {
-      const float* row = values + static_cast<std::size_t>(i) * kernels::kPanel;
-      for (int c = 0; c < kernels::kPanel; ++c) {
-        const auto q =
-            static_cast<int>(std::clamp(rounded_to_even(row[c] / step[c]), -127.0F, 127.0F));
-        place[i / 4 * 64 + c * 4 + i % 4] = static_cast<std::int8_t>(q);
-        sum[c] += q;
-      }
-    }
-    std::copy_n(scale, kernels::kPanel, writable(matrix.column_scale) + panel * kernels::kPanel);
-    std::copy_n(sum, kernels::kPanel, writable(matrix.column_sum) + panel * kernels::kPanel);
-  });
-}
-
-float quantized_weight(const Matrix& matrix, int input, int column) {
-  const auto k_padded = static_cast<std::size_t>(matrix.k_padded(Precision::kInt8));
-  const auto* panel =
-      static_cast<const std::int8_t*>(matrix.weights) +
-      static_cast<std::size_t>(column / kernels::kPanel) * k_padded * kernels::kPanel;
-  return static_cast<float>(panel[input / 4 * 64 + column % kernels::kPanel * 4 + input % 4]) *
-         matrix.column_scale[column];
-}
-
-// Whether rounding to 8-bit activations matters; see the header for the bounds.
-bool needs_wide(const Weights& w, const Matrix& matrix, std::span<const float> inputs,
-                bool gives_logits, base::ThreadPool& pool) {
-  const auto k = static_cast<std::size_t>(w.k);
-  const int rows = static_cast<int>(inputs.size() / k);
-  const int row_step = std::max(1, rows / kSampleRows);
-  const int column_step = std::max(1, w.n / kSampleColumns);
-  const auto row_count = static_cast<std::size_t>((rows + row_step - 1) / row_step);
-  const int column_count = (w.n + column_step - 1) / column_step;
-  std::vector<float> exact(row_count * k);
-  std::vector<float> difference(row_count * k);  // of the rounded ones from these
-  for (std::size_t row = 0; row < row_count; ++row) {
-    const float* x = inputs.data() + row * static_cast<std::size_t>(row_step) * k;
-    float most = 0;
-    for (std::size_t i = 0; i < k; ++i) {
-      exact[row * k + i] = x[i] * matrix.input_scale[i];
-      most = std::max(most, std::fabs(exact[row * k + i]));
-    }
-    const float step = most / 127.0F;
-    for (std::size_t i = 0; i < k; ++i) {
-      const float value = exact[row * k + i];
-      const float rounded = step > 0 ? rounded_to_even(value / step) * step : 0.0F;
-      difference[row * k + i] = rounded - value;
-    }
-  }
-  std::vector<double> signal(static_cast<std::size_t>(column_count), 0.0);  // by column
-  std::vector<double> error(static_cast<std::size_t>(column_count), 0.0);
-  std::vector<float> scratch(k * static_cast<std::size_t>(pieces_of(column_count, pool)));
-  for_each_piece(column_count, pool, [&](int piece, int begin, int end) {
-    float* weights = scratch.data() + k * static_cast<std::size_t>(piece);
-    for (int c = begin; c < end; ++c) {
-      for (std::size_t i = 0; i < k; ++i) {
-        weights[i] = quantized_weight(matrix, static_cast<int>(i), c * column_step);
-      }
-      for (std::size_t row = 0; row < row_count; ++row) {
-        double of_signal = 0;
-        double of_error = 0;
-        for (std::size_t i = 0; i < k; ++i) {
-          const auto weight = static_cast<double>(weights[i]);
-          of_signal += static_cast<double>(exact[row * k + i]) * weight;
-          of_error += static_cast<double>(difference[row * k + i]) * weight;
-        }
-        signal[static_cast<std::size_t>(c)] += of_signal * of_signal;
-        error[static_cast<std::size_t>(c)] += of_error * of_error;
-      }
-    }
-  });
-  const double all_signal = std::accumulate(signal.begin(), signal.end(), 0.0);
-  const double all_error = std::accumulate(error.begin(), error.end(), 0.0);
-  const double count = static_cast<double>(row_count) * column_count;
-  return gives_logits ? all_error > 0.001 * count : all_error > 0.0004 * all_signal;
-}
-
-// Inputs of the matrices of one layer (or of the output), as seen in the calibration run.
-class Inputs : public InputObserver {
- public:
-  void on_input(const Matrix& matrix, const float* x, int rows) override {
-    std::vector<float>& seen = seen_[&matrix];
-    seen.insert(seen.end(), x,
-                x + static_cast<std::size_t>(rows) * static_cast<std::size_t>(matrix.k));
-  }
-  const std::vector<float>& of(const Matrix& matrix) const { return seen_.at(&matrix); }
-
- private:
-  std::map<const Matrix*, std::vector<float>> seen_;
-};
-
-std::vector<float> channel_maxima(std::span<const float> inputs, int k) {
-  std::vector<float> most(static_cast<std::size_t>(k), 0.0F);
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    float& m = most[i % static_cast<std::size_t>(k)];
-    m = std::max(m, std::fabs(inputs[i]));
-  }
-  return most;
-}
-
-// A float32 copy of one layer, or of the output matrix, and the probe's hidden states so far.
-class Calibration {
- public:
-  Calibration(const ModelConfig& config, const kernels::Kernels& kernels, base::ThreadPool& pool)
-      : config_(config), shape_(config), transformer_(kernels, pool, config_, Precision::kFloat32) {
-    shape_.n_layer = 1;
-    shape_.vocab_size = kernels::kPanel;
-    shape_.n_positions = 1;
-    block_.resize(lay_out(shape_, Precision::kFloat32, nullptr).size_bytes / sizeof(Line));
-    model_ =
-        lay_out(shape_, Precision::kFloat32, reinterpret_cast<const std::byte*>(block_.data()));
-  }
-
-  Layer& layer() { return model_.layers[0]; }
-
-  void begin(std::span<const int> probe, std::span<const float> wte, std::span<const float> wpe) {
-    const auto width = static_cast<std::size_t>(config_.n_embd);
-    const std::size_t count = std::min<std::size_t>(probe.size(), kProbeTokens);
-    const int window = std::min(config_.n_positions, Transformer::kMaxRows);
-    hidden_.resize(count * width);
-    for (std::size_t i = 0; i < count; ++i) {
-      const int position = static_cast<int>(i) % window;
-      const float* token = wte.data() + static_cast<std::size_t>(probe[i]) * width;
-      const float* place = wpe.data() + static_cast<std::size_t>(position) * width;
-      for (std::size_t j = 0; j < width; ++j) hidden_[i * width + j] = token[j] + place[j];
-      if (position == 0) windows_.emplace_back();
-      windows_.back().push_back({0, probe[i], position});
-    }
-  }
-
-  // Runs the probe through the layer in layer(); `number` affects only its scaling.
-  Inputs run(int number) {
-    Inputs inputs;
-    const auto width = static_cast<std::size_t>(config_.n_embd);
-    float* x = hidden_.data();
-    for (const std::vector<TokenRow>& rows : windows_) {
-      PagedCache cache(config_, kernels::CacheType::kFloat32, 1, UINT64_MAX);
-      const int slot = cache.acquire();
-      cache.extend(slot, static_cast<int>(rows.size()));
-      transformer_.run_layer(layer(), number, rows, cache, x, &inputs);
-      x += rows.size() * width;
-    }
-    return inputs;
-  }
-
-  std::span<const float> hidden() const { return hidden_; }
-
- private:
-  struct alignas(64) Line {
-    std::byte bytes[64];
-  };
-  ModelConfig config_;
-  ModelConfig shape_;
-  Transformer transformer_;
-  std::vector<Line> block_;
-  PackedModel model_;
-  std::vector<float> hidden_;
-  std::vector<std::vector<TokenRow>> windows_;
-};
 
 class Packer {
  public:
