@@ -19,7 +19,6 @@
 namespace medgen::batch {
 namespace {
 
-constexpr int kFormatVersion = 1;
 constexpr std::size_t kCheckDigits = 16;
 
 std::string line_of(const Json& json) {
@@ -126,11 +125,18 @@ JournalContent read_journal(base::Blocks blocks, const std::filesystem::path& pa
   base::Line line;
   if (!lines.next(line) || !line.ended) refuse(path, "it has no whole first line");
   const Json header = parse_line(line.text);
-  if (!header.is_object() || !header.contains("medgen_batch_journal") || !header.contains("job")) {
+  const Json format = header.is_object() ? header.value("medgen_batch_journal", Json()) : Json();
+  if (!format.is_number_unsigned() || !header.contains("job")) {
     refuse(path, "its first line is damaged or something else");
   }
-  if (header["medgen_batch_journal"] != kFormatVersion)
-    refuse(path, "it has another format version");
+  if (format > kJournalFormat) {
+    throw Error(ErrorCode::kUsage,
+                path.string() + " was written in format " + format.dump() +
+                    "; this medgen reads up to " + std::to_string(kJournalFormat) +
+                    ": finish the job with the medgen that began it or a newer one, or start it "
+                    "again with --restart, which overwrites the output");
+  }
+  content.format = format.get<int>();
   content.job = header["job"];
   content.extra = header.value("extra", Json());
   std::vector<Record> waiting;
@@ -177,7 +183,7 @@ int open_to_append(const std::filesystem::path& path, std::uint64_t keep) {
 }  // namespace
 
 Journal Journal::create(const std::filesystem::path& path, const Json& job, const Json& extra) {
-  Json header{{"medgen_batch_journal", kFormatVersion}, {"job", job}};
+  Json header{{"medgen_batch_journal", kJournalFormat}, {"job", job}};
   if (!extra.is_null()) header["extra"] = extra;
   const std::string line = line_of(header);
   base::write_file_atomically(path, line);
@@ -186,7 +192,7 @@ Journal Journal::create(const std::filesystem::path& path, const Json& job, cons
 
 // Starts a fresh file with only what counts, so that an often resumed job stays small.
 Journal Journal::resume(const std::filesystem::path& path, const JournalContent& content) {
-  Json header{{"medgen_batch_journal", kFormatVersion}, {"job", content.job}};
+  Json header{{"medgen_batch_journal", content.format}, {"job", content.job}};
   if (!content.extra.is_null()) header["extra"] = content.extra;
   std::string text = line_of(header);
   for (const auto& [place, record] : content.ahead) text += line_of(json_of(record));

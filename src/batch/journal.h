@@ -38,8 +38,14 @@ struct Committed {
   bool done = false;                  // the job is complete
 };
 
+// What medgen_batch_journal in its first line says. A job's records have one format, so this is
+// raised with records::kRecordFormat too. medgen 0.1 wrote 1.
+inline constexpr int kJournalFormat = 2;
+static_assert(records::kRecordFormat == 1, "raise kJournalFormat too");
+
 // What a journal holds.
 struct JournalContent {
+  int format = kJournalFormat;
   Json job;
   Json extra;  // beside the job: what it is a retry of
   Committed committed;
@@ -47,8 +53,8 @@ struct JournalContent {
   std::vector<std::uint64_t> places;      // in the output, in its order; only if out of order
 };
 
-// Throws Error(kUsage) if it is not a journal, its first line is damaged, or it has another version
-// of this format; what is damaged later on was not yet committed and is left out.
+// Throws Error(kUsage) if it is not a journal, its first line is damaged, or its format is newer
+// than kJournalFormat; what is damaged later on was not yet committed and is left out.
 JournalContent read_journal(const std::filesystem::path& path);
 JournalContent read_journal(base::Blocks blocks, const std::filesystem::path& name);
 

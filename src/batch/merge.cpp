@@ -77,6 +77,12 @@ Json without_shard(Json job) {
 
 void require_one_job(const std::vector<Part>& parts) {
   for (const Part& part : parts) {
+    if (part.content.format != parts[0].content.format) {
+      refuse(parts[0].path.string() + " and " + part.path.string() +
+             " are not of one job: their journals have the formats " +
+             std::to_string(parts[0].content.format) + " and " +
+             std::to_string(part.content.format) + "; run all shards with one medgen");
+    }
     const auto found =
         differences(without_shard(parts[0].content.job), without_shard(part.content.job));
     if (!found.empty()) {
@@ -149,6 +155,7 @@ Merged merge(const std::vector<fs::path>& outputs,
   for (const Part& part : parts) require_whole(part);
 
   Merged merged;
+  merged.format = parts[0].content.format;
   merged.job = parts[0].content.job;
   merged.job["shard"] = "1/1";
   std::uint64_t rows = 0;

@@ -12,7 +12,8 @@
 namespace medgen::batch {
 
 struct Merged {
-  Json job;  // of the whole
+  int format = kJournalFormat;  // of the shards' journals
+  Json job;                     // of the whole
   Committed state;
 };
 

@@ -63,6 +63,13 @@ OutputFile::OutputFile(std::filesystem::path path, bool restart) : path_(std::mo
   const bool has_journal = std::filesystem::exists(journal_path(path_));
   if (has_journal) {
     found_ = read_journal(journal_path(path_));
+    if (found_->format != kJournalFormat) {
+      refuse(path_.string() + " was begun by another medgen: its journal has format " +
+             std::to_string(found_->format) + ", and this medgen continues jobs of format " +
+             std::to_string(kJournalFormat) +
+             ": finish it with the medgen that began it, or start it again with --restart, which "
+             "overwrites the output");
+    }
   } else if (status.st_size > 0) {
     refuse(path_.string() + " exists, and without its journal (" + journal_path(path_).string() +
            ") it cannot be continued: choose another output, or give --restart to overwrite it");

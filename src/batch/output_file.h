@@ -16,7 +16,8 @@ class OutputFile {
  public:
   // Opens and locks; creates an empty file if there is none, which is deleted unless begin() is
   // called. With `restart`, existing content is ignored. Throws Error(kUsage) if another
-  // process has the lock, or if there is an output without a journal, or the reverse;
+  // process has the lock, if there is an output without a journal, or the reverse, or if the
+  // journal has another format;
   // Error(kRuntime) if the system refuses.
   OutputFile(std::filesystem::path path, bool restart);
   OutputFile(const OutputFile&) = delete;

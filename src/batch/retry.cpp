@@ -10,34 +10,16 @@
 #include "base/file_system.h"
 #include "base/sha256.h"
 #include "medgen/error.h"
+#include "records/reader.h"
 
 namespace medgen::batch {
 namespace {
 
 namespace fs = std::filesystem;
 
-// Whether a record was made for `row`; nothing if it is an error record.
-std::optional<bool> is_of(const Json& json, const BatchRow& row) {
-  if (!json.is_object()) return false;
-  const auto error = json.find("error");
-  if (error != json.end() && !error->is_null()) return std::nullopt;
-  if (row.form == RowForm::kOpenAi) return json.value("custom_id", Json()) == row.id;
-  if (json.value("id", Json()) != row.id || json.value("prompt", Json()) != row.prompt)
-    return false;
-  for (const auto& [name, value] : row.extras.items()) {
-    if (json.value(name, Json()) != value) return false;
-  }
-  return true;
-}
-
-std::uint64_t tokens_of(const Json& json) {
-  std::uint64_t tokens = 0;
-  if (json.contains("completions")) {
-    for (const Json& completion : json["completions"]) {
-      tokens += completion.value("num_tokens", std::uint64_t{0});
-    }
-  }
-  return tokens;
+bool is_of(const records::RecordReader& record, const BatchRow& row) {
+  return row.form == RowForm::kOpenAi ? record.is_openai_of(row.id)
+                                      : record.is_of(row.id, row.prompt, row.extras);
 }
 
 void move_file(const fs::path& from, const fs::path& to) {
@@ -59,18 +41,18 @@ OldOutput::OldOutput(const fs::path& path)
 
 std::optional<Record> OldOutput::record_of(const BatchRow& row) {
   base::Line line;
-  const bool got = lines_.next(line);
-  const Json json = Json::parse(line.text, nullptr, /*allow_exceptions=*/false);
-  const std::optional<bool> same = got ? is_of(json, row) : false;
-  if (!same) return std::nullopt;
-  if (!*same || row.error) {
+  lines_.next(line);  // there may be none: then it is empty, and no row's
+  const records::RecordReader old(Json::parse(line.text, nullptr, /*allow_exceptions=*/false),
+                                  {name_, ++line_});
+  if (old.failed()) return std::nullopt;
+  if (!is_of(old, row) || row.error) {
     throw Error(ErrorCode::kUsage, "row " + std::to_string(row.position + 1) +
                                        " of the input is not what its record in " + name_ +
                                        " was made of: with --retry-errors only failed rows may be "
                                        "corrected; give --restart to run all rows again");
   }
   Record record;
-  record.tokens = tokens_of(json);
+  record.tokens = old.num_tokens();
   record.bytes = line.text + "\n";
   return record;
 }

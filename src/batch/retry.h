@@ -31,6 +31,7 @@ class OldOutput {
  private:
   std::string name_;
   base::Lines lines_;
+  std::uint64_t line_ = 0;  // last read
 };
 
 // OUT.retry

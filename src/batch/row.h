@@ -9,16 +9,13 @@
 #include <vector>
 
 #include "medgen/generate.h"
+#include "records/record.h"
 
 namespace medgen::batch {
 
 using Json = nlohmann::ordered_json;
 
-// Why a row has no result. The message never holds any of the row's text.
-struct RowError {
-  std::string code;  // "invalid_json", "no_prompt", ...; the list is in docs/SCALING.md
-  std::string message;
-};
+using RowError = records::RecordError;  // why a row has no result
 
 inline constexpr const char* kDuplicateId = "duplicate_id";  // the code of a row whose id is taken
 

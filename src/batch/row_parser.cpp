@@ -16,10 +16,6 @@ namespace {
 constexpr int kMaxJsonDepth = 64;
 constexpr std::size_t kMaxIdBytes = 1024;
 
-// Names that results use, so no field of a row may have them.
-const std::set<std::string, std::less<>> kReserved = {
-    "id", "prompt", "completions", "error", "provenance", "generated", "notice"};
-
 // Thrown while a row is parsed, caught in parse().
 struct Refused {
   RowError error;
@@ -116,7 +112,7 @@ void take_id(const Json& id, BatchRow& row) {
 }
 
 void check_extra(const std::string& name) {
-  if (kReserved.contains(name)) {
+  if (records::is_member(name)) {
     refuse("reserved_field", "the field \"" + name + "\" has a name that results use: rename it");
   }
 }
@@ -191,7 +187,7 @@ void RowParser::take_header(const RawRow& row) {
   for (const std::string& column : columns_) {
     if (!names.insert(column).second) fail("has two columns with the same name: rename one");
     const bool own = column == prompt_name_ || column == id_name_;
-    if (!own && kReserved.contains(column))
+    if (!own && records::is_member(column))
       fail("has a column \"" + column + "\", a name that results use");
   }
   if (!names.contains(prompt_name_)) {

@@ -8,6 +8,7 @@
 #include "base/lines.h"
 #include "corpus/documents.h"
 #include "medgen/error.h"
+#include "records/reader.h"
 #include "report/rating_pack.h"
 
 namespace medgen::cli {
@@ -23,8 +24,9 @@ std::vector<research::Sample> read_samples(const fs::path& file, const std::stri
   for (base::Line line; lines.next(line);) {
     if (line.text.find_first_not_of(" \t\r") == std::string::npos) continue;
     const std::string where = file.string() + ", line " + std::to_string(line.number);
-    const Json record = Json::parse(line.text, nullptr, /*allow_exceptions=*/false);
-    if (record.is_discarded()) throw Error(ErrorCode::kUsage, where + " is not JSON");
+    Json json = Json::parse(line.text, nullptr, /*allow_exceptions=*/false);
+    if (json.is_discarded()) throw Error(ErrorCode::kUsage, where + " is not JSON");
+    const records::RecordReader record(std::move(json), {file.string(), line.number});
     try {
       for (research::Sample& sample :
            research::samples_of(record, setting, std::to_string(line.number))) {

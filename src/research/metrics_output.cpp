@@ -141,7 +141,7 @@ std::string Metrics::closest(std::string_view metric) const {
 }
 
 Json metrics_json(const Metrics& metrics) {
-  Json json{{"unit", metrics.unit}};
+  Json json{{"format", kMetricsFormat}, {"unit", metrics.unit}};
   json["baseline"] = metrics.baseline.empty() ? Json() : Json(metrics.baseline);
   json["bootstrap"] = Json{{"over", "prompts"},
                            {"resamples", metrics.bootstrap_resamples},

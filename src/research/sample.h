@@ -2,12 +2,15 @@
 // Knows nothing of files or of how the text was made.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "medgen/tokenizer.h"
+
+namespace medgen::records {
+class RecordReader;
+}
 
 namespace medgen::research {
 
@@ -28,7 +31,7 @@ struct Sample {
 // line of OpenAI's batch output ("response"), or a plain {"text", "setting"?, "id"?, "prompt"?}.
 // `setting` and `id` apply to records without their own. A failed row ("error") has no samples.
 // Throws Error(kRuntime) that says what is missing; never quotes the text.
-std::vector<Sample> samples_of(const nlohmann::ordered_json& record, const std::string& setting,
+std::vector<Sample> samples_of(const records::RecordReader& record, const std::string& setting,
                                const std::string& id);
 
 }  // namespace medgen::research

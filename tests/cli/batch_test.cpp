@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/sha256.h"
 #include "cli/models.h"
 #include "cli/process.h"
 
@@ -68,8 +69,8 @@ TEST_F(BatchCliTest, WritesARecordForEveryRow) {
   const Json json = Json::parse(records[3]);
   std::vector<std::string> keys;
   for (const auto& item : json.items()) keys.push_back(item.key());
-  EXPECT_EQ(keys, (std::vector<std::string>{"id", "prompt", "lang", "completions", "provenance",
-                                            "generated", "notice"}));
+  EXPECT_EQ(keys, (std::vector<std::string>{"id", "format", "prompt", "lang", "completions",
+                                            "provenance", "generated", "notice"}));
   EXPECT_EQ(json["id"], "p3");
   EXPECT_EQ(json["completions"].size(), 2U);
   EXPECT_EQ(json["provenance"]["seed"], 7);
@@ -151,9 +152,12 @@ TEST_F(BatchCliTest, BadRowsBecomeErrorRecordsWithoutTheirText) {
   EXPECT_THAT(result.err, AllOf(HasSubstr("3 failed"), Not(HasSubstr("secret"))));
   const auto records = lines_of(read(path("out.jsonl")));
   ASSERT_EQ(records.size(), 5U);
-  EXPECT_THAT(records[2], StartsWith(R"({"id":3,"error":{"code":"invalid_json","message":")"));
-  EXPECT_THAT(records[3], StartsWith(R"({"id":"x","error":{"code":"bad_setting","message":")"));
-  EXPECT_THAT(records[4], StartsWith(R"({"id":"y","error":{"code":"prompt_too_long","message":")"));
+  EXPECT_THAT(records[2],
+              StartsWith(R"({"id":3,"format":1,"error":{"code":"invalid_json","message":")"));
+  EXPECT_THAT(records[3],
+              StartsWith(R"({"id":"x","format":1,"error":{"code":"bad_setting","message":")"));
+  EXPECT_THAT(records[4],
+              StartsWith(R"({"id":"y","format":1,"error":{"code":"prompt_too_long","message":")"));
   EXPECT_THAT(read(path("out.jsonl")), Not(HasSubstr("secret")));
 }
 
@@ -256,6 +260,72 @@ TEST_F(BatchCliTest, RetryErrorsRedoesFailedRowsOnly) {
   EXPECT_EQ(Json::parse(after[3])["prompt"], "mended");
   EXPECT_THAT(batch({in, "-o", out, "--seed", "7"}).err, HasSubstr("nothing to do"));
   EXPECT_FALSE(fs::exists(out + ".retry"));
+}
+
+TEST_F(BatchCliTest, AJobOfAnotherJournalFormatIsRefusedAndLeftAsItIs) {
+  const std::string in = file("in.jsonl", prompts(3) + "bad\n");
+  const std::string out = path("out.jsonl");
+  const std::string journal = out + ".journal";
+  ASSERT_EQ(batch({in, "-o", out, "--seed", "7"}).status, 4);
+  const std::string text = read(journal);
+  const std::size_t line = text.find('\n');
+  const std::string records = read(out);
+  Json header = Json::parse(text.substr(17, line - 17));
+  ASSERT_EQ(header["medgen_batch_journal"], 2);
+  for (const int format : {1, 3}) {
+    header["medgen_batch_journal"] = format;
+    const std::string changed =
+        base::sha256(header.dump()).substr(0, 16) + " " + header.dump() + text.substr(line);
+    write(journal, changed);
+    for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--retry-errors"}}) {
+      std::vector<std::string> words = {in, "-o", out, "--seed", "7"};
+      words.insert(words.end(), more.begin(), more.end());
+      expect_refusal(2, words,
+                     {out, "format " + std::to_string(format), "with the medgen that began it",
+                      "again with --restart"});
+      EXPECT_EQ(read(out), records);
+      EXPECT_EQ(read(journal), changed);
+    }
+  }
+  EXPECT_EQ(batch({in, "-o", out, "--seed", "7", "--restart"}).status, 4);
+  EXPECT_EQ(read(out), records);
+}
+
+TEST_F(BatchCliTest, ShardsOfOlderJournalsAreMergedAndStayOld) {
+  const std::string in = file("in.jsonl", prompts(4));
+  const auto set_format = [&](const std::string& shard, int format) {
+    const std::string journal = path(shard) + ".journal";
+    const std::string text = read(journal);
+    const std::size_t line = text.find('\n');
+    Json header = Json::parse(text.substr(17, line - 17));
+    header["medgen_batch_journal"] = format;
+    write(journal,
+          base::sha256(header.dump()).substr(0, 16) + " " + header.dump() + text.substr(line));
+  };
+  for (const std::string i : {"1", "2"}) {
+    ASSERT_EQ(batch({in, "-o", path(i), "--seed", "7", "--shard", i + "/2"}).status, 0);
+  }
+  const auto merge = [&] {
+    return run({"merge", "-o", path("merged.jsonl"), "--restart", path("1"), path("2")});
+  };
+  set_format("1", 1);
+  const RunResult mixed = merge();
+  EXPECT_EQ(mixed.status, 2);
+  EXPECT_THAT(mixed.err, HasSubstr("formats 1 and 2"));
+  set_format("2", 1);
+  EXPECT_EQ(merge().status, 0);
+  EXPECT_THAT(read(path("merged.jsonl.journal")), HasSubstr("\"medgen_batch_journal\":1,"));
+  set_format("2", 3);
+  const RunResult newer = merge();
+  EXPECT_EQ(newer.status, 2);
+  EXPECT_THAT(newer.err, HasSubstr("2.journal was written in format 3"));
+}
+
+TEST_F(BatchCliTest, RowsWithAFieldNamedFormatAreRefused) {
+  const std::string in = file("in.jsonl", R"({"id":"x","prompt":"p","format":"secret"})"
+                                          "\n");
+  EXPECT_EQ(batch({in, "-o", path("out.jsonl"), "--seed", "7"}).status, 4);
+  EXPECT_THAT(read(path("out.jsonl")), HasSubstr("reserved_field"));
 }
 
 TEST_F(BatchCliTest, MaxErrorsIsKnownBeforeTheModelIsLoaded) {

@@ -94,7 +94,7 @@ TEST(GenerateCliTest, JsonHoldsWhatIsPromisedInOrder) {
   const Json json = Json::parse(result.out);
   std::vector<std::string> keys;
   for (const auto& item : json.items()) keys.push_back(item.key());
-  EXPECT_EQ(keys, (std::vector<std::string>{"id", "prompt", "completions", "provenance",
+  EXPECT_EQ(keys, (std::vector<std::string>{"id", "format", "prompt", "completions", "provenance",
                                             "generated", "notice"}));
   const Json& provenance = json["provenance"];
   EXPECT_EQ(provenance["model"]["name"], "tiny");

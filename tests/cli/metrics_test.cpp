@@ -47,6 +47,8 @@ TEST(MetricsCliTest, PrintsOneJsonObjectTheSameEveryTime) {
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(result.err, "");
   const Json json = Json::parse(result.out);
+  EXPECT_EQ(json.begin().key(), "format");
+  EXPECT_EQ(json["format"], 1);
   EXPECT_EQ(json["unit"], "token");
   ASSERT_EQ(json["settings"].size(), 6U);
   EXPECT_EQ(json["settings"][0]["setting"], "temperature=0.5 top_p=0.8");
@@ -102,6 +104,26 @@ TEST(MetricsCliTest, ATokenizerCountsTokensInsteadOfWords) {
       metrics({texts, "--tokenizer", checkpoint_tokenizer().string(), "--json"});
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(Json::parse(result.out)["unit"], "token");
+}
+
+TEST(MetricsCliTest, ReadsOlderFormatsAndRefusesNewerOnes) {
+  const auto records = [](const std::string& format) {
+    return R"({"id":1,"prompt":"p","completions":[{"text":"a b"}]})"
+           "\n"
+           R"({"id":2,)" +
+           format + R"("prompt":"p","completions":[{"text":"c d"}]})" + "\n";
+  };
+  EXPECT_EQ(metrics({file("older.jsonl", records(""))}).status, 0);
+  EXPECT_EQ(metrics({file("present.jsonl", records("\"format\":1,"))}).status, 0);
+  const std::string newer = file("newer.jsonl", records("\"format\":2,"));
+  for (const std::vector<std::string>& words :
+       {std::vector{newer}, {file("older.jsonl", records("")), "--reference", newer}}) {
+    const RunResult result = metrics(words);
+    EXPECT_EQ(result.status, 2);
+    EXPECT_EQ(result.out, "");
+    EXPECT_THAT(result.err, HasSubstr("record on line 2 of " + newer +
+                                      " was written in format 2; this medgen reads up to 1"));
+  }
 }
 
 TEST(MetricsCliTest, FailedRowsArePassedOverAndCounted) {

@@ -162,6 +162,18 @@ TEST_F(ReproduceCliTest, SaysWhatCannotBeMadeAgain) {
               HasSubstr("OpenAI"));
 }
 
+TEST_F(ReproduceCliTest, ReadsOlderFormatsAndRefusesNewerOnes) {
+  const std::string out = batch_output();
+  EXPECT_EQ(reproduce({changed(out, 3, [](Json& json) { json.erase("format"); })}).status, 0);
+  const std::string newer = changed(out, 3, [](Json& json) { json["format"] = 2; });
+  const RunResult result = reproduce({newer});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, HasSubstr("record on line 3 of " + newer +
+                                    " was written in format 2; this medgen reads up to 1: use the "
+                                    "medgen that wrote it or a newer one"));
+}
+
 TEST_F(ReproduceCliTest, RefusesWhatHoldsNoRecords) {
   EXPECT_EQ(reproduce({path("none.jsonl")}).status, 2);
   EXPECT_THAT(reproduce({file("a.txt", "some text")}).err, HasSubstr("holds no JSON records"));

@@ -76,8 +76,8 @@ TEST_F(SweepCliTest, FillsItsFolder) {
   ASSERT_EQ(records.size(), 12U);
   std::vector<std::string> keys;
   for (const auto& item : records[5].items()) keys.push_back(item.key());
-  EXPECT_THAT(keys, ElementsAre("id", "setting", "prompt", "lang", "completions", "provenance",
-                                "generated", "notice"));
+  EXPECT_THAT(keys, ElementsAre("id", "format", "setting", "prompt", "lang", "completions",
+                                "provenance", "generated", "notice"));
   EXPECT_EQ(records[5]["id"], "p1");
   EXPECT_EQ(records[5]["setting"], "temperature=0.5 top_p=1");
   EXPECT_EQ(records[6]["provenance"]["sampling"]["temperature"], 1);

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <memory>
 
+#include "batch/finished_row.h"
 #include "batch/output_file.h"
 #include "batch/retry.h"
 #include "batch/write_output.h"
@@ -14,7 +15,7 @@
 #include "cli/run.h"
 #include "cli/signals.h"
 #include "medgen/error.h"
-#include "records/batch_records.h"
+#include "records/writer.h"
 #include "safety/notice.h"
 
 namespace medgen::cli {
@@ -59,10 +60,11 @@ int check(const BatchJob& job) {
 }
 
 Records make_records(const BatchJob& job, const BackendInfo& backend) {
-  const records::RecordMaker maker(
-      record_format(job.arguments),
-      {job.model.name, job.model.sha256, backend, {}, job.maker.tokenizer});
-  return {maker.heading(), [maker](const batch::FinishedRow& row) { return maker.record(row); }};
+  const records::Writer writer({job.model.name, job.model.sha256, backend, job.maker.tokenizer});
+  const records::Form form = record_form(job.arguments);
+  return {records::heading(form), [writer, form](const batch::FinishedRow& finished) {
+            return writer.write(batch::record_of(finished), batch::form_of(finished.row, form));
+          }};
 }
 
 // Standard input to standard output, or a file to standard output: nothing is kept.

@@ -20,7 +20,7 @@
 #include "engine/settings.h"
 #include "jobs/model_files.h"
 #include "medgen/model.h"
-#include "records/json_writer.h"
+#include "records/writer.h"
 #include "safety/notice.h"
 
 namespace medgen::cli {
@@ -83,6 +83,23 @@ void print_notice(const GenerateArguments& arguments, const std::string& task_no
   if (!task_notice.empty() && !(arguments.quiet && arguments.json)) Messages::plain(task_notice);
 }
 
+// The completions of one request.
+class Gathered : public GenerationObserver {
+ public:
+  void on_text(std::uint64_t, int, std::string_view) override {}
+  void on_finish(std::uint64_t, const Completion& completion) override {
+    completions_.push_back(completion);
+  }
+  std::vector<Completion> in_order() && {
+    std::sort(completions_.begin(), completions_.end(),
+              [](const Completion& a, const Completion& b) { return a.index < b.index; });
+    return std::move(completions_);
+  }
+
+ private:
+  std::vector<Completion> completions_;
+};
+
 // Writes the notice and the continuations; true if Ctrl-C cut them short.
 bool write_continuations(const GenerateArguments& arguments, const Model& model,
                          const std::string& prompt, const Request& request, Backend& backend,
@@ -93,10 +110,16 @@ bool write_continuations(const GenerateArguments& arguments, const Model& model,
   GenerateOptions options;
   options.interrupted = &interrupt.flag();
   if (arguments.json) {
-    records::JsonWriter writer(
-        prompt, {model.name(), model.sha256(), backend.info(), request, &model.tokenizer()});
-    generate(backend, model.tokenizer(), {request}, writer, options);
-    output.write(writer.record());
+    Gathered gathered;
+    generate(backend, model.tokenizer(), {request}, gathered, options);
+    const records::Writer writer(
+        {model.name(), model.sha256(), backend.info(), &model.tokenizer()});
+    records::Record record;
+    record.id = request.id;
+    record.prompt = prompt;
+    record.request = request;
+    record.completions = std::move(gathered).in_order();
+    output.write(writer.write(record, records::Form::kJson));
     output.flush();
   } else {
     const bool terminal = is_terminal(STDOUT_FILENO);

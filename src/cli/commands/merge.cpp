@@ -88,6 +88,7 @@ batch::Merged merge_to_file(const fs::path& output, const std::vector<fs::path>&
     ::close(descriptor);
     fs::rename(aside, output);
     batch::JournalContent content;
+    content.format = merged.format;
     content.job = merged.job;
     content.committed = merged.state;
     batch::Journal::resume(batch::journal_path(output), content);

@@ -20,6 +20,7 @@
 #include "jobs/model_files.h"
 #include "medgen/error.h"
 #include "medgen/version.h"
+#include "records/reader.h"
 #include "report/report.h"
 #include "research/sweep_reference.h"
 #include "safety/notice.h"
@@ -95,31 +96,25 @@ struct Gathered {
   std::vector<research::Sample> samples;
   std::uint64_t failed = 0;        // records of rows that have no text
   Json settings = Json::object();  // setting -> what it was made with
-  std::set<std::string> models, hashes, seeds;
+  std::set<std::string> models, hashes;
 
-  void add(const Json& record, const std::string& setting, const std::string& id) {
+  void add(const records::RecordReader& record, const std::string& setting, const std::string& id) {
     const std::size_t before = samples.size();
     for (research::Sample& sample : research::samples_of(record, setting, id))
       samples.push_back(std::move(sample));
     if (samples.size() == before) {
       ++failed;
-    } else if (record.contains("provenance") && record["provenance"].is_object()) {
-      add_provenance(record["provenance"], samples.back().setting);
+    } else {
+      add_origin(record.origin(), samples.back().setting);
     }
   }
 
  private:
-  void add_provenance(const Json& provenance, const std::string& setting) {
-    const auto text = [](const Json& object, const char* key) {
-      return object.contains(key) && object[key].is_string() ? object[key].get<std::string>() : "";
-    };
-    if (provenance.contains("model") && provenance["model"].is_object()) {
-      models.insert(text(provenance["model"], "name"));
-      hashes.insert(text(provenance["model"], "sha256"));
-    }
-    if (provenance.contains("seed")) seeds.insert(provenance["seed"].dump());
-    if (provenance.contains("sampling") && provenance["sampling"].is_object()) {
-      if (!settings.contains(setting)) settings[setting] = provenance["sampling"];
+  void add_origin(const records::RecordedOrigin& origin, const std::string& setting) {
+    if (origin.model_name) models.insert(*origin.model_name);
+    if (origin.model_sha256) hashes.insert(*origin.model_sha256);
+    if (origin.sampling.is_object() && !settings.contains(setting)) {
+      settings[setting] = origin.sampling;
     }
   }
 };
@@ -132,11 +127,14 @@ void read_file(const std::string& path, const std::string& setting, Gathered& ga
   const std::size_t before = gathered.samples.size();
   for (base::Line line; lines.next_whole(line);) {
     if (line.text.find_first_not_of(" \t\r") == std::string::npos) continue;
-    try {
-      gathered.add(Json::parse(line.text), setting, std::to_string(line.number));
-    } catch (const Json::exception&) {  // what() would quote the text
+    Json json = Json::parse(line.text, nullptr, /*allow_exceptions=*/false);
+    if (json.is_discarded()) {
       throw Error(ErrorCode::kRuntime,
                   path + ", line " + std::to_string(line.number) + ": not JSON");
+    }
+    const records::RecordReader record(std::move(json), {path, line.number});
+    try {
+      gathered.add(record, setting, std::to_string(line.number));
     } catch (const Error& error) {
       throw Error(error.code(),
                   path + ", line " + std::to_string(line.number) + ": " + error.what());

@@ -20,7 +20,8 @@
 #include "jobs/model_files.h"
 #include "medgen/error.h"
 #include "medgen/version.h"
-#include "records/reproduce_records.h"
+#include "records/compare.h"
+#include "records/reader.h"
 
 namespace medgen::cli {
 namespace {
@@ -303,7 +304,8 @@ int reproduce_command(const Arguments& words) {
   resolve(a.backend);  // refuses bad options before anything is read
   std::vector<Trial> trials;
   std::set<Way> ways;
-  records::read_recorded_runs(*a.file, [&](records::RecordedRun&& run) {
+  records::read_records(*a.file, [&](const records::RecordReader& record) {
+    records::RecordedRun run = record.run();
     if (!run.obstacle) ways.insert({run.backend, run.precision});
     trials.push_back({std::move(run), {}, {}});
   });

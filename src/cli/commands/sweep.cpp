@@ -10,6 +10,7 @@
 
 #include "base/files.h"
 #include "base/sha256.h"
+#include "batch/finished_row.h"
 #include "cli/batch_job.h"
 #include "cli/commands/commands.h"
 #include "cli/options/command_line.h"
@@ -17,7 +18,7 @@
 #include "cli/sweep_report.h"
 #include "medgen/error.h"
 #include "medgen/version.h"
-#include "records/sweep_records.h"
+#include "records/writer.h"
 #include "research/sweep_reference.h"
 #include "safety/notice.h"
 
@@ -190,10 +191,16 @@ int sweep_command(const Arguments& words) {
         for (batch::NamedSettings& setting : settings) {
           setting.settings.sampling.seed = now.maker.plain.sampling.seed;
         }
-        const records::SweepRecords records(
-            settings, {now.model.name, now.model.sha256, backend, {}, now.maker.tokenizer});
-        return Records{"",
-                       [records](const batch::FinishedRow& row) { return records.record(row); }};
+        const records::Writer writer(
+            {now.model.name, now.model.sha256, backend, now.maker.tokenizer});
+        return Records{
+            "", [writer, settings](const batch::FinishedRow& finished) {
+              std::string lines;
+              for (const records::Record& record : batch::records_of(finished, settings)) {
+                lines += writer.write(record, records::Form::kSweep);
+              }
+              return lines;
+            }};
       });
   if (!outcome.complete) return outcome.status;
   if (outcome.failed == outcome.rows) {

@@ -102,7 +102,7 @@ void validate(const BatchArguments& a) {
     }
   }
   if (a.retry_errors &&
-      (to_standard_output(a) || a.unordered || record_format(a) != records::RecordFormat::kJsonl)) {
+      (to_standard_output(a) || a.unordered || record_form(a) != records::Form::kJson)) {
     base::refuse(
         "--retry-errors works on a jsonl file in the order of the input: leave out -o -, "
         "--unordered and --format");
@@ -138,10 +138,10 @@ batch::InputOptions input_options(const BatchArguments& a) {
   return options;
 }
 
-records::RecordFormat record_format(const BatchArguments& a) {
+records::Form record_form(const BatchArguments& a) {
   const std::string format = a.format.value_or("jsonl");
-  if (format == "csv") return records::RecordFormat::kCsv;
-  return format == "txt" ? records::RecordFormat::kText : records::RecordFormat::kJsonl;
+  if (format == "csv") return records::Form::kCsv;
+  return format == "txt" ? records::Form::kText : records::Form::kJson;
 }
 
 bool seed_given(const BatchArguments& a) { return given_settings(a.decoding).contains("seed"); }

@@ -10,7 +10,7 @@
 #include "cli/options/backend_options.h"
 #include "cli/options/command_line.h"
 #include "cli/options/decoding_options.h"
-#include "records/batch_records.h"
+#include "records/record.h"
 
 namespace medgen::cli {
 
@@ -36,7 +36,7 @@ void declare_model(CommandLine& line, BatchArguments& arguments);
 // Throws Error(kUsage) for options that are out of range or contradict each other.
 void validate(const BatchArguments& arguments);
 batch::InputOptions input_options(const BatchArguments& arguments);
-records::RecordFormat record_format(const BatchArguments& arguments);
+records::Form record_form(const BatchArguments& arguments);
 bool seed_given(const BatchArguments& arguments);
 bool to_standard_output(const BatchArguments& arguments);
 

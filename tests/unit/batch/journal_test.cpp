@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/sha256.h"
 #include "medgen/error.h"
 #include "unit/batch/job.h"
 
@@ -101,6 +102,35 @@ TEST_F(JournalTest, OtherFilesAreRefused) {
        {"", "x", "x\n", "0123456789abcdef {}\n", "{\"medgen_batch_journal\":1}\n"}) {
     folder_.write("x.journal", text);
     EXPECT_THROW(read_journal(path_), Error) << text;
+  }
+}
+
+// As another medgen would have written it.
+std::string with_format(int format) {
+  const std::string json =
+      "{\"medgen_batch_journal\":" + std::to_string(format) + R"(,"job":{"a":1}})";
+  return base::sha256(json).substr(0, 16) + " " + json + "\n";
+}
+
+TEST_F(JournalTest, OlderFormatsAreReadAndStayWhatTheyAre) {
+  folder_.write("x.journal", with_format(1));
+  EXPECT_EQ(read_journal(path_).format, 1);
+  Journal::resume(path_, read_journal(path_));
+  EXPECT_EQ(read_journal(path_).format, 1);
+  Journal::create(path_, job_, Json());
+  EXPECT_EQ(read_journal(path_).format, kJournalFormat);
+}
+
+TEST_F(JournalTest, NewerFormatsAreRefusedByName) {
+  folder_.write("x.journal", with_format(kJournalFormat + 1));
+  try {
+    read_journal(path_);
+    ADD_FAILURE() << "read";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kUsage);
+    EXPECT_THAT(error.what(), ::testing::HasSubstr(path_.string() +
+                                                   " was written in format 3; this medgen reads up "
+                                                   "to 2: finish the job with the medgen that"));
   }
 }
 

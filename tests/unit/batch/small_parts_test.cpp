@@ -57,6 +57,12 @@ TEST_F(OldOutputTest, RowsThatAreNotThereAreRefused) {
   EXPECT_THROW(old.record_of(row("a", "x")), Error);
 }
 
+TEST_F(OldOutputTest, RecordsOfANewerFormatAreRefused) {
+  OldOutput old(folder_.write("o", R"({"id":"a","format":2,"prompt":"x","completions":[]})"
+                                   "\n"));
+  EXPECT_THROW(old.record_of(row("a", "x")), Error);
+}
+
 TEST_F(OldOutputTest, TakesTheOldOnesPlaceEvenInTwoSteps) {
   const auto out = folder_.write("o", "old\n");
   folder_.write("o.journal", "old journal");

@@ -1,15 +1,12 @@
-// What the text and JSON writers print, on made-up completions.
+// What the text writer prints, on made-up completions.
 // Knows nothing of models.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
-
 #include "cli/text_writer.h"
 #include "medgen/error.h"
-#include "records/json_writer.h"
 
 namespace medgen::cli {
 namespace {
@@ -95,32 +92,6 @@ TEST(OutputTest, FullDiskIsAnErrorThatSaysSo) {
     EXPECT_THAT(error.what(), ::testing::HasSubstr("No space left on device"));
   }
   ::close(full);
-}
-
-TEST(JsonWriterTest, PrintsOneLineWithKeysInOrder) {
-  records::Provenance provenance;
-  provenance.model_name = "tiny";
-  provenance.model_sha256 = "abc";
-  provenance.backend.name = "torchscript";
-  provenance.backend.precision = "fp32";
-  provenance.request.sampling.seed = 18446744073709551615ULL;
-  provenance.request.num_return_sequences = 2;
-  records::JsonWriter writer("I \"feel\"", provenance);
-  writer.on_finish(0, completion(1, " b\n"));
-  writer.on_finish(0, completion(0, " a"));
-  const std::string line = writer.record();
-  ASSERT_EQ(line.find('\n'), line.size() - 1);
-  EXPECT_THAT(line, ::testing::StartsWith(
-                        R"({"id":0,"prompt":"I \"feel\"","completions":[{"index":0,"text":" a",)"
-                        R"("finish_reason":"length","num_tokens":4,"logprob":-1.5},{"index":1,)"));
-  EXPECT_THAT(line, ::testing::HasSubstr(R"("provenance":{"medgen":")"));
-  EXPECT_THAT(
-      line,
-      ::testing::HasSubstr(
-          R"("model":{"name":"tiny","sha256":"abc"},"backend":"torchscript","precision":"fp32",)"
-          R"("seed":18446744073709551615,"sampling":{"temperature":0.7,"top_k":50,"top_p":1.0,)"));
-  EXPECT_THAT(line, ::testing::HasSubstr(R"(},"generated":true,"notice":")"));
-  EXPECT_TRUE(nlohmann::json::accept(line));
 }
 
 }  // namespace

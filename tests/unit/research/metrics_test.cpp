@@ -11,6 +11,7 @@
 
 #include "medgen/error.h"
 #include "places.h"
+#include "records/reader.h"
 #include "unit/byte_tokenizer.h"
 
 namespace medgen::research {
@@ -318,7 +319,7 @@ TEST(MetricsOutputTest, TableBreaksIntoBlocksAsWideAsTheTerminal) {
 }
 
 std::vector<Sample> samples_of_text(const std::string& text) {
-  return samples_of(Json::parse(text), "file", "7");
+  return samples_of(records::RecordReader(Json::parse(text), {"file.jsonl", 7}), "file", "7");
 }
 
 TEST(SamplesOfTest, ReadsRecordsOfBatchAndSweep) {

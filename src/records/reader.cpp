@@ -1,0 +1,320 @@
+// See the header.
+#include "records/reader.h"
+
+#include <cmath>
+#include <fstream>
+#include <utility>
+
+#include "base/files.h"
+#include "engine/settings.h"
+#include "medgen/error.h"
+
+namespace medgen::records {
+namespace {
+
+constexpr std::uint64_t kMaxWholeFileBytes = std::uint64_t{256} << 20U;
+
+[[noreturn]] void refuse(const std::string& what) { throw Error(ErrorCode::kRuntime, what); }
+
+const Json* find(const Json& object, const char* key) {
+  const auto it = object.find(key);
+  return it == object.end() || it->is_null() ? nullptr : &*it;
+}
+
+std::string text_of(const Json& object, const char* key, const std::string& otherwise = {}) {
+  const Json* value = find(object, key);
+  if (value == nullptr) return otherwise;
+  if (!value->is_string()) refuse(std::string("\"") + key + "\" is not a string");
+  return value->get<std::string>();
+}
+
+// An id may be a number too.
+std::string id_of(const Json& object, const char* key, const std::string& otherwise) {
+  const Json* value = find(object, key);
+  if (value == nullptr) return otherwise;
+  return value->is_string() ? value->get<std::string>() : value->dump();
+}
+
+std::optional<double> number_of(const Json& object, const char* key) {
+  const Json* value = find(object, key);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_number() || !std::isfinite(value->get<double>())) {
+    refuse(std::string("\"") + key + "\" is not a number");
+  }
+  return value->get<double>();
+}
+
+int count_of(const Json& object, const char* key, int otherwise) {
+  const auto value = number_of(object, key);
+  if (!value) return otherwise;
+  if (*value < 0 || *value > 1e9 || *value != std::floor(*value)) {
+    refuse(std::string("\"") + key + "\" is not a whole number from 0 to 10^9");
+  }
+  return static_cast<int>(*value);
+}
+
+std::vector<TokenId> tokens_of(const Json& object) {
+  std::vector<TokenId> tokens;
+  const Json* ids = find(object, "tokens");
+  if (ids == nullptr) return tokens;
+  if (!ids->is_array()) refuse("\"tokens\" is not an array of token ids");
+  for (const Json& id : *ids) {
+    const bool fits = id.is_number_integer() && id >= 0 && id <= 0x7fffffff;
+    if (!fits) refuse("\"tokens\" holds something that is not a token id");
+    tokens.push_back(id.get<TokenId>());
+  }
+  return tokens;
+}
+
+// The output of --logprobs holds the tokens and their entropies too.
+void add_logprobs(const Json& object, RecordedText& read) {
+  const Json* all = find(object, "logprobs");
+  if (all == nullptr || !all->is_array() || all->empty()) return;
+  double entropy = 0;
+  std::vector<TokenId> tokens;
+  for (const Json& token : *all) {
+    const Json* id = token.is_object() ? find(token, "id") : nullptr;
+    const auto nats = token.is_object() ? number_of(token, "entropy") : std::nullopt;
+    if (id == nullptr || !id->is_number_integer() || !nats) return;  // from another program
+    tokens.push_back(id->get<TokenId>());
+    entropy += *nats;
+  }
+  if (read.tokens.empty()) read.tokens = tokens;
+  if (!read.mean_entropy) read.mean_entropy = entropy / static_cast<double>(tokens.size());
+}
+
+// The members that a text has everywhere.
+void add_text(const Json& object, RecordedText& read) {
+  if (find(object, "text") == nullptr) refuse("a text without \"text\"");
+  read.text = text_of(object, "text");
+  read.index = count_of(object, "index", read.index);
+  read.finish_reason = text_of(object, "finish_reason");
+  read.tokens = tokens_of(object);
+  read.logprob = number_of(object, "logprob");
+  read.mean_entropy = number_of(object, "mean_entropy");
+  add_logprobs(object, read);
+  read.num_tokens = count_of(object, "num_tokens", static_cast<int>(read.tokens.size()));
+  if (!read.tokens.empty() && read.tokens.size() != static_cast<std::size_t>(read.num_tokens)) {
+    refuse("\"num_tokens\" is " + std::to_string(read.num_tokens) + " but there are " +
+           std::to_string(read.tokens.size()) + " tokens");
+  }
+  if (read.num_tokens == 0 && (read.logprob.value_or(0) != 0 || read.mean_entropy)) {
+    refuse("\"logprob\" or \"mean_entropy\" without \"num_tokens\"");
+  }
+}
+
+const Json& array_of(const Json& object, const char* key) {
+  const Json* value = find(object, key);
+  if (value == nullptr || !value->is_array()) refuse(std::string("\"") + key + "\" is not a list");
+  return *value;
+}
+
+FinishReason finish_reason_of(const std::string& name) {
+  for (const FinishReason reason :
+       {FinishReason::kEos, FinishReason::kStop, FinishReason::kLength, FinishReason::kContext,
+        FinishReason::kInterrupted, FinishReason::kTime, FinishReason::kLoop}) {
+    if (name == to_string(reason)) return reason;
+  }
+  throw Error(ErrorCode::kUsage, "its finish_reason is not one that this medgen knows");
+}
+
+Completion completion_of(const Json& json) {
+  Completion completion;
+  completion.index = json.at("index").get<int>();
+  completion.text = json.at("text").get<std::string>();
+  completion.finish_reason = finish_reason_of(json.at("finish_reason").get<std::string>());
+  completion.num_tokens = json.at("num_tokens").get<int>();
+  completion.logprob = json.at("logprob").get<double>();
+  if (json.contains("beam_score")) completion.beam_score = json["beam_score"].get<double>();
+  if (json.contains("tokens")) completion.tokens = json["tokens"].get<std::vector<TokenId>>();
+  return completion;
+}
+
+// Throws Error, or the library's exceptions for members that are missing or of another type.
+void take_record(const Json& json, RecordedRun& run) {
+  run.prompt = json.at("prompt").get<std::string>();
+  const Json& provenance = json.at("provenance");
+  run.medgen = provenance.at("medgen").get<std::string>();
+  run.model_name = provenance.at("model").at("name").get<std::string>();
+  run.model_sha256 = provenance.at("model").at("sha256").get<std::string>();
+  run.backend = provenance.at("backend").get<std::string>();
+  run.precision = provenance.at("precision").get<std::string>();
+  run.key = provenance.at("key").get<std::uint64_t>();
+  run.prompt_tokens = provenance.at("prompt_tokens").get<std::size_t>();
+  run.sampling = provenance.at("sampling");
+  run.settings = engine::make_settings(run.sampling, {});
+  run.settings.sampling.seed = provenance.at("seed").get<std::uint64_t>();
+  for (const Json& completion : json.at("completions")) {
+    run.completions.push_back(completion_of(completion));
+  }
+}
+
+// The member that holds the number of the format; null if there is none.
+const Json* format_member(const Json& json) {
+  if (const Json* response = find(json, "response")) {  // OpenAI's form
+    const Json* body = response->is_object() ? find(*response, "body") : nullptr;
+    const Json* provenance =
+        body != nullptr && body->is_object() ? find(*body, "provenance") : nullptr;
+    return provenance != nullptr && provenance->is_object() ? find(*provenance, "format") : nullptr;
+  }
+  // Elsewhere a member of this name is another program's, and behind the prompt a row's, which
+  // medgen 0.1 let through.
+  if (!json.contains("completions") && find(json, "error") == nullptr) return nullptr;
+  for (auto member = json.begin(); member != json.end() && member.key() != "prompt"; ++member) {
+    if (member.key() == "format") return &*member;
+  }
+  return nullptr;
+}
+
+// 0 if there is no number.
+int format_of(const Json& json, const Place& place) {
+  const Json* format = json.is_object() ? format_member(json) : nullptr;
+  if (format == nullptr || !format->is_number()) return 0;
+  if (format->get<double>() > kRecordFormat) {
+    throw Error(ErrorCode::kUsage, "record on line " + std::to_string(place.line) + " of " +
+                                       place.file + " was written in format " + format->dump() +
+                                       "; this medgen reads up to " +
+                                       std::to_string(kRecordFormat) +
+                                       ": use the medgen that wrote it or a newer one");
+  }
+  return format->get<int>();
+}
+
+// JSON over several lines.
+void read_whole(const std::filesystem::path& file,
+                const std::function<void(const RecordReader&)>& visit) {
+  const std::string text = base::read_file(file, kMaxWholeFileBytes, ErrorCode::kUsage);
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() && !json.is_array()) {
+    throw Error(
+        ErrorCode::kUsage,
+        file.string() + " holds no JSON records: give what generate --json, batch or sweep wrote");
+  }
+  if (json.is_object()) return visit(RecordReader(json, {file.string(), 1}));
+  for (const Json& record : json) visit(RecordReader(record, {file.string(), 1}));
+}
+
+}  // namespace
+
+RecordReader::RecordReader(Json json, const Place& place)
+    : json_(std::move(json)), line_(place.line), format_(format_of(json_, place)) {}
+
+bool RecordReader::failed() const { return json_.is_object() && find(json_, "error") != nullptr; }
+
+std::string RecordReader::id(const std::string& otherwise) const {
+  return id_of(json_, "custom_id", id_of(json_, "id", otherwise));
+}
+
+std::string RecordReader::setting(const std::string& otherwise) const {
+  return text_of(json_, "setting", otherwise);
+}
+
+std::string RecordReader::prompt() const { return text_of(json_, "prompt"); }
+
+std::vector<RecordedText> RecordReader::texts() const {
+  if (!json_.is_object()) refuse("not a JSON object");
+  std::vector<RecordedText> texts;
+  const auto add_all = [&](const Json& objects) {
+    for (const Json& object : objects) {
+      if (!object.is_object()) refuse("a completion is not a JSON object");
+      RecordedText& text = texts.emplace_back();
+      text.index = static_cast<int>(texts.size()) - 1;
+      add_text(object, text);
+    }
+  };
+  if (json_.contains("completions")) {
+    add_all(array_of(json_, "completions"));
+  } else if (const Json* response = find(json_, "response")) {
+    const Json* body = response->is_object() ? find(*response, "body") : nullptr;
+    if (body == nullptr || !body->is_object()) refuse("\"response\" has no \"body\"");
+    add_all(array_of(*body, "choices"));
+  } else if (json_.contains("text")) {
+    add_text(json_, texts.emplace_back());
+  } else {
+    refuse(
+        "neither \"completions\" nor \"text\": expected what medgen batch writes, or "
+        "{\"text\": \"...\"}");
+  }
+  return texts;
+}
+
+RecordedOrigin RecordReader::origin() const {
+  RecordedOrigin origin;
+  const Json* provenance = json_.is_object() ? find(json_, "provenance") : nullptr;
+  if (provenance == nullptr || !provenance->is_object()) return origin;
+  const auto text = [](const Json& object, const char* key) {
+    return object.contains(key) && object[key].is_string() ? object[key].get<std::string>() : "";
+  };
+  if (const Json* model = find(*provenance, "model"); model != nullptr && model->is_object()) {
+    origin.model_name = text(*model, "name");
+    origin.model_sha256 = text(*model, "sha256");
+  }
+  const Json* sampling = find(*provenance, "sampling");
+  if (sampling != nullptr && sampling->is_object()) origin.sampling = *sampling;
+  return origin;
+}
+
+RecordedRun RecordReader::run() const {
+  RecordedRun run;
+  run.line = line_;
+  if (!json_.is_object()) {
+    run.obstacle = "it is not a JSON object";
+    return run;
+  }
+  run.id = json_.contains("custom_id") ? json_["custom_id"] : json_.value("id", Json());
+  run.setting = json_.value("setting", Json());
+  if (failed()) {
+    run.obstacle = "it is the record of a failed row";
+  } else if (json_.contains("response")) {
+    run.obstacle = "OpenAI's form holds no prompt";
+  } else {
+    try {
+      take_record(json_, run);
+    } catch (const Error& error) {
+      run.obstacle = error.what();
+    } catch (const Json::exception&) {
+      run.obstacle = "it lacks something: its prompt, a part of its provenance or of a completion";
+    }
+  }
+  return run;
+}
+
+bool RecordReader::is_of(const Json& id, const std::string& prompt, const Json& extras) const {
+  if (!json_.is_object()) return false;
+  if (json_.value("id", Json()) != id || json_.value("prompt", Json()) != prompt) return false;
+  for (const auto& [name, value] : extras.items()) {
+    if (json_.value(name, Json()) != value) return false;
+  }
+  return true;
+}
+
+bool RecordReader::is_openai_of(const Json& id) const {
+  return json_.is_object() && json_.value("custom_id", Json()) == id;
+}
+
+std::uint64_t RecordReader::num_tokens() const {
+  std::uint64_t tokens = 0;
+  if (json_.contains("completions")) {
+    for (const Json& completion : json_["completions"]) {
+      tokens += completion.value("num_tokens", std::uint64_t{0});
+    }
+  }
+  return tokens;
+}
+
+void read_records(const std::filesystem::path& file,
+                  const std::function<void(const RecordReader&)>& visit) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream || std::filesystem::is_directory(file)) {
+    throw Error(ErrorCode::kUsage, "cannot read " + file.string());
+  }
+  std::string text;
+  for (std::uint64_t line = 1; std::getline(stream, text); ++line) {
+    if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
+    Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (line == 1 && !json.is_object()) return read_whole(file, visit);
+    visit(RecordReader(std::move(json), {file.string(), line}));
+  }
+}
+
+}  // namespace medgen::records

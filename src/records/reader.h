@@ -1,0 +1,90 @@
+// Records read back: as this medgen and earlier ones write them, and plain ones from other
+// programs. Must not know of models' files or of how text is made; never quotes prompts or texts.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "records/record.h"
+
+namespace medgen::records {
+
+// Where a record stands, for messages.
+struct Place {
+  std::string file;
+  std::uint64_t line = 0;  // where it begins, from 1
+};
+
+// A text with what its record says of it.
+struct RecordedText {
+  int index = 0;  // of the record's texts
+  std::string text;
+  std::vector<TokenId> tokens;         // generated; empty: unknown
+  int num_tokens = 0;                  // generated, an EOS included; 0: unknown
+  std::optional<double> logprob;       // the model's, summed over num_tokens, natural
+  std::optional<double> mean_entropy;  // of the model's distribution over num_tokens, nats
+  std::string finish_reason;           // empty: unknown
+};
+
+// What a record says of its origin; records of other programs may say less.
+struct RecordedOrigin {
+  std::optional<std::string> model_name, model_sha256;
+  Json sampling;  // null if unknown
+};
+
+// All that is needed to make a record again.
+struct RecordedRun {
+  std::uint64_t line = 0;
+  Json id, setting;
+  std::string prompt;
+  std::uint64_t key = 0;
+  std::size_t prompt_tokens = 0;
+  DecodingSettings settings;
+  Json sampling;  // the settings as written
+  std::string medgen, model_name, model_sha256, backend, precision;
+  std::vector<Completion> completions;  // without tokens, unless they are in the record
+  std::optional<std::string> obstacle;  // why it cannot be made again
+};
+
+class RecordReader {
+ public:
+  // Throws Error(kUsage) that names the place if the record's format is newer than kRecordFormat.
+  RecordReader(Json json, const Place& place);
+
+  int format() const { return format_; }
+  const Json& json() const { return json_; }
+
+  // Whether it is the record of a failed row.
+  bool failed() const;
+
+  // Of records of any program. Throw Error(kRuntime) that says what is missing or wrong.
+  std::string id(const std::string& otherwise) const;
+  std::string setting(const std::string& otherwise) const;
+  std::string prompt() const;
+  std::vector<RecordedText> texts() const;  // those of "completions", OpenAI's form, or one "text"
+  RecordedOrigin origin() const;
+
+  // Of records of medgen. What it lacks is its obstacle.
+  RecordedRun run() const;
+
+  // Whether it was made for a row with these.
+  bool is_of(const Json& id, const std::string& prompt, const Json& extras) const;
+  bool is_openai_of(const Json& id) const;
+  std::uint64_t num_tokens() const;  // of all texts; 0 in OpenAI's form
+
+ private:
+  Json json_;
+  std::uint64_t line_;
+  int format_;
+};
+
+// Calls `visit` with every record of a file of JSON lines, or of one JSON object or array; a line
+// that is not JSON is a record without anything. Throws Error(kUsage) if the file holds neither.
+void read_records(const std::filesystem::path& file,
+                  const std::function<void(const RecordReader&)>& visit);
+
+}  // namespace medgen::records

@@ -1,0 +1,217 @@
+// The keys and their order are part of the format.
+#include "records/writer.h"
+
+#include <utility>
+
+#include "base/csv.h"
+#include "base/sha256.h"
+#include "engine/settings.h"
+#include "medgen/version.h"
+#include "safety/notice.h"
+#include "text/utf8.h"
+
+namespace medgen::records {
+namespace {
+
+Json sampling_json(const Request& request) {
+  return engine::settings_json({request.sampling, request.stopping, request.num_return_sequences});
+}
+
+Json alternative_json(const TokenAlternative& token, const Tokenizer& tokenizer) {
+  Json json{{"id", token.token},
+            {"text", text::replace_invalid_utf8(tokenizer.token_bytes(token.token))},
+            {"logprob", token.logprob}};
+  json["processed_logprob"] = token.processed_logprob ? Json(*token.processed_logprob) : Json();
+  return json;
+}
+
+Json logprobs_json(const TokenLogprobs& token, const Tokenizer& tokenizer) {
+  Json json = alternative_json(token.chosen, tokenizer);
+  json["entropy"] = token.entropy;
+  json["top"] = Json::array();
+  for (const TokenAlternative& other : token.alternatives) {
+    json["top"].push_back(alternative_json(other, tokenizer));
+  }
+  return json;
+}
+
+Json completion_json(const Completion& completion, const Tokenizer* tokenizer) {
+  Json json{{"index", completion.index},
+            {"text", completion.text},
+            {"finish_reason", to_string(completion.finish_reason)},
+            {"num_tokens", completion.num_tokens},
+            {"logprob", completion.logprob}};
+  if (completion.beam_score) json["beam_score"] = *completion.beam_score;
+  if (tokenizer != nullptr && !completion.logprobs.empty()) {
+    json["logprobs"] = Json::array();
+    for (const TokenLogprobs& token : completion.logprobs) {
+      json["logprobs"].push_back(logprobs_json(token, *tokenizer));
+    }
+  }
+  return json;
+}
+
+// Of a sweep's texts.
+void add_tokens(const Completion& completion, const SamplingParams& asked, Json& json) {
+  json["tokens"] = completion.tokens;
+  // Beams are not drawn, so their distributions were not computed.
+  if (asked.num_beams > 1 || completion.logprobs.empty()) return;
+  double entropy = 0;
+  for (const TokenLogprobs& token : completion.logprobs) entropy += token.entropy;
+  json["mean_entropy"] = entropy / static_cast<double>(completion.logprobs.size());
+}
+
+// Enough to regenerate the texts.
+Json provenance_json(const Origin& origin, const Request& request) {
+  return Json{{"medgen", std::string(version())},
+              {"model", Json{{"name", origin.model_name}, {"sha256", origin.model_sha256}}},
+              {"backend", origin.backend.name},
+              {"precision", origin.backend.precision},
+              {"seed", request.sampling.seed},
+              {"sampling", sampling_json(request)},
+              {"key", request.id},
+              {"prompt_tokens", request.prompt.size()}};
+}
+
+Json error_json(const RecordError& error) {
+  return Json{{"code", error.code}, {"message", error.message}};
+}
+
+std::string text_of(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+// On one line: \n, \r and \\ for what would break it.
+std::string one_line(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\r') {
+      out += "\\r";
+    } else if (c == '\\') {
+      out += "\\\\";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string json_record(const Record& record, Form form, const Origin& origin) {
+  Json json;
+  json["id"] = record.id;
+  json["format"] = kRecordFormat;
+  if (form == Form::kSweep) json["setting"] = record.setting;
+  if (record.error) {
+    json["error"] = error_json(*record.error);
+    return json.dump() + "\n";
+  }
+  json["prompt"] = record.prompt;
+  for (const auto& [name, value] : record.extras.items()) json[name] = value;
+  json["completions"] = Json::array();
+  // A sweep's have log-probabilities for the entropy even where none are asked for.
+  const SamplingParams& asked = record.request.sampling;
+  const Tokenizer* tokenizer = asked.logprobs ? origin.tokenizer : nullptr;
+  for (const Completion& completion : record.completions) {
+    Json text = completion_json(completion, tokenizer);
+    if (form == Form::kSweep) add_tokens(completion, asked, text);
+    json["completions"].push_back(std::move(text));
+  }
+  json["provenance"] = provenance_json(origin, record.request);
+  json["generated"] = true;
+  json["notice"] = safety::notice();
+  return json.dump() + "\n";
+}
+
+// Ids are hashes and the time of creation is 0, so that the same row gives the same bytes.
+std::string openai_record(const Record& record, const Origin& origin) {
+  const std::string id = base::sha256("medgen response " + text_of(record.id)).substr(0, 24);
+  Json json;
+  json["id"] = "batch_req_" + id;
+  json["custom_id"] = record.id;
+  if (record.error) {
+    json["response"] = nullptr;
+    json["error"] = error_json(*record.error);
+    return json.dump() + "\n";
+  }
+  Json choices = Json::array();
+  int generated = 0;
+  for (const Completion& completion : record.completions) {
+    const bool stopped = completion.finish_reason == FinishReason::kEos ||
+                         completion.finish_reason == FinishReason::kStop;
+    choices.push_back(Json{{"text", completion.text},
+                           {"index", completion.index},
+                           {"logprobs", nullptr},
+                           {"finish_reason", stopped ? "stop" : "length"}});
+    generated += completion.num_tokens;
+  }
+  const int prompt = static_cast<int>(record.request.prompt.size());
+  // Its format stands here, since the members around it are OpenAI's.
+  Json provenance{{"format", kRecordFormat}};
+  provenance.update(provenance_json(origin, record.request));
+  Json body{{"id", "cmpl-" + id},
+            {"object", "text_completion"},
+            {"created", 0},
+            {"model", origin.model_name},
+            {"choices", std::move(choices)},
+            {"usage", Json{{"prompt_tokens", prompt},
+                           {"completion_tokens", generated},
+                           {"total_tokens", prompt + generated}}},
+            {"provenance", std::move(provenance)},
+            {"generated", true},
+            {"notice", safety::notice()}};
+  json["response"] = Json{{"status_code", 200}, {"request_id", id}, {"body", std::move(body)}};
+  json["error"] = nullptr;
+  return json.dump() + "\n";
+}
+
+std::string csv_record(const Record& record) {
+  const std::string id = base::quote_csv(text_of(record.id));
+  if (record.error) {
+    return id + ",,,,,,," + record.error->code + "," + base::quote_csv(record.error->message) +
+           ",,\n";
+  }
+  std::string out;
+  for (const Completion& c : record.completions) {
+    out += id + "," + base::quote_csv(record.prompt) + "," + std::to_string(c.index) + "," +
+           base::quote_csv(c.text) + "," + std::string(to_string(c.finish_reason)) + "," +
+           std::to_string(c.num_tokens) + "," + Json(c.logprob).dump() + ",,,true," +
+           base::quote_csv(safety::notice()) + "\n";
+  }
+  return out;
+}
+
+std::string text_record(const Record& record) {
+  if (record.error) return "# error: " + record.error->code + "\n";
+  std::string out;
+  for (const Completion& c : record.completions) out += one_line(record.prompt + c.text) + "\n";
+  return out;
+}
+
+}  // namespace
+
+std::string heading(Form form) {
+  if (form == Form::kCsv) {
+    return "id,prompt,index,text,finish_reason,num_tokens,logprob,error_code,error_message,"
+           "generated,notice\n";
+  }
+  return form == Form::kText ? "# " + std::string(safety::notice()) + "\n" : std::string();
+}
+
+std::string Writer::write(const Record& record, Form form) const {
+  switch (form) {
+    case Form::kCsv:
+      return csv_record(record);
+    case Form::kText:
+      return text_record(record);
+    case Form::kOpenAi:
+      return openai_record(record, origin_);
+    case Form::kJson:
+    case Form::kSweep:
+      break;
+  }
+  return json_record(record, form, origin_);
+}
+
+}  // namespace medgen::records

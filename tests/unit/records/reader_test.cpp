@@ -1,0 +1,170 @@
+// What is written is read again; older formats are read, newer ones refused by name.
+#include "records/reader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "medgen/error.h"
+#include "temporary_folder.h"
+#include "unit/records/sample_record.h"
+
+namespace medgen::records {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+const Place kPlace{"out.jsonl", 3};
+
+RecordReader reader_of(const Json& json) { return {json, kPlace}; }
+RecordReader written(const Record& record, Form form) {
+  return reader_of(Json::parse(sample_writer().write(record, form)));
+}
+
+std::string refusal(const Json& json) {
+  try {
+    reader_of(json);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kUsage);
+    return error.what();
+  }
+  return "read";
+}
+
+// Every place that a format may stand in, with another number.
+Json with_format(Form form, const Json& format, const Record& record = sample_record()) {
+  Json json = Json::parse(sample_writer().write(record, form));
+  Json& holder = form == Form::kOpenAi ? json["response"]["body"]["provenance"] : json;
+  EXPECT_EQ(holder.at("format"), kRecordFormat);
+  if (format.is_null()) {
+    holder.erase("format");
+  } else {
+    holder["format"] = format;
+  }
+  return json;
+}
+
+TEST(RecordReaderTest, ReadsTheJsonFormsThatAreWritten) {
+  for (const Form form : {Form::kJson, Form::kSweep}) {
+    const Record record = sample_record();
+    const RecordReader reader = written(record, form);
+    EXPECT_EQ(reader.format(), kRecordFormat);
+    EXPECT_FALSE(reader.failed());
+    EXPECT_EQ(reader.id("other"), "a");
+    EXPECT_EQ(reader.setting("file"), form == Form::kSweep ? "calm" : "file");
+    EXPECT_EQ(reader.prompt(), record.prompt);
+    EXPECT_EQ(reader.origin().model_name, "tiny");
+    EXPECT_EQ(reader.origin().model_sha256, "abc");
+    EXPECT_EQ(reader.num_tokens(), 3U);
+    EXPECT_TRUE(reader.is_of("a", record.prompt, record.extras));
+    EXPECT_FALSE(reader.is_of("b", record.prompt, record.extras));
+    EXPECT_FALSE(reader.is_of("a", "else", record.extras));
+    EXPECT_FALSE(reader.is_of("a", record.prompt, Json{{"lang", "fr"}}));
+
+    const std::vector<RecordedText> texts = reader.texts();
+    ASSERT_EQ(texts.size(), 2U);
+    EXPECT_EQ(texts[1].index, 1);
+    EXPECT_EQ(texts[1].text, " b\n");
+    EXPECT_EQ(texts[1].finish_reason, "length");
+    EXPECT_EQ(texts[1].num_tokens, 1);
+    EXPECT_EQ(texts[1].logprob, -2);
+    EXPECT_EQ(texts[0].tokens.size(), form == Form::kSweep ? 2U : 0U);
+
+    const RecordedRun run = reader.run();
+    ASSERT_FALSE(run.obstacle) << *run.obstacle;
+    EXPECT_EQ(run.line, 3U);
+    EXPECT_EQ(run.id, "a");
+    EXPECT_EQ(run.prompt, record.prompt);
+    EXPECT_EQ(run.key, 12U);
+    EXPECT_EQ(run.prompt_tokens, 2U);
+    EXPECT_EQ(run.settings.sampling.seed, record.request.sampling.seed);
+    EXPECT_EQ(run.settings.num_return_sequences, 2);
+    EXPECT_EQ(run.model_name, "tiny");
+    EXPECT_EQ(run.backend, "native");
+    EXPECT_EQ(run.precision, "fp32");
+    ASSERT_EQ(run.completions.size(), 2U);
+    EXPECT_EQ(run.completions[0].finish_reason, FinishReason::kEos);
+    EXPECT_EQ(run.completions[1].text, " b\n");
+  }
+}
+
+TEST(RecordReaderTest, ReadsOpenAisForm) {
+  const RecordReader reader = written(sample_record(), Form::kOpenAi);
+  EXPECT_EQ(reader.format(), kRecordFormat);
+  EXPECT_EQ(reader.id("other"), "a");
+  ASSERT_EQ(reader.texts().size(), 2U);
+  EXPECT_EQ(reader.texts()[0].text, " a");
+  EXPECT_TRUE(reader.is_openai_of("a"));
+  EXPECT_FALSE(reader.is_openai_of("b"));
+  EXPECT_THAT(reader.run().obstacle.value_or(""), HasSubstr("holds no prompt"));
+}
+
+TEST(RecordReaderTest, ReadsErrorRecords) {
+  for (const Form form : {Form::kJson, Form::kSweep, Form::kOpenAi}) {
+    const RecordReader reader = written(failed_record(), form);
+    EXPECT_EQ(reader.format(), form == Form::kOpenAi ? 0 : kRecordFormat);
+    EXPECT_TRUE(reader.failed());
+    EXPECT_EQ(reader.id("other"), "a");
+    EXPECT_THAT(reader.run().obstacle.value_or(""), HasSubstr("failed row"));
+  }
+}
+
+TEST(RecordReaderTest, RefusesNewerFormatsByName) {
+  for (const Form form : {Form::kJson, Form::kSweep, Form::kOpenAi}) {
+    EXPECT_EQ(refusal(with_format(form, 2)),
+              "record on line 3 of out.jsonl was written in format 2; this medgen reads up to 1: "
+              "use the medgen that wrote it or a newer one");
+    EXPECT_EQ(refusal(with_format(form, 1)), "read");
+  }
+  EXPECT_THAT(refusal(with_format(Form::kJson, 2, failed_record())), HasSubstr("format 2"));
+  EXPECT_THAT(refusal(with_format(Form::kJson, 18446744073709551615ULL)), HasSubstr("up to 1"));
+}
+
+TEST(RecordReaderTest, ReadsRecordsWithoutANumber) {
+  for (const Form form : {Form::kJson, Form::kSweep, Form::kOpenAi}) {
+    const RecordReader reader = reader_of(with_format(form, Json()));
+    EXPECT_EQ(reader.format(), 0);
+    EXPECT_EQ(reader.texts().size(), 2U);
+    EXPECT_EQ(reader.run().obstacle.has_value(), form == Form::kOpenAi);
+  }
+}
+
+TEST(RecordReaderTest, TheFormatsOfOthersAreNotOurs) {
+  // A field of a row of medgen 0.1, and the member of another program.
+  for (const char* text : {R"({"id":1,"prompt":"p","format":9,"completions":[]})",
+                           R"({"text":"a","format":9})", R"({"format":"pdf","completions":[]})"}) {
+    EXPECT_EQ(reader_of(Json::parse(text)).format(), 0) << text;
+  }
+}
+
+class RecordFileTest : public ::testing::Test {
+ protected:
+  std::vector<std::string> ids(const std::string& text) {
+    std::vector<std::string> found;
+    read_records(folder_.write("f", text),
+                 [&](const RecordReader& reader) { found.push_back(reader.run().id.dump()); });
+    return found;
+  }
+  TemporaryFolder folder_;
+};
+
+TEST_F(RecordFileTest, HoldsLinesOrOneObjectOrAnArray) {
+  EXPECT_THAT(ids("{\"id\":1}\n\n{\"id\":2}\nx\n"), ElementsAre("1", "2", "null"));
+  EXPECT_THAT(ids("{\n\"id\":1}"), ElementsAre("1"));
+  EXPECT_THAT(ids("[{\"id\":1},{\"id\":2}]"), ElementsAre("1", "2"));
+  EXPECT_THAT(ids(""), IsEmpty());
+  EXPECT_THROW(ids("text"), Error);
+}
+
+TEST_F(RecordFileTest, ANewerFormatIsRefusedWithItsLine) {
+  try {
+    ids("{\"id\":1}\n{\"id\":1,\"format\":2,\"error\":{}}\n");
+    ADD_FAILURE() << "read";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("record on line 2 of " + (folder_ / "f").string()));
+  }
+}
+
+}  // namespace
+}  // namespace medgen::records

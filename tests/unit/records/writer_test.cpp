@@ -1,0 +1,78 @@
+// How a record looks in each form, byte by byte where that is the format.
+#include "records/writer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "unit/records/sample_record.h"
+
+namespace medgen::records {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+TEST(RecordWriterTest, JsonIsOneLineWithKeysInOrder) {
+  const Record record = sample_record();
+  const std::string line = sample_writer().write(record, Form::kJson);
+  ASSERT_EQ(line.find('\n'), line.size() - 1);
+  EXPECT_THAT(line,
+              StartsWith(R"({"id":"a","format":1,"prompt":"I \"feel\"","lang":"en","completions":[)"
+                         R"({"index":0,"text":" a","finish_reason":"eos","num_tokens":2,)"
+                         R"("logprob":-1.5},{"index":1,)"));
+  EXPECT_THAT(line, HasSubstr(R"("provenance":{"medgen":")"));
+  EXPECT_THAT(
+      line,
+      HasSubstr(R"("model":{"name":"tiny","sha256":"abc"},"backend":"native","precision":"fp32",)"
+                R"("seed":18446744073709551615,"sampling":{"temperature":0.7,"top_k":50,)"));
+  EXPECT_THAT(line, HasSubstr(R"(},"generated":true,"notice":")"));
+  EXPECT_TRUE(Json::accept(line));
+}
+
+TEST(RecordWriterTest, ErrorRecordsHaveAFormatToo) {
+  EXPECT_EQ(sample_writer().write(failed_record(), Form::kJson),
+            R"({"id":"a","format":1,"error":{"code":"no_prompt","message":"it has none"}})"
+            "\n");
+  EXPECT_EQ(sample_writer().write(failed_record(), Form::kSweep),
+            R"({"id":"a","format":1,"setting":"calm","error":)"
+            R"({"code":"no_prompt","message":"it has none"}})"
+            "\n");
+}
+
+TEST(RecordWriterTest, SweepsHaveTokensAndEntropyButLogprobsOnlyWhereAsked) {
+  Record record = sample_record();
+  record.completions[0].logprobs.resize(2);
+  record.completions[0].logprobs[1].entropy = 3;
+  EXPECT_THAT(sample_writer().write(record, Form::kSweep),
+              AllOf(StartsWith(R"({"id":"a","format":1,"setting":"calm","prompt":)"),
+                    HasSubstr(R"("tokens":[97,256],"mean_entropy":1.5})"),
+                    Not(HasSubstr(R"("logprobs":[{)"))));
+  record.request.sampling.logprobs = 0;
+  EXPECT_THAT(sample_writer().write(record, Form::kSweep), HasSubstr(R"("logprobs":[{)"));
+}
+
+TEST(RecordWriterTest, OpenAisFormHasTheFormatInItsProvenance) {
+  const std::string line = sample_writer().write(sample_record(), Form::kOpenAi);
+  EXPECT_THAT(line, AllOf(HasSubstr(R"("custom_id":"a","response":{"status_code":200,)"),
+                          HasSubstr(R"("provenance":{"format":1,"medgen":)"),
+                          HasSubstr(R"("finish_reason":"stop")")));
+  EXPECT_FALSE(Json::parse(line).contains("format"));
+}
+
+TEST(RecordWriterTest, CsvAndTextHaveALineForEachText) {
+  const Writer writer = sample_writer();
+  EXPECT_THAT(heading(Form::kCsv), StartsWith("id,prompt,index,text,"));
+  EXPECT_THAT(writer.write(sample_record(), Form::kCsv),
+              AllOf(StartsWith("a,\"I \"\"feel\"\"\",0, a,eos,2,-1.5,,,true,"),
+                    HasSubstr("\na,\"I \"\"feel\"\"\",1,\" b\n\",length,1,-2.0,,,true,")));
+  EXPECT_EQ(writer.write(failed_record(), Form::kCsv), "a,,,,,,,no_prompt,it has none,,\n");
+  EXPECT_THAT(heading(Form::kText), StartsWith("# "));
+  EXPECT_EQ(writer.write(sample_record(), Form::kText), "I \"feel\" a\nI \"feel\" b\\n\n");
+  EXPECT_EQ(writer.write(failed_record(), Form::kText), "# error: no_prompt\n");
+  EXPECT_EQ(heading(Form::kJson), "");
+}
+
+}  // namespace
+}  // namespace medgen::records
