@@ -118,13 +118,13 @@ MEDGEN_API void validate(const Request& request, const std::string& name, const 
                          const Tokenizer& tokenizer);
 
 // Runs all requests to their end. Settings given as texts (bad_words_texts, negative_prompt) are
-// encoded first; the observer sees requests with the ids in their place. Sequences of all requests share the backend's slots; a finished
-// one frees its slot for the next. A seed gives the same tokens whatever the number of slots, up to
-// the backend's own rounding. When interrupted, sequences that have begun are finished as
-// kInterrupted; those that have not are not reported. All slots are always released. Throws
-// Error(kUsage) for parameters out of range or a prompt that does not fit, before anything runs;
-// Error(kModel) for a tokenizer with more tokens than the model; Error(kRuntime) if a step fails:
-// what was reported to the observer until then stays valid.
+// encoded first; the observer sees requests with the ids in their place. Sequences of all requests
+// share the backend's slots; a finished one frees its slot for the next. A seed gives the same
+// tokens whatever the number of slots, up to the backend's own rounding. When interrupted,
+// sequences that have begun are finished as kInterrupted; those that have not are not reported. All
+// slots are always released. Throws Error(kUsage) for parameters out of range or a prompt that does
+// not fit, before anything runs; Error(kModel) for a tokenizer with more tokens than the model;
+// Error(kRuntime) if a step fails: what was reported to the observer until then stays valid.
 MEDGEN_API void generate(Backend& backend, const Tokenizer& tokenizer,
                          const std::vector<Request>& requests, GenerationObserver& observer,
                          const GenerateOptions& options = {});
