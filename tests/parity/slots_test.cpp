@@ -31,8 +31,8 @@ std::unique_ptr<Backend> open(const std::string& name, const std::filesystem::pa
   source.sha256 = std::string(64, 'b');
   source.config = config;
   source.tokenizer = load_tokenizer(bundle_test::fixture("tokenizer"));
-  wiring::BackendOptions native;
-  native.precision = "fp32";
+  BackendOptions native;
+  native.precision = WeightPrecision::kFloat32;
   native.threads = 1;
   native.max_slots = kSlots;
   return wiring::open_native_backend(source, native);

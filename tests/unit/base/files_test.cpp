@@ -24,7 +24,7 @@ TEST(ReadFileTest, ReturnsTheBytesUpToTheLimit) {
   write_file(folder / "x", content);
   EXPECT_EQ(read_file(folder / "x", 4), content);
   EXPECT_THAT(error_of([&] { read_file(folder / "x", 3); }, ErrorCode::kRuntime),
-              HasSubstr("more than the 3 bytes"));
+              HasSubstr("longer than the 3 bytes"));
 }
 
 TEST(ReadFileTest, RefusesFoldersMissingFilesAndEndlessDevices) {
@@ -43,7 +43,7 @@ TEST(ReadFileTest, RefusesTenGigabytesOfZerosWithoutReadingThem) {
   write_file(folder / "zeros", "");
   fs::resize_file(folder / "zeros", 10'000'000'000);  // sparse
   EXPECT_THAT(error_of([&] { read_file(folder / "zeros", 1 << 20); }, ErrorCode::kRuntime),
-              HasSubstr("more than"));
+              HasSubstr("longer than"));
 }
 
 TEST(MappedFileTest, ShowsTheContentOfRegularFilesOnly) {

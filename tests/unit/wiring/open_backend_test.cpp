@@ -42,7 +42,8 @@ class OpenBackendTest : public ::testing::Test {
   }
 
   std::unique_ptr<Backend> open() {
-    return open_backend(source_, options_, [this](const std::string& note) { notes_ += note; });
+    options_.note = [this](const std::string& note) { notes_ += note; };
+    return open_backend(source_, options_);
   }
 
   std::string refusal(ErrorCode code) {
@@ -83,8 +84,14 @@ TEST_F(OpenBackendTest, ThePrecisionIsTheOneAskedForElseTheModelsElseFp32) {
   EXPECT_EQ(open()->info().precision, "fp32");
   source_.auto_precision = "bf16";
   EXPECT_EQ(open()->info().precision, "bf16");
-  options_.precision = "int8";
+  options_.precision = WeightPrecision::kInt8;
   EXPECT_EQ(open()->info().precision, "int8");
+}
+
+TEST_F(OpenBackendTest, AManifestWithAPrecisionThatNobodyKnowsIsRefused) {
+  source_.auto_precision = "int4";
+  EXPECT_THAT(refusal(ErrorCode::kModel),
+              AllOf(HasSubstr("the model's manifest"), HasSubstr("\"int4\""), HasSubstr("int8")));
 }
 
 TEST_F(OpenBackendTest, PackedWeightsAreKeptAndTheModelIsNotReadAgain) {
@@ -115,32 +122,33 @@ TEST_F(OpenBackendTest, NothingIsPackedFromAModelThatIsNotWhatItsChecksumSays) {
 }
 
 TEST_F(OpenBackendTest, NativeOnAnotherDeviceIsRefused) {
-  options_.backend = "native";
-  options_.device = "cuda";
+  options_.backend = BackendKind::kNative;
+  options_.device = Device::kCuda;
   EXPECT_THAT(refusal(ErrorCode::kUsage),
               AllOf(HasSubstr("runs on the cpu only"), HasSubstr("cuda")));
 }
 
 TEST_F(OpenBackendTest, APrecisionThatTorchScriptLacksIsRefused) {
-  options_.backend = "torchscript";
-  for (const char* precision : {"bf16", "int8"}) {
+  options_.backend = BackendKind::kTorchScript;
+  for (const WeightPrecision precision : {WeightPrecision::kBFloat16, WeightPrecision::kInt8}) {
     options_.precision = precision;
     EXPECT_THAT(refusal(ErrorCode::kUsage),
-                AllOf(HasSubstr(precision), HasSubstr("fp32 only"), HasSubstr("--backend native")));
+                AllOf(HasSubstr(std::string(to_string(precision))), HasSubstr("fp32 only"),
+                      HasSubstr("--backend native")));
   }
   EXPECT_EQ(verified_, 0) << "before anything is read";
 }
 
 // The refusal shows which back end `auto` has chosen, without running it.
 TEST_F(OpenBackendTest, AutoIsTorchScriptOnAnotherDeviceAndForAModelThatNativeCannotRun) {
-  options_.precision = "int8";
-  options_.device = "cuda";
+  options_.precision = WeightPrecision::kInt8;
+  options_.device = Device::kCuda;
   EXPECT_THAT(refusal(ErrorCode::kUsage), HasSubstr("the TorchScript back end"));
-  options_.device = "cpu";
+  options_.device = Device::kCpu;
   source_.config.n_embd = 4096;
   source_.config.n_head = 1;
   EXPECT_THAT(refusal(ErrorCode::kUsage), HasSubstr("the TorchScript back end"));
-  options_.backend = "native";
+  options_.backend = BackendKind::kNative;
   EXPECT_THAT(
       refusal(ErrorCode::kModel),
       AllOf(HasSubstr("the native back end cannot run this model"), HasSubstr("4096 wide")));
@@ -148,12 +156,12 @@ TEST_F(OpenBackendTest, AutoIsTorchScriptOnAnotherDeviceAndForAModelThatNativeCa
 
 TEST_F(OpenBackendTest, AModelOfAnotherKindIsNotRunWithoutTrust) {
   source_.not_gpt2 = "it has no parameter transformer.wte.weight";
-  for (const char* backend : {"auto", "torchscript"}) {
+  for (const BackendKind backend : {BackendKind::kAuto, BackendKind::kTorchScript}) {
     options_.backend = backend;
     EXPECT_THAT(refusal(ErrorCode::kModel),
                 AllOf(HasSubstr(source_.not_gpt2), HasSubstr("--trust-code")));
   }
-  options_.backend = "native";
+  options_.backend = BackendKind::kNative;
   options_.trust_code = true;
   EXPECT_THAT(refusal(ErrorCode::kModel), HasSubstr(source_.not_gpt2));
   EXPECT_EQ(verified_, 0);
