@@ -34,8 +34,8 @@ TEST(MissingModuleTest, AsksForANewBuildWhereTorchScriptIsNeededAndRunsWhereItIs
   EXPECT_EQ(torchscript.status, 1);
   EXPECT_EQ(torchscript.out, "");
   EXPECT_THAT(torchscript.err,
-              AllOf(HasSubstr("medgen's module libmedgen_torch.so cannot be loaded; build or "
-                              "install medgen again"),
+              AllOf(HasSubstr("medgen's module libmedgen_torch.so cannot be loaded; to build it, "
+                              "put --with-torch first"),
                     HasSubstr((scratch() / "alone" / "libmedgen_torch.so").string())));
 }
 
