@@ -1,5 +1,5 @@
 // Where bytes come from, in blocks: files, decompressed when their name ends in .zst or .gz, and
-// descriptors. Knows nothing of what the bytes mean.
+// descriptors.
 #pragma once
 
 #include <atomic>

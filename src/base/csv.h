@@ -1,6 +1,5 @@
 // CSV and TSV records by RFC 4180, as a stream and strictly: what the grammar does not allow is
 // reported, not guessed at. Lines end in CRLF, or in LF alone.
-// Knows nothing of what fields mean.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,4 @@
 // Whole files: read with a limit, mapped, and written so that nobody ever sees half of one.
-// Knows nothing of what is inside.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 // The instruction sets that some of the code is compiled for, and the one choice among them: the
-// best that this machine has, or the one that MEDGEN_ISA names. Must not know what is compiled.
+// best that this machine has, or the one that MEDGEN_ISA names.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,4 @@
 // Lines with their numbers, one at a time, however long the whole is.
-// Knows nothing of what a line holds.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,4 @@
 // Philox4x32-10 and what is derived from it. The constants are those of the paper's table 2.
-// Knows nothing of tokens or models.
 #include "base/random.h"
 
 #include <numeric>

@@ -1,7 +1,6 @@
 // Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random
 // numbers: as easy as 1, 2, 3", SC 2011). Every number is a pure function of its key and counter,
-// so it does not depend on the order in which numbers are asked for. Knows nothing of tokens or
-// models.
+// so it does not depend on the order in which numbers are asked for.
 #pragma once
 
 #include <array>

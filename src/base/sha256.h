@@ -1,4 +1,4 @@
-// SHA-256, as lower-case hexadecimal. Knows nothing of what is hashed.
+// SHA-256, as lower-case hexadecimal.
 #pragma once
 
 #include <filesystem>

@@ -1,5 +1,4 @@
 // Threads that share the pieces of each job in turn, made for jobs of a few microseconds.
-// Knows nothing of what the pieces are.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,4 @@
 // Whether a tokenizer's ids are all in a model's vocabulary: checked wherever the two first meet.
-// Must not know where either came from.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// The one loop over write(). Knows nothing of what is written, nor of what a failure means.
+// The one loop over write().
 #pragma once
 
 #include <string_view>

@@ -1,4 +1,4 @@
-// What becomes of a finished row: its records. Knows nothing of how they look.
+// What becomes of a finished row: its records.
 #pragma once
 
 #include <vector>

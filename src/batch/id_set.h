@@ -1,5 +1,4 @@
 // Tells whether an id was seen before, using a few bytes per id.
-// Knows nothing of rows.
 #pragma once
 
 #include <cstdint>

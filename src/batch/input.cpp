@@ -65,8 +65,8 @@ bool Input::next_raw(RawRow& raw) {
 
 bool Input::is_double(const BatchRow& row) {
   if (options_.trust_ids) return false;
-  if (!options_.double_rows) return !ids_.insert(*row.id_text);
-  return std::binary_search(options_.double_rows->begin(), options_.double_rows->end(),
+  if (!options_.duplicate_rows) return !ids_.insert(*row.id_text);
+  return std::binary_search(options_.duplicate_rows->begin(), options_.duplicate_rows->end(),
                             row.position);
 }
 

@@ -1,6 +1,5 @@
 // The whole input of a job: one or more files, or standard input, as one sequence of rows with a
 // running hash, of which a shard takes its part.
-// Knows nothing of settings or models.
 #pragma once
 
 #include <atomic>
@@ -30,7 +29,7 @@ struct InputOptions {
   bool trust_ids = false;  // do not check for duplicate ids
   // Positions of the rows that repeat an earlier row's id, in order, if an earlier pass has found
   // them; then no table of ids is kept.
-  std::optional<std::vector<std::uint64_t>> double_rows;
+  std::optional<std::vector<std::uint64_t>> duplicate_rows;
   Shard shard;
 };
 

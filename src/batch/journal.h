@@ -1,7 +1,7 @@
 // The file beside an output that says what job it belongs to and how much of it is safely on disk.
 // Each line: 16 digits of a checksum, a space, JSON. First the job; then, in any order, records
-// finished ahead of their turn, and commits, each of which says how far the output is
-// good. Anything after the last complete commit is ignored. Knows nothing of models or rows.
+// finished ahead of their turn, and commits, each of which says how far the output is good.
+// Anything after the last complete commit is ignored.
 #pragma once
 
 #include <cstdint>

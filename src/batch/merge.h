@@ -1,5 +1,4 @@
 // Merges the outputs of a job's shards in the order of the input.
-// Knows nothing of what a record holds.
 #pragma once
 
 #include <filesystem>

@@ -1,6 +1,5 @@
 // An output file with its lock and its journal: what is already there, and whether it may be
 // continued.
-// Knows nothing of rows or models.
 #pragma once
 
 #include <filesystem>

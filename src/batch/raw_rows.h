@@ -1,6 +1,5 @@
 // Cuts inputs into rows without understanding them: lines, or CSV records. One row is held at a
 // time, and none that is longer than kMaxRowBytes.
-// Knows nothing of what a row holds.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,5 @@
 // Puts records into an output in the order of their rows, or as they arrive, and makes them durable
 // once a second.
-// Knows nothing of what a record holds.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,4 @@
 // From a row to a request that the model can run, or the reason why not.
-// Knows nothing of files or of how a prompt becomes tokens.
 #pragma once
 
 #include <functional>

@@ -1,6 +1,5 @@
-// Running the failed rows of a complete output again: the other records are copied as they
-// are. The new output grows beside the old one and takes its place when it is complete.
-// Knows nothing of models.
+// Running the failed rows of a complete output again: the other records are copied as they are. The
+// new output grows beside the old one and takes its place when it is complete.
 #pragma once
 
 #include <cstdint>

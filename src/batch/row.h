@@ -1,5 +1,4 @@
 // One row of a batch: what was asked, or what is wrong with it.
-// Knows nothing of files, models or how a result is written.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,5 @@
-// From the text of a row to what it asks for. Anything wrong with a row becomes its
-// error; nothing throws and nothing of the row's text gets into a message.
-// Knows nothing of files or models.
+// From the text of a row to what it asks for. Anything wrong with a row becomes its error; nothing
+// throws and nothing of the row's text gets into a message.
 #pragma once
 
 #include <optional>

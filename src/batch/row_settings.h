@@ -1,5 +1,4 @@
 // How rows spell settings: cells of a table, and the fields of OpenAI's form.
-// Knows nothing of prompts or files, nor what a setting does.
 #pragma once
 
 #include <string>

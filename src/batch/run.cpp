@@ -19,7 +19,7 @@ namespace medgen::batch {
 namespace {
 
 using std::chrono::milliseconds;
-constexpr std::size_t kMaxDoubleRows = 1000000;
+constexpr std::size_t kMaxDuplicateRows = 1000000;
 constexpr std::size_t kMaxBytesInFlight = std::size_t{64} << 20U;
 
 [[noreturn]] void input_changed() {
@@ -334,8 +334,8 @@ Survey survey(const InputOptions& options, const RequestMaker* maker, const std:
   BatchRow row;
   while (!stop && input.next(row)) {
     ++result.shard_rows;
-    if (row.error && row.error->code == kDuplicateId) result.double_rows.push_back(row.position);
-    if (result.double_rows.size() > kMaxDoubleRows) {
+    if (row.error && row.error->code == kDuplicateId) result.duplicate_rows.push_back(row.position);
+    if (result.duplicate_rows.size() > kMaxDuplicateRows) {
       throw Error(
           ErrorCode::kUsage,
           "a million rows have the id of an earlier row: name the column that holds ids with "

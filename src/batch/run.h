@@ -1,6 +1,5 @@
 // Runs a batch: one thread reads rows and turns them into requests, the caller's runs the model, a
 // third formats and writes. At most a window of rows is in between.
-// Knows nothing of command lines or of how a record looks.
 #pragma once
 
 #include <atomic>
@@ -19,11 +18,11 @@ namespace medgen::batch {
 
 // What is known of the input before anything runs.
 struct Survey {
-  std::uint64_t rows = 0;                  // in the whole input
-  std::uint64_t shard_rows = 0;            // of the shard
-  std::uint64_t bad = 0;                   // rows of the shard that will give error records
-  std::string hash;                        // Input::hash() at the end
-  std::vector<std::uint64_t> double_rows;  // of the shard; see InputOptions
+  std::uint64_t rows = 0;                     // in the whole input
+  std::uint64_t shard_rows = 0;               // of the shard
+  std::uint64_t bad = 0;                      // rows of the shard that will give error records
+  std::string hash;                           // Input::hash() at the end
+  std::vector<std::uint64_t> duplicate_rows;  // of the shard; see InputOptions
 };
 
 // Reads the whole input. Throws Error(kUsage) if the shard has a million duplicate ids: then the

@@ -1,5 +1,4 @@
 // Writing rows to descriptors, with errors that say what to do.
-// Knows nothing of what a row holds.
 #pragma once
 
 #include <string>

@@ -1,5 +1,4 @@
 // The names that config.json may give a feed-forward's activation, and the formula behind each.
-// Knows nothing of how a formula is computed.
 #pragma once
 
 #include <string>

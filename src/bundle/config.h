@@ -1,5 +1,5 @@
 // config.json, under Hugging Face's names, to and from ModelConfig; and the list of parameters that
-// a configuration implies. Knows nothing of weights or of how a model is run.
+// a configuration implies.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // IEEE half precision and bfloat16 in plain arithmetic, for whole tensors. Exact to float; from
-// float rounded half to even. Knows nothing of tensors.
+// float rounded half to even.
 #pragma once
 
 #include <bit>

@@ -1,4 +1,4 @@
-// See the header. Knows nothing of what the objects mean.
+// See the header.
 #include "bundle/json_text.h"
 
 #include "base/files.h"

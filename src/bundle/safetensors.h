@@ -1,5 +1,5 @@
 // Reads safetensors files (https://github.com/huggingface/safetensors, "Format"): one file, or
-// shards with their index. Knows nothing of GPT-2.
+// shards with their index.
 #pragma once
 
 #include <cstdint>

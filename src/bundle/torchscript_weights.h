@@ -1,5 +1,5 @@
 // Parameters of a TorchScript archive by their path in the module, read without libtorch and one at
-// a time. The archive's code is not examined. Knows nothing of what the parameters are for.
+// a time. The archive's code is not examined.
 #pragma once
 
 #include <cstdint>

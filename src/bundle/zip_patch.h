@@ -1,6 +1,5 @@
 // New content of the same length for entries of a zip file that are stored uncompressed, written in
-// place. So an archive of any size is filled one entry at a time. Must not know what the entries
-// are.
+// place. So an archive of any size is filled one entry at a time.
 #pragma once
 
 #include <cstdint>

@@ -177,7 +177,7 @@ BatchSummary run_rows(const BatchJob& job, const OpenedModel& opened, const Reco
   batch::RunOptions options;
   options.input = job.input;
   options.expected = survey;
-  if (survey) options.input.double_rows = survey->double_rows;
+  if (survey) options.input.duplicate_rows = survey->duplicate_rows;
   if (job.arguments.max_errors) {
     options.max_errors = static_cast<std::uint64_t>(*job.arguments.max_errors);
   }

@@ -1,6 +1,5 @@
-// What `batch` and `sweep` share: rows of an input, a model and settings become records in
-// a file, durably.
-// Must not know how a record looks, nor what becomes of the file.
+// What `batch` and `sweep` share: rows of an input, a model and settings become records in a file,
+// durably.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,4 @@
 // Messages while a batch runs, and at its end.
-// Must not know what a row holds.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,4 @@
 // Standard output and standard error as the program writes them.
-// Must not know what is written.
 #include "cli/output.h"
 
 #include <fcntl.h>

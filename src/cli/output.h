@@ -1,5 +1,5 @@
 // Standard output and standard error as the program writes them: nothing is lost in a buffer, a
-// full disk is an error, a closed pipe is not. Must not know what is written.
+// full disk is an error, a closed pipe is not.
 #pragma once
 
 #include <string>

@@ -1,6 +1,5 @@
 // The line that says how far a command is: on a terminal one line that is written over, elsewhere a
 // line now and then, nothing when quiet.
-// Must not know what is counted.
 #pragma once
 
 #include <chrono>

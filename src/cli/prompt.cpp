@@ -1,5 +1,4 @@
 // Reading the prompt and fitting it to a model.
-// Must not quote the prompt in a message.
 #include "cli/prompt.h"
 
 #include <unistd.h>

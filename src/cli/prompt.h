@@ -1,5 +1,4 @@
 // The prompt: from where it comes, what it may be, and the tokens it becomes.
-// Must not know of models beyond their context length, nor quote the prompt in a message.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,4 @@
 // Picks the command and turns whatever it throws into a message and an exit status.
-// Must not know what a command does.
 #include "cli/run.h"
 
 #include <unistd.h>

@@ -1,5 +1,5 @@
 // The program from its arguments to its exit status: picks the command and turns errors into
-// messages. Must not know what a command does.
+// messages.
 #pragma once
 
 namespace medgen::cli {

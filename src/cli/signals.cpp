@@ -1,5 +1,4 @@
 // Ctrl-C and kill. The handler does only what a handler may: atomics, write and _exit.
-// Must not know what is being interrupted.
 #include "cli/signals.h"
 
 #include <unistd.h>

@@ -1,6 +1,5 @@
 // Ctrl-C. Before generation it ends the program at once; during it, the first one asks the loop to
-// end, so that what was made is kept, and the second ends at once. Must not know what is being
-// interrupted.
+// end, so that what was made is kept, and the second ends at once.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,4 @@
 // What a sweep's samples become: metrics, a report, texts for people to rate.
-// Must not know how samples are made.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,4 @@
 // What standard output and standard error are, and what may be written there.
-// Must not know what is written.
 #include "cli/terminal.h"
 
 #include <sys/ioctl.h>

@@ -1,5 +1,5 @@
 // What standard output and standard error are, and what may be written there: colours and the
-// visible form of control characters. Must not know what is written.
+// visible form of control characters.
 #pragma once
 
 #include <string>

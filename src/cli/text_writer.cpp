@@ -1,5 +1,4 @@
 // Continuations as text, in order.
-// Must not know how text is made.
 #include "cli/text_writer.h"
 
 #include <array>

@@ -1,5 +1,5 @@
 // Continuations as text: "Generated #1: ..." blocks in order, the current one as it is made, the
-// others when their turn comes. Must not know how text is made.
+// others when their turn comes.
 #pragma once
 
 #include <string>

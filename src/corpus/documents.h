@@ -1,5 +1,5 @@
 // Reading training and evaluation text as a stream of documents: JSON Lines, CSV and plain text,
-// also compressed. Knows nothing of tokens or models.
+// also compressed.
 #pragma once
 
 #include <cstdint>

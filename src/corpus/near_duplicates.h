@@ -1,5 +1,5 @@
-// Finds texts that are the same or nearly so. Needs 164 bytes for each text, never the text, and
-// up to 250 more for each while looking. Knows nothing of where texts come from.
+// Finds texts that are the same or nearly so. Needs 164 bytes for each text, never the text, and up
+// to 250 more for each while looking.
 #pragma once
 
 #include <array>

@@ -1,5 +1,4 @@
-// From text to token shards: cleaned, duplicates dropped, split, tokenized. Knows nothing of models
-// or of how options are typed.
+// From text to token shards: cleaned, duplicates dropped, split, tokenized.
 #pragma once
 
 #include <cstdint>

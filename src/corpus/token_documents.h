@@ -1,5 +1,5 @@
 // Documents as token ids, by number: what a TokenStream draws windows from, whether the ids come
-// from a tokenizer or from a shard. Knows nothing of files or of batches.
+// from a tokenizer or from a shard.
 #pragma once
 
 #include <cstddef>

@@ -25,13 +25,13 @@ struct Beam {
   double score = 0;              // once it has finished
 };
 
-struct Way {  // a beam and a token that could continue it
+struct Extension {  // a beam and a token that could continue it
   double sum = 0;
   std::size_t beam = 0;
   TokenId token = 0;
 };
 
-bool better(const Way& a, const Way& b) {
+bool better(const Extension& a, const Extension& b) {
   if (a.sum != b.sum) return a.sum > b.sum;
   return a.beam != b.beam ? a.beam < b.beam : a.token < b.token;
 }
@@ -106,17 +106,17 @@ class BeamSearch {
 
   // Extends every beam by one token. False when the search is over.
   bool go_on(std::span<const float> logits) {
-    const std::vector<Way> ways = best_ways(logits);
+    const std::vector<Extension> extensions = best_extensions(logits);
     const std::size_t length = running_[0].tokens.size() + 1;
-    std::vector<Way> next;
+    std::vector<Extension> next;
     bool all_end = true;
-    for (std::size_t rank = 0; rank < ways.size(); ++rank) {
-      const bool ends = is_eos(ways[rank].token) || length == static_cast<std::size_t>(most_) ||
-                        says_stop(ways[rank]);
+    for (std::size_t rank = 0; rank < extensions.size(); ++rank) {
+      const bool ends = is_eos(extensions[rank].token) ||
+                        length == static_cast<std::size_t>(most_) || says_stop(extensions[rank]);
       all_end = all_end && ends;
-      if (!ends && next.size() < beams()) next.push_back(ways[rank]);
+      if (!ends && next.size() < beams()) next.push_back(extensions[rank]);
       // Only the best num_beams may finish; the others ensure that enough continue.
-      if (ends && rank < beams()) finish(extended(ways[rank], logits));
+      if (ends && rank < beams()) finish(extended(extensions[rank], logits));
     }
     if (all_end || next.empty()) return false;
     move_on(next, logits);
@@ -131,9 +131,9 @@ class BeamSearch {
                      longest ? static_cast<std::size_t>(most_) : running_[0].tokens.size());
   }
 
-  std::vector<Way> best_ways(std::span<const float> logits) {
+  std::vector<Extension> best_extensions(std::span<const float> logits) {
     const std::size_t wanted = std::max<std::size_t>(2, 1 + eos_.size()) * beams();
-    std::vector<Way> ways;  // a heap with the worst on top
+    std::vector<Extension> extensions;  // a heap with the worst on top
     log_totals_.clear();
     for (std::size_t b = 0; b < running_.size(); ++b) {
       const auto row = logits.subspan(b * vocab_, vocab_);
@@ -143,27 +143,27 @@ class BeamSearch {
       log_totals_.push_back(sampler_.log_total());
       for (std::size_t i = 0; i < vocab_; ++i) {
         if (std::isinf(scores[i])) continue;
-        const Way way{running_[b].sum + scores[i], b, static_cast<TokenId>(i)};
-        if (ways.size() == wanted && !better(way, ways.front())) continue;
-        if (ways.size() == wanted) {
-          std::pop_heap(ways.begin(), ways.end(), better);
-          ways.pop_back();
+        const Extension extension{running_[b].sum + scores[i], b, static_cast<TokenId>(i)};
+        if (extensions.size() == wanted && !better(extension, extensions.front())) continue;
+        if (extensions.size() == wanted) {
+          std::pop_heap(extensions.begin(), extensions.end(), better);
+          extensions.pop_back();
         }
-        ways.push_back(way);
-        std::push_heap(ways.begin(), ways.end(), better);
+        extensions.push_back(extension);
+        std::push_heap(extensions.begin(), extensions.end(), better);
       }
     }
-    std::sort(ways.begin(), ways.end(), better);
-    return ways;
+    std::sort(extensions.begin(), extensions.end(), better);
+    return extensions;
   }
 
-  Beam extended(const Way& way, std::span<const float> logits) const {
-    Beam beam = running_[way.beam];
-    const double logit =
-        static_cast<double>(logits[way.beam * vocab_ + static_cast<std::size_t>(way.token)]);
-    beam.tokens.push_back(way.token);
-    beam.logprobs.push_back(logit - log_totals_[way.beam]);
-    beam.sum = way.sum;
+  Beam extended(const Extension& extension, std::span<const float> logits) const {
+    Beam beam = running_[extension.beam];
+    const double logit = static_cast<double>(
+        logits[extension.beam * vocab_ + static_cast<std::size_t>(extension.token)]);
+    beam.tokens.push_back(extension.token);
+    beam.logprobs.push_back(logit - log_totals_[extension.beam]);
+    beam.sum = extension.sum;
     return beam;
   }
 
@@ -175,11 +175,11 @@ class BeamSearch {
     if (finished_.size() > beams()) finished_.pop_back();
   }
 
-  bool says_stop(const Way& way) const {
+  bool says_stop(const Extension& extension) const {
     const auto& stops = request_.stopping.stop;
     if (stops.empty()) return false;
-    std::vector<TokenId> tokens = running_[way.beam].tokens;
-    tokens.push_back(way.token);
+    std::vector<TokenId> tokens = running_[extension.beam].tokens;
+    tokens.push_back(extension.token);
     const std::string text = tokenizer_.decode(tokens);
     return std::any_of(stops.begin(), stops.end(), [&](const std::string& stop) {
       return text.find(stop) != std::string::npos;
@@ -188,14 +188,14 @@ class BeamSearch {
 
   // A beam's first continuation takes its slot; slots of beams that end here become free for the
   // others.
-  void move_on(const std::vector<Way>& next, std::span<const float> logits) {
+  void move_on(const std::vector<Extension>& next, std::span<const float> logits) {
     const auto cached = static_cast<int>(request_.prompt.size() + running_[0].tokens.size());
     std::vector<Beam> after;
     std::vector<bool> used(running_.size(), false);
-    for (const Way& way : next) {
-      Beam beam = extended(way, logits);
-      if (used[way.beam]) beam.slot = -1;
-      used[way.beam] = true;
+    for (const Extension& extension : next) {
+      Beam beam = extended(extension, logits);
+      if (used[extension.beam]) beam.slot = -1;
+      used[extension.beam] = true;
       after.push_back(std::move(beam));
     }
     for (std::size_t b = 0; b < running_.size(); ++b) {

@@ -1,6 +1,5 @@
-// The tokens that may still be drawn, and the few queries that filters need. Arithmetic in
-// double, in an order that depends on nothing but the candidates themselves.
-// Must not know why a token is removed.
+// The tokens that may still be drawn, and the few queries that filters need. Arithmetic in double,
+// in an order that depends on nothing but the candidates themselves.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,4 @@
 // What decoding settings do to one row of logits, step by step, as JSON.
-// Must not know where the logits come from.
 #pragma once
 
 #include <nlohmann/json.hpp>

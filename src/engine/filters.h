@@ -1,5 +1,5 @@
 // The filters: each removes tokens from those that may be drawn, and does nothing else. Formulas
-// and sources are in docs/SAMPLING.md. Must not know of settings' names or of each other.
+// and sources are in docs/SAMPLING.md.
 #pragma once
 
 #include "engine/candidates.h"

@@ -1,5 +1,4 @@
-// generate(): checks every request before any runs, then hands them to the scheduler. Must not know
-// how prompts were read or where text goes.
+// generate(): checks every request before any runs, then hands them to the scheduler.
 #include "medgen/generate.h"
 
 #include <optional>

@@ -1,5 +1,5 @@
 // The processors: each changes scores, [vocab], where -inf means a removed token. Formulas and
-// sources are in docs/SAMPLING.md. Must not know how tokens are drawn.
+// sources are in docs/SAMPLING.md.
 #pragma once
 
 #include <span>

@@ -1,6 +1,5 @@
 // The loops over a whole vocabulary, compiled for several instruction sets. All give the same bits:
 // lanes and the order of sums are fixed, nothing is fused. Pointers and sizes only.
-// Must not know what the numbers mean.
 #pragma once
 
 #include <cstddef>

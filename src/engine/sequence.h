@@ -1,5 +1,5 @@
 // One sequence that is being generated: its tokens and their text, its log-probability, the coins
-// it draws with and when it ends. Knows nothing of slots' owners or batches.
+// it draws with and when it ends.
 #pragma once
 
 #include <chrono>

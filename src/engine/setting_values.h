@@ -1,5 +1,4 @@
 // Values of settings as JSON: reading them strictly, writing them as they were given.
-// Must not know which settings there are, nor their ranges.
 #pragma once
 
 #include <cstdint>

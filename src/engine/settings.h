@@ -1,6 +1,5 @@
 // The one table of decoding settings: name, range, help and JSON form of each. Flags, help texts,
 // rows of a batch, grids of a sweep and the records of what was done all come from it.
-// Must not know of command lines, models or texts.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

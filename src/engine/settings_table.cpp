@@ -182,7 +182,7 @@ const std::vector<SettingEntry>& settings_table() {
         "commas."},
        [](const Settings& s) -> Json {
          const auto& order = s.sampling.sampler_order;
-         return order.size() == 1 && is_tradition(order[0]) ? Json(order[0]) : Json(order);
+         return order.size() == 1 && is_named_order(order[0]) ? Json(order[0]) : Json(order);
        },
        [](Settings& s, const Json& v, const std::string& name) {
          read_sampler_order(v, name, s.sampling.sampler_order);

@@ -1,5 +1,5 @@
 // The rows of the table of settings, for settings.cpp alone: what a setting is called, what it may
-// be, how it is read and written. Must not know what settings do.
+// be, how it is read and written.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -209,11 +209,11 @@ std::vector<const Step*> active_of(std::span<const Step* const> order, const P& 
 
 std::span<const Step> steps() { return kSteps; }
 
-bool is_tradition(std::string_view order) {
+bool is_named_order(std::string_view order) {
   return order == "hf" || order == "vllm" || order == "llama";
 }
 
-std::vector<std::string_view> tradition(std::string_view order) {
+std::vector<std::string_view> named_order(std::string_view order) {
   if (order == "vllm") return kVllm;
   if (order == "llama") return kLlama;
   std::vector<std::string_view> names;
@@ -222,11 +222,11 @@ std::vector<std::string_view> tradition(std::string_view order) {
 }
 
 std::vector<const Step*> ordered_steps(const SamplingParams& params) {
-  static const auto kHf = pointers(tradition("hf"));
+  static const auto kHf = pointers(named_order("hf"));
   static const auto kVllmSteps = pointers(kVllm);
   static const auto kLlamaSteps = pointers(kLlama);
   const std::string& first = params.sampler_order.front();
-  if (params.sampler_order.size() == 1 && is_tradition(first)) {
+  if (params.sampler_order.size() == 1 && is_named_order(first)) {
     return active_of(first == "hf" ? kHf : first == "vllm" ? kVllmSteps : kLlamaSteps, params);
   }
   return explicit_steps(params);

@@ -1,6 +1,6 @@
 // The registry of what happens to a row of logits before a token is drawn: processors, which change
 // scores, and filters, which remove tokens. Each is a small pure function; a step that is off is
-// never called. Must not know of models, slots or how settings are written.
+// never called.
 #pragma once
 
 #include <span>
@@ -46,7 +46,7 @@ struct Step {
 // would, filters before renormalize_logits.
 std::span<const Step> steps();
 
-bool is_tradition(std::string_view order);  // "hf", "vllm", "llama"
+bool is_named_order(std::string_view order);  // "hf", "vllm", "llama"
 
 // The active steps in the order that the parameters ask for. Throws Error(kUsage) for an unknown or
 // repeated name, or a filter that is on but not in the order.
@@ -54,6 +54,6 @@ std::vector<const Step*> ordered_steps(const SamplingParams& params);
 void check_order(const SamplingParams& params);
 
 // The names of all steps in a tradition's order, for documents and help.
-std::vector<std::string_view> tradition(std::string_view order);
+std::vector<std::string_view> named_order(std::string_view order);
 
 }  // namespace medgen::engine

@@ -1,5 +1,5 @@
 // A request that is known to fit its model: what the scheduler takes, so that nothing is checked
-// twice on the way to it. Must not know how prompts were read.
+// twice on the way to it.
 #pragma once
 
 #include <functional>

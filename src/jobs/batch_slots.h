@@ -1,5 +1,4 @@
 // How many sequences to compute together when the user does not say.
-// Must not know of rows.
 #pragma once
 
 #include "medgen/model_config.h"

@@ -1,5 +1,4 @@
 // Finding and opening a model.
-// Must not know what is done with it.
 #include "jobs/model_files.h"
 
 #include <algorithm>

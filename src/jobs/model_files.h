@@ -1,5 +1,4 @@
 // Which model the user means, and what the commands need to know of it before libtorch is loaded.
-// Must not know what is done with it.
 #pragma once
 
 #include <filesystem>

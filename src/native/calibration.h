@@ -1,5 +1,5 @@
 // A run of a model over a probe text in float32, one layer at a time beside the packing, so that no
-// more than one layer's parameters are in memory. Must not know what its results are used for.
+// more than one layer's parameters are in memory.
 #pragma once
 
 #include <algorithm>

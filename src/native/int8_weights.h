@@ -1,5 +1,4 @@
-// A matrix in int8: the steps that preserve its accuracy, by the formulas in packer.h. Must not
-// know of models or of where inputs come from.
+// A matrix in int8: the steps that preserve its accuracy, by the formulas in packer.h.
 #pragma once
 
 #include <span>

@@ -1,4 +1,4 @@
-// A Backend on the kernels: slots and steps. Must not know of bundles.
+// A Backend on the kernels: slots and steps.
 #pragma once
 
 #include <cstdint>

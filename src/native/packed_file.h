@@ -1,5 +1,4 @@
-// Packed weights on disk: found, checked, built if missing, and mapped. Must not know
-// how weights are packed or run.
+// Packed weights on disk: found, checked, built if missing, and mapped.
 #pragma once
 
 #include <filesystem>

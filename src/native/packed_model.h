@@ -1,5 +1,5 @@
 // A GPT-2 in the form that the kernels stream: where each packed tensor lies in one block of
-// memory, which is usually a mapped file. Must not know how weights are read, quantised or run.
+// memory, which is usually a mapped file.
 #pragma once
 
 #include <cstddef>

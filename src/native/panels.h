@@ -1,5 +1,4 @@
-// A parameter's matrix as the panels of 16 columns that kernels take, on all threads. Must not know
-// of precisions.
+// A parameter's matrix as the panels of 16 columns that kernels take, on all threads.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // The forward pass of a GPT-2 on the kernels: rows of many sequences through all layers. The only
-// place that knows the order of a transformer's operations. Must not know where weights come from.
+// place that knows the order of a transformer's operations.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,4 @@
 // Numbers as the user wrote them: 0.7, not 0.699999988.
-// Must not know what the numbers mean.
 #pragma once
 
 #include <charconv>

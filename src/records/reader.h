@@ -1,5 +1,5 @@
 // Records read back: as this medgen and earlier ones write them, and plain ones from other
-// programs. Must not know of models' files or of how text is made; never quotes prompts or texts.
+// programs.
 #pragma once
 
 #include <cstdint>

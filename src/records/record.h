@@ -1,6 +1,5 @@
 // What a record is: what was generated, with what, from what. Other rooms fill records in and take
-// them apart; how they look in a file is known to writer.h and reader.h alone. Must not know of
-// files, batches or how text is made.
+// them apart; how they look in a file is known to writer.h and reader.h alone.
 #pragma once
 
 #include <algorithm>

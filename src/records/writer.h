@@ -1,4 +1,4 @@
-// How records are written. Must not know of files or of how text is made.
+// How records are written.
 #pragma once
 
 #include <string>

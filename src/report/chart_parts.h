@@ -1,5 +1,4 @@
 // Building blocks of charts: values to pixels, numbers and text in SVG's form, colours.
-// Knows nothing of what a chart shows.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,4 @@
-// Line charts as static SVG files, readable on light and dark ground. Knows nothing of what the
-// numbers mean.
+// Line charts as static SVG files, readable on light and dark ground.
 #pragma once
 
 #include <string>

@@ -1,6 +1,5 @@
-// Texts of a sweep for blind rating by people: a table with empty
-// columns, and the key that says which setting made which.
-// Knows nothing of files.
+// Texts of a sweep for blind rating by people: a table with empty columns, and the key that says
+// which setting made which.
 #pragma once
 
 #include <cstdint>

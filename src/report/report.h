@@ -1,5 +1,4 @@
 // The results of a comparison as one HTML file that needs no other file and no network.
-// Knows nothing of models or of how numbers are computed.
 #pragma once
 
 #include <cstdint>

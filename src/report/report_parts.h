@@ -1,5 +1,4 @@
 // The parts of a report, each as HTML.
-// Knows nothing of files.
 #pragma once
 
 #include <string>

@@ -1,7 +1,6 @@
 // Points with intervals in both directions, joined or not, as an SVG element for a page: text and
 // axes take the colour of the text around them. Without a script, so that it prints, and can be
 // copied out of the page.
-// Knows nothing of what the numbers mean.
 #pragma once
 
 #include <optional>

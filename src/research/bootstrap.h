@@ -1,5 +1,4 @@
 // Intervals and comparisons by resampling prompts (Efron 1979), all settings on the same draws.
-// Knows nothing of texts.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,5 @@
 // How diverse, likely and repetitive the texts of several sampling settings are, side by side,
-// against a baseline and human texts. Definitions: docs/SAMPLING.md and
-// metric_infos().
-// Knows nothing of files or of how results are shown.
+// against a baseline and human texts. Definitions: docs/SAMPLING.md and metric_infos().
 #pragma once
 
 #include <cstdint>

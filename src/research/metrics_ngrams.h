@@ -1,7 +1,6 @@
 // What n-grams and repetition say about texts, given as token ids. The measures follow the code of
 // "The curious case of neural text degeneration" (Holtzman, Buys, Du, Forbes, Choi, ICLR 2020) and
 // nltk's sentence_bleu.
-// Knows nothing of settings or prompts.
 #pragma once
 
 #include <cstdint>

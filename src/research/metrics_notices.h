@@ -1,5 +1,4 @@
 // What a reader has to know before comparing the numbers.
-// Knows nothing of how the numbers are computed.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,4 @@
 // A text to be measured, with what is known of how it was made.
-// Knows nothing of files or of how the text was made.
 #pragma once
 
 #include <optional>

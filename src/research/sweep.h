@@ -1,6 +1,5 @@
 // Which settings a sweep compares: the product of a grid's axes, or the lines of a file, each with
 // a name.
-// Knows nothing of files, models or command lines.
 #pragma once
 
 #include <map>

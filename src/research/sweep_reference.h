@@ -1,5 +1,4 @@
 // How likely a model finds texts it did not make, as needed for comparison with human texts.
-// Knows nothing of files.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,4 @@
 // The words of the notice.
-// Must not know of models, terminals or files.
 #include "safety/notice.h"
 
 namespace medgen::safety {

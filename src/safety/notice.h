@@ -1,5 +1,4 @@
-// What every run says about its text. One place, so that terminal, JSON and documents
-// agree. Must not know of models, terminals or files.
+// What every run says about its text. One place, so that terminal, JSON and documents agree.
 #pragma once
 
 #include <string_view>

@@ -1,6 +1,5 @@
 // GPT-2's spelling of bytes: printable Latin-1 characters stand for themselves, the rest moves to
-// U+0100 and on, so that a vocabulary can be a text file ("Ġ" is the space). Knows nothing of
-// vocabularies.
+// U+0100 and on, so that a vocabulary can be a text file ("Ġ" is the space).
 #pragma once
 
 #include <array>

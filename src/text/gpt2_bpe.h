@@ -1,5 +1,4 @@
 // GPT-2's byte-level byte-pair encoding, with the ids that Hugging Face's `tokenizers` gives.
-// Knows nothing of files.
 #pragma once
 
 #include <array>

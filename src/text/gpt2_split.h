@@ -1,5 +1,4 @@
-// Cuts text into the words that GPT-2's byte-pair merges never cross. Knows nothing of
-// vocabularies.
+// Cuts text into the words that GPT-2's byte-pair merges never cross.
 #pragma once
 
 #include <functional>

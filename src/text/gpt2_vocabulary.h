@@ -1,5 +1,5 @@
 // Reads the files of a byte-level BPE vocabulary, as published with GPT-2 or as Hugging Face's
-// `tokenizer.json`. Knows nothing of encoding.
+// `tokenizer.json`.
 #pragma once
 
 #include <filesystem>

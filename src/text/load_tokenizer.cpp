@@ -1,5 +1,4 @@
-// Opens a tokenizer by its path: decides which kind it is and which files it needs. Knows nothing
-// of what is in them.
+// Opens a tokenizer by its path: decides which kind it is and which files it needs.
 #include <array>
 #include <string>
 

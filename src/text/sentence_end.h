@@ -1,5 +1,4 @@
 // Cuts text that arrives in pieces after its last complete sentence.
-// Must not know of tokens.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
 // SentencePiece models through the sentencepiece library, and the two things it does not promise:
-// every text can be restored from its ids; every token has its own bytes. Knows nothing of files.
+// every text can be restored from its ids; every token has its own bytes.
 #pragma once
 
 #include <memory>

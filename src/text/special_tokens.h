@@ -1,5 +1,4 @@
-// Finds spellings such as "<|endoftext|>" in text. Knows nothing of how the text between them
-// becomes tokens.
+// Finds spellings such as "<|endoftext|>" in text.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
 // Looks for stop strings in text that arrives in pieces, and releases only what can no longer be
-// part of one. Knows nothing of tokens.
+// part of one.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Trains a SentencePiece vocabulary. Knows nothing of where the text comes from.
+// Trains a SentencePiece vocabulary.
 #pragma once
 
 #include <cstdint>

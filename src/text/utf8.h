@@ -1,6 +1,5 @@
 // UTF-8: checking it, repairing it, and cutting a stream of bytes only between characters.
 // Well-formed is what Unicode says: no overlong forms, no surrogates, nothing above U+10FFFF.
-// Knows nothing of tokens.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,5 @@
 // The loops of training that libtorch would spread over several passes through memory: softmax of
 // causal attention and of the output, GELU, dropout. Pointers and sizes only; one thread a call.
-// Knows nothing of tensors or of models.
 #pragma once
 
 #include <cstdint>

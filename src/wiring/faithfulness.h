@@ -1,5 +1,5 @@
 // How faithful the native engine is to a model: its precisions against fp32, and everything against
-// TorchScript. Must not know of commands or terminals.
+// TorchScript.
 #pragma once
 
 #include <span>

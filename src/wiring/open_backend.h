@@ -1,5 +1,5 @@
 // The one place that knows both back ends: which of them runs a model, in which precision, and
-// where its packed weights are. Must not know of commands or terminals.
+// where its packed weights are.
 #pragma once
 
 #include <cstdint>

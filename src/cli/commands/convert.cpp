@@ -1,5 +1,4 @@
 // `medgen convert`: a GPT-2 from elsewhere becomes a model folder.
-// Must not know how checkpoints look.
 #include "jobs/convert.h"
 
 #include <filesystem>

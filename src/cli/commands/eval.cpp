@@ -1,5 +1,4 @@
 // `medgen eval`: options in, tables or JSON out.
-// Must not know how text is scored.
 #include <unistd.h>
 
 #include <cmath>

@@ -1,5 +1,4 @@
 // `medgen inspect`: what a model is, from its folder alone. Never loads libtorch.
-// Must not know how bundles are read.
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>

@@ -1,5 +1,4 @@
 // `medgen merge`: the outputs of a batch's shards become the output of the whole.
-// Must not know what a record holds.
 #include "batch/merge.h"
 
 #include <fcntl.h>

@@ -1,5 +1,4 @@
 // `medgen metrics`: texts in, their measures out: a table, JSON, CSV, a report.
-// Must not know how a measure is computed.
 #include "research/metrics.h"
 
 #include <unistd.h>

@@ -1,5 +1,4 @@
 // `medgen prepare`: options in, a summary on standard output. Never loads libtorch.
-// Must not know how text is cleaned or how shards look.
 #include "corpus/prepare.h"
 
 #include <unistd.h>

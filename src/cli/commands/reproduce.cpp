@@ -1,5 +1,4 @@
 // `medgen reproduce`: makes recorded texts again and says what is equal, what differs and why.
-// Must not know how records are written or how text is made.
 #include <unistd.h>
 
 #include <algorithm>
@@ -73,7 +72,7 @@ struct Trial {
 };
 
 // How a record's model was run.
-using Way = std::pair<std::string, std::string>;  // back end, precision
+using BackendAndPrecision = std::pair<std::string, std::string>;  // back end, precision
 
 std::string then_and_now(const std::string& what, const std::string& then, const std::string& now) {
   return what + ": " + then + " then, " + now + " now";
@@ -110,16 +109,16 @@ std::vector<std::string> changes(const records::RecordedRun& run, const jobs::Mo
 }
 
 // Hands out the records of one back end, and collects the results.
-class Again : public RequestSource, public GenerationObserver {
+class Reproduction : public RequestSource, public GenerationObserver {
  public:
-  Again(std::vector<Trial>& trials, const Way& way, const jobs::ModelFiles& model,
-        const BackendInfo& backend)
-      : trials_(trials), way_(way), model_(model), backend_(backend) {}
+  Reproduction(std::vector<Trial>& trials, const BackendAndPrecision& kind,
+               const jobs::ModelFiles& model, const BackendInfo& backend)
+      : trials_(trials), kind_(kind), model_(model), backend_(backend) {}
 
   Next next(Request& request, bool) override {
     for (; next_ < trials_.size(); ++next_) {
       const records::RecordedRun& run = trials_[next_].recorded;
-      if (run.obstacle || Way(run.backend, run.precision) != way_) continue;
+      if (run.obstacle || BackendAndPrecision(run.backend, run.precision) != kind_) continue;
       request = request_of(run);
       request.tag = next_++;
       return Next::kRequest;
@@ -155,44 +154,45 @@ class Again : public RequestSource, public GenerationObserver {
   }
 
   std::vector<Trial>& trials_;
-  const Way& way_;
+  const BackendAndPrecision& kind_;
   const jobs::ModelFiles& model_;
   const BackendInfo& backend_;
   std::size_t next_ = 0;
 };
 
 // As the record says, where the user does not.
-BackendOptions options_for(const ReproduceArguments& a, const Way& way,
+BackendOptions options_for(const ReproduceArguments& a, const BackendAndPrecision& kind,
                            const jobs::ModelFiles& model, int beams, const Messages& messages) {
   BackendOptions options = resolve(a.backend, messages);
-  if (!a.backend.backend) options.backend = parse_backend_kind(way.first);
+  if (!a.backend.backend) options.backend = parse_backend_kind(kind.first);
   if (!a.backend.precision && options.backend == BackendKind::kNative) {
-    options.precision = parse_weight_precision(way.second);
+    options.precision = parse_weight_precision(kind.second);
   }
   options.max_slots = a.slots.value_or(std::max(jobs::automatic_slots(model.config), beams));
   return options;
 }
 
-void make_again(std::vector<Trial>& trials, const Way& way, const jobs::ModelFiles& model,
-                const ReproduceArguments& a, const Messages& messages,
-                const std::atomic<bool>& stop) {
+void reproduce_all(std::vector<Trial>& trials, const BackendAndPrecision& kind,
+                   const jobs::ModelFiles& model, const ReproduceArguments& a,
+                   const Messages& messages, const std::atomic<bool>& stop) {
   int beams = 2;  // guidance takes two
   for (const Trial& trial : trials) {
     beams = std::max(beams, trial.recorded.settings.sampling.num_beams);
   }
   std::unique_ptr<Backend> backend;
   try {
-    backend = jobs::open_backend(model, options_for(a, way, model, beams, messages));
+    backend = jobs::open_backend(model, options_for(a, kind, model, beams, messages));
   } catch (const Error& error) {
     if (a.backend.backend || a.backend.precision || error.code() == ErrorCode::kModel) throw;
     for (Trial& trial : trials) {
       records::RecordedRun& run = trial.recorded;
-      if (!run.obstacle && Way(run.backend, run.precision) == way) run.obstacle = error.what();
+      if (!run.obstacle && BackendAndPrecision(run.backend, run.precision) == kind)
+        run.obstacle = error.what();
     }
     return;
   }
-  Again again(trials, way, model, backend->info());
-  generate(*backend, *model.tokenizer, again, again, {.interrupted = &stop});
+  Reproduction reproduction(trials, kind, model, backend->info());
+  generate(*backend, *model.tokenizer, reproduction, reproduction, {.interrupted = &stop});
 }
 
 enum class Verdict { kEqual, kDiffers, kNotMade };
@@ -303,10 +303,10 @@ int reproduce_command(const Arguments& words) {
   const Messages messages(a.quiet);
   resolve(a.backend);  // refuses bad options before anything is read
   std::vector<Trial> trials;
-  std::set<Way> ways;
+  std::set<BackendAndPrecision> kinds;
   records::read_records(*a.file, [&](const records::RecordReader& record) {
     records::RecordedRun run = record.run();
-    if (!run.obstacle) ways.insert({run.backend, run.precision});
+    if (!run.obstacle) kinds.insert({run.backend, run.precision});
     trials.push_back({std::move(run), {}, {}});
   });
   if (trials.empty()) {
@@ -315,9 +315,10 @@ int reproduce_command(const Arguments& words) {
                                        "sweep wrote");
   }
   const InterruptScope interrupt;
-  if (!ways.empty()) {
+  if (!kinds.empty()) {
     const jobs::ModelFiles model = jobs::open_model(a.model, a.tokenizer);
-    for (const Way& way : ways) make_again(trials, way, model, a, messages, interrupt.flag());
+    for (const BackendAndPrecision& kind : kinds)
+      reproduce_all(trials, kind, model, a, messages, interrupt.flag());
   }
   if (interrupt.interrupted()) return kExitInterrupted;
   Output output(STDOUT_FILENO);

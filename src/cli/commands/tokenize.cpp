@@ -1,5 +1,4 @@
 // `medgen tokenize`: text to tokens and back. Never loads libtorch.
-// Must not know how tokenizers work.
 #include <unistd.h>
 
 #include <filesystem>

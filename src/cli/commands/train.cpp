@@ -1,5 +1,4 @@
 // `medgen train`: options in, progress on standard error.
-// Must not know how a model is trained.
 #include <cinttypes>
 #include <cstdio>
 

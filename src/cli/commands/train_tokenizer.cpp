@@ -1,5 +1,4 @@
 // `medgen train-tokenizer`: a corpus becomes a SentencePiece vocabulary. Never loads libtorch.
-// Must not know how the vocabulary is made.
 #include "text/train_tokenizer.h"
 
 #include <filesystem>

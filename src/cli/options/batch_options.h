@@ -1,4 +1,4 @@
-// The user's options for `batch`. No side effects here, and no knowledge of models or rows.
+// The user's options for `batch`.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // The only file that includes CLI11. It is asked to sort the command line into options and
 // positionals; values are read here, so that command line, environment and configuration file share
-// ranks and messages. Must not know what any option means.
+// ranks and messages.
 #include "cli/options/command_line.h"
 
 #include <CLI/CLI.hpp>

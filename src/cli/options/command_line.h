@@ -1,6 +1,5 @@
-// The options of one command. CLI11 reads the command line; missing values are looked up in
-// the environment (MEDGEN_<OPTION>) and then in a configuration file, with one set of error
-// messages. Must not know what any option means.
+// The options of one command. CLI11 reads the command line; missing values are looked up in the
+// environment (MEDGEN_<OPTION>) and then in a configuration file, with one set of error messages.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,4 @@
 // The options that say what to learn from.
-// Must not know what is done with the corpus.
 #include "cli/options/corpus_options.h"
 
 #include <cmath>

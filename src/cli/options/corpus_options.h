@@ -1,5 +1,4 @@
 // The options that say what to learn from, shared by the commands that read a corpus.
-// Must not know what is done with the corpus.
 #pragma once
 
 #include <filesystem>

@@ -1,5 +1,5 @@
 // The options that say how to decode, the same in every command that generates; made from the table
-// of settings. No side effects here, and no knowledge of models or terminals.
+// of settings.
 #pragma once
 
 #include <map>

@@ -1,5 +1,4 @@
 // The options of `generate`: their help, and how they resolve.
-// No side effects here, and no knowledge of models or terminals.
 #include "cli/options/generate_options.h"
 
 #include "medgen/error.h"

@@ -1,5 +1,5 @@
-// The user's options for `generate`, before they are resolved once the model's own defaults
-// are known. No side effects here, and no knowledge of models or terminals.
+// The user's options for `generate`, before they are resolved once the model's own defaults are
+// known.
 #pragma once
 
 #include <optional>

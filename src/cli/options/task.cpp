@@ -1,5 +1,4 @@
 // --task and --templates.
-// Must not know what the forms are.
 #include "cli/options/task.h"
 
 #include "base/files.h"

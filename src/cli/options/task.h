@@ -1,5 +1,4 @@
 // --task and --templates: which form the user's words are put into.
-// Must not know what the forms are.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,4 @@
 // The options of `medgen train`, from the command line into TrainOptions.
-// Must not know how a model is trained.
 #pragma once
 
 #include "cli/commands/commands.h"

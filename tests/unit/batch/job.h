@@ -100,7 +100,7 @@ inline RunResult run_job(const TestJob& job) {
   RunOptions options;
   options.input = input;
   options.expected = expected;
-  options.input.double_rows = expected.double_rows;
+  options.input.duplicate_rows = expected.duplicate_rows;
   options.window = job.window;
   options.max_errors = job.max_errors;
   options.interrupted = job.interrupted;

@@ -168,7 +168,7 @@ TEST(SettingsTest, RefusesIdsOutsideTheVocabulary) {
 
 TEST(StepsTest, EveryTraditionHasEveryStepOnce) {
   for (const char* order : {"hf", "vllm", "llama"}) {
-    std::vector<std::string_view> names = tradition(order);
+    std::vector<std::string_view> names = named_order(order);
     EXPECT_EQ(names.size(), steps().size()) << order;
     for (const Step& step : steps()) EXPECT_THAT(names, ::testing::Contains(step.name)) << order;
   }
