@@ -39,8 +39,8 @@ struct BackendOptions {
   BackendKind backend = BackendKind::kAuto;
   WeightPrecision precision = WeightPrecision::kAuto;
   Device device = Device::kCpu;
-  int threads = 0;                       // 0: the physical cores that this process may use
-  int max_slots = 16;                    // sequences computed together; >= 1
+  int threads = 0;     // 0 to 1024; 0: the physical cores that this process may use
+  int max_slots = 16;  // sequences computed together; 1 to 65536
   std::uint64_t cache_memory_bytes = 0;  // most for keys and values; 0: what all slots need
   bool keep_weights = true;              // false: give memory-mapped weights back after each step
   bool trust_code = false;               // let a TorchScript file that is not a GPT-2 run its code
@@ -51,5 +51,8 @@ struct BackendOptions {
   // Told how far the packing of weights has come, where they must be packed; may throw to stop it.
   std::function<void(int done, int total)> packing = {};
 };
+
+// Throws Error(kUsage) that names what is out of range, and the range.
+MEDGEN_API void validate(const BackendOptions& options);
 
 }  // namespace medgen

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -68,7 +69,8 @@ class MEDGEN_API Model {
   std::shared_ptr<const jobs::ModelFiles> files_;
 };
 
-// A model that runs. One thread at a time; its own threads come from BackendOptions.
+// A model that runs. One thread at a time; its own threads come from BackendOptions. One that was
+// moved from can only be assigned to or destroyed; so too a Model.
 class MEDGEN_API Generator {
  public:
   // Loads the weights, or packs them where that was not done before. Throws Error(kUsage) for
@@ -96,6 +98,10 @@ class MEDGEN_API Generator {
   // that its request with id i gives. Prompts are checked before anything is computed.
   std::vector<std::vector<Completion>> generate(std::span<const std::string> prompts,
                                                 const DecodingSettings& settings);
+  std::vector<std::vector<Completion>> generate(std::initializer_list<std::string> prompts,
+                                                const DecodingSettings& settings) {
+    return generate(std::span(prompts.begin(), prompts.size()), settings);
+  }
 
  private:
   Model model_;

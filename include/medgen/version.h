@@ -7,7 +7,7 @@
 
 namespace medgen {
 
-// "0.2.0". Thread-safe.
+// Three numbers with dots between them. Thread-safe.
 MEDGEN_API std::string_view version();
 
 }  // namespace medgen

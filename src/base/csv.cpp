@@ -137,7 +137,6 @@ void CsvReader::read(CsvRecord& record) {
     const bool lost = record.too_long && state_ == State::kQuoted;
     done_ = done_ || (lost && long_quote_ == LongQuote::kGiveUp);
   } while (fill());
-  if (state_ == State::kCarriageReturn) reject("a carriage return has no line feed", record);
 }
 
 std::string quote_csv(std::string_view field) {

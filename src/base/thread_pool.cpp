@@ -9,9 +9,12 @@
 #include <fstream>
 #include <set>
 #include <string>
+#include <system_error>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+
+#include "medgen/error.h"
 #endif
 
 namespace medgen::base {
@@ -54,12 +57,21 @@ int usable_cores() {
 }
 
 ThreadPool::ThreadPool(int threads) : shares_(static_cast<std::size_t>(std::max(threads, 1))) {
-  for (std::size_t i = 1; i < shares_.size(); ++i) {
-    threads_.emplace_back([this, i] { serve(i); });
+  try {
+    for (std::size_t i = 1; i < shares_.size(); ++i) {
+      threads_.emplace_back([this, i] { serve(i); });
+    }
+  } catch (const std::system_error& error) {
+    end();
+    throw Error(ErrorCode::kRuntime, "thread " + std::to_string(threads_.size() + 2) + " of " +
+                                         std::to_string(shares_.size()) + " cannot be started: " +
+                                         error.code().message() + "; ask for fewer threads");
   }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { end(); }
+
+void ThreadPool::end() {
   ends_.store(true);
   job_.fetch_add(1);
   job_.notify_all();

@@ -42,6 +42,7 @@ class ThreadPool {
   }
 
  private:
+  void end();
   using Function = void (*)(const void* context, int i);
 
   // A thread's share: what is left of it, next and end in 20 bits each, under a number that makes

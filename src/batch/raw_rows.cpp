@@ -57,7 +57,7 @@ bool RowSplitter::next_record(RawRow& row) {
          .text = std::move(record.text),
          .too_long = record.too_long,
          .fields = std::move(record.fields),
-         .bad_csv = !record.error.empty()};
+         .csv_error = std::move(record.error)};
   return true;
 }
 

@@ -28,7 +28,7 @@ struct RawRow {
   bool too_long = false;   // then `text` is its beginning
   // Of CSV and TSV.
   std::vector<std::string> fields = {};
-  bool bad_csv = false;  // it breaks the rules, and has no fields
+  std::string csv_error = {};  // which rule it breaks, if any; then it has no fields
 };
 
 // Rows of one input.

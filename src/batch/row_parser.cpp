@@ -179,7 +179,7 @@ void RowParser::take_header(const RawRow& row) {
     throw Error(ErrorCode::kUsage, input_name_ + ": its header, the first line, " + why);
   };
   if (row.too_long || text::find_invalid_utf8(row.text) ||
-      row.text.find('\0') != std::string::npos || row.bad_csv) {
+      row.text.find('\0') != std::string::npos || !row.csv_error.empty()) {
     fail("cannot be read as column names: it must be UTF-8, with quotes as in RFC 4180");
   }
   columns_ = row.fields;
@@ -238,10 +238,11 @@ void RowParser::parse_json(const std::string& text, BatchRow& row) const {
 
 void RowParser::parse_csv(const RawRow& raw, BatchRow& row) const {
   const std::vector<std::string>& fields = raw.fields;
-  if (raw.bad_csv) {
+  if (!raw.csv_error.empty()) {
     refuse("bad_quotes",
-           "its quotes break the rules of CSV (RFC 4180): put a field that contains quotes in "
-           "quotes, and double each quote inside");
+           "it breaks the rules of CSV (RFC 4180): " + raw.csv_error +
+               "; put a field that contains quotes or line breaks in quotes, and double each quote "
+               "inside");
   }
   if (fields.size() != columns_.size()) {
     refuse("wrong_columns", "it has " + std::to_string(fields.size()) + " fields, the header " +

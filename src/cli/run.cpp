@@ -109,6 +109,7 @@ int run(int argc, char** argv) {
   } catch (const OutputClosed&) {
     return kExitFine;
   } catch (const ParsedOnly&) {
+    Messages().note("the command line is accepted; MEDGEN_PARSE_ONLY is 1, so nothing was run");
     return kExitFine;
   } catch (const HelpRequested& help) {
     try {

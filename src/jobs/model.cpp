@@ -52,6 +52,7 @@ std::vector<TokenId> Model::prompt_tokens(std::string_view prompt) const {
 
 Request Model::request(std::string_view prompt, const DecodingSettings& settings,
                        std::uint64_t id) const {
+  validate(settings);  // before texts become ids, after which nobody can tell them apart
   Request request;
   request.id = id;
   request.prompt = prompt_tokens(prompt);
@@ -85,7 +86,12 @@ std::vector<std::vector<Completion>> Generator::generate(std::span<const std::st
                                                          const DecodingSettings& settings) {
   std::vector<Request> requests;
   for (const std::string& prompt : prompts) {
-    requests.push_back(model_.request(prompt, settings, requests.size()));
+    try {
+      requests.push_back(model_.request(prompt, settings, requests.size()));
+    } catch (const Error& error) {
+      throw Error(error.code(), "prompt " + std::to_string(requests.size() + 1) + " of " +
+                                    std::to_string(prompts.size()) + ": " + error.what());
+    }
   }
   const OnText none;
   Gatherer gatherer(requests.size(), none);

@@ -128,6 +128,7 @@ wiring::ModelSource source_of(const ModelFiles& model) {
 }
 
 std::unique_ptr<Backend> open_backend(const ModelFiles& model, const BackendOptions& options) {
+  validate(options);
   wiring::ModelSource source = source_of(model);
   if (model.folder.empty() && model.not_gpt2.empty() &&
       options.backend != BackendKind::kTorchScript && options.device == Device::kCpu &&

@@ -151,7 +151,7 @@ void take_record(const Json& json, RecordedRun& run) {
 
 // The member that holds the number of the format; null if there is none.
 const Json* format_member(const Json& json) {
-  if (const Json* response = find(json, "response")) {  // OpenAI's form
+  if (const Json* response = find(json, "response"); response && json.contains("custom_id")) {
     const Json* body = response->is_object() ? find(*response, "body") : nullptr;
     const Json* provenance =
         body != nullptr && body->is_object() ? find(*body, "provenance") : nullptr;

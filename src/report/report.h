@@ -15,7 +15,7 @@ namespace medgen::report {
 // What the reader is told besides the numbers. Empty fields are left out.
 struct ReportContext {
   std::string title = "Sampling settings compared";
-  std::string program;  // "medgen 0.1.0"
+  std::string program;  // and its version
   std::string model_name, model_sha256;
   std::string prompts_name, prompts_sha256;
   std::string reference_name;

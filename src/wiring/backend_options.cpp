@@ -29,6 +29,23 @@ std::string_view name_of(const Names<Choice, N>& names, Choice choice) {
   return "unknown";
 }
 
+void check(const char* name, int value, int low, int high) {
+  if (value >= low && value <= high) return;
+  throw Error(ErrorCode::kUsage, std::string(name) + " is " + std::to_string(value) +
+                                     "; it must be from " + std::to_string(low) + " to " +
+                                     std::to_string(high));
+}
+
+template <class Choice, std::size_t N>
+void check(const char* name, const Names<Choice, N>& names, Choice choice) {
+  for (const auto& [known, text] : names) {
+    if (known == choice) return;
+  }
+  throw Error(ErrorCode::kUsage, std::string(name) + " is " +
+                                     std::to_string(static_cast<int>(choice)) +
+                                     ", which is none of its enumeration");
+}
+
 template <class Choice, std::size_t N>
 Choice parse(const Names<Choice, N>& names, const std::string& what, std::string_view text) {
   std::string allowed;
@@ -51,5 +68,13 @@ WeightPrecision parse_weight_precision(std::string_view name) {
   return parse(kPrecisions, "precision", name);
 }
 Device parse_device(std::string_view name) { return parse(kDevices, "device", name); }
+
+void validate(const BackendOptions& options) {
+  check("backend", kBackends, options.backend);
+  check("precision", kPrecisions, options.precision);
+  check("device", kDevices, options.device);
+  check("threads", options.threads, 0, 1024);
+  check("max_slots", options.max_slots, 1, 65536);
+}
 
 }  // namespace medgen

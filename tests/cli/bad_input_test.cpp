@@ -181,8 +181,14 @@ TEST(BadInputTest, ParsingAloneAcceptsOrRefusesACommandLine) {
   parse_only.environment["MEDGEN_PARSE_ONLY"] = "1";
   const RunResult fine = run({"inspect", "/no/such/model"}, parse_only);
   EXPECT_EQ(fine.status, 0);
-  EXPECT_EQ(fine.out + fine.err, "");
+  EXPECT_EQ(fine.out, "");
+  EXPECT_THAT(fine.err, HasSubstr("nothing was run"));
   EXPECT_EQ(run({"generate", "--temprature", "1"}, parse_only).status, 2);
+  // Companion: any other value leaves the command as it is.
+  for (const char* value : {"", "0", "false"}) {
+    parse_only.environment["MEDGEN_PARSE_ONLY"] = value;
+    EXPECT_EQ(run({"inspect", "/no/such/model"}, parse_only).status, 3) << value;
+  }
 }
 
 TEST(BadInputTest, ConversionThatFailsLeavesNothingBehind) {

@@ -93,7 +93,9 @@ batch::Json without_input_hash(batch::Json job) {
 std::unique_ptr<batch::OutputFile> open_retry(const std::filesystem::path& output,
                                               const batch::Json& job, const batch::Json& extra) {
   const std::filesystem::path path = batch::retry_path(output);
-  const bool begun = std::filesystem::exists(batch::journal_path(path));
+  const std::filesystem::path journal = batch::journal_path(path);
+  const bool begun = std::filesystem::exists(journal) &&
+                     batch::read_journal(journal).format == batch::kJournalFormat;
   auto file = std::make_unique<batch::OutputFile>(path, !begun);
   if (!begun || (file->found()->job == job && file->found()->extra == extra)) return file;
   file.reset();

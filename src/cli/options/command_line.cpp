@@ -360,7 +360,8 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
   impl.apply(impl.from_environment(), [](const Impl::Setting& setting) {
     return "the environment variable " + environment_name(setting.name);
   });
-  if (std::getenv("MEDGEN_PARSE_ONLY") != nullptr) throw ParsedOnly{};
+  const char* parse_only = std::getenv("MEDGEN_PARSE_ONLY");
+  if (parse_only != nullptr && std::string_view(parse_only) == "1") throw ParsedOnly{};
   if (impl.config_path.empty()) return;
   impl.apply(impl.from_config_file(), [&](const Impl::Setting& setting) {
     return setting.name.substr(2) + " in " + impl.config_path;

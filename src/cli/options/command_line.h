@@ -63,7 +63,7 @@ class CommandLine {
   // Adds --config FILE.
   void config_file();
 
-  // Throws Error(kUsage), HelpRequested, or ParsedOnly where MEDGEN_PARSE_ONLY is set. Messages
+  // Throws Error(kUsage), HelpRequested, or ParsedOnly where MEDGEN_PARSE_ONLY is 1. Messages
   // never quote positionals.
   void parse(const std::vector<std::string>& arguments);
 

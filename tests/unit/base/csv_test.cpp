@@ -72,7 +72,12 @@ TEST(CsvTest, AQuoteThatIsNeverClosedIsAnError) {
   EXPECT_THAT(records[1].error, HasSubstr("never closed"));
   EXPECT_TRUE(records[1].open_quote);
   EXPECT_EQ(records[1].line, 2U);
-  EXPECT_THAT(parse("a,b\r")[0].error, HasSubstr("no line feed"));
+}
+
+TEST(CsvTest, ACarriageReturnBelongsToALineFeedOrToTheEnd) {
+  EXPECT_THAT(parse("a\rb,c\nd,e\n")[0].error, HasSubstr("no line feed"));
+  EXPECT_THAT(parse("a\rb,c\nd,e\n")[1].fields, ElementsAre("d", "e"));
+  EXPECT_THAT(parse("a,b\r")[0].fields, ElementsAre("a", "b"));
 }
 
 TEST(CsvTest, DoesNotHoldARecordThatIsTooLong) {

@@ -45,7 +45,7 @@ RawRow raw_row(InputFormat format, const std::string& text) {
   base::CsvRecord record;
   reader.next(record);
   row.fields = record.fields;
-  row.bad_csv = !record.error.empty();
+  row.csv_error = record.error;
   return row;
 }
 
