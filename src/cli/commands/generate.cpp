@@ -84,7 +84,7 @@ void print_notice(const GenerateArguments& arguments, const std::string& task_no
 }
 
 // The completions of one request.
-class Gathered : public GenerationObserver {
+class GatheredCompletions : public GenerationObserver {
  public:
   void on_text(std::uint64_t, int, std::string_view) override {}
   void on_finish(std::uint64_t, const Completion& completion) override {
@@ -110,7 +110,7 @@ bool write_continuations(const GenerateArguments& arguments, const Model& model,
   GenerateOptions options;
   options.interrupted = &interrupt.flag();
   if (arguments.json) {
-    Gathered gathered;
+    GatheredCompletions gathered;
     generate(backend, model.tokenizer(), {request}, gathered, options);
     const records::Writer writer(
         {model.name(), model.sha256(), backend.info(), &model.tokenizer()});
