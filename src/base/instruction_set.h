@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace medgen::base {
 
@@ -40,6 +41,16 @@ const Code& choose_code(std::span<const CodeFor<Code>> all) {
     if (one.code != nullptr && one.set <= chosen) best = one.code;
   }
   return *best;
+}
+
+// Those of `all` that this machine can run, in their order; for tests.
+template <class Code>
+std::vector<const Code*> runnable_code(std::span<const CodeFor<Code>> all) {
+  std::vector<const Code*> runnable;
+  for (const CodeFor<Code>& one : all) {
+    if (one.code != nullptr && can_run(one.set)) runnable.push_back(one.code);
+  }
+  return runnable;
 }
 
 }  // namespace medgen::base

@@ -270,13 +270,7 @@ constexpr base::CodeFor<RowLoops> kLoops[] = {
 
 }  // namespace
 
-std::vector<const RowLoops*> all_row_loops() {
-  std::vector<const RowLoops*> all;
-  for (const auto& [set, loops] : kLoops) {
-    if (base::can_run(set)) all.push_back(loops);
-  }
-  return all;
-}
+std::vector<const RowLoops*> all_row_loops() { return base::runnable_code<RowLoops>(kLoops); }
 
 const RowLoops& choose_row_loops() { return base::choose_code<RowLoops>(kLoops); }
 

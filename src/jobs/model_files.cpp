@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/sha256.h"
+#include "base/vocabulary.h"
 #include "bundle/config.h"
 #include "bundle/gpt2_parameters.h"
 #include "medgen/error.h"
@@ -49,11 +50,9 @@ int context_of(const bundle::TorchScriptWeights& weights, const fs::path& file) 
 }
 
 void require_all_ids(const ModelFiles& model, int rows) {
-  const int ids = model.tokenizer->vocab_size();
-  if (ids <= rows) return;
-  model_error("the tokenizer has " + std::to_string(ids) + " ids but the model " + model.name +
-              " knows only " + std::to_string(rows) +
-              ": give the tokenizer that the model was trained with");
+  base::require_all_ids(*model.tokenizer, rows,
+                        {"the tokenizer", "the model " + model.name + " knows only",
+                         "give the tokenizer that the model was trained with"});
 }
 
 // A foreign TorchScript file. Its tensors are read as data; what keeps that from being

@@ -2,10 +2,10 @@
 #include "records/reader.h"
 
 #include <cmath>
-#include <fstream>
 #include <utility>
 
 #include "base/files.h"
+#include "base/lines.h"
 #include "engine/settings.h"
 #include "medgen/error.h"
 
@@ -304,16 +304,12 @@ std::uint64_t RecordReader::num_tokens() const {
 
 void read_records(const std::filesystem::path& file,
                   const std::function<void(const RecordReader&)>& visit) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream || std::filesystem::is_directory(file)) {
-    throw Error(ErrorCode::kUsage, "cannot read " + file.string());
-  }
-  std::string text;
-  for (std::uint64_t line = 1; std::getline(stream, text); ++line) {
-    if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
-    Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-    if (line == 1 && !json.is_object()) return read_whole(file, visit);
-    visit(RecordReader(std::move(json), {file.string(), line}));
+  base::Lines lines(base::plain_file_blocks(file, ErrorCode::kUsage), base::Lines::kAnyLength);
+  for (base::Line line; lines.next(line);) {
+    if (line.text.find_first_not_of(" \t\r") == std::string::npos) continue;
+    Json json = Json::parse(line.text, nullptr, /*allow_exceptions=*/false);
+    if (line.number == 1 && !json.is_object()) return read_whole(file, visit);
+    visit(RecordReader(std::move(json), {file.string(), line.number}));
   }
 }
 

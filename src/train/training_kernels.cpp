@@ -280,11 +280,7 @@ constexpr base::CodeFor<TrainingLoops> kLoops[] = {
 }  // namespace
 
 std::vector<const TrainingLoops*> all_training_loops() {
-  std::vector<const TrainingLoops*> all;
-  for (const auto& [set, loops] : kLoops) {
-    if (base::can_run(set)) all.push_back(loops);
-  }
-  return all;
+  return base::runnable_code<TrainingLoops>(kLoops);
 }
 
 const TrainingLoops& choose_training_loops() { return base::choose_code<TrainingLoops>(kLoops); }

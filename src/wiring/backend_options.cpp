@@ -29,11 +29,11 @@ std::string_view name_of(const Names<Choice, N>& names, Choice choice) {
   return "unknown";
 }
 
-void check(const char* name, int value, int low, int high) {
+void check(const char* name, int value, int low, int high, const char* remedy) {
   if (value >= low && value <= high) return;
   throw Error(ErrorCode::kUsage, std::string(name) + " is " + std::to_string(value) +
                                      "; it must be from " + std::to_string(low) + " to " +
-                                     std::to_string(high));
+                                     std::to_string(high) + ": " + remedy);
 }
 
 template <class Choice, std::size_t N>
@@ -73,8 +73,8 @@ void validate(const BackendOptions& options) {
   check("backend", kBackends, options.backend);
   check("precision", kPrecisions, options.precision);
   check("device", kDevices, options.device);
-  check("threads", options.threads, 0, 1024);
-  check("max_slots", options.max_slots, 1, 65536);
+  check("threads", options.threads, 0, 1024, "0 takes one for each physical core");
+  check("max_slots", options.max_slots, 1, 65536, "16 is usual");
 }
 
 }  // namespace medgen

@@ -6,15 +6,7 @@
 namespace medgen::cli {
 namespace {
 
-// Refuses a number outside low .. high; 0 means the default.
-int within(const char* name, std::optional<int> value, int low, int high, const char* remedy) {
-  if (value && (*value < low || *value > high)) {
-    std::string message = name;
-    message += " is " + std::to_string(*value) + "; it must be from " + std::to_string(low);
-    throw Error(ErrorCode::kUsage, message + " to " + std::to_string(high) + ": " + remedy);
-  }
-  return value.value_or(0);
-}
+constexpr int kMaxCacheMegabytes = 1 << 20;
 
 }  // namespace
 
@@ -43,11 +35,15 @@ BackendOptions resolve(const BackendArguments& a) {
   if (a.backend) options.backend = parse_backend_kind(*a.backend);
   if (a.precision) options.precision = parse_weight_precision(*a.precision);
   if (a.device) options.device = parse_device(*a.device);
-  options.threads = within("threads", a.threads, 0, 1024, "0 takes one for each physical core");
+  options.threads = a.threads.value_or(0);
   options.trust_code = a.trust_code;
-  const int megabytes =
-      within("cache-memory", a.cache_memory, 1, 1 << 20, "leave it out to use what is needed");
-  options.cache_memory_bytes = static_cast<std::uint64_t>(megabytes) << 20U;
+  validate(options);
+  if (a.cache_memory && (*a.cache_memory < 1 || *a.cache_memory > kMaxCacheMegabytes)) {
+    throw Error(ErrorCode::kUsage,
+                "cache-memory is " + std::to_string(*a.cache_memory) + "; it must be from 1 to " +
+                    std::to_string(kMaxCacheMegabytes) + ": leave it out to use what is needed");
+  }
+  options.cache_memory_bytes = static_cast<std::uint64_t>(a.cache_memory.value_or(0)) << 20U;
   if (options.backend == BackendKind::kNative && options.device != Device::kCpu) {
     throw Error(ErrorCode::kUsage, "--backend native runs on the cpu only, but --device is " +
                                        *a.device + ": leave one of them out");
