@@ -5,6 +5,10 @@
 #include <iostream>
 
 int main(int argc, char** argv) try {
+  if (argc < 3) {
+    std::cerr << "Usage: prompts MODEL TEXT...\n";
+    return 2;
+  }
   medgen::BackendOptions options;
   options.max_slots = 16;  // sequences computed together
   medgen::Generator generator(medgen::Model::open(argv[1]), options);

@@ -2,8 +2,13 @@
 #include <medgen/model.h>
 
 #include <iostream>
+#include <stdexcept>
 
-int main(int, char** argv) try {
+int main(int argc, char** argv) try {
+  if (argc != 4) {
+    std::cerr << "Usage: streaming MODEL TEXT SEED\n";
+    return 2;
+  }
   medgen::Generator generator(medgen::Model::open(argv[1]));
   medgen::DecodingSettings settings = generator.model().defaults();
   settings.num_return_sequences = 1;
@@ -16,4 +21,7 @@ int main(int, char** argv) try {
 } catch (const medgen::Error& error) {
   std::cerr << error.what() << "\n";
   return error.exit_status();
+} catch (const std::logic_error&) {  // of std::stoull()
+  std::cerr << "SEED must be a whole number\n";
+  return 2;
 }

@@ -100,6 +100,16 @@ TEST(InstalledLibraryTest, ItsExamplesBuildAndPrintWhatTheProgramPrints) {
   EXPECT_THAT(missing.out, StartsWith("no model at /no/such/model"));
   EXPECT_EQ(lines_of(missing.out).size(), 1U);
   EXPECT_EQ(missing.status, 3);
+
+  // Nor does an example crash that is started without what it needs.
+  for (const std::string name : {"first_words", "streaming", "prompts"}) {
+    for (const std::string& arguments : {std::string(), kModel}) {
+      const ShellResult result = example(name, arguments);
+      EXPECT_THAT(result.out, StartsWith("Usage: " + name + " MODEL TEXT"));
+      EXPECT_EQ(result.status, 2);
+    }
+  }
+  EXPECT_EQ(example("first_words", kModel + " 'A text' one").out, "SEED must be a whole number\n");
 }
 
 std::vector<std::string> exported_by(const std::string& library) {
