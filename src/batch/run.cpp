@@ -9,6 +9,7 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -53,6 +54,17 @@ RequestMaker fitted(RequestMaker maker, const BackendInfo& model) {
   return maker;
 }
 
+template <typename Work>
+std::thread start_thread(Work work) {
+  try {
+    return std::thread(std::move(work));
+  } catch (const std::system_error& error) {
+    throw Error(ErrorCode::kRuntime,
+                "a thread that the batch needs cannot be started: " + error.code().message() +
+                    "; end other programs, then give the same command again");
+  }
+}
+
 class Run : engine::ValidRequestSource, GenerationObserver {
  public:
   Run(Backend& backend, const RequestMaker& maker, RecordWriter& writer,
@@ -72,21 +84,24 @@ class Run : engine::ValidRequestSource, GenerationObserver {
   }
 
   RunResult run() {
-    std::thread reader([this] { guard(reader_error_, [this] { read_rows(); }); });
-    std::thread scribe([this] { guard(writer_error_, [this] { write_records(); }); });
+    std::thread reader;
+    std::thread scribe;
     std::exception_ptr engine_error;
-    guard(engine_error, [this] {
+    // What is thrown in here must not pass a thread that runs: that would end the process.
+    guard(engine_error, [&] {
+      reader = start_thread([this] { guard(reader_error_, [this] { read_rows(); }); });
+      scribe = start_thread([this] { guard(writer_error_, [this] { write_records(); }); });
       engine::generate(backend_, *maker_.tokenizer, *this, *this,
                        {.max_slots = options_.max_slots, .interrupted = &stop_});
     });
     if (engine_error) stop();
-    reader.join();
+    if (reader.joinable()) reader.join();
     {
       const std::lock_guard lock(mutex_);
       engine_ended_ = true;
       changed_.notify_all();
     }
-    scribe.join();
+    if (scribe.joinable()) scribe.join();
     for (const std::exception_ptr& error : {writer_error_, engine_error, reader_error_}) {
       if (error) std::rethrow_exception(error);
     }

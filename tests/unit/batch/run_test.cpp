@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -353,6 +354,37 @@ TEST_F(BatchRunTest, AnInputThatChangesWhileReadIsAnError) {
     run_job(part);
     EXPECT_TRUE(read_text(part.output) == read_text(whole.output)) << "put back, it is continued";
   }
+}
+
+// While it lives a thread asks for a stack that no machine has.
+class NoThreads {
+ public:
+  NoThreads() {
+    ::pthread_getattr_default_np(&before_);
+    pthread_attr_t huge = before_;
+    ::pthread_attr_setstacksize(&huge, std::size_t{1} << 50U);
+    ::pthread_setattr_default_np(&huge);
+  }
+  ~NoThreads() { ::pthread_setattr_default_np(&before_); }
+  NoThreads(const NoThreads&) = delete;
+  NoThreads& operator=(const NoThreads&) = delete;
+
+ private:
+  pthread_attr_t before_{};
+};
+
+TEST_F(BatchRunTest, AThreadThatCannotBeStartedIsAnErrorAndTheJobGoesOnLater) {
+  const std::string whole = expected();
+  try {
+    const NoThreads no_threads;
+    run_job(job());
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kRuntime);
+    EXPECT_THAT(error.what(), HasSubstr("cannot be started"));
+  }
+  run_job(job());
+  EXPECT_EQ(read_text(folder_ / "out.jsonl"), whole);
 }
 
 TEST_F(BatchRunTest, AFullDiskKeepsWhatIsFinished) {
