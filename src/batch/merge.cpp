@@ -6,14 +6,19 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <map>
 #include <memory>
+#include <system_error>
+#include <utility>
 
+#include "base/file_system.h"
 #include "base/lines.h"
 #include "base/refuse.h"
 #include "base/sha256.h"
 #include "batch/output_file.h"
+#include "batch/write_output.h"
 #include "medgen/error.h"
 
 namespace medgen::batch {
@@ -22,6 +27,13 @@ namespace {
 namespace fs = std::filesystem;
 
 using base::refuse;
+
+constexpr std::size_t kMergeBufferBytes = std::size_t{1} << 20U;
+
+[[noreturn]] void fail_to_merge(const fs::path& path, int error) {
+  throw Error(ErrorCode::kRuntime,
+              "cannot write " + path.string() + ": " + std::system_category().message(error));
+}
 
 struct Part {
   fs::path path;
@@ -198,6 +210,45 @@ Merged merge(const std::vector<fs::path>& outputs,
     merged.state.last_hash = parts[(rows - 1) % parts.size()].content.committed.last_hash;
   merged.state.done = true;
   return merged;
+}
+
+Merged merge_to_descriptor(const std::vector<fs::path>& outputs, int descriptor,
+                           const std::string& name) {
+  std::string buffer;
+  const auto flush = [&] {
+    write_output(descriptor, buffer, name);
+    buffer.clear();
+  };
+  Merged merged = merge(outputs, [&](std::string_view bytes) {
+    buffer += bytes;
+    if (buffer.size() >= kMergeBufferBytes) flush();
+  });
+  flush();
+  return merged;
+}
+
+Merged merge_to_file(const std::vector<fs::path>& outputs, const fs::path& path) {
+  fs::path aside = path;
+  aside += ".new-" + std::to_string(::getpid());
+  int descriptor =
+      base::file_system().open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor < 0) fail_to_merge(aside, errno);
+  try {
+    Merged merged = merge_to_descriptor(outputs, descriptor, aside.string());
+    flush_to_disk(descriptor, aside.string());
+    if (::close(std::exchange(descriptor, -1)) != 0) fail_to_merge(aside, errno);
+    if (base::file_system().rename(aside.c_str(), path.c_str()) != 0) fail_to_merge(path, errno);
+    JournalContent content;
+    content.format = merged.format;
+    content.job = merged.job;
+    content.committed = merged.state;
+    Journal::resume(journal_path(path), content);
+    return merged;
+  } catch (...) {
+    if (descriptor >= 0) ::close(descriptor);
+    base::file_system().unlink(aside.c_str());
+    throw;
+  }
 }
 
 }  // namespace medgen::batch

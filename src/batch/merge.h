@@ -23,4 +23,14 @@ struct Merged {
 Merged merge(const std::vector<std::filesystem::path>& outputs,
              const std::function<void(std::string_view)>& write);
 
+// The same into a descriptor; `name` is for messages. Throws Error(kRuntime) if it cannot be
+// written, and ReaderGone.
+Merged merge_to_descriptor(const std::vector<std::filesystem::path>& outputs, int descriptor,
+                           const std::string& name);
+
+// The same into a file, which gets a journal as if made in one run. It appears under its name only
+// when it is whole. Throws Error(kRuntime) if it cannot be written.
+Merged merge_to_file(const std::vector<std::filesystem::path>& outputs,
+                     const std::filesystem::path& path);
+
 }  // namespace medgen::batch

@@ -1,14 +1,11 @@
 // `medgen merge`: the outputs of a batch's shards become the output of the whole.
 #include "batch/merge.h"
 
-#include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-#include <system_error>
+#include <filesystem>
 
-#include "batch/output_file.h"
 #include "batch/write_output.h"
 #include "cli/commands/commands.h"
 #include "cli/options/command_line.h"
@@ -45,59 +42,6 @@ MergeArguments parse_merge(const Arguments& words) {
   return arguments;
 }
 
-// Gathers small pieces.
-class Pieces {
- public:
-  Pieces(int descriptor, std::string name) : descriptor_(descriptor), name_(std::move(name)) {}
-  void add(std::string_view bytes) {
-    buffer_ += bytes;
-    if (buffer_.size() >= std::size_t{1} << 20U) flush();
-  }
-  void flush() {
-    batch::write_output(descriptor_, buffer_, name_);
-    buffer_.clear();
-  }
-
- private:
-  int descriptor_;
-  std::string name_, buffer_;
-};
-
-batch::Merged merge_to(int descriptor, const std::string& name,
-                       const std::vector<fs::path>& inputs) {
-  Pieces pieces(descriptor, name);
-  const batch::Merged merged =
-      batch::merge(inputs, [&](std::string_view bytes) { pieces.add(bytes); });
-  pieces.flush();
-  return merged;
-}
-
-// Written under another name first, so that nobody mistakes a part for the whole.
-batch::Merged merge_to_file(const fs::path& output, const std::vector<fs::path>& inputs) {
-  fs::path aside = output;
-  aside += ".new-" + std::to_string(::getpid());
-  const int descriptor = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor < 0) {
-    throw Error(ErrorCode::kRuntime,
-                "cannot write " + aside.string() + ": " + std::strerror(errno));
-  }
-  try {
-    batch::Merged merged = merge_to(descriptor, aside.string(), inputs);
-    batch::flush_to_disk(descriptor, aside.string());
-    ::close(descriptor);
-    fs::rename(aside, output);
-    batch::JournalContent content;
-    content.format = merged.format;
-    content.job = merged.job;
-    content.committed = merged.state;
-    batch::Journal::resume(batch::journal_path(output), content);
-    return merged;
-  } catch (...) {
-    ::unlink(aside.c_str());
-    throw;
-  }
-}
-
 }  // namespace
 
 int merge_command(const Arguments& words) {
@@ -111,11 +55,11 @@ int merge_command(const Arguments& words) {
                                        "overwrite it");
   }
   try {
-    const batch::Merged merged = output == "-" ? merge_to(STDOUT_FILENO, "standard output", inputs)
-                                               : merge_to_file(output, inputs);
-    messages.note("merged " + std::to_string(inputs.size()) +
-                  " shards: " + std::to_string(merged.state.rows) + " rows, " +
-                  std::to_string(merged.state.failed) + " failed");
+    const batch::Merged merged =
+        output == "-" ? batch::merge_to_descriptor(inputs, STDOUT_FILENO, "standard output")
+                      : batch::merge_to_file(inputs, output);
+    messages.note(fmt::format("merged {} shards: {} rows, {} failed", inputs.size(),
+                              merged.state.rows, merged.state.failed));
     return merged.state.failed > 0 ? kExitSomeFailed : kExitFine;
   } catch (const batch::ReaderGone&) {
     throw OutputClosed{};

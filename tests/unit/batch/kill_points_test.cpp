@@ -1,11 +1,13 @@
 // Every call by which a batch writes its output and journal goes wrong once: the job goes on to the
 // same bytes. Knows nothing of a real model or the command line.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/sha256.h"
+#include "batch/merge.h"
 #include "batch/retry.h"
 #include "medgen/error.h"
 #include "unit/base/faulty_file_system.h"
@@ -192,6 +194,99 @@ TEST_F(KillPointsTest, KilledAtAnyCallARetryHasReplacedTheOutputOrNot) {
     EXPECT_EQ(journal.job["settings"]["seed"], at == 1 ? 7 : 8) << "call " << at;
   }
   EXPECT_EQ(at, 6) << "two renames, each flushed";
+}
+
+// The shards of a job, and what merging them is to give.
+class MergeKillPointsTest : public KillPointsTest {
+ protected:
+  MergeKillPointsTest() {
+    for (const std::uint64_t i : {1, 2}) {
+      TestJob shard = job();
+      shard.output = folder_ / ("part" + std::to_string(i) + ".jsonl");
+      shard.shard = {i, 2};
+      run_job(shard);
+      shards_.push_back(shard.output);
+    }
+    clear();
+  }
+  void clear() const {
+    start_afresh();
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
+      if (entry.path().filename().string().find(".new-") != std::string::npos)
+        std::filesystem::remove(entry);
+    }
+  }
+  void expect_whole(int at) const {
+    const JournalContent journal = read_journal(journal_path(output_));
+    EXPECT_TRUE(journal.committed.done) << "call " << at;
+    EXPECT_EQ(base::sha256_of_file(output_), journal.committed.sha256) << "call " << at;
+    EXPECT_EQ(read_text(output_), whole_) << "call " << at;
+  }
+
+  std::vector<std::filesystem::path> shards_;
+  std::filesystem::path output_ = folder_ / "out.jsonl";
+  std::string whole_ = expected(job());
+};
+
+// The output written, flushed and renamed; its journal opened, written, flushed, renamed, and its
+// folder flushed.
+constexpr int kCallsOfAMerge = 9;
+
+TEST_F(MergeKillPointsTest, WhateverCallFailsTheMergeSaysSoAndLeavesNothingAside) {
+  const int before = folder_.entries();
+  for (int at = 1;; ++at) {
+    clear();
+    FaultyFileSystem files(Fault::kFullDisk, at);
+    std::string message;
+    {
+      const base::Replaced replaced(files);
+      try {
+        merge_to_file(shards_, output_);
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::kRuntime);
+        message = error.what();
+      }
+    }
+    if (!files.struck()) {
+      expect_whole(at);
+      EXPECT_GE(at, kCallsOfAMerge);
+      break;
+    }
+    EXPECT_THAT(message, HasSubstr("No space left on device")) << "call " << at;
+    EXPECT_LE(folder_.entries(), before + 2) << "call " << at;
+    if (std::filesystem::exists(output_)) {
+      EXPECT_EQ(read_text(output_), whole_) << "call " << at;
+    }
+    merge_to_file(shards_, output_);
+    expect_whole(at);
+    ASSERT_FALSE(HasFailure());
+  }
+}
+
+TEST_F(MergeKillPointsTest, KilledAtAnyCallAMergeLeavesTheWholeOutputOrNone) {
+  int at = 1;
+  for (bool done = false; !done; ++at) {
+    clear();
+    FaultyFileSystem files(Fault::kPowerCut, at);
+    done = !killed(files, [&] { merge_to_file(shards_, output_); });
+    if (std::filesystem::exists(output_)) {
+      EXPECT_EQ(read_text(output_), whole_) << "call " << at;
+    }
+    merge_to_file(shards_, output_);
+    expect_whole(at);
+    ASSERT_FALSE(HasFailure());
+  }
+  EXPECT_GE(at, kCallsOfAMerge);
+}
+
+// Companion: what is written under its own name is there in part.
+TEST_F(MergeKillPointsTest, AMergeThatIsNotWrittenAsideIsSeenInPart) {
+  FaultyFileSystem files(Fault::kKill, 2);
+  EXPECT_TRUE(killed(files, [&] {
+    const int direct = base::file_system().open(output_.c_str(), O_WRONLY | O_CREAT, 0666);
+    merge_to_descriptor(shards_, direct, "");
+  }));
+  EXPECT_NE(read_text(output_), whole_);
 }
 
 // Claims to flush what is not the journal, and does not.
