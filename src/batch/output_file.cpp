@@ -94,6 +94,14 @@ void OutputFile::require_same(const Json& job, const std::function<Json(Json)>& 
          "or give --restart to start over and overwrite it");
 }
 
+void OutputFile::continue_if_same(const Json& job, const Json& extra) {
+  if (!std::filesystem::exists(journal_path(path_))) return;
+  JournalContent content = read_journal(journal_path(path_));
+  if (content.format == kJournalFormat && content.job == job && content.extra == extra) {
+    found_ = std::move(content);
+  }
+}
+
 RecordWriter OutputFile::begin(const Json& job, const Json& extra, bool in_order) {
   require_same(job);
   std::unique_ptr<base::RunningHash> hash = std::make_unique<base::RunningHash>();

@@ -30,6 +30,10 @@ class OutputFile {
   // `view` picks what of a job counts; unset: all of it.
   void require_same(const Json& job, const std::function<Json(Json)>& view = {}) const;
 
+  // For a file opened with `restart`: continues what is there after all if it is of the same job.
+  // Throws Error(kUsage) if its journal cannot be read.
+  void continue_if_same(const Json& job, const Json& extra);
+
   // Cuts off what is not known to be good, and resumes; or starts over. The writer must not outlive
   // this object. Throws Error(kUsage) if the output is not what the journal says it was.
   RecordWriter begin(const Json& job, const Json& extra, bool in_order);

@@ -63,6 +63,12 @@ fs::path retry_path(const fs::path& output) {
   return path;
 }
 
+std::unique_ptr<OutputFile> open_retry(const fs::path& output, const Json& job, const Json& extra) {
+  auto file = std::make_unique<OutputFile>(retry_path(output), /*restart=*/true);
+  file->continue_if_same(job, extra);
+  return file;
+}
+
 void replace_by_retry(const fs::path& output) {
   const fs::path retry = retry_path(output);
   move_file(journal_path(retry), journal_path(output));

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "base/lines.h"
 #include "batch/journal.h"
+#include "batch/output_file.h"
 #include "batch/row.h"
 
 namespace medgen::batch {
@@ -35,6 +37,10 @@ class OldOutput {
 
 // OUT.retry
 std::filesystem::path retry_path(const std::filesystem::path& output);
+
+// The new output: continued if what is there belongs to the same job, else started over.
+std::unique_ptr<OutputFile> open_retry(const std::filesystem::path& output, const Json& job,
+                                       const Json& extra);
 
 // Puts the new output and its journal in place of the old ones: the journal first. If that is
 // interrupted, mend_retry() finishes it; otherwise that does nothing.

@@ -89,19 +89,6 @@ batch::Json without_input_hash(batch::Json job) {
   return job;
 }
 
-// The output that grows beside the old one: continued if it belongs to the same job.
-std::unique_ptr<batch::OutputFile> open_retry(const std::filesystem::path& output,
-                                              const batch::Json& job, const batch::Json& extra) {
-  const std::filesystem::path path = batch::retry_path(output);
-  const std::filesystem::path journal = batch::journal_path(path);
-  const bool begun = std::filesystem::exists(journal) &&
-                     batch::read_journal(journal).format == batch::kJournalFormat;
-  auto file = std::make_unique<batch::OutputFile>(path, !begun);
-  if (!begun || (file->found()->job == job && file->found()->extra == extra)) return file;
-  file.reset();
-  return std::make_unique<batch::OutputFile>(path, true);
-}
-
 int retry_errors(BatchJob job, const Messages& messages) {
   const InterruptScope interrupt;
   const std::filesystem::path output = *job.arguments.output;
@@ -124,7 +111,7 @@ int retry_errors(BatchJob job, const Messages& messages) {
   const batch::Json described = describe_job(job, survey, info.name, info.precision);
   old.require_same(described, without_input_hash);
   const batch::Json extra{{"retry_of", old.found()->committed.sha256}};
-  const auto file = open_retry(output, described, extra);
+  const auto file = batch::open_retry(output, described, extra);
   const batch::JournalContent start = file->found().value_or(batch::JournalContent{});
   batch::RecordWriter writer = file->begin(described, extra, true);
   const Records records = make_records(job, opened.backend->info());

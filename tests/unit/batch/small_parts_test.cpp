@@ -84,5 +84,15 @@ TEST_F(OldOutputTest, TakesTheOldOnesPlaceEvenInTwoSteps) {
   EXPECT_EQ(folder_.entries(), 2);
 }
 
+TEST_F(OldOutputTest, ARetryIsContinuedOnlyIfItIsOfTheSameJob) {
+  const auto out = folder_.write("o", "old\n");
+  const Json job{{"a", 1}};
+  const Json extra{{"retry_of", "x"}};
+  open_retry(out, job, extra)->begin(job, extra, true);
+  EXPECT_TRUE(open_retry(out, job, extra)->found());
+  EXPECT_FALSE(open_retry(out, Json{{"a", 2}}, extra)->found());
+  EXPECT_FALSE(open_retry(out, job, Json{{"retry_of", "y"}})->found());
+}
+
 }  // namespace
 }  // namespace medgen::batch
