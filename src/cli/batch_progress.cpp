@@ -1,28 +1,31 @@
 // See the header.
 #include "cli/batch_progress.h"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <cstdio>
 
 namespace medgen::cli {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-std::string number(const char* format, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
+std::string ending_name(batch::Ending ending) {
+  switch (ending) {
+    case batch::Ending::kComplete:
+      return "complete";
+    case batch::Ending::kInterrupted:
+      return "interrupted";
+    case batch::Ending::kTooManyErrors:
+      return "too many errors";
+  }
+  return "unknown";
 }
 
 std::string duration(double seconds) {
   const auto whole = static_cast<std::uint64_t>(std::max(0.0, seconds));
-  char text[64];
-  std::snprintf(text, sizeof text, "%llu:%02u:%02u", static_cast<unsigned long long>(whole / 3600),
-                static_cast<unsigned>(whole / 60 % 60), static_cast<unsigned>(whole % 60));
-  return text;
+  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
 std::uint64_t peak_memory_bytes() {
@@ -45,14 +48,14 @@ double BatchProgress::seconds() const {
 
 std::string BatchProgress::line(const batch::RecordWriter& writer, std::uint64_t tokens) const {
   const double elapsed = std::max(seconds(), 1e-9);
-  std::string text = std::to_string(writer.rows());
-  if (total_ > 0) (text += '/') += std::to_string(total_);
-  text += " rows, " + std::to_string(writer.failed()) + " failed, ";
-  text += number("%.0f tokens/s", static_cast<double>(tokens) / elapsed);
+  std::string text = fmt::format("{}", writer.rows());
+  if (total_ > 0) text += fmt::format("/{}", total_);
+  text += fmt::format(" rows, {} failed, {:.0f} tokens/s", writer.failed(),
+                      static_cast<double>(tokens) / elapsed);
   const std::uint64_t now = writer.rows() - std::min(writer.rows(), before_);
   if (total_ > 0 && now > 0) {
     const double left = static_cast<double>(total_ - std::min(total_, writer.rows()));
-    ((text += ", ") += duration(left * elapsed / static_cast<double>(now))) += " left";
+    text += fmt::format(", {} left", duration(left * elapsed / static_cast<double>(now)));
   }
   return text;
 }
@@ -61,21 +64,19 @@ void BatchProgress::show(const batch::RecordWriter& writer, std::uint64_t tokens
   progress_.show([&] { return line(writer, tokens); });
 }
 
-std::string summary_line(const BatchSummary& s) {
-  std::string text = s.ending + ": " + std::to_string(s.state.rows);
-  if (s.rows_total > 0) (text += " of ") += std::to_string(s.rows_total);
-  text += " rows, " + std::to_string(s.state.failed) + " failed; this run " +
-          std::to_string(s.result.rows) + " rows, " + std::to_string(s.result.tokens) +
-          " tokens in ";
-  text += number("%.1f s (", s.seconds);
-  text +=
-      number("%.1f tokens/s)", static_cast<double>(s.result.tokens) / std::max(s.seconds, 1e-9));
-  return text + number(", peak memory %.0f MB", static_cast<double>(peak_memory_bytes()) / 1e6);
+std::string summary_line(const jobs::BatchSummary& s) {
+  const std::string total = s.rows_total > 0 ? fmt::format(" of {}", s.rows_total) : std::string();
+  return fmt::format(
+      "{}: {}{} rows, {} failed; this run {} rows, {} tokens in {:.1f} s ({:.1f} tokens/s), peak "
+      "memory {:.0f} MB",
+      ending_name(s.result.ending), s.state.rows, total, s.state.failed, s.result.rows,
+      s.result.tokens, s.seconds, static_cast<double>(s.result.tokens) / std::max(s.seconds, 1e-9),
+      static_cast<double>(peak_memory_bytes()) / 1e6);
 }
 
-std::string summary_json(const BatchSummary& s) {
+std::string summary_json(const jobs::BatchSummary& s) {
   batch::Json json;
-  json["ending"] = s.ending;
+  json["ending"] = ending_name(s.result.ending);
   json["rows"] = s.state.rows;
   json["failed"] = s.state.failed;
   json["tokens"] = s.state.tokens;

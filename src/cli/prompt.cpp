@@ -1,9 +1,7 @@
-// Reading the prompt and fitting it to a model.
+// Reading the prompt.
 #include "cli/prompt.h"
 
 #include <unistd.h>
-
-#include <algorithm>
 
 #include "base/byte_reader.h"
 #include "base/files.h"
@@ -66,30 +64,6 @@ std::string read_prompt(const std::optional<std::string>& argument,
   }
   require_text(prompt, "the prompt");
   return prompt;
-}
-
-std::vector<TokenId> prompt_tokens(const Tokenizer& tokenizer, std::optional<TokenId> prefix,
-                                   std::string_view prompt) {
-  std::vector<TokenId> tokens = tokenizer.encode(prompt);
-  if (prefix) tokens.insert(tokens.begin(), *prefix);
-  if (!tokens.empty()) return tokens;
-  const std::optional<TokenId> first = tokenizer.bos_id() ? tokenizer.bos_id() : tokenizer.eos_id();
-  if (!first) {
-    throw Error(ErrorCode::kUsage,
-                "the prompt is empty and this tokenizer has neither BOS nor EOS to start from: "
-                "give a text");
-  }
-  return {*first};
-}
-
-int kept_prompt_tokens(int prompt_tokens, int n_positions, const StoppingParams& stopping) {
-  if (stopping.max_new_tokens) {
-    if (prompt_tokens <= n_positions) return prompt_tokens;
-    return std::max((n_positions + 1) / 2, n_positions - *stopping.max_new_tokens);
-  }
-  const int limit = std::min(n_positions, stopping.max_length);
-  if (prompt_tokens <= n_positions && prompt_tokens < stopping.max_length) return prompt_tokens;
-  return std::max(1, limit / 2);
 }
 
 }  // namespace medgen::cli

@@ -1,14 +1,10 @@
-// The prompt: from where it comes, what it may be, and the tokens it becomes.
+// The prompt: from where it comes, and what it may be.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
-
-#include "medgen/params.h"
-#include "medgen/tokenizer.h"
 
 namespace medgen::cli {
 
@@ -27,10 +23,5 @@ std::string read_prompt(const std::optional<std::string>& argument,
 // Throws Error(kUsage) naming `what` and the byte offset of the first byte that is NUL or not
 // UTF-8.
 void require_text(std::string_view text, std::string_view what);
-
-// How many of a prompt's last tokens to keep when --truncate-prompt was given: all of them when
-// they fit the context and max_length; else as many as leave room for max_new_tokens (at least half
-// the context is kept), or half of what may be filled when that is not set.
-int kept_prompt_tokens(int prompt_tokens, int n_positions, const StoppingParams& stopping);
 
 }  // namespace medgen::cli

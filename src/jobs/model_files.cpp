@@ -165,6 +165,16 @@ std::vector<TokenId> prompt_tokens(const ModelFiles& model, std::string_view pro
   return {*first};
 }
 
+int kept_prompt_tokens(int prompt_tokens, int n_positions, const StoppingParams& stopping) {
+  if (stopping.max_new_tokens) {
+    if (prompt_tokens <= n_positions) return prompt_tokens;
+    return std::max((n_positions + 1) / 2, n_positions - *stopping.max_new_tokens);
+  }
+  const int limit = std::min(n_positions, stopping.max_length);
+  if (prompt_tokens <= n_positions && prompt_tokens < stopping.max_length) return prompt_tokens;
+  return std::max(1, limit / 2);
+}
+
 void settle_precision(const fs::path& directory,
                       const std::function<void(const std::string&)>& note,
                       const wiring::PrecisionProgress& progress) {

@@ -57,6 +57,11 @@ DecodingSettings defaults_of(const GenerationDefaults& model);
 // See Model::prompt_tokens().
 std::vector<TokenId> prompt_tokens(const ModelFiles& model, std::string_view prompt);
 
+// How many of a prompt's last tokens to keep when --truncate-prompt was given: all of them when
+// they fit the context and max_length; else as many as leave room for max_new_tokens (at least half
+// the context is kept), or half of what may be filled when that is not set.
+int kept_prompt_tokens(int prompt_tokens, int n_positions, const StoppingParams& stopping);
+
 // Finds the fastest faithful precision of the bundle in `directory`, writes it into its manifest
 // and says so; leaves that precision's packed weights beside it. `progress` may throw to stop it.
 void settle_precision(const std::filesystem::path& directory,

@@ -43,7 +43,7 @@ GenerateArguments parse_generate(const Arguments& words) {
 void fit_prompt(Request& request, bool truncate, int n_positions, const Messages& messages) {
   if (!truncate) return;  // generate() refuses what does not fit
   const int length = static_cast<int>(request.prompt.size());
-  const int kept = kept_prompt_tokens(length, n_positions, request.stopping);
+  const int kept = jobs::kept_prompt_tokens(length, n_positions, request.stopping);
   if (kept == length) return;
   request.prompt.erase(request.prompt.begin(), request.prompt.end() - kept);
   messages.note("the prompt was too long: its first " + std::to_string(length - kept) + " of " +

@@ -14,9 +14,9 @@
 #include "cli/options/command_line.h"
 #include "cli/output.h"
 #include "cli/run.h"
-#include "cli/sweep_report.h"
 #include "cli/terminal.h"
 #include "jobs/model_files.h"
+#include "jobs/sweep_report.h"
 #include "medgen/error.h"
 #include "medgen/version.h"
 #include "records/reader.h"
@@ -210,7 +210,7 @@ int metrics_command(const Arguments& words) {
   const Messages messages(a.quiet);
   Gathered gathered = read_files(a);
   std::vector<research::Sample> reference;
-  if (a.reference) reference = read_reference(*a.reference);
+  if (a.reference) reference = jobs::read_reference(*a.reference);
   if (gathered.failed > 0) {
     messages.note("skipped " + std::to_string(gathered.failed) +
                   " records of rows that failed or have no text");

@@ -2,6 +2,7 @@
 // The parts are elsewhere; here is only their order.
 #include "research/sweep.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,17 +10,12 @@
 #include <filesystem>
 
 #include "base/files.h"
-#include "base/sha256.h"
-#include "batch/finished_row.h"
-#include "cli/batch_job.h"
+#include "cli/batch_run.h"
 #include "cli/commands/commands.h"
-#include "cli/options/command_line.h"
+#include "cli/options/batch_options.h"
 #include "cli/run.h"
-#include "cli/sweep_report.h"
+#include "jobs/sweep_report.h"
 #include "medgen/error.h"
-#include "medgen/version.h"
-#include "records/writer.h"
-#include "research/sweep_reference.h"
 #include "safety/notice.h"
 
 namespace medgen::cli {
@@ -101,8 +97,9 @@ std::string baseline_of(const SweepArguments& a, const std::vector<research::Swe
 void validate(SweepArguments& a) {
   if (!a.folder) throw Error(ErrorCode::kUsage, "no output: give -o FOLDER");
   if (a.rating_pack && *a.rating_pack < 1) {
-    throw Error(ErrorCode::kUsage, "rating-pack is " + std::to_string(*a.rating_pack) +
-                                       "; it must be at least 1: the number of texts to rate");
+    throw Error(ErrorCode::kUsage,
+                fmt::format("rating-pack is {}; it must be at least 1: the number of texts to rate",
+                            *a.rating_pack));
   }
   a.batch.output = (fs::path(*a.folder) / "samples.jsonl").string();
   validate(a.batch);
@@ -132,35 +129,18 @@ class Folder {
   bool made_ = false;
 };
 
-report::ReportContext report_context(const BatchJob& job,
-                                     const std::vector<batch::NamedSettings>& settings) {
-  report::ReportContext context;
-  context.program = "medgen " + std::string(version());
-  context.model_name = job.model.name;
-  context.model_sha256 = job.model.sha256;
-  const bool is_file = job.input.names.size() == 1 && !batch::is_standard_input(job.input);
-  context.prompts_name = is_file ? job.input.names[0] : "";
-  if (is_file) context.prompts_sha256 = base::sha256_of_file(job.input.names[0]);
-  context.seed = job.maker.plain.sampling.seed;
-  context.has_seed = true;
-  for (const batch::NamedSettings& setting : settings) {
-    context.samples_per_prompt =
-        std::max(context.samples_per_prompt, setting.settings.num_return_sequences);
-    context.settings[setting.name] = engine::settings_json(setting.settings);
+// What is compared with what, and what the results are named after.
+jobs::SweepReport planned_report(const SweepArguments& a,
+                                 const std::vector<research::SweepCell>& cells) {
+  jobs::SweepReport report;
+  report.samples = *a.batch.output;
+  report.metrics.baseline = baseline_of(a, cells);
+  if (a.reference) {
+    report.reference = jobs::read_reference(*a.reference);
+    report.reference_name = fs::path(*a.reference).filename().string();
   }
-  context.notices = {std::string(safety::notice())};
-  if (job.input.shard.count > 1) {
-    context.notices.push_back("This is shard " + std::to_string(job.input.shard.index) + " of " +
-                              std::to_string(job.input.shard.count) +
-                              ": the numbers cover its prompts only.");
-  }
-  return context;
-}
-
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
+  if (a.rating_pack) report.rating_pack = static_cast<std::size_t>(*a.rating_pack);
+  return report;
 }
 
 }  // namespace
@@ -171,58 +151,27 @@ int sweep_command(const Arguments& words) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file that is too large fails in write(), like a full disk
   const Messages messages(arguments.batch.quiet);
   const std::vector<research::SweepCell> cells = read_cells(arguments);
-  SweepReport report;
-  report.samples = *arguments.batch.output;
-  report.metrics.baseline = baseline_of(arguments, cells);
-  if (arguments.reference) report.reference = read_reference(*arguments.reference);
-  if (arguments.rating_pack) report.rating_pack = static_cast<std::size_t>(*arguments.rating_pack);
+  jobs::SweepReport report = planned_report(arguments, cells);
   const Folder folder(*arguments.folder);
 
-  BatchJob job = make_job(std::move(arguments.batch));
-  std::vector<batch::NamedSettings> settings =
-      research::sweep_settings(cells, job.maker.plain, *job.model.tokenizer);
-  job.maker.variants = settings;
-  for (batch::NamedSettings& variant : job.maker.variants) {
-    if (!variant.settings.sampling.logprobs) variant.settings.sampling.logprobs = 0;  // for entropy
-  }
-  if (!job.arguments.quiet) Messages::plain(safety::notice());
-  const FileOutcome outcome =
-      run_to_file(job, messages, [&](const BatchJob& now, const BackendInfo& backend) {
-        for (batch::NamedSettings& setting : settings) {
-          setting.settings.sampling.seed = now.maker.plain.sampling.seed;
-        }
-        const records::Writer writer(
-            {now.model.name, now.model.sha256, backend, now.maker.tokenizer});
-        return Records{
-            "", [writer, settings](const batch::FinishedRow& finished) {
-              std::string lines;
-              for (const records::Record& record : batch::records_of(finished, settings)) {
-                lines += writer.write(record, records::Form::kSweep);
-              }
-              return lines;
-            }};
-      });
-  if (!outcome.complete) return outcome.status;
-  if (outcome.failed == outcome.rows) {
+  jobs::BatchAsked asking = asked(arguments.batch, messages);
+  asking.variants = [&](const DecodingSettings& plain, const Tokenizer& tokenizer) {
+    return research::sweep_settings(cells, plain, tokenizer);
+  };
+  const jobs::BatchResolved job = resolve_batch(std::move(asking));
+  if (!arguments.batch.quiet) Messages::plain(safety::notice());
+  const BatchEnd end = run_batch(job, {.quiet = arguments.batch.quiet});
+  if (!end.complete) return end.status;
+  if (end.failed == end.rows) {
     messages.note("no prompt has texts, so there are no metrics; the records say why");
-    return outcome.status;
+    return end.status;
   }
-  report.metrics.tokenizer = job.model.tokenizer.get();
-  if (!report.reference.empty()) {
-    const OpenedModel opened = open_model_of(job, messages);
-    research::score_texts(*opened.backend, *job.model.tokenizer, job.model.prompt_prefix,
-                          report.reference);
-  }
-  report.context = report_context(job, settings);
-  report.context.swept = research::swept_numbers(cells);
-  if (arguments.reference)
-    report.context.reference_name = std::filesystem::path(*arguments.reference).filename().string();
-  const WrittenReport written = write_report(report);
-  messages.note("wrote " + listed(written.files) + " in " + *arguments.folder);
+  const jobs::WrittenReport written = jobs::write_report(std::move(report), job, cells);
+  messages.note(fmt::format("wrote {} in {}", fmt::join(written.files, ", "), *arguments.folder));
   Output output(STDOUT_FILENO);
   output.write(written.table);
   output.flush();
-  return outcome.status;
+  return end.status;
 }
 
 }  // namespace medgen::cli

@@ -1,6 +1,8 @@
 // See the header.
 #include "cli/options/backend_options.h"
 
+#include <fmt/format.h>
+
 #include "medgen/error.h"
 
 namespace medgen::cli {
@@ -28,6 +30,28 @@ void declare(CommandLine& line, BackendArguments& a) {
   line.flag("--trust-code", a.trust_code,
             "Let a model file that is not a GPT-2 run the code inside it, if that uses only "
             "operators that compute on tensors. Only for a file whose author you trust.");
+}
+
+void declare_model(CommandLine& line, std::optional<std::string>& model,
+                   std::optional<std::string>& tokenizer) {
+  line.text(
+      "--model", "DIR|FILE.pt", model,
+      "Model folder, or a TorchScript GPT-2 (with --tokenizer). Default: the model that comes "
+      "with medgen.");
+  line.text("--tokenizer", "DIR", tokenizer, "Tokenizer for a --model that is a .pt file.");
+}
+
+void declare_slots(CommandLine& line, std::optional<int>& slots) {
+  line.number("--slots", slots,
+              "Sequences computed together; 1 to 4096. Changes no result. Default: by the model's "
+              "size and the free memory.");
+}
+
+void validate_slots(const std::optional<int>& slots) {
+  if (!slots || (*slots >= 1 && *slots <= 4096)) return;
+  throw Error(ErrorCode::kUsage,
+              fmt::format("slots is {}; it must be from 1 to 4096: leave it out to have it chosen",
+                          *slots));
 }
 
 BackendOptions resolve(const BackendArguments& a) {

@@ -1,4 +1,4 @@
-// The options that select a back end, the same in every command that runs a model.
+// The options that select a model and what runs it, the same in every command that runs a model.
 #pragma once
 
 #include <optional>
@@ -17,6 +17,14 @@ struct BackendArguments {
 };
 
 void declare(CommandLine& line, BackendArguments& arguments);
+
+// --model and the --tokenizer that a file needs.
+void declare_model(CommandLine& line, std::optional<std::string>& model,
+                   std::optional<std::string>& tokenizer);
+
+void declare_slots(CommandLine& line, std::optional<int>& slots);
+// Throws Error(kUsage) for what is out of range.
+void validate_slots(const std::optional<int>& slots);
 
 // Throws Error(kUsage) for what is out of range.
 BackendOptions resolve(const BackendArguments& arguments);

@@ -1,13 +1,51 @@
 // The options of `batch`: their help, and the checks that need no model.
 #include "cli/options/batch_options.h"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <filesystem>
 
 #include "base/refuse.h"
 #include "medgen/error.h"
 
 namespace medgen::cli {
-namespace {}  // namespace
+namespace {
+
+batch::Shard parse_shard(const std::string& text) {
+  const std::string rule = "shard is \"" + text + "\": give I/N with I from 1 to N, such as 3/8";
+  const std::size_t slash = text.find('/');
+  if (slash == std::string::npos) base::refuse(rule);
+  batch::Shard shard;
+  try {
+    shard.index = parse_uint64("shard", text.substr(0, slash));
+    shard.count = parse_uint64("shard", text.substr(slash + 1));
+  } catch (const Error&) {
+    base::refuse(rule);
+  }
+  if (shard.index < 1 || shard.index > shard.count) base::refuse(rule);
+  return shard;
+}
+
+batch::InputOptions input_options(const BatchArguments& a) {
+  batch::InputOptions options;
+  options.names = a.inputs.value_or(std::vector<std::string>{});
+  if (a.input_format) options.format = batch::format_of_name("input." + *a.input_format);
+  options.columns = {a.prompt_column, a.id_column};
+  options.trust_ids = a.trust_ids;
+  if (a.shard) options.shard = parse_shard(*a.shard);
+  return options;
+}
+
+records::Form record_form(const BatchArguments& a) {
+  const std::string format = a.format.value_or("jsonl");
+  if (format == "csv") return records::Form::kCsv;
+  return format == "txt" ? records::Form::kText : records::Form::kJson;
+}
+
+bool to_standard_output(const BatchArguments& a) { return a.output == "-"; }
+
+}  // namespace
 
 void declare_input(CommandLine& line, BatchArguments& a) {
   line.positionals(
@@ -33,15 +71,9 @@ void declare_input(CommandLine& line, BatchArguments& a) {
 }
 
 void declare_model(CommandLine& line, BatchArguments& a) {
-  line.text(
-      "--model", "DIR|FILE.pt", a.model,
-      "Model folder, or a TorchScript GPT-2 (with --tokenizer). Default: the model that comes "
-      "with medgen.");
-  line.text("--tokenizer", "DIR", a.tokenizer, "Tokenizer for a --model that is a .pt file.");
+  declare_model(line, a.model, a.tokenizer);
   declare(line, a.backend);
-  line.number("--slots", a.slots,
-              "Sequences computed together; 1 to 4096. Changes no result. Default: by the model's "
-              "size and the free memory.");
+  declare_slots(line, a.slots);
   declare(line, a.decoding);
   line.config_file();
 }
@@ -88,12 +120,9 @@ void validate(const BatchArguments& a) {
   if (!a.output && !a.check) {
     base::refuse("no output: give -o FILE, or -o - for standard output, or --check");
   }
-  if (a.slots && (*a.slots < 1 || *a.slots > 4096)) {
-    base::refuse("slots is " + std::to_string(*a.slots) +
-                 "; it must be from 1 to 4096: leave it out to have it chosen");
-  }
+  validate_slots(a.slots);
   if (a.max_errors && *a.max_errors < 0) {
-    base::refuse("max-errors is " + std::to_string(*a.max_errors) + "; it must be at least 0");
+    base::refuse(fmt::format("max-errors is {}; it must be at least 0", *a.max_errors));
   }
   if (a.stats) {
     const std::filesystem::path folder = std::filesystem::path(*a.stats).parent_path();
@@ -109,7 +138,7 @@ void validate(const BatchArguments& a) {
   }
   const batch::InputOptions input = input_options(a);
   batch::check(input);
-  if (input.shard.count > 1 && !seed_given(a)) {
+  if (input.shard.count > 1 && !given_settings(a.decoding).contains("seed")) {
     base::refuse("--shard needs --seed, so that all shards use one seed: give the same to each");
   }
   if (batch::is_standard_input(input) && a.check && a.output) {
@@ -117,35 +146,27 @@ void validate(const BatchArguments& a) {
   }
 }
 
-batch::InputOptions input_options(const BatchArguments& a) {
-  batch::InputOptions options;
-  options.names = a.inputs.value_or(std::vector<std::string>{});
-  if (a.input_format) options.format = batch::format_of_name("input." + *a.input_format);
-  options.columns = {a.prompt_column, a.id_column};
-  options.trust_ids = a.trust_ids;
-  if (!a.shard) return options;
-  const std::size_t slash = a.shard->find('/');
-  const std::string rule =
-      "shard is \"" + *a.shard + "\": give I/N with I from 1 to N, such as 3/8";
-  if (slash == std::string::npos) base::refuse(rule);
-  try {
-    options.shard.index = parse_uint64("shard", a.shard->substr(0, slash));
-    options.shard.count = parse_uint64("shard", a.shard->substr(slash + 1));
-  } catch (const Error&) {
-    base::refuse(rule);
+jobs::BatchAsked asked(const BatchArguments& a, const Messages& messages) {
+  jobs::BatchAsked asked;
+  asked.input = input_options(a);
+  asked.model = a.model;
+  asked.tokenizer = a.tokenizer;
+  resolve(a.decoding, {});  // refuses what no model's defaults can make right
+  asked.settings = given_settings(a.decoding);
+  asked.backend = resolve(a.backend, messages);
+  asked.slots = a.slots;
+  asked.truncate_prompt = a.truncate_prompt;
+  asked.form = record_form(a);
+  asked.in_order = !a.unordered;
+  if (to_standard_output(a)) {
+    asked.descriptor = STDOUT_FILENO;
+  } else if (a.output) {
+    asked.output = *a.output;
   }
-  if (options.shard.index < 1 || options.shard.index > options.shard.count) base::refuse(rule);
-  return options;
+  asked.restart = a.restart;
+  asked.retry_errors = a.retry_errors;
+  if (a.max_errors) asked.max_errors = static_cast<std::uint64_t>(*a.max_errors);
+  return asked;
 }
-
-records::Form record_form(const BatchArguments& a) {
-  const std::string format = a.format.value_or("jsonl");
-  if (format == "csv") return records::Form::kCsv;
-  return format == "txt" ? records::Form::kText : records::Form::kJson;
-}
-
-bool seed_given(const BatchArguments& a) { return given_settings(a.decoding).contains("seed"); }
-
-bool to_standard_output(const BatchArguments& a) { return a.output == "-"; }
 
 }  // namespace medgen::cli

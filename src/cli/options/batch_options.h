@@ -6,11 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "batch/input.h"
 #include "cli/options/backend_options.h"
 #include "cli/options/command_line.h"
 #include "cli/options/decoding_options.h"
-#include "records/record.h"
+#include "jobs/batch_job.h"
 
 namespace medgen::cli {
 
@@ -35,9 +34,9 @@ void declare_model(CommandLine& line, BatchArguments& arguments);
 
 // Throws Error(kUsage) for options that are out of range or contradict each other.
 void validate(const BatchArguments& arguments);
-batch::InputOptions input_options(const BatchArguments& arguments);
-records::Form record_form(const BatchArguments& arguments);
-bool seed_given(const BatchArguments& arguments);
-bool to_standard_output(const BatchArguments& arguments);
+
+// What valid options ask for. Throws Error(kUsage) for settings and back ends that are out of
+// range.
+jobs::BatchAsked asked(const BatchArguments& arguments, const Messages& messages);
 
 }  // namespace medgen::cli

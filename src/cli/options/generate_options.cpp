@@ -19,11 +19,7 @@ void declare_input(CommandLine& line, GenerateArguments& a) {
   line.flag("--truncate-prompt", a.truncate_prompt,
             "Keep only the end of a text that does not fit, leaving room for the continuation (for "
             "--max-new-tokens, or half of what the limits allow), and say how much was dropped.");
-  line.text(
-      "--model", "DIR|FILE.pt", a.model,
-      "Model folder, or a TorchScript GPT-2 (with --tokenizer). Default: the model that comes with "
-      "medgen.");
-  line.text("--tokenizer", "DIR", a.tokenizer, "Tokenizer for a --model that is a .pt file.");
+  declare_model(line, a.model, a.tokenizer);
 }
 
 void declare_running(CommandLine& line, GenerateArguments& a) {

@@ -62,19 +62,5 @@ TEST(PromptTest, NulAndBrokenUtf8AreRefusedWithTheirOffset) {
   EXPECT_THAT(text_refusal("secret\xFF"), ::testing::Not(HasSubstr("secret")));
 }
 
-TEST(PromptTest, LongPromptKeepsItsEndAndRoomForTheContinuation) {
-  StoppingParams stopping;
-  stopping.max_length = 150;
-  EXPECT_EQ(kept_prompt_tokens(149, 256, stopping), 149);
-  EXPECT_EQ(kept_prompt_tokens(150, 256, stopping), 75);
-  EXPECT_EQ(kept_prompt_tokens(1000, 100, stopping), 50);
-  EXPECT_EQ(kept_prompt_tokens(2, 1, stopping), 1);
-  stopping.max_new_tokens = 20;
-  EXPECT_EQ(kept_prompt_tokens(256, 256, stopping), 256);
-  EXPECT_EQ(kept_prompt_tokens(257, 256, stopping), 236);
-  stopping.max_new_tokens = 5000;
-  EXPECT_EQ(kept_prompt_tokens(257, 256, stopping), 128);
-}
-
 }  // namespace
 }  // namespace medgen::cli

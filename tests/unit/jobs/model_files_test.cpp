@@ -22,6 +22,20 @@ TEST(PromptTokensTest, ModelsMayWantATokenInFrontOfThePrompt) {
   EXPECT_THAT(prompt_tokens(model, ""), ElementsAre(7));
 }
 
+TEST(PromptTokensTest, LongPromptKeepsItsEndAndRoomForTheContinuation) {
+  StoppingParams stopping;
+  stopping.max_length = 150;
+  EXPECT_EQ(kept_prompt_tokens(149, 256, stopping), 149);
+  EXPECT_EQ(kept_prompt_tokens(150, 256, stopping), 75);
+  EXPECT_EQ(kept_prompt_tokens(1000, 100, stopping), 50);
+  EXPECT_EQ(kept_prompt_tokens(2, 1, stopping), 1);
+  stopping.max_new_tokens = 20;
+  EXPECT_EQ(kept_prompt_tokens(256, 256, stopping), 256);
+  EXPECT_EQ(kept_prompt_tokens(257, 256, stopping), 236);
+  stopping.max_new_tokens = 5000;
+  EXPECT_EQ(kept_prompt_tokens(257, 256, stopping), 128);
+}
+
 TEST(DefaultsTest, TheModelsWinOverOurs) {
   EXPECT_EQ(defaults_of({}).sampling.temperature, 0.7);
   GenerationDefaults own;

@@ -1,17 +1,24 @@
 // See the header.
-#include "cli/sweep_report.h"
+#include "jobs/sweep_report.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/files.h"
 #include "base/lines.h"
+#include "base/sha256.h"
 #include "corpus/documents.h"
 #include "medgen/error.h"
+#include "medgen/version.h"
 #include "records/reader.h"
 #include "report/rating_pack.h"
+#include "research/sweep_reference.h"
+#include "safety/notice.h"
 
-namespace medgen::cli {
+namespace medgen::jobs {
 namespace {
 
 namespace fs = std::filesystem;
@@ -23,13 +30,13 @@ std::vector<research::Sample> read_samples(const fs::path& file, const std::stri
   std::vector<research::Sample> samples;
   for (base::Line line; lines.next(line);) {
     if (line.text.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const std::string where = file.string() + ", line " + std::to_string(line.number);
+    const std::string where = fmt::format("{}, line {}", file.string(), line.number);
     Json json = Json::parse(line.text, nullptr, /*allow_exceptions=*/false);
     if (json.is_discarded()) throw Error(ErrorCode::kUsage, where + " is not JSON");
     const records::RecordReader record(std::move(json), {file.string(), line.number});
     try {
       for (research::Sample& sample :
-           research::samples_of(record, setting, std::to_string(line.number))) {
+           research::samples_of(record, setting, fmt::format("{}", line.number))) {
         samples.push_back(std::move(sample));
       }
     } catch (const Error& error) {
@@ -42,12 +49,41 @@ std::vector<research::Sample> read_samples(const fs::path& file, const std::stri
 std::vector<research::Sample> read_texts(const fs::path& file) {
   std::vector<research::Sample> texts;
   corpus::read_documents(file, [&](corpus::Document&& document) {
-    const auto number = std::to_string(texts.size() + 1);
+    const std::string number = fmt::format("{}", texts.size() + 1);
     texts.push_back({.setting = "human",
                      .prompt_id = document.id.empty() ? number : document.id,
                      .text = std::move(document.text)});
   });
   return texts;
+}
+
+// What the report says about the origin of its texts.
+report::ReportContext report_context(const BatchResolved& sweep,
+                                     const std::vector<research::SweepCell>& cells) {
+  report::ReportContext context;
+  context.program = "medgen " + std::string(version());
+  context.model_name = sweep.model.name;
+  context.model_sha256 = sweep.model.sha256;
+  const batch::InputOptions& input = sweep.asked.input;
+  if (input.names.size() == 1 && !batch::is_standard_input(input)) {
+    context.prompts_name = input.names[0];
+    context.prompts_sha256 = base::sha256_of_file(input.names[0]);
+  }
+  context.seed = sweep.seed();
+  context.has_seed = true;
+  for (const batch::NamedSettings& setting : sweep.variants) {
+    context.samples_per_prompt =
+        std::max(context.samples_per_prompt, setting.settings.num_return_sequences);
+    context.settings[setting.name] = engine::settings_json(setting.settings);
+  }
+  context.swept = research::swept_numbers(cells);
+  context.notices = {std::string(safety::notice())};
+  if (input.shard.count > 1) {
+    context.notices.push_back(
+        fmt::format("This is shard {} of {}: the numbers cover its prompts only.",
+                    input.shard.index, input.shard.count));
+  }
+  return context;
 }
 
 }  // namespace
@@ -64,7 +100,16 @@ std::vector<research::Sample> read_reference(const fs::path& file) {
   return reference;
 }
 
-WrittenReport write_report(const SweepReport& report) {
+WrittenReport write_report(SweepReport report, const BatchResolved& sweep,
+                           const std::vector<research::SweepCell>& cells) {
+  const Tokenizer& tokenizer = *sweep.model.tokenizer;
+  report.metrics.tokenizer = &tokenizer;
+  if (!report.reference.empty()) {
+    research::score_texts(*open_backend(sweep), tokenizer, sweep.model.prompt_prefix,
+                          report.reference);
+  }
+  report::ReportContext context = report_context(sweep, cells);
+  context.reference_name = report.reference_name;
   const std::vector<research::Sample> samples = read_samples(report.samples, "");
   if (samples.empty()) {
     throw Error(ErrorCode::kRuntime, report.samples.string() +
@@ -81,10 +126,10 @@ WrittenReport write_report(const SweepReport& report) {
       research::compute_metrics(samples, report.reference, report.metrics);
   write("metrics.json", research::metrics_json(metrics).dump(2) + "\n");
   write("metrics.csv", research::metrics_csv(metrics));
-  write("report.html", report::report_html(metrics, samples, report.context));
+  write("report.html", report::report_html(metrics, samples, context));
   if (report.rating_pack) {
     const report::RatingPack pack =
-        report::make_rating_pack(samples, *report.rating_pack, report.context.seed);
+        report::make_rating_pack(samples, *report.rating_pack, context.seed);
     write("rating_pack.csv", pack.texts_csv);
     write("rating_key.csv", pack.key_csv);
   }
@@ -92,4 +137,4 @@ WrittenReport write_report(const SweepReport& report) {
   return written;
 }
 
-}  // namespace medgen::cli
+}  // namespace medgen::jobs

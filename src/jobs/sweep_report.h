@@ -7,11 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "jobs/batch_job.h"
 #include "report/report.h"
 #include "research/metrics.h"
 #include "research/sample.h"
+#include "research/sweep.h"
 
-namespace medgen::cli {
+namespace medgen::jobs {
 
 // The documents of a file as texts that people wrote. Throws Error(kUsage) if there are none.
 std::vector<research::Sample> read_reference(const std::filesystem::path& file);
@@ -19,8 +21,8 @@ std::vector<research::Sample> read_reference(const std::filesystem::path& file);
 struct SweepReport {
   std::filesystem::path samples;  // samples.jsonl; the results go beside it
   std::vector<research::Sample> reference;
+  std::string reference_name;
   research::MetricsOptions metrics;
-  report::ReportContext context;
   std::optional<std::size_t> rating_pack;
 };
 
@@ -30,7 +32,9 @@ struct WrittenReport {
 };
 
 // Writes metrics.json, metrics.csv, report.html and, if wanted, rating_pack.csv and
-// rating_key.csv; each appears whole. Throws Error(kRuntime) if no prompt has texts.
-WrittenReport write_report(const SweepReport& report);
+// rating_key.csv; each appears whole. The model is loaded if there is a reference, to score it.
+// Throws Error(kRuntime) if no prompt has texts.
+WrittenReport write_report(SweepReport report, const BatchResolved& sweep,
+                           const std::vector<research::SweepCell>& cells);
 
-}  // namespace medgen::cli
+}  // namespace medgen::jobs

@@ -1,0 +1,55 @@
+// See the header.
+#include "jobs/batch_description.h"
+
+#include <fmt/format.h>
+
+#include "medgen/version.h"
+
+namespace medgen::jobs {
+namespace {
+
+std::string format_name(records::Form form) {
+  if (form == records::Form::kCsv) return "csv";
+  return form == records::Form::kText ? "txt" : "jsonl";
+}
+
+batch::Json input_of(const BatchResolved& job) {
+  const batch::InputOptions& options = job.asked.input;
+  batch::Json input{{"source", batch::is_standard_input(options) ? "standard input" : "files"}};
+  if (job.survey) {
+    input["rows"] = job.survey->rows;
+    input["hash"] = job.survey->hash;
+  }
+  input["prompt_column"] = options.columns.prompt.value_or("prompt");
+  input["id_column"] = options.columns.id.value_or("id");
+  return input;
+}
+
+}  // namespace
+
+batch::Json describe(const BatchResolved& job, const std::string& backend,
+                     const std::string& precision) {
+  const batch::InputOptions& input = job.asked.input;
+  batch::Json all;
+  all["input"] = input_of(job);
+  all["model"] = batch::Json{{"name", job.model.name},
+                             {"sha256", job.model.sha256},
+                             {"backend", backend},
+                             {"precision", precision}};
+  all["settings"] = job.settings;
+  all["trust_ids"] = input.trust_ids;
+  if (!job.variants.empty()) {
+    // Beside the settings, where the order does not count.
+    for (const batch::NamedSettings& variant : job.variants) {
+      all["variants"].push_back(variant.name);
+    }
+    all["lines_per_row"] = job.variants.size();
+  }
+  all["format"] = format_name(job.asked.form);
+  all["order"] = job.asked.in_order ? "input" : "as finished";
+  all["shard"] = fmt::format("{}/{}", input.shard.index, input.shard.count);
+  all["medgen"] = std::string(version());
+  return all;
+}
+
+}  // namespace medgen::jobs

@@ -1,0 +1,170 @@
+// From what was asked to what is left to do.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "base/random.h"
+#include "base/refuse.h"
+#include "jobs/batch_description.h"
+#include "jobs/batch_job.h"
+#include "jobs/batch_slots.h"
+
+namespace medgen::jobs {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The defaults of OpenAI's form: 16 tokens, one continuation, temperature 1.
+DecodingSettings openai_settings(const engine::SettingsJson& given, const DecodingSettings& plain) {
+  engine::SettingsJson defaults = {{"n", 1}, {"temperature", 1.0}, {"top_p", 1.0}, {"top_k", 0}};
+  if (!given.contains("max_length")) defaults["max_new_tokens"] = 16;
+  for (const char* name : {"n", "num_return_sequences"}) {
+    if (given.contains(name)) defaults.erase("n");
+  }
+  if (plain.sampling.num_beams > 1) defaults.erase("temperature");  // nothing is drawn
+  for (const auto& [name, value] : given.items()) defaults[name] = value;
+  return engine::make_settings(defaults, plain);
+}
+
+std::vector<TokenId> last_tokens_that_fit(std::vector<TokenId> tokens, int n_positions,
+                                          const StoppingParams& stopping) {
+  const int kept = kept_prompt_tokens(static_cast<int>(tokens.size()), n_positions, stopping);
+  tokens.erase(tokens.begin(), tokens.end() - kept);
+  return tokens;
+}
+
+// Finds the model and what its rows start from.
+void find_model(BatchResolved& job) {
+  const BatchAsked& asked = job.asked;
+  job.model = open_model(asked.model, asked.tokenizer);
+  batch::RequestMaker& maker = job.maker;
+  maker.plain = engine::make_settings(asked.settings, defaults_of(job.model.defaults),
+                                      engine::NameStyle::kFlags);
+  maker.openai = openai_settings(asked.settings, maker.plain);
+  maker.tokenizer = job.model.tokenizer.get();
+  maker.vocab_size = std::max(job.model.config.vocab_size, maker.tokenizer->vocab_size());
+  maker.n_positions = job.model.config.n_positions;
+  maker.max_slots = asked.slots.value_or(automatic_slots(job.model.config));
+  maker.encode = [model = job.model, truncate = asked.truncate_prompt](
+                     std::string_view prompt, const StoppingParams& stopping, int n_positions) {
+    std::vector<TokenId> tokens = prompt_tokens(model, prompt);
+    return truncate ? last_tokens_that_fit(std::move(tokens), n_positions, stopping) : tokens;
+  };
+  if (!asked.variants) return;
+  job.variants = asked.variants(maker.plain, *maker.tokenizer);
+  maker.variants = job.variants;
+  for (batch::NamedSettings& variant : maker.variants) {
+    if (!variant.settings.sampling.logprobs) variant.settings.sampling.logprobs = 0;  // for entropy
+  }
+}
+
+// The user's, that of the job that was begun, or a new one.
+std::uint64_t chosen_seed(const BatchResolved& job) {
+  if (job.seed_given()) return job.seed();
+  if (job.found() != nullptr) {
+    const batch::Json& before = job.found()->job;
+    if (before.contains("settings") && before["settings"].contains("seed")) {
+      return before["settings"]["seed"].get<std::uint64_t>();
+    }
+  }
+  return base::system_seed();
+}
+
+void set_seed(BatchResolved& job, std::uint64_t seed) {
+  job.maker.plain.sampling.seed = seed;
+  job.maker.openai.sampling.seed = seed;
+  for (batch::NamedSettings& variant : job.variants) variant.settings.sampling.seed = seed;
+  if (job.variants.empty()) {
+    job.settings = engine::settings_json(job.maker.plain);
+    job.settings["seed"] = seed;
+    job.settings["openai"] = engine::settings_json(job.maker.openai);
+    job.settings["truncate_prompt"] = job.asked.truncate_prompt;
+    return;
+  }
+  job.settings = batch::Json{{"seed", seed}, {"variants", batch::Json::object()}};
+  for (batch::NamedSettings& variant : job.maker.variants) {
+    variant.settings.sampling.seed = seed;
+    job.settings["variants"][variant.name] = engine::settings_json(variant.settings);
+  }
+}
+
+void refuse_input_as_output(const BatchAsked& asked) {
+  for (const std::string& name : asked.input.names) {
+    std::error_code ignored;
+    if (fs::equivalent(name, asked.output, ignored)) {
+      base::refuse(name + " is both input and output: choose another output");
+    }
+  }
+}
+
+void open_output(BatchResolved& job) {
+  const BatchAsked& asked = job.asked;
+  if (asked.output.empty()) return;
+  if (!asked.retry_errors) {
+    refuse_input_as_output(asked);
+    job.file = std::make_unique<batch::OutputFile>(asked.output, asked.restart);
+    return;
+  }
+  batch::mend_retry(asked.output);
+  job.file = std::make_unique<batch::OutputFile>(asked.output, /*restart=*/false);
+  if (job.found() == nullptr || !job.found()->committed.done) {
+    base::refuse(asked.output.string() +
+                 " is not a complete batch: give the command without --retry-errors to complete it "
+                 "first");
+  }
+}
+
+// The name and precision of the back end that the job was begun with; checked once it is loaded.
+std::string part_of_model(const BatchResolved& job, const char* key) {
+  const batch::Json& before = job.found()->job;
+  return before.contains("model") ? before["model"].value(key, std::string()) : std::string();
+}
+
+BatchLeft survey_rows(BatchResolved& job, const std::atomic<bool>& stop) {
+  const BatchAsked& asked = job.asked;
+  const bool continued = job.found() != nullptr && !asked.retry_errors;
+  if (!batch::is_standard_input(asked.input)) {
+    // Of a job that is continued the rows were checked when it began.
+    job.survey = batch::survey(asked.input, continued ? nullptr : &job.maker, stop);
+  }
+  if (stop) return BatchLeft::kUnknown;
+  if (continued) {
+    job.file->require_same(
+        describe(job, part_of_model(job, "backend"), part_of_model(job, "precision")));
+    if (job.found()->committed.done && job.survey) return BatchLeft::kNothing;
+  }
+  const bool too_many = job.survey && asked.max_errors && job.survey->bad > *asked.max_errors;
+  return too_many && !asked.retry_errors ? BatchLeft::kTooManyBad : BatchLeft::kRows;
+}
+
+}  // namespace
+
+const batch::JournalContent* BatchResolved::found() const {
+  return file && file->found() ? &*file->found() : nullptr;
+}
+
+BatchResolved resolve(BatchAsked asked, const std::atomic<bool>& stop) {
+  BatchResolved job;
+  job.asked = std::move(asked);
+  find_model(job);
+  open_output(job);
+  set_seed(job, chosen_seed(job));
+  if (job.asked.retry_errors && job.found()->committed.failed == 0) {
+    job.left = BatchLeft::kNothing;
+  } else {
+    job.left = survey_rows(job, stop);
+  }
+  return job;
+}
+
+batch::Survey check_rows(
+    BatchAsked asked, const std::atomic<bool>& stop,
+    const std::function<void(const batch::BatchRow&, std::uint64_t line)>& on_bad) {
+  BatchResolved job;
+  job.asked = std::move(asked);
+  find_model(job);
+  return batch::survey(job.asked.input, &job.maker, stop, on_bad);
+}
+
+}  // namespace medgen::jobs
