@@ -1,10 +1,11 @@
 // `medgen eval`: options in, tables or JSON out.
+#include "jobs/eval.h"
+
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cmath>
-#include <cstdio>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "cli/commands/commands.h"
 #include "cli/options/backend_options.h"
@@ -15,14 +16,13 @@
 #include "cli/run.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
-#include "jobs/model_files.h"
 #include "medgen/error.h"
-#include "research/evaluation.h"
 
 namespace medgen::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
+constexpr int kMaxBadRecordsNamed = 10;
 
 struct EvalArguments {
   CorpusArguments corpus;
@@ -39,10 +39,7 @@ EvalArguments parse_eval(const Arguments& words) {
   CommandLine line("medgen eval",
                    "Measures how well a model predicts text (perplexity, bits per byte) and how "
                    "often it prefers the right one of several answers.");
-  line.text("--model", "DIR|FILE.pt", a.model,
-            "Model folder, or a TorchScript GPT-2 (with --tokenizer). Default: the model that "
-            "comes with medgen.");
-  line.text("--tokenizer", "DIR", a.tokenizer, "Tokenizer for a --model that is a .pt file.");
+  declare_model(line, a.model, a.tokenizer);
   declare_data(line, a.corpus,
                "Text: .jsonl, .csv (with a header) or .txt (blank lines between documents), also "
                "with .zst or .gz; may be given several times.");
@@ -72,13 +69,13 @@ EvalArguments parse_eval(const Arguments& words) {
                 "choice");
   }
   if (a.windows == "packed" && a.stride) {
-    throw Error(ErrorCode::kUsage,
-                "--stride is " + std::to_string(*a.stride) +
-                    " with --windows packed, whose windows never overlap: leave one of them out");
+    throw Error(ErrorCode::kUsage, fmt::format("--stride is {} with --windows packed, whose "
+                                               "windows never overlap: leave one of them out",
+                                               *a.stride));
   }
   if (a.stride && *a.stride < 1) {
-    throw Error(ErrorCode::kUsage, "stride is " + std::to_string(*a.stride) +
-                                       "; it must be from 1 to the model's context");
+    throw Error(ErrorCode::kUsage,
+                fmt::format("stride is {}; it must be from 1 to the model's context", *a.stride));
   }
   if (a.limit && *a.limit < 1) {
     throw Error(ErrorCode::kUsage, "limit is 0; it must be 1 or more");
@@ -93,7 +90,7 @@ class EvalProgress {
       : progress_(quiet), interrupt_(interrupt) {}
   void operator()(const char* what, std::uint64_t count) {
     if (interrupt_.interrupted()) throw Interrupted{};
-    progress_.show([&] { return std::string(what) + " " + std::to_string(count); });
+    progress_.show([&] { return fmt::format("{} {}", what, count); });
   }
   void end() { progress_.clear(); }
 
@@ -101,64 +98,6 @@ class EvalProgress {
   Progress progress_;
   const InterruptScope& interrupt_;
 };
-
-struct TextResult {
-  research::TextEvaluation evaluation;
-  std::uint64_t bad_records = 0;
-  bool packed = false, has_prefix = false;
-};
-
-// Enough has been read.
-struct LimitReached {};
-
-// What precedes a document: as in training, where one begins after the end of another.
-std::optional<TokenId> prefix_of(const jobs::ModelFiles& model) {
-  if (model.prompt_prefix) return model.prompt_prefix;
-  if (model.config.bos_token_id) return model.config.bos_token_id;
-  return model.tokenizer->bos_id() ? model.tokenizer->bos_id() : model.tokenizer->eos_id();
-}
-
-TextResult evaluate_text(const EvalArguments& a, const jobs::ModelFiles& model, Backend& backend,
-                         const Messages& messages, EvalProgress& progress) {
-  TextResult result;
-  research::TextEvaluationOptions options;
-  options.stride = a.stride.value_or(0);
-  options.prefix = prefix_of(model);
-  options.progress = [&](std::uint64_t documents) { progress("document", documents); };
-  if (a.windows == "packed") options.windows = research::Windows::kPacked;
-  result.packed = options.windows == research::Windows::kPacked;
-  result.has_prefix = options.prefix.has_value();
-  research::TextEvaluator evaluator(backend, *model.tokenizer, options);
-  std::uint64_t documents = 0;
-  corpus::ReadOptions read;
-  read.text_field = a.text_field.value_or(read.text_field);
-  for (const auto& file : data_files(a.corpus)) {
-    read.on_bad = [&](const corpus::BadRecord& bad) {
-      if (++result.bad_records > 10) return;
-      progress.end();
-      messages.note("skipped " + file.string() + ":" + std::to_string(bad.line) + ": " + bad.why);
-    };
-    try {
-      corpus::read_documents(
-          file,
-          [&](corpus::Document&& document) {
-            if (a.limit && documents == *a.limit) throw LimitReached{};
-            ++documents;
-            evaluator.add(document);
-          },
-          read);
-    } catch (const LimitReached&) {
-      break;
-    }
-  }
-  result.evaluation = evaluator.finish();
-  if (result.evaluation.all.tokens == 0) {
-    throw Error(ErrorCode::kRuntime, "there is no text to evaluate: " + std::to_string(documents) +
-                                         " documents were read and " +
-                                         std::to_string(result.bad_records) + " records skipped");
-  }
-  return result;
-}
 
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
@@ -183,7 +122,7 @@ Json choice_json(const research::ChoiceScore& score) {
           {"items", score.items}};
 }
 
-void add_json(Json& json, const TextResult& result, int context) {
+void add_json(Json& json, const jobs::EvaluatedText& result, int context) {
   json.update(score_json(result.evaluation.all));
   json["windows"] = result.packed ? "packed" : "documents";
   json["context"] = context;
@@ -195,108 +134,96 @@ void add_json(Json& json, const TextResult& result, int context) {
   json["by_source"] = std::move(sources);
 }
 
-void add_json(Json& json, const research::ChoiceEvaluation& evaluation,
-              const research::ChoiceOptions& options) {
+void add_json(Json& json, const research::ChoiceEvaluation& evaluation, const std::string& form) {
   json.update(choice_json(evaluation.all));
   json["truncated"] = evaluation.truncated;
-  json["form"] = options.form;
+  json["form"] = form;
   Json types = Json::object();
   for (const auto& [name, score] : evaluation.by_type) types[name] = choice_json(score);
   json["by_type"] = std::move(types);
 }
 
-void add_row(std::ostream& out, const research::TextScore& score, const std::string& name) {
-  char error[32] = "-";
-  if (const auto value = score.perplexity_error()) {
-    std::snprintf(error, sizeof error, "%.3f", *value);
-  }
-  char row[160];
-  std::snprintf(row, sizeof row, "%9.4f %11.3f %9s %11llu %11llu %9llu  ", score.bits_per_byte(),
-                score.perplexity(), error, static_cast<unsigned long long>(score.tokens),
-                static_cast<unsigned long long>(score.bytes),
-                static_cast<unsigned long long>(score.documents));
-  out << row << name << "\n";
+// Where a number can be infinite, ">" keeps it at the right.
+std::string row_of(const research::TextScore& score, const std::string& name) {
+  const auto error = score.perplexity_error();
+  return fmt::format("{:>9.4f} {:>11.3f} {:>9} {:11} {:11} {:9}  {}\n", score.bits_per_byte(),
+                     score.perplexity(), error ? fmt::format("{:.3f}", *error) : "-", score.tokens,
+                     score.bytes, score.documents, name);
 }
 
-std::string to_text(const TextResult& result, int context) {
-  std::ostringstream out;
-  if (result.packed) {
-    out << "windows of " << context
-        << " tokens side by side, documents joined, an end-of-text token after each\n\n";
-  } else {
-    out << "windows of " << context << " tokens, stride " << result.evaluation.stride
-        << ", each document by itself"
-        << (result.has_prefix ? ", its first token after BOS\n\n"
-                              : ", its first token not counted\n\n");
-  }
-  out << "bits/byte  perplexity  std.err      tokens       bytes documents  source\n";
+std::string to_text(const jobs::EvaluatedText& result, int context) {
+  std::string out =
+      result.packed
+          ? fmt::format(
+                "windows of {} tokens side by side, documents joined, an end-of-text token after "
+                "each\n\n",
+                context)
+          : fmt::format(
+                "windows of {} tokens, stride {}, each document by itself, its first token {}\n\n",
+                context, result.evaluation.stride, result.has_prefix ? "after BOS" : "not counted");
+  out += "bits/byte  perplexity  std.err      tokens       bytes documents  source\n";
   for (const auto& [name, score] : result.evaluation.by_source) {
-    if (score.tokens > 0 && score.bytes > 0) add_row(out, score, name);
+    if (score.tokens > 0 && score.bytes > 0) out += row_of(score, name);
   }
-  add_row(out, result.evaluation.all, "all");
-  return out.str();
+  return out + row_of(result.evaluation.all, "all");
 }
 
-void add_row(std::ostream& out, const research::ChoiceScore& score, const std::string& name) {
-  char row[160];
-  std::snprintf(row, sizeof row, "%7.1f%% [%5.1f, %5.1f] %10.1f%% [%5.1f, %5.1f] %7.1f%% %6llu  ",
-                100 * score.accuracy, 100 * score.interval[0], 100 * score.interval[1],
-                100 * score.accuracy_normalized, 100 * score.interval_normalized[0],
-                100 * score.interval_normalized[1], 100 * score.chance,
-                static_cast<unsigned long long>(score.items));
-  out << row << name << "\n";
+std::string row_of(const research::ChoiceScore& score, const std::string& name) {
+  return fmt::format("{:7.1f}% [{:5.1f}, {:5.1f}] {:10.1f}% [{:5.1f}, {:5.1f}] {:7.1f}% {:6}  {}\n",
+                     100 * score.accuracy, 100 * score.interval[0], 100 * score.interval[1],
+                     100 * score.accuracy_normalized, 100 * score.interval_normalized[0],
+                     100 * score.interval_normalized[1], 100 * score.chance, score.items, name);
 }
 
 std::string to_text(const research::ChoiceEvaluation& evaluation) {
-  std::ostringstream out;
-  out << "accuracy [95% interval]  by characters [interval]    chance  items  type\n";
-  for (const auto& [name, score] : evaluation.by_type) add_row(out, score, name);
-  add_row(out, evaluation.all, "all");
-  return out.str();
+  std::string out = "accuracy [95% interval]  by characters [interval]    chance  items  type\n";
+  for (const auto& [name, score] : evaluation.by_type) out += row_of(score, name);
+  return out + row_of(evaluation.all, "all");
 }
 
-research::ChoiceOptions choice_options(const EvalArguments& a, const jobs::ModelFiles& model,
-                                       EvalProgress& progress) {
-  research::ChoiceOptions options;
-  if (a.form) options.form = with_line_breaks(*a.form);
-  options.prefix = prefix_of(model);
-  options.progress = [&](std::uint64_t items) { progress("item", items); };
-  return options;
+jobs::EvalAsked asked(const EvalArguments& a, const Messages& messages, EvalProgress& progress) {
+  jobs::EvalAsked asked;
+  asked.model = a.model;
+  asked.tokenizer = a.tokenizer;
+  asked.backend = resolve(a.backend, messages);
+  asked.data = data_files(a.corpus);
+  if (a.text_field) asked.text_field = *a.text_field;
+  if (a.windows == "packed") asked.windows = research::Windows::kPacked;
+  asked.stride = a.stride.value_or(0);
+  asked.choices = a.choices;
+  if (a.form) asked.form = with_line_breaks(*a.form);
+  asked.limit = a.limit;
+  asked.progress = [&](const char* what, std::uint64_t count) { progress(what, count); };
+  asked.on_bad = [&, told = 0](const std::filesystem::path& file,
+                               const corpus::BadRecord& bad) mutable {
+    if (++told > kMaxBadRecordsNamed) return;
+    progress.end();
+    messages.note(fmt::format("skipped {}:{}: {}", file.string(), bad.line, bad.why));
+  };
+  return asked;
 }
 
-void evaluate(const EvalArguments& a, const Messages& messages, EvalProgress& progress) {
-  // Inputs are read before the model is loaded, which takes longer.
-  std::vector<research::ChoiceItem> items;
-  if (a.choices) items = research::read_choices(*a.choices);
-  if (a.limit && items.size() > *a.limit) items.resize(*a.limit);
-  const jobs::ModelFiles model = jobs::open_model(a.model, a.tokenizer);
-  const auto backend = jobs::open_backend(model, resolve(a.backend, messages));
-  const int context = backend->info().n_positions;
-  Json json = {{"model", model.name}, {"model_sha256", model.sha256}};
+std::string to_text(const jobs::EvalResult& result) {
   std::string text;
-  if (!data_files(a.corpus).empty()) {
-    const TextResult result = evaluate_text(a, model, *backend, messages, progress);
-    add_json(json, result, context);
-    text += to_text(result, context);
-  }
-  if (a.choices) {
-    const research::ChoiceOptions options = choice_options(a, model, progress);
-    const research::ChoiceEvaluation result =
-        research::evaluate_choices(*backend, *model.tokenizer, items, options);
-    add_json(json, result, options);
-    if (result.truncated > 0) {
-      progress.end();
-      messages.note(std::to_string(result.truncated) +
-                    " items did not fit the context and lost their beginning");
-    }
-    if (!text.empty()) text += "\n";
-    text += to_text(result);
-  }
-  progress.end();
+  if (result.text) text += to_text(*result.text, result.context);
+  if (result.text && result.choices) text += "\n";
+  if (result.choices) text += to_text(*result.choices);
+  return text;
+}
+
+Json to_json(const jobs::EvalResult& result) {
+  Json json = {{"model", result.model_name}, {"model_sha256", result.model_sha256}};
+  if (result.text) add_json(json, *result.text, result.context);
+  if (result.choices) add_json(json, *result.choices, result.form);
+  return json;
+}
+
+void print(const jobs::EvalResult& result, bool as_json) {
   Output output(STDOUT_FILENO);
-  if (a.json) {
-    output.write(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  if (as_json) {
+    output.write(to_json(result).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
   } else {
+    const std::string text = to_text(result);
     output.write(is_terminal(STDOUT_FILENO) ? visible(text) : text);
   }
   output.flush();
@@ -310,7 +237,13 @@ int eval_command(const Arguments& words) {
   const InterruptScope interrupt;
   EvalProgress progress(a.quiet, interrupt);
   try {
-    evaluate(a, messages, progress);
+    const jobs::EvalResult result = jobs::evaluate(asked(a, messages, progress));
+    progress.end();
+    if (result.choices && result.choices->truncated > 0) {
+      messages.note(fmt::format("{} items did not fit the context and lost their beginning",
+                                result.choices->truncated));
+    }
+    print(result, a.json);
   } catch (const Interrupted&) {
     progress.end();
     messages.note("interrupted");
