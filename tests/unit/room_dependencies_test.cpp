@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -141,6 +142,29 @@ TEST(RoomDependenciesTest, IncludesFollowTheGraph) {
   EXPECT_TRUE(rooms.contains("engine") && rooms.contains("base")) << "nothing was checked";
 }
 
+// By what a source would print.
+std::vector<std::string> printing_in(const std::string& source) {
+  std::vector<std::string> found;
+  for (const char* word : {"STDOUT_FILENO", "STDERR_FILENO", "std::cout", "std::cerr", "std::clog",
+                           "printf(", "fprintf(", "puts(", "fputs(", "putchar(", "perror("}) {
+    for (std::size_t at = source.find(word); at != std::string::npos;
+         at = source.find(word, at + 1)) {
+      const char before = at == 0 ? ' ' : source[at - 1];
+      const bool inside = std::isalnum(static_cast<unsigned char>(before)) != 0 || before == '_';
+      if (!inside) found.emplace_back(word);  // not of snprintf()
+    }
+  }
+  return found;
+}
+
+TEST(RoomDependenciesTest, OnlyTheCommandLinePrints) {
+  for (const auto& file : sources_under(kRoot / "src")) {
+    const auto relative = file.lexically_relative(kRoot / "src");
+    if (*relative.begin() == "cli") continue;
+    EXPECT_THAT(printing_in(read(file)), IsEmpty()) << relative;
+  }
+}
+
 TEST(RoomDependenciesTest, PublicHeadersNeedNoLibrary) {
   const auto headers = sources_under(kRoot / "include");
   EXPECT_FALSE(headers.empty());
@@ -210,6 +234,13 @@ TEST(RoomDependenciesTest, CatchesAnIncludeAgainstTheGraph) {
                              "#include \"engine/sampler.h\"\n#include \"base/random.h\"\n"
                              "#include \"medgen/error.h\"\n"),
               IsEmpty());
+}
+
+TEST(RoomDependenciesTest, CatchesARoomThatPrints) {
+  EXPECT_THAT(printing_in("std::cerr << text;\n  printf(text);"),
+              ElementsAre("std::cerr", "printf("));
+  EXPECT_THAT(printing_in("write(STDOUT_FILENO, text, 1)"), ElementsAre("STDOUT_FILENO"));
+  EXPECT_THAT(printing_in("std::snprintf(text, 1, \"\"); outputs(1);"), IsEmpty());
 }
 
 TEST(RoomDependenciesTest, CatchesLibtorchOutsideItsRoom) {
