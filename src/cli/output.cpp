@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/write_all.h"
+#include "cli/options/option_words.h"
 #include "cli/terminal.h"
 #include "medgen/error.h"
 
@@ -47,7 +48,7 @@ void Messages::note(std::string_view text) const {
 void Messages::error(std::string_view text) { plain("medgen: error: " + std::string(text)); }
 
 // Texts from files, such as the names of a model's tensors, also end up here.
-void Messages::plain(std::string_view text) { raw(visible(text) + "\n"); }
+void Messages::plain(std::string_view text) { raw(visible(with_flags(text)) + "\n"); }
 
 void Messages::raw(std::string_view text) {
   (void)base::write_all(STDERR_FILENO, text);  // nobody to tell if this fails

@@ -11,6 +11,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/options/command_line.h"
+#include "cli/options/option_words.h"
 #include "cli/output.h"
 #include "cli/signals.h"
 #include "medgen/error.h"
@@ -93,8 +94,18 @@ int dispatch(const Arguments& arguments) {
   return generate_command(arguments);
 }
 
+// Commands declare their options before they do anything else.
+void declare_all_options() {
+  for (const Command& command : kCommands) {
+    try {
+      command.run({"--help"});
+    } catch (const HelpRequested&) {
+    }
+  }
+}
+
 int report(const Error& error) {
-  Messages::error(error.what());
+  Messages::error(message_of(error));
   if (error.code() == ErrorCode::kUsage) Messages::plain("Try: medgen --help");
   return error.exit_status();
 }
@@ -104,6 +115,7 @@ int report(const Error& error) {
 int run(int argc, char** argv) {
   prepare_standard_streams();
   install_interrupt_handler();
+  set_declare_all(declare_all_options);
   try {
     return dispatch(Arguments(argv + (argc > 0 ? 1 : 0), argv + argc));
   } catch (const OutputClosed&) {

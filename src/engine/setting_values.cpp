@@ -1,6 +1,9 @@
 // See setting_values.h.
 #include "engine/setting_values.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -16,12 +19,14 @@ using Json = SettingsJson;
 
 // Only numbers and words are quoted; texts stay private.
 [[noreturn]] void refuse(const Json& value, const std::string& name, const std::string& wanted) {
-  std::string message = name;
-  message += " is ";
-  message += value.is_number() || value.is_boolean() || value.is_null()
-                 ? value.dump()
-                 : std::string("a ") + (value.is_array() ? "list" : value.type_name());
-  throw Error(ErrorCode::kUsage, message + "; it must be " + wanted);
+  const std::string given =
+      value.is_number() || value.is_boolean() || value.is_null()
+          ? value.dump()
+          : fmt::format("a {}", value.is_array() ? "list" : value.type_name());
+  std::string setting = name;
+  std::replace(setting.begin(), setting.end(), '-', '_');
+  throw SettingError(name,
+                     {setting, given, wanted, fmt::format(" is {}; it must be {}", given, wanted)});
 }
 
 std::int64_t read_whole(const Json& value, const std::string& name, std::int64_t low,

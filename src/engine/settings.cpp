@@ -1,6 +1,8 @@
 // The table, and how a setting is read, checked and written; see settings.h.
 #include "engine/settings.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -39,11 +41,7 @@ const Entry* find_entry(std::string_view name) {
   return entry == table().end() ? nullptr : &*entry;
 }
 
-std::string number(double value) {
-  std::ostringstream text;
-  text << value;
-  return text.str();
-}
+std::string number(double value) { return fmt::format("{:g}", value); }
 
 std::string allowed(const SettingRange& range, bool whole) {
   constexpr double highest = std::numeric_limits<double>::max();
@@ -65,10 +63,11 @@ void check_range(const Entry& entry, const Json& value, const std::string& spell
   const bool above = range.open_low ? x > range.low : x >= range.low;
   const bool below = range.open_high ? x < range.high : x <= range.high;
   if (above && below) return;
-  std::string message = spelling;
-  message += " is " + (value.is_number_float() ? number(x) : value.dump()) + "; it must be ";
-  message += allowed(range, entry.info.kind == SettingKind::kInteger) + ": ";
-  throw Error(ErrorCode::kUsage, message.append(range.remedy));
+  const std::string given = value.is_number_float() ? number(x) : value.dump();
+  const std::string wanted = allowed(range, entry.info.kind == SettingKind::kInteger);
+  throw SettingError(spelling,
+                     {std::string(entry.info.name), given, wanted,
+                      fmt::format(" is {}; it must be {}: {}", given, wanted, range.remedy)});
 }
 
 std::string with_dashes(std::string_view name) {

@@ -1,6 +1,8 @@
 // The names of medgen/backend_options.h.
 #include "medgen/backend_options.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <utility>
 
@@ -31,9 +33,9 @@ std::string_view name_of(const Names<Choice, N>& names, Choice choice) {
 
 void check(const char* name, int value, int low, int high, const char* remedy) {
   if (value >= low && value <= high) return;
-  throw Error(ErrorCode::kUsage, std::string(name) + " is " + std::to_string(value) +
-                                     "; it must be from " + std::to_string(low) + " to " +
-                                     std::to_string(high) + ": " + remedy);
+  const std::string range = fmt::format("from {} to {}", low, high);
+  throw SettingError(name, {name, fmt::to_string(value), range,
+                            fmt::format(" is {}; it must be {}: {}", value, range, remedy)});
 }
 
 template <class Choice, std::size_t N>
@@ -41,9 +43,9 @@ void check(const char* name, const Names<Choice, N>& names, Choice choice) {
   for (const auto& [known, text] : names) {
     if (known == choice) return;
   }
-  throw Error(ErrorCode::kUsage, std::string(name) + " is " +
-                                     std::to_string(static_cast<int>(choice)) +
-                                     ", which is none of its enumeration");
+  const auto value = static_cast<int>(choice);
+  throw SettingError(name, {name, fmt::to_string(value), "one of its enumeration",
+                            fmt::format(" is {}, which is none of its enumeration", value)});
 }
 
 template <class Choice, std::size_t N>
@@ -53,8 +55,8 @@ Choice parse(const Names<Choice, N>& names, const std::string& what, std::string
     if (name == text) return choice;
     allowed += (allowed.empty() ? "" : ", ") + std::string(name);
   }
-  throw Error(ErrorCode::kUsage,
-              what + " is \"" + std::string(text) + "\"; allowed are: " + allowed);
+  throw SettingError(what, {what, std::string(text), allowed,
+                            fmt::format(" is \"{}\"; allowed are: {}", text, allowed)});
 }
 
 }  // namespace

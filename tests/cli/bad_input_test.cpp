@@ -74,6 +74,33 @@ TEST(BadInputTest, MistypedAndContradictingOptionsAreWrongUsage) {
                  {.environment = {{"MEDGEN_TOP_K", "few"}}});
 }
 
+TEST(BadInputTest, ValueOutOfRangeIsNamedAfterThePlaceThatSetIt) {
+  const std::string rest = "-1; it must be finite and at least 0: 0 always takes";
+  const auto config = (scratch() / "places.ini").string();
+  write(config, "# mine\nseed = 1\ntemperature = -1\n");
+  const std::string from_flag = "error: temperature is " + rest;
+  const std::string from_variable = "the environment variable MEDGEN_TEMPERATURE is " + rest;
+  const std::string from_file = "error: temperature in " + config + ", line 3, is " + rest;
+  expect_refusal(2, {"--temperature", "-1", kPrompt}, {from_flag});
+  expect_refusal(2, {kPrompt}, {from_variable}, {.environment = {{"MEDGEN_TEMPERATURE", "-1"}}});
+  expect_refusal(2, {"--config", config, kPrompt}, {from_file});
+  // What wins is what is named.
+  expect_refusal(2, {"--config", config, "--temperature", "-1", kPrompt}, {from_flag},
+                 {.environment = {{"MEDGEN_TEMPERATURE", "-1"}}});
+  expect_refusal(2, {"--config", config, kPrompt}, {from_variable},
+                 {.environment = {{"MEDGEN_TEMPERATURE", "-1"}}});
+}
+
+TEST(BadInputTest, OptionsThatAreNoSettingsAreNamedAfterThePlaceToo) {
+  for (const auto& [variable, value] :
+       {std::pair{"MEDGEN_THREADS", "-2"}, {"MEDGEN_CACHE_MEMORY", "0"}}) {
+    expect_refusal(2, {kPrompt},
+                   {std::string("the environment variable ") + variable + " is " + value +
+                    "; it must be from"},
+                   {.environment = {{variable, value}}});
+  }
+}
+
 TEST(BadInputTest, PromptThatDoesNotFitNamesBothLengths) {
   const std::string long_prompt =
       "secret" + std::string(94, 'x');  // no merges: more tokens than 24

@@ -49,9 +49,10 @@ void declare_slots(CommandLine& line, std::optional<int>& slots) {
 
 void validate_slots(const std::optional<int>& slots) {
   if (!slots || (*slots >= 1 && *slots <= 4096)) return;
-  throw Error(ErrorCode::kUsage,
-              fmt::format("slots is {}; it must be from 1 to 4096: leave it out to have it chosen",
-                          *slots));
+  throw SettingError(
+      "slots",
+      {"slots", fmt::to_string(*slots), "from 1 to 4096",
+       fmt::format(" is {}; it must be from 1 to 4096: leave it out to have it chosen", *slots)});
 }
 
 BackendOptions resolve(const BackendArguments& a) {
@@ -63,9 +64,11 @@ BackendOptions resolve(const BackendArguments& a) {
   options.trust_code = a.trust_code;
   validate(options);
   if (a.cache_memory && (*a.cache_memory < 1 || *a.cache_memory > kMaxCacheMegabytes)) {
-    throw Error(ErrorCode::kUsage,
-                "cache-memory is " + std::to_string(*a.cache_memory) + "; it must be from 1 to " +
-                    std::to_string(kMaxCacheMegabytes) + ": leave it out to use what is needed");
+    const std::string range = fmt::format("from 1 to {}", kMaxCacheMegabytes);
+    throw SettingError("cache-memory",
+                       {"cache_memory", fmt::to_string(*a.cache_memory), range,
+                        fmt::format(" is {}; it must be {}: leave it out to use what is needed",
+                                    *a.cache_memory, range)});
   }
   options.cache_memory_bytes = static_cast<std::uint64_t>(a.cache_memory.value_or(0)) << 20U;
   if (options.backend == BackendKind::kNative && options.device != Device::kCpu) {

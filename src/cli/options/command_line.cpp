@@ -3,6 +3,8 @@
 // ranks and messages.
 #include "cli/options/command_line.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
@@ -13,6 +15,7 @@
 
 #include "base/files.h"
 #include "base/refuse.h"
+#include "cli/options/option_words.h"
 #include "medgen/error.h"
 
 namespace medgen::cli {
@@ -77,6 +80,23 @@ std::string wrap(const std::string& text, std::size_t width) {
     out += word;
   }
   return out;
+}
+
+// The number of the last line that sets `name`; 0 where that is not plain to see, as when a text of
+// several lines looks like one that does.
+std::size_t line_that_sets(const std::string& name, std::size_t times, const std::string& content) {
+  std::istringstream lines(content);
+  std::size_t number = 0, last = 0, found = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    std::istringstream words(line.substr(0, line.find('=')));
+    std::string first, second;
+    words >> first >> second;
+    if (first != name || !second.empty()) continue;
+    last = number;
+    ++found;
+  }
+  return found == times ? last : 0;
 }
 
 constexpr const char* kFooter =
@@ -149,6 +169,14 @@ struct CommandLine::Impl {
     throw std::logic_error("no such option: " + name);
   }
 
+  std::vector<std::string> long_names() const {
+    std::vector<std::string> names;
+    for (const Setting& setting : settings) {
+      if (!setting.positional) names.push_back(setting.name);
+    }
+    return names;
+  }
+
   // Reads a source: its value for each setting that no higher source has set.
   void apply(const std::map<std::string, Values>& found,
              const std::function<std::string(const Setting&)>& label) {
@@ -167,8 +195,10 @@ struct CommandLine::Impl {
       }
     }
     for (Setting* setting : taken) {
-      setting->take(label(*setting), found.at(setting->name));
+      const std::string place = label(*setting);
+      setting->take(place, found.at(setting->name));
       setting->set = true;
+      if (place != setting->name) remember_place(setting->name, place);
     }
   }
 
@@ -191,7 +221,8 @@ struct CommandLine::Impl {
   }
 
   std::map<std::string, Values> from_config_file() {
-    std::istringstream content(base::read_file(config_path, kMaxConfigBytes, ErrorCode::kUsage));
+    config = base::read_file(config_path, kMaxConfigBytes, ErrorCode::kUsage);
+    std::istringstream content(config);
     std::map<std::string, Values> found;
     for (const CLI::ConfigItem& item : CLI::ConfigBase().from_config(content)) {
       const std::string name = "--" + item.name;
@@ -206,13 +237,23 @@ struct CommandLine::Impl {
             "top-k = 40, and no sections");
       }
       found[name] = item.inputs;
+      ++times_in_config[item.name];
     }
     return found;
+  }
+
+  std::string place_in_config(const Setting& setting) const {
+    const std::string name = setting.name.substr(2);
+    const std::size_t line = line_that_sets(name, times_in_config.at(name), config);
+    return fmt::format("{} in {}", name, config_path) +
+           (line == 0 ? "" : fmt::format(", line {},", line));
   }
 
   CLI::App app;
   std::vector<Setting> settings;
   std::string config_path;
+  std::string config;  // what is in that file
+  std::map<std::string, std::size_t> times_in_config;
 };
 
 CommandLine::CommandLine(const std::string& command, const std::string& description)
@@ -343,6 +384,7 @@ void CommandLine::config_file() {
 
 void CommandLine::parse(const std::vector<std::string>& arguments) {
   Impl& impl = *impl_;
+  remember_options(impl.long_names());
   try {
     impl.app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::CallForHelp&) {
@@ -363,9 +405,8 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
   const char* parse_only = std::getenv("MEDGEN_PARSE_ONLY");
   if (parse_only != nullptr && std::string_view(parse_only) == "1") throw ParsedOnly{};
   if (impl.config_path.empty()) return;
-  impl.apply(impl.from_config_file(), [&](const Impl::Setting& setting) {
-    return setting.name.substr(2) + " in " + impl.config_path;
-  });
+  impl.apply(impl.from_config_file(),
+             [&](const Impl::Setting& setting) { return impl.place_in_config(setting); });
 }
 
 }  // namespace medgen::cli

@@ -144,7 +144,14 @@ TEST_F(CommandLineTest, BadValueNamesWhereItWasSet) {
   EXPECT_THAT(refusal({}), HasSubstr("MEDGEN_TOP_K is \"many\""));
   ::unsetenv("MEDGEN_TOP_K");
   const std::string config = write_config("top-k = few\n");
-  EXPECT_THAT(refusal({"--config", config}), HasSubstr("top-k in " + config));
+  EXPECT_THAT(refusal({"--config", config}), HasSubstr("top-k in " + config + ", line 1, is"));
+}
+
+TEST_F(CommandLineTest, LineOfTheFileIsNamedOnlyWhereItIsCertain) {
+  const std::string commented = write_config("# top-k = 1\n\n  top-k=few\njson = true\n");
+  EXPECT_THAT(refusal({"--config", commented}), HasSubstr(commented + ", line 3, is"));
+  const std::string twice = write_config("top-k = 1\ntop-k = few\n");
+  EXPECT_THAT(refusal({"--config", twice}), HasSubstr("top-k in " + twice + " is"));
 }
 
 TEST_F(CommandLineTest, UnknownNamesAreRefused) {
