@@ -52,7 +52,7 @@ struct BackendOptions {
   std::function<void(int done, int total)> packing = {};
 };
 
-// Throws Error(kUsage) that names what is out of range, and the range.
+// Throws SettingError for what is out of range, Error(kUsage) for choices that exclude each other.
 MEDGEN_API void validate(const BackendOptions& options);
 
 }  // namespace medgen

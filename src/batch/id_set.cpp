@@ -24,7 +24,7 @@ bool IdSet::insert(const std::string& id) {
   if (size_ >= kMaxIds) {
     throw Error(ErrorCode::kUsage, "the input has more than " + std::to_string(kMaxIds) +
                                        " ids, too many to check for duplicates in memory: give "
-                                       "--trust-ids if they are known to differ, or cut the input "
+                                       "`trust_ids` if they are known to differ, or cut the input "
                                        "into several");
   }
   if (8 * (size_ + 1) > 7 * table_.size()) {

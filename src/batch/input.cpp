@@ -23,7 +23,7 @@ void check(const InputOptions& options) {
     }
     if (name == "-" && !options.format) {
       throw Error(ErrorCode::kUsage,
-                  "standard input has no name to tell its format: give --input-format txt, csv, "
+                  "standard input has no name to tell its format: give `input_format` txt, csv, "
                   "tsv or jsonl");
     }
     if (!options.format) format_of_name(name);

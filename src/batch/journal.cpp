@@ -76,7 +76,7 @@ Committed committed_of(const Json& json, bool done) {
 [[noreturn]] void refuse(const std::filesystem::path& path, const std::string& why) {
   throw Error(ErrorCode::kUsage,
               path.string() + " is not a journal that this medgen can use: " + why +
-                  "; --restart starts the job over and overwrites it and the output");
+                  "; `restart` starts the job over and overwrites it and the output");
 }
 
 // Reads one line after the first; false if it is incomplete.
@@ -134,7 +134,7 @@ JournalContent read_journal(base::Blocks blocks, const std::filesystem::path& pa
                 path.string() + " was written in format " + format.dump() +
                     "; this medgen reads up to " + std::to_string(kJournalFormat) +
                     ": finish the job with the medgen that began it or a newer one, or start it "
-                    "again with --restart, which overwrites the output");
+                    "again with `restart`, which overwrites the output");
   }
   content.format = format.get<int>();
   content.job = header["job"];

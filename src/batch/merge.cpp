@@ -77,7 +77,7 @@ Part open_part(const fs::path& path) {
       job.value("order", std::string()) != "input") {
     refuse(path.string() +
            " is not JSON lines in the order of the input, which is what can be "
-           "merged: run the shards without --format and --unordered");
+           "merged: run the shards without `format` and `unordered`");
   }
   return part;
 }
@@ -151,7 +151,7 @@ void require_whole(const Part& part) {
   if (!hash || size != static_cast<off_t>(c.bytes) || hash->hex() != c.sha256) {
     refuse(name +
            " is not what its journal says was written: it was changed or cut since; put the "
-           "file back, or run that shard again with --restart");
+           "file back, or run that shard again with `restart`");
   }
 }
 

@@ -67,12 +67,12 @@ OutputFile::OutputFile(std::filesystem::path path, bool restart) : path_(std::mo
       refuse(path_.string() + " was begun by another medgen: its journal has format " +
              std::to_string(found_->format) + ", and this medgen continues jobs of format " +
              std::to_string(kJournalFormat) +
-             ": finish it with the medgen that began it, or start it again with --restart, which "
+             ": finish it with the medgen that began it, or start it again with `restart`, which "
              "overwrites the output");
     }
   } else if (status.st_size > 0) {
     refuse(path_.string() + " exists, and without its journal (" + journal_path(path_).string() +
-           ") it cannot be continued: choose another output, or give --restart to overwrite it");
+           ") it cannot be continued: choose another output, or give `restart` to overwrite it");
   }
 }
 
@@ -91,7 +91,7 @@ void OutputFile::require_same(const Json& job, const std::function<Json(Json)>& 
   for (const std::string& difference : found) message += "\n  " + difference;
   refuse(message +
          "\ngive the same input, model and settings to continue it, choose another output, "
-         "or give --restart to start over and overwrite it");
+         "or give `restart` to start over and overwrite it");
 }
 
 void OutputFile::continue_if_same(const Json& job, const Json& extra) {
@@ -114,7 +114,7 @@ RecordWriter OutputFile::begin(const Json& job, const Json& extra, bool in_order
     if (!hash || (start.committed.bytes > 0 && hash->hex() != start.committed.sha256)) {
       refuse(path_.string() +
              " is not what its journal says was written: it was changed or cut "
-             "since; put the file back, or give --restart to start over and overwrite it");
+             "since; put the file back, or give `restart` to start over and overwrite it");
     }
   } else if (base::file_system().ftruncate(descriptor_, 0) != 0) {
     // Before the journal: without one, an output with something in it is refused.

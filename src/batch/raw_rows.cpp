@@ -17,7 +17,7 @@ InputFormat format_of_name(const std::filesystem::path& path) {
   throw Error(ErrorCode::kUsage,
               path.string() +
                   " has a name that does not tell its format (.txt, .csv, .tsv or .jsonl, each "
-                  "also with .gz or .zst): give --input-format");
+                  "also with .gz or .zst): give `input_format`");
 }
 
 RowSplitter::RowSplitter(base::Blocks blocks, InputFormat format, std::string name)

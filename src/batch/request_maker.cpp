@@ -36,7 +36,10 @@ void RequestMaker::take_settings(const BatchRow& row, Request& request) const {
 }
 
 std::optional<engine::ValidRequest> RequestMaker::make(BatchRow& row, std::uint64_t tag) const {
-  if (row.error) return std::nullopt;
+  if (row.error) {
+    row.error = in_words(*row.error);
+    return std::nullopt;
+  }
   const char* code = "bad_setting";
   try {
     Request request;
@@ -64,9 +67,13 @@ std::optional<engine::ValidRequest> RequestMaker::make(BatchRow& row, std::uint6
     };
     return engine::check_request(std::move(request), name, model, *tokenizer);
   } catch (const Error& error) {
-    row.error = RowError{code, error.what()};
+    row.error = in_words({code, error.what()});
   }
   return std::nullopt;
+}
+
+RowError RequestMaker::in_words(const RowError& error) const {
+  return {error.code, wording ? wording(error.message) : error.message};
 }
 
 }  // namespace medgen::batch

@@ -30,9 +30,13 @@ struct RequestMaker {
   int vocab_size = 0;  // of the model
   int max_slots = 1;   // of the backend; search with beams needs some
   const Tokenizer* tokenizer = nullptr;
+  // Puts what is wrong with a row into the words of who reads its record: see medgen/error.h.
+  std::function<std::string(const std::string& message)> wording;
 
   // The row's request, with that tag; none if it cannot be run, which row.error then explains.
   std::optional<engine::ValidRequest> make(BatchRow& row, std::uint64_t tag = 0) const;
+
+  RowError in_words(const RowError& error) const;
 
  private:
   void take_settings(const BatchRow& row, Request& request) const;

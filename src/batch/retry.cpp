@@ -48,8 +48,8 @@ std::optional<Record> OldOutput::record_of(const BatchRow& row) {
   if (!is_of(old, row) || row.error) {
     throw Error(ErrorCode::kUsage, "row " + std::to_string(row.position + 1) +
                                        " of the input is not what its record in " + name_ +
-                                       " was made of: with --retry-errors only failed rows may be "
-                                       "corrected; give --restart to run all rows again");
+                                       " was made of: with `retry_errors` only failed rows may be "
+                                       "corrected; give `restart` to run all rows again");
   }
   Record record;
   record.tokens = old.num_tokens();

@@ -120,7 +120,7 @@ void check_extra(const std::string& name) {
 const Json& required_prompt(const Json& object, const std::string& name) {
   const auto prompt = object.find(name);
   if (prompt == object.end() || prompt->is_null()) {
-    refuse("no_prompt", "it has no prompt: give one, or say with --prompt-column where it is");
+    refuse("no_prompt", "it has no prompt: give one, or say with `prompt_column` where it is");
   }
   if (!prompt->is_string()) {
     refuse("bad_prompt",
@@ -193,10 +193,10 @@ void RowParser::take_header(const RawRow& row) {
   if (!names.contains(prompt_name_)) {
     fail("has no column \"" + prompt_name_ +
          "\": name the one that holds the prompts with "
-         "--prompt-column");
+         "`prompt_column`");
   }
   if (id_was_named_ && !names.contains(id_name_)) {
-    fail("has no column \"" + id_name_ + "\", which --id-column names");
+    fail("has no column \"" + id_name_ + "\", which `id_column` names");
   }
   wants_header_ = false;
 }

@@ -28,7 +28,7 @@ constexpr std::size_t kMaxBytesInFlight = std::size_t{64} << 20U;
       ErrorCode::kRuntime,
       "the input changed while it was read, or since the finished rows were read: "
       "what was written belongs to the earlier input; put that back and run the same command "
-      "again, or give --restart to start over");
+      "again, or give `restart` to start over");
 }
 
 // A row in progress.
@@ -235,7 +235,7 @@ class Run : engine::ValidRequestSource, GenerationObserver {
 
   void on_request_failure(const Request& request, const Error& error) override {
     const std::lock_guard lock(mutex_);
-    in_flight_.at(request.tag).row.error = RowError{"model_failure", error.what()};
+    in_flight_.at(request.tag).row.error = maker_.in_words({"model_failure", error.what()});
     finished_.push_back({request, {}});
     changed_.notify_all();
   }
@@ -354,7 +354,7 @@ Survey survey(const InputOptions& options, const RequestMaker* maker, const std:
       throw Error(
           ErrorCode::kUsage,
           "a million rows have the id of an earlier row: name the column that holds ids with "
-          "--id-column");
+          "`id_column`");
     }
     if (maker == nullptr) continue;
     if (maker->make(row)) continue;

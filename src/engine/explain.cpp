@@ -65,7 +65,7 @@ void check_needs(const ExplainRequest& request, const Tokenizer* tokenizer, bool
   const SamplingParams& p = request.settings.sampling;
   if (tokenizer == nullptr && (!p.bad_words_texts.empty() || !p.negative_prompt.empty())) {
     refuse(
-        "the settings hold texts, but there is no tokenizer: name a model with --model, or give "
+        "the settings hold texts, but there is no tokenizer: name a model with `model`, or give "
         "token ids");
   }
   const bool wants_eos =

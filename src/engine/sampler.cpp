@@ -62,7 +62,7 @@ float Sampler::measure(std::span<const float> logits) {
         ErrorCode::kRuntime,
         "the model gives NaN or infinite logits, from which no token can be drawn; its weights "
         "are damaged or overflow in this precision: verify the model, or convert it again with "
-        "--dtype fp32");
+        "`dtype` fp32");
   }
   return highest;
 }

@@ -36,12 +36,12 @@ void check_prompt(const Request& request, const std::function<std::string()>& na
   }
   if (length > static_cast<std::size_t>(model.n_positions)) {
     refuse(name(), " is ", length, " tokens long, the model's context only ", model.n_positions,
-           "; shorten it, or keep its end with --truncate-prompt");
+           "; shorten it, or keep its end with `truncate_prompt`");
   }
   if (new_token_limit(request) < 1) {
     refuse(name(), " is ", length, " tokens long and max-length, which counts them, is ",
-           request.stopping.max_length, "; raise --max-length above ", length,
-           " or set --max-new-tokens");
+           request.stopping.max_length, "; raise `max_length` above ", length,
+           " or set `max_new_tokens`");
   }
   for (const TokenId token : request.prompt) {
     if (token < 0 || token >= tokenizer.vocab_size()) {

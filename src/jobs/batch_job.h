@@ -31,6 +31,8 @@ struct BatchAsked {
   std::function<std::vector<batch::NamedSettings>(const DecodingSettings& plain,
                                                   const Tokenizer& tokenizer)>
       variants;
+  // How the messages in records name settings; unset: as the library does.
+  std::function<std::string(const std::string& message)> wording;
   bool truncate_prompt = false;  // drop the beginning of a prompt that does not fit
   records::Form form = records::Form::kJson;
   bool in_order = true;

@@ -46,6 +46,7 @@ void find_model(BatchResolved& job) {
   maker.vocab_size = std::max(job.model.config.vocab_size, maker.tokenizer->vocab_size());
   maker.n_positions = job.model.config.n_positions;
   maker.max_slots = asked.slots.value_or(automatic_slots(job.model.config));
+  maker.wording = asked.wording;
   maker.encode = [model = job.model, truncate = asked.truncate_prompt](
                      std::string_view prompt, const StoppingParams& stopping, int n_positions) {
     std::vector<TokenId> tokens = prompt_tokens(model, prompt);

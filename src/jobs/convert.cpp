@@ -53,7 +53,7 @@ void check_fits_half(const std::vector<float>& values, const std::string& stored
                                 [](float value) { return std::fabs(value) >= kLimit; });
   if (bad != values.end()) {
     fail("tensor \"" + stored_name + "\" holds " + std::to_string(*bad) +
-         ", which fp16 cannot hold (65504 is its largest value); convert with --dtype fp32");
+         ", which fp16 cannot hold (65504 is its largest value); convert with `dtype` fp32");
   }
 }
 

@@ -111,7 +111,7 @@ Json Explainer::answer(const std::string& line) {
     return error_json(code == ErrorCode::kUsage   ? "invalid_request"
                       : code == ErrorCode::kModel ? "model"
                                                   : "failed",
-                      error.what());
+                      asked_.wording ? asked_.wording(error.what()) : error.what());
   } catch (const std::bad_alloc&) {
     return error_json("failed", "not enough memory for this line");
   }

@@ -2,6 +2,7 @@
 // step, and of the lines of a program.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -18,6 +19,8 @@ namespace medgen::jobs {
 struct ExplainAsked {
   std::optional<std::string> model, tokenizer;  // see open_model()
   BackendOptions backend;
+  // How the messages of errors in answers name settings.
+  std::function<std::string(const std::string& message)> wording;
 };
 
 // A step: what it leaves.

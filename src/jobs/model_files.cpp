@@ -61,7 +61,7 @@ ModelFiles open_file(const fs::path& file, const std::optional<std::string>& tok
   if (!tokenizer) {
     throw Error(ErrorCode::kUsage,
                 "the model " + file.string() +
-                    " is a file, so its tokenizer must be named too: give --tokenizer DIR");
+                    " is a file, so its tokenizer must be named too: give `tokenizer` DIR");
   }
   ModelFiles model;
   model.name = file.stem().string();
@@ -100,7 +100,7 @@ fs::path default_model() {
     if (fs::exists(place / "manifest.json", error)) return place;
     tried += (tried.empty() ? "" : " and ") + place.string();
   }
-  model_error("no default model: looked in " + tried + "; name a model with --model DIR");
+  model_error("no default model: looked in " + tried + "; name a model with `model` DIR");
 }
 
 ModelFiles open_model(const std::optional<std::string>& path,
@@ -115,8 +115,8 @@ ModelFiles open_model(const std::optional<std::string>& path,
   if (!fs::is_directory(status)) return open_file(place, tokenizer);
   if (tokenizer) {
     throw Error(ErrorCode::kUsage,
-                "--tokenizer is for a model that is a .pt file; " + place.string() +
-                    " is a folder with a tokenizer of its own: leave --tokenizer out");
+                "`tokenizer` is for a model that is a .pt file; " + place.string() +
+                    " is a folder with a tokenizer of its own: leave `tokenizer` out");
   }
   return open_bundle(place);
 }
@@ -127,7 +127,6 @@ wiring::ModelSource source_of(const ModelFiles& model) {
 }
 
 std::unique_ptr<Backend> open_backend(const ModelFiles& model, const BackendOptions& options) {
-  validate(options);
   wiring::ModelSource source = source_of(model);
   if (model.folder.empty() && model.not_gpt2.empty() &&
       options.backend != BackendKind::kTorchScript && options.device == Device::kCpu &&

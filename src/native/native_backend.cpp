@@ -2,6 +2,8 @@
 // where they are cut changes nothing.
 #include "native/native_backend.h"
 
+#include <fmt/format.h>
+
 #include <vector>
 
 #include "medgen/error.h"
@@ -29,11 +31,13 @@ int slots_in(const PackedModel& model, const NativeOptions& options) {
       sequence_bytes(model) + PagedCache::page_bytes(model.config, cache_type(model.precision));
   const std::uint64_t fit = options.cache_memory_bytes / each;
   if (fit == 0) {
-    throw Error(ErrorCode::kUsage,
-                "--cache-memory is " + std::to_string(options.cache_memory_bytes >> 20) +
-                    " MB, but one sequence of " + std::to_string(model.config.n_positions) +
-                    " tokens needs " + std::to_string((each >> 20) + 1) +
-                    " MB of key/value cache; allow at least that much");
+    const std::string given = fmt::format("{} MB", options.cache_memory_bytes >> 20);
+    const std::string needed = fmt::format("{} MB", (each >> 20) + 1);
+    throw SettingError("`cache_memory`",
+                       {"cache_memory", given, "at least " + needed,
+                        fmt::format(" is {}, but one sequence of {} tokens needs {} of key/value "
+                                    "cache; allow at least that much",
+                                    given, model.config.n_positions, needed)});
   }
   return static_cast<int>(
       std::min<std::uint64_t>(fit, static_cast<std::uint64_t>(options.max_slots)));

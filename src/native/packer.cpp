@@ -92,7 +92,7 @@ class Packer {
       if (std::fabs(values[i]) > 65504) {
         throw Error(ErrorCode::kModel, "the parameter " + name +
                                            " has values beyond 65504, which half "
-                                           "precision cannot hold; use --precision fp32");
+                                           "precision cannot hold; use `precision` fp32");
       }
       halves[i] = bundle::float_to_half(values[i]);
     }

@@ -133,7 +133,7 @@ int PagedCache::take_page() {
   if ((pages_.size() + 1) * page_bytes_ > max_bytes_) {
     throw Error(ErrorCode::kRuntime,
                 "the key/value cache is full at " + std::to_string(max_bytes_ >> 20) +
-                    " MB; give it more with --cache-memory, or run fewer sequences at once");
+                    " MB; give it more with `cache_memory`, or run fewer sequences at once");
   }
   constexpr std::size_t kAlignment = 64;
   auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, page_bytes_));

@@ -188,7 +188,7 @@ void read_whole(const std::filesystem::path& file,
   if (!json.is_object() && !json.is_array()) {
     throw Error(
         ErrorCode::kUsage,
-        file.string() + " holds no JSON records: give what generate --json, batch or sweep wrote");
+        file.string() + " holds no JSON records: give what generate `json`, batch or sweep wrote");
   }
   if (json.is_object()) return visit(RecordReader(json, {file.string(), 1}));
   for (const Json& record : json) visit(RecordReader(record, {file.string(), 1}));

@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "base/refuse.h"
 #include "medgen/error.h"
 
 namespace medgen {
@@ -77,6 +78,11 @@ void validate(const BackendOptions& options) {
   check("device", kDevices, options.device);
   check("threads", options.threads, 0, 1024, "0 takes one for each physical core");
   check("max_slots", options.max_slots, 1, 65536, "16 is usual");
+  if (options.backend == BackendKind::kNative && options.device != Device::kCpu) {
+    base::refuse(fmt::format(
+        "`backend` native runs on the cpu only, but `device` is {}: leave one of them out",
+        to_string(options.device)));
+  }
 }
 
 }  // namespace medgen

@@ -1,6 +1,7 @@
 // See the header.
 #include "wiring/open_backend.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -139,10 +140,6 @@ std::unique_ptr<native::PackedWeights> open_packed_weights(const ModelSource& so
 
 std::unique_ptr<native::NativeBackend> open_native_backend(const ModelSource& source,
                                                            const BackendOptions& options) {
-  if (options.device != Device::kCpu) {
-    refuse("the native back end runs on the cpu only; --device is " +
-           std::string(to_string(options.device)));
-  }
   const kernels::Kernels& kernels = native::choose_kernels();
   if (&kernels == kernels::kScalarKernels && std::getenv("MEDGEN_ISA") == nullptr && options.note) {
     options.note("this processor has no AVX2, so the plain kernels are used, which are slow");
@@ -157,6 +154,7 @@ std::unique_ptr<native::NativeBackend> open_native_backend(const ModelSource& so
 }
 
 std::unique_ptr<Backend> open_backend(const ModelSource& source, const BackendOptions& options) {
+  validate(options);
   const bool can_be_native = options.device == Device::kCpu && native_obstacle(source).empty();
   if (options.backend == BackendKind::kNative ||
       (options.backend == BackendKind::kAuto && can_be_native)) {
@@ -164,15 +162,18 @@ std::unique_ptr<Backend> open_backend(const ModelSource& source, const BackendOp
   }
   if (options.precision != WeightPrecision::kAuto &&
       options.precision != WeightPrecision::kFloat32) {
-    refuse("--precision is " + std::string(to_string(options.precision)) +
-           ", but the TorchScript back end computes in fp32 only: "
-           "leave it out, or use --backend native");
+    const std::string precision(to_string(options.precision));
+    throw SettingError("`precision`",
+                       {"precision", precision, "auto or fp32",
+                        fmt::format(" is {}, but the TorchScript back end computes in fp32 only: "
+                                    "leave it out, or use `backend` native",
+                                    precision)});
   }
   if (!source.not_gpt2.empty() && !options.trust_code) {
     throw Error(
         ErrorCode::kModel,
         "the model " + source.model_pt.string() + " cannot be read as a GPT-2: " + source.not_gpt2 +
-            ". If it is a model of another kind, --trust-code runs the code inside it, provided "
+            ". If it is a model of another kind, `trust_code` runs the code inside it, provided "
             "it uses only operators that compute on tensors; use it only for a file "
             "whose author you trust");
   }

@@ -161,6 +161,26 @@ TEST_F(BatchCliTest, BadRowsBecomeErrorRecordsWithoutTheirText) {
   EXPECT_THAT(read(path("out.jsonl")), Not(HasSubstr("secret")));
 }
 
+// The library's own words for them are `truncate_prompt` and `prompt_column`.
+TEST_F(BatchCliTest, ErrorsOfRowsNameOptions) {
+  const std::string in = file(
+      "in.jsonl", R"({"id":"x","prompt":")" + std::string(99, 's') + "\"}\n" + "{\"id\":\"y\"}\n");
+  EXPECT_EQ(batch({in, "-o", path("out.jsonl"), "--seed", "7"}).status, 4);
+  for (const std::string& text : {read(path("out.jsonl")), batch({in, "--check"}).out}) {
+    EXPECT_THAT(text,
+                AllOf(HasSubstr("keep its end with --truncate-prompt"),
+                      HasSubstr("say with --prompt-column where it is"), Not(HasSubstr("`"))));
+  }
+}
+
+TEST_F(BatchCliTest, OptionsOfAnotherCommandAreNamedAsOptionsToo) {
+  const std::string in = file("in.jsonl", prompts(2));
+  ASSERT_EQ(batch({in, "-o", path("1"), "--seed", "7", "--unordered"}).status, 0);
+  const RunResult result = run({"merge", "-o", path("merged.jsonl"), path("1")});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_THAT(result.err, HasSubstr("without --format and --unordered"));
+}
+
 TEST_F(BatchCliTest, CheckListsBadRowsAndWritesNothing) {
   const std::string in = file("in.jsonl", prompts(2) + "secret\n");
   const RunResult bad = batch({in, "--check"});

@@ -12,6 +12,7 @@
 #include "cli/options/backend_options.h"
 #include "cli/options/command_line.h"
 #include "cli/options/decoding_options.h"
+#include "cli/options/option_words.h"
 #include "cli/output.h"
 #include "cli/prompt.h"
 #include "cli/run.h"
@@ -67,7 +68,8 @@ ExplainArguments parse_explain(const Arguments& words) {
 }
 
 jobs::ExplainAsked asked(const ExplainArguments& a) {
-  return {a.model, a.tokenizer, resolve(a.backend)};
+  return {a.model, a.tokenizer, resolve(a.backend),
+          [](const std::string& message) { return with_flags(message); }};
 }
 
 int answer_lines(const ExplainArguments& arguments) {

@@ -11,6 +11,7 @@
 #include "cli/commands/commands.h"
 #include "cli/options/backend_options.h"
 #include "cli/options/command_line.h"
+#include "cli/options/option_words.h"
 #include "cli/output.h"
 #include "cli/run.h"
 #include "cli/signals.h"
@@ -65,7 +66,7 @@ const char* name_of(Verdict verdict) {
 
 // What the table groups by.
 std::string reason_of(const Trial& trial) {
-  if (trial.recorded.obstacle) return *trial.recorded.obstacle;
+  if (trial.recorded.obstacle) return with_flags(*trial.recorded.obstacle);
   if (trial.differences.empty() && trial.why.empty()) return "nothing has changed";
   if (trial.why.empty()) return "model, version, back end, precision and settings are unchanged";
   return fmt::format("{}", fmt::join(trial.why, "; "));
@@ -119,7 +120,7 @@ Json json_of(const Trial& trial) {
     if (difference.first_byte) entry["first_byte"] = *difference.first_byte;
     json["differences"].push_back(std::move(entry));
   }
-  json["why"] = run.obstacle ? Json::array({*run.obstacle}) : Json(trial.why);
+  json["why"] = run.obstacle ? Json::array({with_flags(*run.obstacle)}) : Json(trial.why);
   return json;
 }
 

@@ -71,10 +71,6 @@ BackendOptions resolve(const BackendArguments& a) {
                                     *a.cache_memory, range)});
   }
   options.cache_memory_bytes = static_cast<std::uint64_t>(a.cache_memory.value_or(0)) << 20U;
-  if (options.backend == BackendKind::kNative && options.device != Device::kCpu) {
-    throw Error(ErrorCode::kUsage, "--backend native runs on the cpu only, but --device is " +
-                                       *a.device + ": leave one of them out");
-  }
   return options;
 }
 

@@ -156,6 +156,7 @@ jobs::BatchAsked asked(const BatchArguments& a, const Messages& messages) {
   asked.settings = given_settings(a.decoding);
   asked.backend = resolve(a.backend, messages);
   asked.slots = a.slots;
+  asked.wording = [](const std::string& message) { return with_flags(message); };
   asked.truncate_prompt = a.truncate_prompt;
   asked.form = record_form(a);
   asked.in_order = !a.unordered;

@@ -304,5 +304,20 @@ TEST(RowParserTest, CarriesExtraFieldsInTheirOrder) {
   EXPECT_EQ(row.settings.dump(), R"({"n":2})");
 }
 
+TEST(BadRowsTest, ErrorsComeInTheWordsOfTheirReader) {
+  RequestMaker worded = maker();
+  worded.wording = [](const std::string& message) { return "told: " + message; };
+  for (const std::string& text :
+       {std::string("{}"), R"({"prompt":")" + std::string(99, 's') + "\"}"}) {
+    RowParser parser(InputFormat::kJsonl, {}, "input");
+    BatchRow row = parser.parse(raw_row(InputFormat::kJsonl, text), 6);
+    BatchRow same = row;
+    maker().make(row);
+    worded.make(same);
+    ASSERT_TRUE(row.error && same.error) << text;
+    EXPECT_EQ(same.error->message, "told: " + row.error->message);
+  }
+}
+
 }  // namespace
 }  // namespace medgen::batch

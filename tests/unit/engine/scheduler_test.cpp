@@ -301,12 +301,12 @@ TEST(GenerateTest, RefusesPromptsThatDoNotFit) {
   EXPECT_THAT(
       error_of(backend, tokenizer, {good, request(1, History(9, 1), 1, 5)}, ErrorCode::kUsage),
       AllOf(HasSubstr("prompt 2 of 2 is 9 tokens long"), HasSubstr("only 8"),
-            HasSubstr("--truncate-prompt")));
+            HasSubstr("`truncate_prompt`")));
   Request long_prompt = request(1, History(7, 1), 1, 5);
   long_prompt.stopping.max_new_tokens.reset();
   long_prompt.stopping.max_length = 7;
   EXPECT_THAT(error_of(backend, tokenizer, {long_prompt}, ErrorCode::kUsage),
-              AllOf(HasSubstr("7 tokens"), HasSubstr("max-length"), HasSubstr("--max-new-tokens")));
+              AllOf(HasSubstr("7 tokens"), HasSubstr("max-length"), HasSubstr("`max_new_tokens`")));
   EXPECT_THAT(error_of(backend, tokenizer, {request(1, {kVocab}, 1, 5)}, ErrorCode::kUsage),
               HasSubstr("token id 20"));
 }

@@ -54,5 +54,28 @@ TEST(BackendOptionsTest, WhatIsOutOfRangeIsRefusedByName) {
   EXPECT_THAT(refusal(options), HasSubstr("precision is 9"));
 }
 
+TEST(BackendOptionsTest, WhatIsOutOfRangeTellsSettingValueAndRange) {
+  BackendOptions options;
+  options.threads = -1;
+  try {
+    validate(options);
+    ADD_FAILURE() << "nothing was refused";
+  } catch (const SettingError& error) {
+    EXPECT_EQ(error.setting(), "threads");
+    EXPECT_EQ(error.value(), "-1");
+    EXPECT_EQ(error.range(), "from 0 to 1024");
+    EXPECT_EQ("threads" + error.problem(), error.what());
+  }
+}
+
+TEST(BackendOptionsTest, NativeOnAnotherDeviceIsRefused) {
+  BackendOptions options;
+  options.device = Device::kCuda;
+  EXPECT_EQ(refusal(options), "");
+  options.backend = BackendKind::kNative;
+  EXPECT_EQ(refusal(options),
+            "`backend` native runs on the cpu only, but `device` is cuda: leave one of them out");
+}
+
 }  // namespace
 }  // namespace medgen

@@ -134,7 +134,7 @@ TEST_F(OpenBackendTest, APrecisionThatTorchScriptLacksIsRefused) {
     options_.precision = precision;
     EXPECT_THAT(refusal(ErrorCode::kUsage),
                 AllOf(HasSubstr(std::string(to_string(precision))), HasSubstr("fp32 only"),
-                      HasSubstr("--backend native")));
+                      HasSubstr("`backend` native")));
   }
   EXPECT_EQ(verified_, 0) << "before anything is read";
 }
@@ -159,7 +159,7 @@ TEST_F(OpenBackendTest, AModelOfAnotherKindIsNotRunWithoutTrust) {
   for (const BackendKind backend : {BackendKind::kAuto, BackendKind::kTorchScript}) {
     options_.backend = backend;
     EXPECT_THAT(refusal(ErrorCode::kModel),
-                AllOf(HasSubstr(source_.not_gpt2), HasSubstr("--trust-code")));
+                AllOf(HasSubstr(source_.not_gpt2), HasSubstr("`trust_code`")));
   }
   options_.backend = BackendKind::kNative;
   options_.trust_code = true;
