@@ -3,6 +3,8 @@
 
 #include <limits>
 
+#include "engine/filters.h"
+#include "engine/processors.h"
 #include "engine/setting_values.h"
 #include "engine/steps.h"
 
@@ -18,7 +20,34 @@ constexpr SettingKind kInteger = SettingKind::kInteger, kNumber = SettingKind::k
                       kTexts = SettingKind::kTexts, kWord = SettingKind::kWord,
                       kJson = SettingKind::kJson;
 
+void temperature_step(const SamplingParams& p, Candidates& c) {
+  if (p.dynatemp_range > 0) {
+    filters::dynamic_temperature(c, p.temperature, p.dynatemp_range, p.dynatemp_exponent);
+  } else {
+    filters::temperature(c, p.temperature);
+  }
+}
+
+// The coin comes from a different stream than the draw's, so that XTC shifts nothing.
+void xtc_step(const SamplingParams& p, const DecodingContext& x, Candidates& c) {
+  if (x.xtc_coin < p.xtc_probability) filters::xtc(c, p.xtc_threshold);
+}
+
 }  // namespace
+
+// What the setting does, and when it is on: `p` are the parameters, `x` the context, `c` the
+// candidates.
+#define MEDGEN_PROCESSOR(ACTIVE, FUNCTION)                                    \
+  {                                                                           \
+    [](const SamplingParams& p) -> bool { return ACTIVE; }, FUNCTION, nullptr \
+  }
+#define MEDGEN_FILTER(ACTIVE, CALL)                                            \
+  {                                                                            \
+    [](const SamplingParams& p) -> bool { return ACTIVE; }, nullptr,           \
+        [](const SamplingParams& p, const DecodingContext& x, Candidates& c) { \
+          (void)p, (void)x, CALL;                                              \
+        }                                                                      \
+  }
 
 // A field that JSON stores unchanged.
 #define MEDGEN_FIELD(FIELD)                                   \
@@ -30,48 +59,58 @@ const std::vector<SettingEntry>& settings_table() {
       {{"temperature", "filters", kNumber,
         "0 or more: below 1 likelier words, above 1 more surprising ones, 0 as --greedy."},
        MEDGEN_FIELD(sampling.temperature),
-       {0, kMax, false, false, "0 always takes the most likely token, 0.7 is usual"}},
+       {0, kMax, false, false, "0 always takes the most likely token, 0.7 is usual"},
+       MEDGEN_FILTER(p.temperature != 1 || p.dynatemp_range > 0, temperature_step(p, c))},
       {{"top_k", "filters", kInteger, "Draw from the K likeliest tokens; 0 or more, 0 is off."},
        MEDGEN_FIELD(sampling.top_k),
-       {0, 2147483647, false, false, "0 turns it off, 50 is usual"}},
+       {0, 2147483647, false, false, "0 turns it off, 50 is usual"},
+       MEDGEN_FILTER(p.top_k > 0, filters::top_k(c, static_cast<std::size_t>(p.top_k)))},
       {{"top_p", "filters", kNumber,
         "Draw from the fewest tokens whose probability reaches P; above 0, at most 1, 1 is off."},
        MEDGEN_FIELD(sampling.top_p),
-       {0, 1, true, false, "1 turns it off, 0.95 is usual"}},
+       {0, 1, true, false, "1 turns it off, 0.95 is usual"},
+       MEDGEN_FILTER(p.top_p < 1, filters::top_p(c, p.top_p))},
       {{"min_p", "filters", kNumber,
         "Leave out tokens less likely than P times the likeliest; 0 to 1, 0 is off."},
        MEDGEN_FIELD(sampling.min_p),
-       {0, 1, false, false, "0 turns it off, 0.05 is usual"}},
+       {0, 1, false, false, "0 turns it off, 0.05 is usual"},
+       MEDGEN_FILTER(p.min_p > 0, filters::min_p(c, p.min_p))},
       {{"typical_p", "filters", kNumber,
         "Draw from the most typical tokens (surprise nearest to the entropy) that reach P; above "
         "0, at "
         "most 1, 1 is off."},
        MEDGEN_FIELD(sampling.typical_p),
-       {0, 1, true, false, "1 turns it off, 0.95 is usual"}},
+       {0, 1, true, false, "1 turns it off, 0.95 is usual"},
+       MEDGEN_FILTER(p.typical_p < 1, filters::typical_p(c, p.typical_p))},
       {{"epsilon_cutoff", "filters", kNumber,
         "Leave out tokens less likely than this; 0 to below 1, 0 is off."},
        MEDGEN_FIELD(sampling.epsilon_cutoff),
-       {0, 1, false, true, "0 turns it off, 0.0003 is usual"}},
+       {0, 1, false, true, "0 turns it off, 0.0003 is usual"},
+       MEDGEN_FILTER(p.epsilon_cutoff > 0, filters::epsilon_cutoff(c, p.epsilon_cutoff))},
       {{"eta_cutoff", "filters", kNumber,
         "The same, with a cutoff that decreases with the entropy; 0 to below 1, 0 is off."},
        MEDGEN_FIELD(sampling.eta_cutoff),
-       {0, 1, false, true, "0 turns it off, 0.0003 is usual"}},
+       {0, 1, false, true, "0 turns it off, 0.0003 is usual"},
+       MEDGEN_FILTER(p.eta_cutoff > 0, filters::eta_cutoff(c, p.eta_cutoff))},
       {{"top_h", "filters", kNumber,
         "Of the 100 likeliest, draw from the best that hold this share of the entropy; above 0, at "
         "most "
         "1."},
        MEDGEN_FIELD(sampling.top_h),
-       {0, 1, true, false, "leave it out to turn it off, 0.4 is usual"}},
+       {0, 1, true, false, "leave it out to turn it off, 0.4 is usual"},
+       MEDGEN_FILTER(p.top_h.has_value(), filters::top_h(c, *p.top_h))},
       {{"top_n_sigma", "filters", kNumber,
         "Leave out scores more than N standard deviations below the highest; 0 or more, 0 is off."},
        MEDGEN_FIELD(sampling.top_n_sigma),
-       {0, kMax, false, false, "0 turns it off, 1 is usual"}},
+       {0, kMax, false, false, "0 turns it off, 1 is usual"},
+       MEDGEN_FILTER(p.top_n_sigma > 0, filters::top_n_sigma(c, p.top_n_sigma))},
       {{"xtc_probability", "filters", kNumber,
         "How often to exclude the top choices: all tokens above --xtc-threshold but the least "
         "likely of "
         "them; 0 to 1, 0 is off."},
        MEDGEN_FIELD(sampling.xtc_probability),
-       {0, 1, false, false, "0 turns it off, 0.5 is usual"}},
+       {0, 1, false, false, "0 turns it off, 0.5 is usual"},
+       MEDGEN_FILTER(p.xtc_probability > 0 && p.xtc_threshold <= 0.5, xtc_step(p, x, c))},
       {{"xtc_threshold", "filters", kNumber,
         "Probability from which a token is a top choice; 0 to 1, off above 0.5."},
        MEDGEN_FIELD(sampling.xtc_threshold),
@@ -89,7 +128,8 @@ const std::vector<SettingEntry>& settings_table() {
         "2: keep the surprise of the text near --mirostat-tau, instead of the other filters; 0 is "
         "off."},
        MEDGEN_FIELD(sampling.mirostat),
-       {0, 2, false, false, "0 turns it off, 2 is Mirostat 2"}},
+       {0, 2, false, false, "0 turns it off, 2 is Mirostat 2"},
+       MEDGEN_FILTER(p.mirostat == 2, filters::mirostat(c, x.mirostat_mu))},
       {{"mirostat_tau", "filters", kNumber, "Surprise to aim at, in bits; above 0."},
        MEDGEN_FIELD(sampling.mirostat_tau),
        {0, kMax, true, false, "5 is usual"}},
@@ -101,22 +141,27 @@ const std::vector<SettingEntry>& settings_table() {
         "more "
         "likely."},
        MEDGEN_FIELD(sampling.repetition_penalty),
-       {0, kMax, true, false, "1 turns it off, 1.1 is usual"}},
+       {0, kMax, true, false, "1 turns it off, 1.1 is usual"},
+       MEDGEN_PROCESSOR(p.repetition_penalty != 1, processors::repetition_penalty)},
       {{"presence_penalty", "processors", kNumber,
         "Subtracted from the scores of generated tokens; -2 to 2, 0 is off."},
        MEDGEN_FIELD(sampling.presence_penalty),
-       {-2, 2, false, false, "0 turns it off"}},
+       {-2, 2, false, false, "0 turns it off"},
+       MEDGEN_PROCESSOR(p.presence_penalty != 0, processors::presence_penalty)},
       {{"frequency_penalty", "processors", kNumber, "The same per occurrence; -2 to 2, 0 is off."},
        MEDGEN_FIELD(sampling.frequency_penalty),
-       {-2, 2, false, false, "0 turns it off"}},
+       {-2, 2, false, false, "0 turns it off"},
+       MEDGEN_PROCESSOR(p.frequency_penalty != 0, processors::frequency_penalty)},
       {{"no_repeat_ngram_size", "processors", kInteger,
         "No N tokens in a row occur twice, prompt included; 0 or more, 0 is off."},
        MEDGEN_FIELD(sampling.no_repeat_ngram_size),
-       {0, 2147483647, false, false, "0 turns it off, 3 is usual"}},
+       {0, 2147483647, false, false, "0 turns it off, 3 is usual"},
+       MEDGEN_PROCESSOR(p.no_repeat_ngram_size > 0, processors::no_repeat_ngram_size)},
       {{"dry_multiplier", "processors", kNumber,
         "DRY: penalty on tokens that would extend a repetition; 0 or more, 0 is off."},
        MEDGEN_FIELD(sampling.dry_multiplier),
-       {0, kMax, false, false, "0 turns it off, 0.8 is usual"}},
+       {0, kMax, false, false, "0 turns it off, 0.8 is usual"},
+       MEDGEN_PROCESSOR(p.dry_multiplier > 0, processors::dry)},
       {{"dry_base", "processors", kNumber, "How the DRY penalty grows with the length; 1 or more."},
        MEDGEN_FIELD(sampling.dry_base),
        {1, kMax, false, false, "1.75 is usual"}},
@@ -135,48 +180,70 @@ const std::vector<SettingEntry>& settings_table() {
        [](const Settings& s) { return bad_words_json(s.sampling); },
        [](Settings& s, const Json& v, const std::string& name) {
          read_bad_words(v, name, s.sampling);
-       }},
+       },
+       {},
+       MEDGEN_PROCESSOR(!p.bad_words.empty(), processors::bad_words)},
       {{"sequence_bias", "processors", kJson,
         "[[[ID, ...], BIAS], ...]: added to the last id where the text ends with the others."},
-       MEDGEN_FIELD(sampling.sequence_bias)},
+       MEDGEN_FIELD(sampling.sequence_bias),
+       {},
+       MEDGEN_PROCESSOR(!p.sequence_bias.empty(), processors::sequence_bias)},
       {{"logit_bias", "processors", kJson,
         "{\"ID\": BIAS, ...}: added to the scores of tokens; -100 to 100."},
        [](const Settings& s) { return logit_bias_json(s.sampling.logit_bias); },
        [](Settings& s, const Json& v, const std::string& name) {
          read_logit_bias(v, name, s.sampling.logit_bias);
-       }},
+       },
+       {},
+       MEDGEN_PROCESSOR(!p.logit_bias.empty(), processors::logit_bias)},
       {{"suppress_tokens", "processors", kJson, "[ID, ...]: tokens that are never drawn."},
-       MEDGEN_FIELD(sampling.suppress_tokens)},
+       MEDGEN_FIELD(sampling.suppress_tokens),
+       {},
+       MEDGEN_PROCESSOR(!p.suppress_tokens.empty(), processors::suppress_tokens)},
       {{"begin_suppress_tokens", "processors", kJson, "[ID, ...]: tokens that never come first."},
-       MEDGEN_FIELD(sampling.begin_suppress_tokens)},
+       MEDGEN_FIELD(sampling.begin_suppress_tokens),
+       {},
+       MEDGEN_PROCESSOR(!p.begin_suppress_tokens.empty(), processors::begin_suppress_tokens)},
       {{"min_new_tokens", "processors", kInteger,
         "No end before N new tokens; 0 or more, 0 is off."},
        MEDGEN_FIELD(sampling.min_new_tokens),
-       {0, 2147483647, false, false, "0 turns it off"}},
+       {0, 2147483647, false, false, "0 turns it off"},
+       MEDGEN_PROCESSOR(p.min_new_tokens > 0, processors::min_new_tokens)},
       {{"min_length", "processors", kInteger,
         "No end before N tokens, including the text's; 0 or more, 0 is off."},
        MEDGEN_FIELD(sampling.min_length),
-       {0, 2147483647, false, false, "0 turns it off"}},
+       {0, 2147483647, false, false, "0 turns it off"},
+       MEDGEN_PROCESSOR(p.min_length > 0, processors::min_length)},
       {{"exponential_decay_length_penalty", "processors", kJson,
         "[START, FACTOR]: after START new tokens the end grows likelier, FACTOR times per token."},
-       MEDGEN_FIELD(sampling.exponential_decay_length_penalty)},
+       MEDGEN_FIELD(sampling.exponential_decay_length_penalty),
+       {},
+       MEDGEN_PROCESSOR(p.exponential_decay_length_penalty.has_value(),
+                        processors::exponential_decay_length_penalty)},
       {{"forced_bos_token_id", "processors", kInteger, "Token forced after a one-token prompt."},
-       MEDGEN_FIELD(sampling.forced_bos_token_id)},
+       MEDGEN_FIELD(sampling.forced_bos_token_id),
+       {},
+       MEDGEN_PROCESSOR(p.forced_bos_token_id.has_value(), processors::forced_bos_token_id)},
       {{"forced_eos_token_id", "processors", kJson,
         "ID or [ID, ...]: the token forced where the length limit is reached."},
-       MEDGEN_FIELD(sampling.forced_eos_token_id)},
+       MEDGEN_FIELD(sampling.forced_eos_token_id),
+       {},
+       MEDGEN_PROCESSOR(!p.forced_eos_token_id.empty(), processors::forced_eos_token_id)},
       {{"guidance_scale", "processors", kNumber,
         "Steer away from the --negative-prompt (default: the prompt's last token); 1 or "
         "more, "
         "1 is off."},
        MEDGEN_FIELD(sampling.guidance_scale),
-       {1, kMax, false, false, "1 turns it off, 1.5 is usual"}},
+       {1, kMax, false, false, "1 turns it off, 1.5 is usual"},
+       MEDGEN_PROCESSOR(p.guidance_scale != 1, processors::guidance_scale)},
       {{"negative_prompt", "processors", kText, "What --guidance-scale steers away from."},
        MEDGEN_FIELD(sampling.negative_prompt)},
       {{"negative_prompt_ids", "processors", kJson, "[ID, ...]: the same as token ids."},
        MEDGEN_FIELD(sampling.negative_prompt_ids)},
       {{"renormalize_logits", "processors", kFlag, "Log-softmax after the last step."},
-       MEDGEN_FIELD(sampling.renormalize_logits)},
+       MEDGEN_FIELD(sampling.renormalize_logits),
+       {},
+       MEDGEN_PROCESSOR(p.renormalize_logits, processors::renormalize_logits)},
       {{"sampler_order", "search", kWord,
         "Order of the steps: hf, vllm or llama, as in those libraries; or step names separated by "
         "commas."},
@@ -248,5 +315,7 @@ const std::vector<SettingEntry>& settings_table() {
   return entries;
 }
 #undef MEDGEN_FIELD
+#undef MEDGEN_PROCESSOR
+#undef MEDGEN_FILTER
 
 }  // namespace medgen::engine

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/settings.h"
+#include "engine/steps.h"
 
 namespace medgen::engine {
 
@@ -23,6 +24,7 @@ struct SettingEntry {
   SettingsJson (*get)(const DecodingSettings&);
   void (*set)(DecodingSettings&, const SettingsJson&, const std::string& name);
   SettingRange range = {};
+  StepFunctions step = {};  // for a setting that turns a step on
 };
 
 const std::vector<SettingEntry>& settings_table();

@@ -2,80 +2,46 @@
 #include "engine/steps.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/refuse.h"
-#include "engine/filters.h"
-#include "engine/processors.h"
 #include "engine/settings.h"
+#include "engine/settings_table.h"
 #include "medgen/error.h"
 
 namespace medgen::engine {
 namespace {
 
 using P = SamplingParams;
-using C = DecodingContext;
 
-void temperature(const P& p, const C&, Candidates& c) {
-  if (p.dynatemp_range > 0) {
-    filters::dynamic_temperature(c, p.temperature, p.dynatemp_range, p.dynatemp_exponent);
-  } else {
-    filters::temperature(c, p.temperature);
-  }
-}
-
-// The coin comes from a different stream than the draw's, so that XTC shifts nothing.
-void xtc(const P& p, const C& context, Candidates& c) {
-  if (context.xtc_coin < p.xtc_probability) filters::xtc(c, p.xtc_threshold);
-}
-
-#define MEDGEN_PROCESSOR(NAME, ACTIVE)                                          \
-  Step {                                                                        \
-#NAME, [](const P& p) -> bool { return ACTIVE; }, processors::NAME, nullptr \
-  }
-#define MEDGEN_FILTER(NAME, ACTIVE, CALL)                                                        \
-  Step {                                                                                         \
-#NAME, [](const P& p) -> bool { return ACTIVE; }, nullptr,                                   \
-                                                   [](const P& p, const C& x,                    \
-                                                      Candidates& c) { (void)p, (void)x, CALL; } \
-  }
-
-// In Hugging Face's order.
-const std::array kSteps = {
-    MEDGEN_PROCESSOR(guidance_scale, p.guidance_scale != 1),
-    MEDGEN_PROCESSOR(sequence_bias, !p.sequence_bias.empty()),
-    MEDGEN_PROCESSOR(repetition_penalty, p.repetition_penalty != 1),
-    MEDGEN_PROCESSOR(no_repeat_ngram_size, p.no_repeat_ngram_size > 0),
-    MEDGEN_PROCESSOR(bad_words, !p.bad_words.empty()),
-    MEDGEN_PROCESSOR(min_length, p.min_length > 0),
-    MEDGEN_PROCESSOR(min_new_tokens, p.min_new_tokens > 0),
-    MEDGEN_PROCESSOR(forced_bos_token_id, p.forced_bos_token_id.has_value()),
-    MEDGEN_PROCESSOR(forced_eos_token_id, !p.forced_eos_token_id.empty()),
-    MEDGEN_PROCESSOR(exponential_decay_length_penalty,
-                     p.exponential_decay_length_penalty.has_value()),
-    MEDGEN_PROCESSOR(suppress_tokens, !p.suppress_tokens.empty()),
-    MEDGEN_PROCESSOR(begin_suppress_tokens, !p.begin_suppress_tokens.empty()),
-    MEDGEN_PROCESSOR(logit_bias, !p.logit_bias.empty()),
-    MEDGEN_PROCESSOR(frequency_penalty, p.frequency_penalty != 0),
-    MEDGEN_PROCESSOR(presence_penalty, p.presence_penalty != 0),
-    Step{"dry_multiplier", [](const P& p) { return p.dry_multiplier > 0; }, processors::dry,
-         nullptr},
-    MEDGEN_FILTER(temperature, p.temperature != 1 || p.dynatemp_range > 0, temperature(p, x, c)),
-    MEDGEN_FILTER(top_h, p.top_h.has_value(), filters::top_h(c, *p.top_h)),
-    MEDGEN_FILTER(top_k, p.top_k > 0, filters::top_k(c, static_cast<std::size_t>(p.top_k))),
-    MEDGEN_FILTER(top_p, p.top_p < 1, filters::top_p(c, p.top_p)),
-    MEDGEN_FILTER(min_p, p.min_p > 0, filters::min_p(c, p.min_p)),
-    MEDGEN_FILTER(typical_p, p.typical_p < 1, filters::typical_p(c, p.typical_p)),
-    MEDGEN_FILTER(epsilon_cutoff, p.epsilon_cutoff > 0,
-                  filters::epsilon_cutoff(c, p.epsilon_cutoff)),
-    MEDGEN_FILTER(eta_cutoff, p.eta_cutoff > 0, filters::eta_cutoff(c, p.eta_cutoff)),
-    MEDGEN_FILTER(top_n_sigma, p.top_n_sigma > 0, filters::top_n_sigma(c, p.top_n_sigma)),
-    MEDGEN_FILTER(xtc_probability, p.xtc_probability > 0 && p.xtc_threshold <= 0.5, xtc(p, x, c)),
-    MEDGEN_FILTER(mirostat, p.mirostat == 2, filters::mirostat(c, x.mirostat_mu)),
-    MEDGEN_PROCESSOR(renormalize_logits, p.renormalize_logits),
-};
-#undef MEDGEN_PROCESSOR
-#undef MEDGEN_FILTER
+// Where the traditions put the steps. A new one that none of them has need not be named.
+const std::vector<std::string_view> kHf = {"guidance_scale",
+                                           "sequence_bias",
+                                           "repetition_penalty",
+                                           "no_repeat_ngram_size",
+                                           "bad_words",
+                                           "min_length",
+                                           "min_new_tokens",
+                                           "forced_bos_token_id",
+                                           "forced_eos_token_id",
+                                           "exponential_decay_length_penalty",
+                                           "suppress_tokens",
+                                           "begin_suppress_tokens",
+                                           "logit_bias",
+                                           "frequency_penalty",
+                                           "presence_penalty",
+                                           "dry_multiplier",
+                                           "temperature",
+                                           "top_h",
+                                           "top_k",
+                                           "top_p",
+                                           "min_p",
+                                           "typical_p",
+                                           "epsilon_cutoff",
+                                           "eta_cutoff",
+                                           "top_n_sigma",
+                                           "xtc_probability",
+                                           "mirostat",
+                                           "renormalize_logits"};
 
 const std::vector<std::string_view> kVllm = {"guidance_scale",
                                              "bad_words",
@@ -135,15 +101,35 @@ const std::vector<std::string_view> kLlama = {"guidance_scale",
                                               "mirostat",
                                               "renormalize_logits"};
 
-const Step* find(std::string_view name) {
+bool is_filter(std::string_view name, std::span<const Step> all) {
+  return std::any_of(all.begin(), all.end(),
+                     [&](const Step& step) { return step.name == name && step.filter != nullptr; });
+}
+
+std::vector<Step> steps_in_order() {
+  std::vector<Step> all;
+  for (const SettingEntry& entry : settings_table()) {
+    if (entry.step.active != nullptr) all.push_back({entry.step, entry.info.name});
+  }
+  const std::vector<std::string_view> names = with_unnamed(kHf, all);
+  const auto place = [&](const Step& step) {
+    return std::find(names.begin(), names.end(), step.name);
+  };
+  std::sort(all.begin(), all.end(),
+            [&](const Step& a, const Step& b) { return place(a) < place(b); });
+  return all;
+}
+
+const Step* find_step(std::string_view name) {
+  const std::span<const Step> all = steps();
   const auto step =
-      std::find_if(kSteps.begin(), kSteps.end(), [&](const Step& s) { return s.name == name; });
-  return step == kSteps.end() ? nullptr : &*step;
+      std::find_if(all.begin(), all.end(), [&](const Step& s) { return s.name == name; });
+  return step == all.end() ? nullptr : &*step;
 }
 
 std::vector<const Step*> pointers(const std::vector<std::string_view>& names) {
   std::vector<const Step*> all;
-  for (const std::string_view name : names) all.push_back(find(name));
+  for (const std::string_view name : names) all.push_back(find_step(name));
   return all;
 }
 
@@ -152,11 +138,11 @@ using base::refuse;
 std::vector<const Step*> named_steps(const std::vector<std::string>& names) {
   std::vector<const Step*> all;
   std::vector<std::string> known;
-  for (const Step& step : kSteps) known.emplace_back(step.name);
+  for (const Step& step : steps()) known.emplace_back(step.name);
   for (const std::string& name : names) {
-    const Step* step = find(name == "xtc"   ? "xtc_probability"
-                            : name == "dry" ? "dry_multiplier"
-                                            : name);
+    const Step* step = find_step(name == "xtc"   ? "xtc_probability"
+                                 : name == "dry" ? "dry_multiplier"
+                                                 : name);
     if (step == nullptr) {
       std::string message =
           "sampler_order names the step \"" + name.substr(0, 60) + "\", which does not exist; ";
@@ -178,7 +164,7 @@ std::vector<const Step*> named_steps(const std::vector<std::string>& names) {
 std::vector<const Step*> explicit_steps(const P& params) {
   const std::vector<const Step*> named = named_steps(params.sampler_order);
   std::vector<const Step*> all;
-  for (const Step& step : kSteps) {
+  for (const Step& step : steps()) {
     if (!step.active(params) || std::find(named.begin(), named.end(), &step) != named.end())
       continue;
     if (step.filter != nullptr) {
@@ -191,7 +177,7 @@ std::vector<const Step*> explicit_steps(const P& params) {
   for (const Step* step : named) {
     if (step->active(params)) all.push_back(step);
   }
-  const Step* last = find("renormalize_logits");
+  const Step* last = find_step("renormalize_logits");
   if (last->active(params) && std::find(all.begin(), all.end(), last) == all.end())
     all.push_back(last);
   return all;
@@ -207,24 +193,39 @@ std::vector<const Step*> active_of(std::span<const Step* const> order, const P& 
 
 }  // namespace
 
-std::span<const Step> steps() { return kSteps; }
+std::span<const Step> steps() {
+  static const std::vector<Step> all = steps_in_order();
+  return all;
+}
+
+std::vector<std::string_view> with_unnamed(std::vector<std::string_view> names,
+                                           std::span<const Step> all) {
+  for (const Step& step : all) {
+    if (std::find(names.begin(), names.end(), step.name) != names.end()) continue;
+    const auto is_first = [&](std::string_view name) { return is_filter(name, all); };
+    const auto is_last = [&](std::string_view name) {
+      return is_filter(name, all) && name != "temperature" && name != "mirostat";
+    };
+    const auto place = step.filter == nullptr
+                           ? std::find_if(names.begin(), names.end(), is_first)
+                           : std::find_if(names.rbegin(), names.rend(), is_last).base();
+    names.insert(place, step.name);
+  }
+  return names;
+}
 
 bool is_named_order(std::string_view order) {
   return order == "hf" || order == "vllm" || order == "llama";
 }
 
 std::vector<std::string_view> named_order(std::string_view order) {
-  if (order == "vllm") return kVllm;
-  if (order == "llama") return kLlama;
-  std::vector<std::string_view> names;
-  for (const Step& step : kSteps) names.push_back(step.name);
-  return names;
+  return with_unnamed(order == "vllm" ? kVllm : order == "llama" ? kLlama : kHf, steps());
 }
 
 std::vector<const Step*> ordered_steps(const SamplingParams& params) {
   static const auto kHf = pointers(named_order("hf"));
-  static const auto kVllmSteps = pointers(kVllm);
-  static const auto kLlamaSteps = pointers(kLlama);
+  static const auto kVllmSteps = pointers(named_order("vllm"));
+  static const auto kLlamaSteps = pointers(named_order("llama"));
   const std::string& first = params.sampler_order.front();
   if (params.sampler_order.size() == 1 && is_named_order(first)) {
     return active_of(first == "hf" ? kHf : first == "vllm" ? kVllmSteps : kLlamaSteps, params);

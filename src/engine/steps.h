@@ -33,18 +33,26 @@ struct DecodingContext {
   }
 };
 
-struct Step {
-  std::string_view name;  // of the setting that turns it on
-  bool (*active)(const SamplingParams&);
+struct StepFunctions {
+  bool (*active)(const SamplingParams&) = nullptr;  // null: not a step
   // One of the two. Scores: [vocab], -inf is gone.
   void (*process)(const SamplingParams&, const DecodingContext&,
                   std::span<double> scores) = nullptr;
   void (*filter)(const SamplingParams&, const DecodingContext&, Candidates&) = nullptr;
 };
 
-// All of them, in Hugging Face's order; those it does not have are where a user's own processors
-// would, filters before renormalize_logits.
+struct Step : StepFunctions {
+  std::string_view name;  // of the setting that turns it on
+};
+
+// All of them, from the table of settings, in Hugging Face's order; those it does not have are
+// where a user's own processors would, filters before renormalize_logits.
 std::span<const Step> steps();
+
+// `names`, and each step of `all` that they leave out: a processor ahead of the first filter, a
+// filter behind the last one that neither scales nor ends the row (temperature, mirostat).
+std::vector<std::string_view> with_unnamed(std::vector<std::string_view> names,
+                                           std::span<const Step> all);
 
 bool is_named_order(std::string_view order);  // "hf", "vllm", "llama"
 

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "engine/steps.h"
@@ -171,6 +172,49 @@ TEST(StepsTest, EveryTraditionHasEveryStepOnce) {
     std::vector<std::string_view> names = named_order(order);
     EXPECT_EQ(names.size(), steps().size()) << order;
     for (const Step& step : steps()) EXPECT_THAT(names, ::testing::Contains(step.name)) << order;
+  }
+}
+
+TEST(StepsTest, StepsThatNoTraditionNamesHaveTheirPlaces) {
+  const auto step = [](std::string_view name, bool filters) {
+    Step made;
+    made.name = name;
+    if (filters) made.filter = [](const SamplingParams&, const DecodingContext&, Candidates&) {};
+    return made;
+  };
+  const std::vector<Step> all = {step("old", true),          step("temperature", true),
+                                 step("new filter", true),   step("penalty", false),
+                                 step("new penalty", false), step("mirostat", true),
+                                 step("renormalize", false)};
+  EXPECT_THAT(with_unnamed({"penalty", "old", "temperature", "mirostat", "renormalize"}, all),
+              ::testing::ElementsAre("penalty", "new penalty", "old", "new filter", "temperature",
+                                     "mirostat", "renormalize"));
+  EXPECT_THAT(with_unnamed({"penalty", "temperature", "old", "mirostat", "renormalize"}, all),
+              ::testing::ElementsAre("penalty", "new penalty", "temperature", "old", "new filter",
+                                     "mirostat", "renormalize"));
+}
+
+TEST(StepsTest, EveryFilterAndProcessorOfTheTableIsAStepOrShapesOne) {
+  // What shapes a step, and that step.
+  const std::map<std::string_view, std::string_view> shapes = {
+      {"xtc_threshold", "xtc_probability"},
+      {"dynatemp_range", "temperature"},
+      {"dynatemp_exponent", "temperature"},
+      {"mirostat_tau", "mirostat"},
+      {"mirostat_eta", "mirostat"},
+      {"dry_base", "dry_multiplier"},
+      {"dry_allowed_length", "dry_multiplier"},
+      {"dry_penalty_last_n", "dry_multiplier"},
+      {"dry_sequence_breakers", "dry_multiplier"},
+      {"negative_prompt", "guidance_scale"},
+      {"negative_prompt_ids", "guidance_scale"}};
+  std::vector<std::string_view> names;
+  for (const Step& step : steps()) names.push_back(step.name);
+  for (const SettingInfo& info : setting_infos()) {
+    if (info.section != "filters" && info.section != "processors") continue;
+    const auto shaped = shapes.find(info.name);
+    EXPECT_THAT(names, ::testing::Contains(shaped == shapes.end() ? info.name : shaped->second))
+        << info.name << " does nothing";
   }
 }
 
