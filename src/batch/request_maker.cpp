@@ -17,22 +17,13 @@ void refuse_own_settings(const BatchRow& row) {
 
 }  // namespace
 
-void RequestMaker::take_settings(const BatchRow& row, Request& request) const {
-  if (!variants.empty()) {
-    refuse_own_settings(row);
-    for (const NamedSettings& variant : variants) request.variants.push_back(variant.settings);
-    return;
-  }
+engine::ValidSettings RequestMaker::settings_of(const BatchRow& row) const {
   if (row.settings.contains("n") && row.settings.contains("num_return_sequences")) {
     throw Error(ErrorCode::kUsage,
                 "n and num_return_sequences are two names for one setting: give one of them");
   }
-  const DecodingSettings& base = row.form == RowForm::kOpenAi ? openai : plain;
-  DecodingSettings settings =
-      row.settings.empty() ? base : engine::make_settings(row.settings, base);
-  request.num_return_sequences = settings.num_return_sequences;
-  request.sampling = std::move(settings.sampling);
-  request.stopping = std::move(settings.stopping);
+  return engine::check_settings(row.settings, row.form == RowForm::kOpenAi ? openai : plain,
+                                *tokenizer);
 }
 
 std::optional<engine::ValidRequest> RequestMaker::make(BatchRow& row, std::uint64_t tag) const {
@@ -45,9 +36,16 @@ std::optional<engine::ValidRequest> RequestMaker::make(BatchRow& row, std::uint6
     Request request;
     request.id = row.key;
     request.tag = tag;
-    take_settings(row, request);
+    std::optional<engine::ValidSettings> settings;
+    if (variants.empty()) {
+      settings = settings_of(row);
+    } else {
+      refuse_own_settings(row);
+      for (const NamedSettings& variant : variants) request.variants.push_back(variant.settings);
+    }
     code = "bad_prompt";
-    request.prompt = encode(row.prompt, request.stopping, n_positions);
+    request.prompt =
+        encode(row.prompt, settings ? (*settings)->stopping : request.stopping, n_positions);
     code = "bad_setting";
     BackendInfo model;
     model.n_positions = n_positions;
@@ -56,7 +54,7 @@ std::optional<engine::ValidRequest> RequestMaker::make(BatchRow& row, std::uint6
     // Asked for only if the prompt is what is refused.
     const auto name = [&](std::size_t i) {
       const StoppingParams& stopping =
-          variants.empty() ? request.stopping : variants[i].settings.stopping;
+          settings ? (*settings)->stopping : variants[i].settings.stopping;
       const std::size_t length = request.prompt.size();
       if (length > static_cast<std::size_t>(n_positions) ||
           engine::new_token_limit(length, stopping) < 1) {
@@ -65,6 +63,8 @@ std::optional<engine::ValidRequest> RequestMaker::make(BatchRow& row, std::uint6
       return std::string("the prompt") +
              (variants.empty() ? std::string() : " under \"" + variants[i].name + "\"");
     };
+    if (settings)
+      return engine::check_request(*settings, std::move(request), name, model, *tokenizer);
     return engine::check_request(std::move(request), name, model, *tokenizer);
   } catch (const Error& error) {
     row.error = in_words({code, error.what()});

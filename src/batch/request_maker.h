@@ -39,7 +39,7 @@ struct RequestMaker {
   RowError in_words(const RowError& error) const;
 
  private:
-  void take_settings(const BatchRow& row, Request& request) const;
+  engine::ValidSettings settings_of(const BatchRow& row) const;
 };
 
 }  // namespace medgen::batch

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/settings.h"
 #include "medgen/backend.h"
 #include "medgen/generate.h"
 #include "medgen/tokenizer.h"
@@ -15,6 +16,26 @@ namespace medgen::engine {
 
 // "the prompt", "prompt 3 of 10": what messages call it, under a variant of the request.
 using PromptName = std::function<std::string(std::size_t variant)>;
+
+// Settings that are known to be allowed and to fit a tokenizer. Made by check_settings() alone;
+// they hold no texts to encode any more.
+class ValidSettings {
+ public:
+  const DecodingSettings& operator*() const { return settings_; }
+  const DecodingSettings* operator->() const { return &settings_; }
+
+ private:
+  friend ValidSettings check_settings(const SettingsJson& given, const DecodingSettings& defaults,
+                                      const Tokenizer& tokenizer);
+  explicit ValidSettings(DecodingSettings settings) : settings_(std::move(settings)) {}
+
+  DecodingSettings settings_;
+};
+
+// `given` over `defaults`, as make_settings() puts them together, with token ids in place of texts.
+// Throws Error(kUsage) for what make_settings() refuses and for ids that the tokenizer lacks.
+ValidSettings check_settings(const SettingsJson& given, const DecodingSettings& defaults,
+                             const Tokenizer& tokenizer);
 
 // Made by check_request() alone. Its settings hold no texts to encode any more.
 class ValidRequest {
@@ -26,6 +47,9 @@ class ValidRequest {
  private:
   friend ValidRequest check_request(Request&& request, const PromptName& name,
                                     const BackendInfo& model, const Tokenizer& tokenizer);
+  friend ValidRequest check_request(const ValidSettings& settings, Request&& request,
+                                    const PromptName& name, const BackendInfo& model,
+                                    const Tokenizer& tokenizer);
   explicit ValidRequest(Request&& request) : request_(std::move(request)) {}
 
   Request request_;
@@ -36,6 +60,10 @@ class ValidRequest {
 // `name`.
 ValidRequest check_request(Request&& request, const PromptName& name, const BackendInfo& model,
                            const Tokenizer& tokenizer);
+
+// The same for settings that were checked before, which take the place of the request's.
+ValidRequest check_request(const ValidSettings& settings, Request&& request, const PromptName& name,
+                           const BackendInfo& model, const Tokenizer& tokenizer);
 
 // As RequestSource. kRequest without a request: there was one, which was refused.
 class ValidRequestSource {

@@ -1,6 +1,8 @@
 // The public door: what the commands of medgen go through as well.
 #include "medgen/model.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "engine/settings.h"
@@ -30,6 +32,18 @@ class Gatherer : public GenerationObserver {
   const Generator::OnText& on_text_;
 };
 
+// For generate(), which checks it.
+Request unchecked_request(const Model& model, std::string_view prompt,
+                          const DecodingSettings& settings, std::uint64_t id) {
+  Request request;
+  request.id = id;
+  request.prompt = model.prompt_tokens(prompt);
+  request.num_return_sequences = settings.num_return_sequences;
+  request.sampling = settings.sampling;
+  request.stopping = settings.stopping;
+  return request;
+}
+
 }  // namespace
 
 Model Model::open(const std::filesystem::path& path,
@@ -53,12 +67,7 @@ std::vector<TokenId> Model::prompt_tokens(std::string_view prompt) const {
 Request Model::request(std::string_view prompt, const DecodingSettings& settings,
                        std::uint64_t id) const {
   validate(settings);  // before texts become ids, after which nobody can tell them apart
-  Request request;
-  request.id = id;
-  request.prompt = prompt_tokens(prompt);
-  request.num_return_sequences = settings.num_return_sequences;
-  request.sampling = settings.sampling;
-  request.stopping = settings.stopping;
+  Request request = unchecked_request(*this, prompt, settings, id);
   engine::resolve_texts(request.sampling, tokenizer());
   return request;
 }
@@ -78,7 +87,8 @@ std::vector<Completion> Generator::generate(std::string_view prompt,
                                             const DecodingSettings& settings,
                                             const OnText& on_text) {
   Gatherer gatherer(1, on_text);
-  medgen::generate(*backend_, model_.tokenizer(), {model_.request(prompt, settings)}, gatherer);
+  medgen::generate(*backend_, model_.tokenizer(), {unchecked_request(model_, prompt, settings, 0)},
+                   gatherer);
   return std::move(gatherer.take().front());
 }
 
@@ -87,10 +97,10 @@ std::vector<std::vector<Completion>> Generator::generate(std::span<const std::st
   std::vector<Request> requests;
   for (const std::string& prompt : prompts) {
     try {
-      requests.push_back(model_.request(prompt, settings, requests.size()));
+      requests.push_back(unchecked_request(model_, prompt, settings, requests.size()));
     } catch (const Error& error) {
-      throw Error(error.code(), "prompt " + std::to_string(requests.size() + 1) + " of " +
-                                    std::to_string(prompts.size()) + ": " + error.what());
+      throw Error(error.code(), fmt::format("prompt {} of {}: {}", requests.size() + 1,
+                                            prompts.size(), error.what()));
     }
   }
   const OnText none;

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
 #include <type_traits>
 
 #include "base/vocabulary.h"
@@ -19,6 +20,8 @@ using ::testing::StartsWith;
 
 static_assert(!std::is_default_constructible_v<ValidRequest>);
 static_assert(!std::is_constructible_v<ValidRequest, Request>);
+static_assert(!std::is_default_constructible_v<ValidSettings>);
+static_assert(!std::is_constructible_v<ValidSettings, DecodingSettings>);
 
 Request request() {
   Request made;
@@ -54,6 +57,46 @@ TEST(ValidRequestTest, HoldsIdsInPlaceOfTexts) {
   EXPECT_TRUE(valid->sampling.bad_words_texts.empty());
   EXPECT_EQ(valid->sampling.bad_words,
             (std::vector<std::vector<TokenId>>{{'a', 'b'}, {' ', 'a', 'b'}}));
+}
+
+TEST(ValidSettingsTest, AreRefusedAsGivenAndHoldIdsInPlaceOfTexts) {
+  const ByteTokenizer tokenizer;
+  const auto settings = [&](const char* given, const DecodingSettings& defaults = {}) {
+    return check_settings(SettingsJson::parse(given), defaults, tokenizer);
+  };
+  EXPECT_TRUE(settings(R"({"bad_words": ["ab"]})")->sampling.bad_words_texts.empty());
+  EXPECT_EQ(settings("{}")->sampling.top_k, DecodingSettings().sampling.top_k);
+  EXPECT_THAT(refusal([&] { settings(R"({"top_p": 2})"); }), HasSubstr("top_p is 2"));
+  EXPECT_THAT(refusal([&] { settings(R"({"suppress_tokens": [257]})"); }), HasSubstr("257"));
+  EXPECT_THAT(
+      refusal([&] {
+        settings(R"({"guidance_scale": 2, "negative_prompt": "a", "negative_prompt_ids": [1]})");
+      }),
+      HasSubstr("both set"));
+  DecodingSettings bad;
+  bad.sampling.top_p = 2;
+  EXPECT_THAT(refusal([&] { settings("{}", bad); }), HasSubstr("top-p is 2"));
+}
+
+TEST(ValidSettingsTest, TakeThePlaceOfTheRequestsOwn) {
+  const ByteTokenizer tokenizer;
+  const ValidSettings settings =
+      check_settings(SettingsJson::parse(R"({"n": 2, "max_new_tokens": 3})"), {}, tokenizer);
+  BackendInfo model;
+  model.vocab_size = 257;
+  model.n_positions = 16;
+  const auto name = [](std::size_t) { return "the prompt"; };
+  Request asked = request();
+  asked.sampling.top_p = 9;
+  const ValidRequest valid = check_request(settings, std::move(asked), name, model, tokenizer);
+  EXPECT_EQ(valid->num_return_sequences, 2);
+  EXPECT_EQ(valid->stopping.max_new_tokens, 3);
+  EXPECT_EQ(valid->sampling.top_p, settings->sampling.top_p);
+  Request long_one = request();
+  long_one.prompt.assign(17, 'x');
+  EXPECT_THAT(
+      refusal([&] { check_request(settings, std::move(long_one), name, model, tokenizer); }),
+      StartsWith("the prompt is 17 tokens long"));
 }
 
 TEST(ValidRequestTest, ARefusalNamesThePromptUnderItsVariant) {
