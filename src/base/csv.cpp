@@ -2,6 +2,8 @@
 // keeps the rules is then cut into its fields.
 #include "base/csv.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -115,7 +117,7 @@ bool CsvReader::next(CsvRecord& record) {
   } else if (record.text.ends_with('\r')) {
     record.text.pop_back();
   }
-  if (record.too_long) record.error = "it is longer than " + std::to_string(max_bytes_) + " bytes";
+  if (record.too_long) record.error = fmt::format("it is longer than {} bytes", max_bytes_);
   if (record.error.empty()) split(record.text, separator_, record.fields);
   return true;
 }

@@ -2,6 +2,7 @@
 #include "base/files.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -63,7 +64,7 @@ struct stat checked_stat(const Descriptor& file, const fs::path& path, ErrorCode
 
 [[noreturn]] void fail_too_large(ErrorCode code, const fs::path& path, std::uint64_t max_bytes) {
   fail(code, "read", path,
-       "it is longer than the " + std::to_string(max_bytes) + " bytes allowed for such a file");
+       fmt::format("it is longer than the {} bytes allowed for such a file", max_bytes));
 }
 
 Descriptor open_to_read(const fs::path& path, ErrorCode code) {
@@ -176,7 +177,7 @@ void write_file_atomically(const fs::path& path, std::string_view content) {
     return;
   }
   fs::path aside = path;
-  aside.replace_filename(hidden_name(path) + std::to_string(::getpid()));
+  aside.replace_filename(fmt::format("{}{}", hidden_name(path), ::getpid()));
   write_file(aside, content);
   if (file_system().rename(aside.c_str(), path.c_str()) != 0) {
     const int error = errno;

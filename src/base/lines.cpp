@@ -1,6 +1,8 @@
 // See the header.
 #include "base/lines.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace medgen::base {
@@ -26,9 +28,9 @@ bool Lines::read(Line& line, bool refuse) {
     const std::size_t room = max_bytes_ - line.text.size();
     line.too_long = line.too_long || part.size() > room;
     if (refuse && line.too_long) {
-      throw Error(ErrorCode::kRuntime, "line " + std::to_string(line.number) +
-                                           " is longer than the " + std::to_string(max_bytes_) +
-                                           " bytes that are allowed");
+      throw Error(ErrorCode::kRuntime,
+                  fmt::format("line {} is longer than the {} bytes that are allowed", line.number,
+                              max_bytes_));
     }
     line.text.append(part.substr(0, room));
     line.ended = end != std::string_view::npos;

@@ -3,6 +3,7 @@
 // mix of the two.
 #include "base/thread_pool.h"
 
+#include <fmt/format.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -43,8 +44,8 @@ int usable_cores() {
   int unnamed = 0;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (!CPU_ISSET(cpu, &allowed)) continue;
-    std::string siblings = "/sys/devices/system/cpu/cpu";
-    siblings += std::to_string(cpu) + "/topology/thread_siblings_list";
+    const std::string siblings =
+        fmt::format("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", cpu);
     std::ifstream file(siblings);
     std::string list;
     if (std::getline(file, list)) {
@@ -63,9 +64,9 @@ ThreadPool::ThreadPool(int threads) : shares_(static_cast<std::size_t>(std::max(
     }
   } catch (const std::system_error& error) {
     end();
-    throw Error(ErrorCode::kRuntime, "thread " + std::to_string(threads_.size() + 2) + " of " +
-                                         std::to_string(shares_.size()) + " cannot be started: " +
-                                         error.code().message() + "; ask for fewer threads");
+    throw Error(ErrorCode::kRuntime,
+                fmt::format("thread {} of {} cannot be started: {}; ask for fewer threads",
+                            threads_.size() + 2, shares_.size(), error.code().message()));
   }
 }
 

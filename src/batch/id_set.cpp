@@ -1,6 +1,8 @@
 // Open addressing with linear probing; at most 7/8 full.
 #include "batch/id_set.h"
 
+#include <fmt/format.h>
+
 #include "base/sha256.h"
 #include "medgen/error.h"
 
@@ -22,10 +24,11 @@ bool IdSet::insert(const std::string& id) {
     if (table_[at] == hash) return false;
   }
   if (size_ >= kMaxIds) {
-    throw Error(ErrorCode::kUsage, "the input has more than " + std::to_string(kMaxIds) +
-                                       " ids, too many to check for duplicates in memory: give "
-                                       "`trust_ids` if they are known to differ, or cut the input "
-                                       "into several");
+    throw Error(
+        ErrorCode::kUsage,
+        fmt::format("the input has more than {} ids, too many to check for duplicates in memory: "
+                    "give `trust_ids` if they are known to differ, or cut the input into several",
+                    kMaxIds));
   }
   if (8 * (size_ + 1) > 7 * table_.size()) {
     const std::vector<Hash> before = std::exchange(table_, std::vector<Hash>(2 * table_.size()));

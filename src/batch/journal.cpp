@@ -2,6 +2,7 @@
 #include "batch/journal.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -131,10 +132,10 @@ JournalContent read_journal(base::Blocks blocks, const std::filesystem::path& pa
   }
   if (format > kJournalFormat) {
     throw Error(ErrorCode::kUsage,
-                path.string() + " was written in format " + format.dump() +
-                    "; this medgen reads up to " + std::to_string(kJournalFormat) +
-                    ": finish the job with the medgen that began it or a newer one, or start it "
-                    "again with `restart`, which overwrites the output");
+                fmt::format("{} was written in format {}; this medgen reads up to {}: finish the "
+                            "job with the medgen that began it or a newer one, or start it again "
+                            "with `restart`, which overwrites the output",
+                            path.string(), format.dump(), kJournalFormat));
   }
   content.format = format.get<int>();
   content.job = header["job"];

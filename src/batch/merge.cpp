@@ -3,6 +3,7 @@
 #include "batch/merge.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -42,11 +43,7 @@ struct Part {
   JournalContent content;
 };
 
-std::string shard_name(std::uint64_t index) {
-  std::string name = "shard ";
-  name += std::to_string(index);
-  return name;
-}
+std::string shard_name(std::uint64_t index) { return fmt::format("shard {}", index); }
 
 std::uint64_t number(std::string_view text) {
   std::uint64_t value = 0;
@@ -90,10 +87,11 @@ Json without_shard(Json job) {
 void require_one_job(const std::vector<Part>& parts) {
   for (const Part& part : parts) {
     if (part.content.format != parts[0].content.format) {
-      refuse(parts[0].path.string() + " and " + part.path.string() +
-             " are not of one job: their journals have the formats " +
-             std::to_string(parts[0].content.format) + " and " +
-             std::to_string(part.content.format) + "; run all shards with one medgen");
+      refuse(
+          fmt::format("{} and {} are not of one job: their journals have the formats {} and {}; "
+                      "run all shards with one medgen",
+                      parts[0].path.string(), part.path.string(), parts[0].content.format,
+                      part.content.format));
     }
     const auto found =
         differences(without_shard(parts[0].content.job), without_shard(part.content.job));
@@ -102,8 +100,8 @@ void require_one_job(const std::vector<Part>& parts) {
              " are not of one job: " + found[0]);
     }
     if (part.count != parts[0].count) {
-      refuse(parts[0].path.string() + " is one of " + std::to_string(parts[0].count) + " shards, " +
-             part.path.string() + " one of " + std::to_string(part.count));
+      refuse(fmt::format("{} is one of {} shards, {} one of {}", parts[0].path.string(),
+                         parts[0].count, part.path.string(), part.count));
     }
   }
 }
@@ -121,16 +119,16 @@ void require_all(std::vector<Part>& parts) {
              part.path.string());
     }
     for (; expected < part.index; ++expected, ++n_missing) {
-      if (n_missing < 20) missing += ' ' + std::to_string(expected);
+      if (n_missing < 20) missing += fmt::format(" {}", expected);
     }
     ++expected;
   }
   for (; expected <= parts[0].count; ++expected, ++n_missing) {
-    if (n_missing < 20) missing += ' ' + std::to_string(expected);
+    if (n_missing < 20) missing += fmt::format(" {}", expected);
   }
   if (n_missing > 0) {
-    refuse(std::to_string(n_missing) + " of " + std::to_string(parts[0].count) +
-           " shards are missing:" + missing + (n_missing > 20 ? " ..." : ""));
+    refuse(fmt::format("{} of {} shards are missing:{}{}", n_missing, parts[0].count, missing,
+                       n_missing > 20 ? " ..." : ""));
   }
 }
 
@@ -140,8 +138,10 @@ void require_whole(const Part& part) {
   const std::string name = shard_name(part.index) + " (" + part.path.string() + ")";
   if (!c.done) {
     const std::uint64_t first = c.rows * part.count + part.index;
-    refuse(name + " is not complete: from row " + std::to_string(first) +
-           " of the input on, its rows are missing; run its command again");
+    refuse(
+        fmt::format("{} is not complete: from row {} of the input on, its rows are missing; run "
+                    "its command again",
+                    name, first));
   }
   const int descriptor = ::open(part.path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) refuse(part.path.string() + " cannot be read");
@@ -175,9 +175,10 @@ Merged merge(const std::vector<fs::path>& outputs,
   for (const Part& part : parts) {
     const std::uint64_t share = (rows + part.count - part.index) / part.count;
     if (part.content.committed.rows != share) {
-      refuse(part.path.string() + " has " + std::to_string(part.content.committed.rows) +
-             " rows, but its share of the " + std::to_string(rows) + " of all shards is " +
-             std::to_string(share) + ": the shards did not read the same input");
+      refuse(
+          fmt::format("{} has {} rows, but its share of the {} of all shards is {}: the shards did "
+                      "not read the same input",
+                      part.path.string(), part.content.committed.rows, rows, share));
     }
   }
   base::RunningHash hash;
@@ -191,8 +192,8 @@ Merged merge(const std::vector<fs::path>& outputs,
     const std::uint64_t row = i / lines_per_row;
     const std::size_t from = row % parts.size();
     if (!files[from].next(line)) {
-      refuse(parts[from].path.string() + " has fewer rows than it should: row " +
-             std::to_string(row + 1) + " of the input is missing");
+      refuse(fmt::format("{} has fewer rows than it should: row {} of the input is missing",
+                         parts[from].path.string(), row + 1));
     }
     line.text += '\n';
     write(line.text);

@@ -2,6 +2,7 @@
 #include "batch/output_file.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -64,11 +65,11 @@ OutputFile::OutputFile(std::filesystem::path path, bool restart) : path_(std::mo
   if (has_journal) {
     found_ = read_journal(journal_path(path_));
     if (found_->format != kJournalFormat) {
-      refuse(path_.string() + " was begun by another medgen: its journal has format " +
-             std::to_string(found_->format) + ", and this medgen continues jobs of format " +
-             std::to_string(kJournalFormat) +
-             ": finish it with the medgen that began it, or start it again with `restart`, which "
-             "overwrites the output");
+      refuse(
+          fmt::format("{} was begun by another medgen: its journal has format {}, and this medgen "
+                      "continues jobs of format {}: finish it with the medgen that began it, or "
+                      "start it again with `restart`, which overwrites the output",
+                      path_.string(), found_->format, kJournalFormat));
     }
   } else if (status.st_size > 0) {
     refuse(path_.string() + " exists, and without its journal (" + journal_path(path_).string() +

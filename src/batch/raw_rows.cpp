@@ -1,6 +1,8 @@
 // Lines and CSV records as rows; what ends an input is said in the words of a batch.
 #include "batch/raw_rows.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "medgen/error.h"
@@ -45,13 +47,13 @@ bool RowSplitter::next_record(RawRow& row) {
   base::CsvRecord record;
   if (!records_->next(record)) return false;
   if (record.open_quote) {
-    throw Error(ErrorCode::kUsage,
-                name_ + ": a quote opened in the record of line " + std::to_string(record.line) +
-                    (record.too_long ? std::string(" is not closed within ") +
-                                           std::to_string(kMaxRowBytes) + " bytes"
-                                     : std::string(" is never closed")) +
-                    ", so the rows after it cannot be told apart: close the quote (a quote inside "
-                    "a quoted field is written twice)");
+    throw Error(
+        ErrorCode::kUsage,
+        fmt::format("{}: a quote opened in the record of line {}{}, so the rows after it cannot be "
+                    "told apart: close the quote (a quote inside a quoted field is written twice)",
+                    name_, record.line,
+                    record.too_long ? fmt::format(" is not closed within {} bytes", kMaxRowBytes)
+                                    : std::string(" is never closed")));
   }
   row = {.line = record.line,
          .text = std::move(record.text),

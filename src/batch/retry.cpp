@@ -2,6 +2,7 @@
 #include "batch/retry.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -46,10 +47,12 @@ std::optional<Record> OldOutput::record_of(const BatchRow& row) {
                                   {name_, ++line_});
   if (old.failed()) return std::nullopt;
   if (!is_of(old, row) || row.error) {
-    throw Error(ErrorCode::kUsage, "row " + std::to_string(row.position + 1) +
-                                       " of the input is not what its record in " + name_ +
-                                       " was made of: with `retry_errors` only failed rows may be "
-                                       "corrected; give `restart` to run all rows again");
+    throw Error(
+        ErrorCode::kUsage,
+        fmt::format(
+            "row {} of the input is not what its record in {} was made of: with `retry_errors` "
+            "only failed rows may be corrected; give `restart` to run all rows again",
+            row.position + 1, name_));
   }
   Record record;
   record.tokens = old.num_tokens();

@@ -1,6 +1,8 @@
 // JSON is checked before it is parsed: depth first, since deep nesting costs stack later on.
 #include "batch/row_parser.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 
@@ -48,8 +50,9 @@ int json_depth(std::string_view text) {
 
 Json parse_object(const std::string& text) {
   if (json_depth(text) > kMaxJsonDepth) {
-    refuse("json_too_deep", "its JSON is nested more deeply than " + std::to_string(kMaxJsonDepth) +
-                                " levels: give a flatter object");
+    refuse("json_too_deep",
+           fmt::format("its JSON is nested more deeply than {} levels: give a flatter object",
+                       kMaxJsonDepth));
   }
   bool twice = false;
   std::vector<std::set<std::string>> seen;
@@ -78,12 +81,13 @@ Json parse_object(const std::string& text) {
 
 void check_text(std::string_view text) {
   if (const auto offset = text::find_invalid_utf8(text)) {
-    refuse("invalid_utf8", "it is not valid UTF-8 at byte " + std::to_string(*offset) +
-                               " of the row: convert the file to UTF-8");
+    refuse("invalid_utf8",
+           fmt::format("it is not valid UTF-8 at byte {} of the row: convert the file to UTF-8",
+                       *offset));
   }
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
-    refuse("nul_byte", "it holds a NUL at byte " + std::to_string(nul) +
-                           " of the row: give plain text in UTF-8");
+    refuse("nul_byte",
+           fmt::format("it holds a NUL at byte {} of the row: give plain text in UTF-8", nul));
   }
 }
 
@@ -103,8 +107,8 @@ void take_id(const Json& id, BatchRow& row) {
   }
   std::string text = id.is_string() ? id.get<std::string>() : id.dump();
   if (text.empty() || text.size() > kMaxIdBytes) {
-    refuse("bad_id", "the id is " + std::to_string(text.size()) + " bytes long: give 1 to " +
-                         std::to_string(kMaxIdBytes));
+    refuse("bad_id",
+           fmt::format("the id is {} bytes long: give 1 to {}", text.size(), kMaxIdBytes));
   }
   row.id = id;
   row.key = key_of_id(text);
@@ -208,8 +212,8 @@ BatchRow RowParser::parse(const RawRow& raw, std::uint64_t position) const {
   row.key = position + 1;
   try {
     if (raw.too_long) {
-      refuse("row_too_long", "it is longer than the " + std::to_string(kMaxRowBytes) +
-                                 " bytes that a row may have");
+      refuse("row_too_long",
+             fmt::format("it is longer than the {} bytes that a row may have", kMaxRowBytes));
     }
     check_text(raw.text);
     if (format_ == InputFormat::kText) {
@@ -245,8 +249,8 @@ void RowParser::parse_csv(const RawRow& raw, BatchRow& row) const {
                "inside");
   }
   if (fields.size() != columns_.size()) {
-    refuse("wrong_columns", "it has " + std::to_string(fields.size()) + " fields, the header " +
-                                std::to_string(columns_.size()));
+    refuse("wrong_columns",
+           fmt::format("it has {} fields, the header {}", fields.size(), columns_.size()));
   }
   Json object = Json::object();
   for (std::size_t i = 0; i < fields.size(); ++i) {

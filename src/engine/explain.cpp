@@ -1,6 +1,8 @@
 // See explain.h.
 #include "engine/explain.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <set>
 
@@ -23,8 +25,8 @@ std::vector<TokenId> read_ids(const Json& object, const char* name) {
   for (const Json& item : list) {
     const bool whole = item.is_number_unsigned() && item.get<std::uint64_t>() < 1U << 31U;
     if (!whole) {
-      refuse(std::string(name) + " holds " + (item.is_number() ? item.dump() : item.type_name()) +
-             "; token ids are whole numbers from 0");
+      refuse(fmt::format("{} holds {}; token ids are whole numbers from 0", name,
+                         item.is_number() ? item.dump() : item.type_name()));
     }
     ids.push_back(item.get<TokenId>());
   }
@@ -42,9 +44,8 @@ std::vector<float> read_logits(const Json& list, const char* name) {
   for (const Json& item : list) {
     const float value = item.is_number() ? item.get<float>() : std::nanf("");
     if (!std::isfinite(value)) {
-      refuse(std::string(name) + "[" + std::to_string(logits.size()) + "] is " +
-             (item.is_number() ? item.dump() : item.type_name()) +
-             "; it must be a finite number that float32 can hold");
+      refuse(fmt::format("{}[{}] is {}; it must be a finite number that float32 can hold", name,
+                         logits.size(), item.is_number() ? item.dump() : item.type_name()));
     }
     logits.push_back(value);
   }
@@ -54,8 +55,8 @@ std::vector<float> read_logits(const Json& list, const char* name) {
 void check_ids(const std::vector<TokenId>& ids, const char* name, std::size_t vocab_size) {
   for (const TokenId id : ids) {
     if (static_cast<std::size_t>(id) >= vocab_size) {
-      refuse(std::string(name) + " holds the token id " + std::to_string(id) +
-             "; ids go from 0 to " + std::to_string(vocab_size - 1));
+      refuse(
+          fmt::format("{} holds the token id {}; ids go from 0 to {}", name, id, vocab_size - 1));
     }
   }
 }
@@ -76,8 +77,10 @@ void check_needs(const ExplainRequest& request, const Tokenizer* tokenizer, bool
         "eos_token_id");
   }
   if (p.num_beams > 1) {
-    refuse("num_beams is " + std::to_string(p.num_beams) +
-           "; explain shows what a draw chooses from, and beam search draws nothing: leave it out");
+    refuse(
+        fmt::format("num_beams is {}; explain shows what a draw chooses from, and beam search "
+                    "draws nothing: leave it out",
+                    p.num_beams));
   }
 }
 
@@ -105,9 +108,9 @@ ExplainRequest parse_explain_request(const std::string& line) {
   if (object.contains("unconditional_logits")) {
     request.unconditional = read_logits(object["unconditional_logits"], "unconditional_logits");
     if (request.logits && request.logits->size() != request.unconditional.size()) {
-      refuse("unconditional_logits holds " + std::to_string(request.unconditional.size()) +
-             " numbers and logits " + std::to_string(request.logits->size()) +
-             "; they must be equally many");
+      refuse(fmt::format(
+          "unconditional_logits holds {} numbers and logits {}; they must be equally many",
+          request.unconditional.size(), request.logits->size()));
     }
   }
   if (request.prompt.empty() && !request.logits) {

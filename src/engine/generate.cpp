@@ -1,6 +1,8 @@
 // generate(): checks every request before any runs, then hands them to the scheduler.
 #include "medgen/generate.h"
 
+#include <fmt/format.h>
+
 #include <optional>
 #include <sstream>
 #include <utility>
@@ -119,8 +121,7 @@ void generate(Backend& backend, const Tokenizer& tokenizer, const std::vector<Re
   for (const Request& request : requests) {
     const auto name = [&](std::size_t) {
       if (requests.size() == 1) return std::string("the prompt");
-      return "prompt " + std::to_string(valid.size() + 1) + " of " +
-             std::to_string(requests.size());
+      return fmt::format("prompt {} of {}", valid.size() + 1, requests.size());
     };
     valid.push_back(check_request(Request(request), name, backend.info(), tokenizer));
   }

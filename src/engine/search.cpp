@@ -1,6 +1,8 @@
 // See search.h. Beam search itself is in beam_search.cpp; here is guidance, and the choice.
 #include "engine/search.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -63,16 +65,18 @@ void check_search(const Request& request, const BackendInfo& model) {
   const int beams = request.sampling.num_beams;
   const int wanted = is_guided(request) ? 2 : beams;
   if (needs_search(request) && wanted > model.max_slots) {
-    throw Error(ErrorCode::kUsage, (is_guided(request) ? "guidance" : "num-beams") +
-                                       std::string(" needs ") + std::to_string(wanted) +
-                                       " slots; the model has " + std::to_string(model.max_slots) +
-                                       ": ask for fewer beams");
+    throw Error(
+        ErrorCode::kUsage,
+        fmt::format("{} needs {} slots; the model has {}: ask for fewer beams",
+                    is_guided(request) ? "guidance" : "num-beams", wanted, model.max_slots));
   }
   const std::size_t negative = request.sampling.negative_prompt_ids.size();
   if (negative > static_cast<std::size_t>(model.n_positions)) {
-    throw Error(ErrorCode::kUsage, "the negative prompt is " + std::to_string(negative) +
-                                       " tokens long, the model's context only " +
-                                       std::to_string(model.n_positions) + "; shorten it");
+    throw Error(
+        ErrorCode::kUsage,
+        fmt::format(
+            "the negative prompt is {} tokens long, the model's context only {}; shorten it",
+            negative, model.n_positions));
   }
 }
 

@@ -202,7 +202,7 @@ void read_bad_words(const Json& value, const std::string& name, SamplingParams& 
 
 Json logit_bias_json(const std::vector<SequenceBias>& bias) {
   Json json = Json::object();
-  for (const SequenceBias& entry : bias) json[std::to_string(entry.ids.front())] = entry.bias;
+  for (const SequenceBias& entry : bias) json[fmt::to_string(entry.ids.front())] = entry.bias;
   return json;
 }
 
@@ -278,7 +278,7 @@ void check_values(const SamplingParams& params) {
 
 void check_values(const StoppingParams& params) {
   for (std::size_t i = 0; i < params.stop.size(); ++i) {
-    const std::string name = "stop string number " + std::to_string(i + 1);
+    const std::string name = fmt::format("stop string number {}", i + 1);
     if (params.stop[i].empty()) {
       throw Error(ErrorCode::kUsage, name + " is empty; it must hold at least one character");
     }

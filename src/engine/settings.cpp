@@ -105,19 +105,22 @@ void check_contradictions(const SamplingParams& p) {
   const std::vector<std::string> filters = active_filters(p);
   if (p.num_beams > 1) {
     if (p.temperature > 0) {
-      refuse("num-beams is " + std::to_string(p.num_beams) + " and temperature " +
-             number(p.temperature) +
-             ": beam search draws nothing, so a temperature has no effect; leave one of them out");
+      refuse(
+          fmt::format("num-beams is {} and temperature {}: beam search draws nothing, so a "
+                      "temperature has no effect; leave one of them out",
+                      p.num_beams, number(p.temperature)));
     }
     if (p.mirostat != 0 || !filters.empty()) {
       refuse(
-          "num-beams is " + std::to_string(p.num_beams) + " and " +
-          (filters.empty() ? "mirostat" : filters[0]) +
-          " is set: beam search draws nothing, so filters have no effect; leave one of them out");
+          fmt::format("num-beams is {} and {} is set: beam search draws nothing, so filters have "
+                      "no effect; leave one of them out",
+                      p.num_beams, filters.empty() ? "mirostat" : filters[0]));
     }
     if (p.guidance_scale != 1) {
-      refuse("num-beams is " + std::to_string(p.num_beams) + " and guidance-scale " +
-             number(p.guidance_scale) + ": these two do not go together; leave one of them out");
+      refuse(
+          fmt::format("num-beams is {} and guidance-scale {}: these two do not go together; leave "
+                      "one of them out",
+                      p.num_beams, number(p.guidance_scale)));
     }
   } else if (p.early_stopping != EarlyStopping::kFalse || p.length_penalty != 1) {
     refuse(
@@ -305,9 +308,10 @@ SettingsJson settings_json(const DecodingSettings& settings) {
 void check_sequence_count(int num_return_sequences, int num_beams) {
   check_range(*find_entry("num_return_sequences"), num_return_sequences, "num-return-sequences");
   if (num_beams > 1 && num_return_sequences > num_beams) {
-    refuse("num-return-sequences is " + std::to_string(num_return_sequences) + " with num-beams " +
-           std::to_string(num_beams) +
-           "; it must be at most the number of beams: raise num-beams, or ask for fewer");
+    refuse(
+        fmt::format("num-return-sequences is {} with num-beams {}; it must be at most the number "
+                    "of beams: raise num-beams, or ask for fewer",
+                    num_return_sequences, num_beams));
   }
 }
 
@@ -315,8 +319,8 @@ void check_token_ids(const SamplingParams& p, const StoppingParams& stopping, in
   const auto check = [&](const char* name, const std::vector<TokenId>& ids) {
     for (const TokenId id : ids) {
       if (id < 0 || id >= vocab_size) {
-        refuse(std::string(name) + " holds the token id " + std::to_string(id) +
-               "; ids go from 0 to " + std::to_string(vocab_size - 1));
+        refuse(
+            fmt::format("{} holds the token id {}; ids go from 0 to {}", name, id, vocab_size - 1));
       }
     }
   };
@@ -376,9 +380,9 @@ void validate(const DecodingSettings& settings) {
   check_sequence_count(settings.num_return_sequences, p.num_beams);
   if (p.num_beams == 1 && p.temperature == 0 && settings.num_return_sequences > 1) {
     refuse(
-        "num-return-sequences is " + std::to_string(settings.num_return_sequences) +
-        " with greedy decoding, which would give the same text each time: use 1, or a temperature "
-        "above 0");
+        fmt::format("num-return-sequences is {} with greedy decoding, which would give the same "
+                    "text each time: use 1, or a temperature above 0",
+                    settings.num_return_sequences));
   }
 }
 

@@ -2,6 +2,8 @@
 // then stream the parameters one by one into model.pt, then rename.
 #include "jobs/convert.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -52,8 +54,10 @@ void check_fits_half(const std::vector<float>& values, const std::string& stored
   const auto bad = std::find_if(values.begin(), values.end(),
                                 [](float value) { return std::fabs(value) >= kLimit; });
   if (bad != values.end()) {
-    fail("tensor \"" + stored_name + "\" holds " + std::to_string(*bad) +
-         ", which fp16 cannot hold (65504 is its largest value); convert with `dtype` fp32");
+    fail(fmt::format(
+        "tensor \"{}\" holds {:f}, which fp16 cannot hold (65504 is its largest value); "
+        "convert with `dtype` fp32",
+        stored_name, *bad));
   }
 }
 
@@ -85,12 +89,12 @@ std::string model_card(const fs::path& folder, const std::string& name, const Mo
       return base::read_file(folder / card, kMaxTextBytes, ErrorCode::kModel);
     }
   }
-  return "# " + name + "\n\nA GPT-2 with " + std::to_string(config.parameter_count()) +
-         " parameters, " + std::to_string(config.n_layer) + " layers of width " +
-         std::to_string(config.n_embd) + " and a context of " + std::to_string(config.n_positions) +
-         " tokens.\n\nConverted by medgen from `" + origin +
-         "`. No card came with the checkpoint: what it was trained on, under which licence, and "
-         "what it may be used for is not known here. Its output is not medical advice.\n";
+  return fmt::format(
+      "# {}\n\nA GPT-2 with {} parameters, {} layers of width {} and a context of {} "
+      "tokens.\n\nConverted by medgen from `{}`. No card came with the checkpoint: what it was "
+      "trained on, under which licence, and what it may be used for is not known here. Its output "
+      "is not medical advice.\n",
+      name, config.parameter_count(), config.n_layer, config.n_embd, config.n_positions, origin);
 }
 
 // How much logits may differ, relative to the largest, if one model computes in its parameters'
@@ -126,11 +130,11 @@ void check_same_logits(const fs::path& archive, const bundle::Gpt2Parameters& pa
     worst = std::max(worst, std::fabs(ours[i] - theirs[i]));
   }
   if (!(worst <= tolerance * scale)) {
-    fail(archive.string() +
-         ": the model that config.json beside it describes gives different logits "
-         "(they differ by up to " +
-         std::to_string(worst) +
-         "); check n_head, activation_function, layer_norm_epsilon and scale_attn_... in it");
+    fail(fmt::format(
+        "{}: the model that config.json beside it describes gives different logits (they differ by "
+        "up to {:f}); check n_head, activation_function, layer_norm_epsilon and scale_attn_... in "
+        "it",
+        archive.string(), worst));
   }
 }
 

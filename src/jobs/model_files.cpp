@@ -1,8 +1,9 @@
 // Finding and opening a model.
 #include "jobs/model_files.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <cstdio>
 #include <system_error>
 #include <vector>
 
@@ -188,9 +189,7 @@ void settle_precision(const fs::path& directory,
   std::string line = "the native engine will run it in ";
   line += report.auto_precision + " (perplexity of the probe text:";
   for (const auto& [name, perplexity] : report.perplexity) {
-    char number[64];
-    std::snprintf(number, sizeof number, " %s %.4g", name.c_str(), perplexity);
-    line += number;
+    line += fmt::format(" {} {:.4g}", name, perplexity);
   }
   note(line + ")");
 }

@@ -2,6 +2,7 @@
 #include "native/packed_file.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -206,7 +207,7 @@ std::unique_ptr<PackedWeights> PackedWeights::build(const fs::path& file, const 
   const std::uint64_t body = lay_out(key.config, key.precision, nullptr).size_bytes;
   const std::size_t size = kHeaderBytes + body;
   fs::path aside = file;
-  aside += ".new-" + std::to_string(::getpid());
+  aside += fmt::format(".new-{}", ::getpid());
   if (file.empty()) why = "there is no place for it";
   void* mapping = file.empty() ? nullptr : map_new_file(aside, size, why);
   const bool on_disk = mapping != nullptr;

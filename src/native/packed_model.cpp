@@ -1,6 +1,8 @@
 // See the header. The layout is one walk over the tensors in the order in which a step reads them.
 #include "native/packed_model.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace medgen::native {
@@ -127,8 +129,8 @@ int wide_q_max(int k) {
 
 std::string unsupported_reason(const ModelConfig& config) {
   if (config.head_size() > kernels::kMaxHeadSize) {
-    std::string reason = "its heads are " + std::to_string(config.head_size());
-    return reason + " wide; the native engine takes up to " + std::to_string(kernels::kMaxHeadSize);
+    return fmt::format("its heads are {} wide; the native engine takes up to {}",
+                       config.head_size(), kernels::kMaxHeadSize);
   }
   if (config.n_embd > 65536 || config.n_inner > 131072)
     return "it is wider than the native engine supports";

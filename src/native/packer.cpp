@@ -2,6 +2,8 @@
 // are in memory at a time.
 #include "native/packer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -115,8 +117,7 @@ class Packer {
   void pack_layer(int number) {
     Layer& layer = model_.layers[static_cast<std::size_t>(number)];
     Layer* copy = calibration_ ? &calibration_->layer() : nullptr;
-    std::string prefix = "transformer.h.";
-    prefix += std::to_string(number);
+    const std::string prefix = fmt::format("transformer.h.{}", number);
     pack_norm(prefix + ".ln_1", layer.ln_1, copy == nullptr ? nullptr : &copy->ln_1);
     pack_norm(prefix + ".ln_2", layer.ln_2, copy == nullptr ? nullptr : &copy->ln_2);
     const char* const names[] = {".attn.c_attn", ".attn.c_proj", ".mlp.c_fc", ".mlp.c_proj"};

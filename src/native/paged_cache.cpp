@@ -1,6 +1,8 @@
 // See the header.
 #include "native/paged_cache.h"
 
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -132,8 +134,9 @@ int PagedCache::take_page() {
   }
   if ((pages_.size() + 1) * page_bytes_ > max_bytes_) {
     throw Error(ErrorCode::kRuntime,
-                "the key/value cache is full at " + std::to_string(max_bytes_ >> 20) +
-                    " MB; give it more with `cache_memory`, or run fewer sequences at once");
+                fmt::format("the key/value cache is full at {} MB; give it more with "
+                            "`cache_memory`, or run fewer sequences at once",
+                            max_bytes_ >> 20));
   }
   constexpr std::size_t kAlignment = 64;
   auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, page_bytes_));

@@ -1,6 +1,8 @@
 // See the header.
 #include "records/reader.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <utility>
 
@@ -95,8 +97,8 @@ void add_text(const Json& object, RecordedText& read) {
   add_logprobs(object, read);
   read.num_tokens = count_of(object, "num_tokens", static_cast<int>(read.tokens.size()));
   if (!read.tokens.empty() && read.tokens.size() != static_cast<std::size_t>(read.num_tokens)) {
-    refuse("\"num_tokens\" is " + std::to_string(read.num_tokens) + " but there are " +
-           std::to_string(read.tokens.size()) + " tokens");
+    refuse(fmt::format("\"num_tokens\" is {} but there are {} tokens", read.num_tokens,
+                       read.tokens.size()));
   }
   if (read.num_tokens == 0 && (read.logprob.value_or(0) != 0 || read.mean_entropy)) {
     refuse("\"logprob\" or \"mean_entropy\" without \"num_tokens\"");
@@ -171,11 +173,10 @@ int format_of(const Json& json, const Place& place) {
   const Json* format = json.is_object() ? format_member(json) : nullptr;
   if (format == nullptr || !format->is_number()) return 0;
   if (format->get<double>() > kRecordFormat) {
-    throw Error(ErrorCode::kUsage, "record on line " + std::to_string(place.line) + " of " +
-                                       place.file + " was written in format " + format->dump() +
-                                       "; this medgen reads up to " +
-                                       std::to_string(kRecordFormat) +
-                                       ": use the medgen that wrote it or a newer one");
+    throw Error(ErrorCode::kUsage,
+                fmt::format("record on line {} of {} was written in format {}; this medgen reads "
+                            "up to {}: use the medgen that wrote it or a newer one",
+                            place.line, place.file, format->dump(), kRecordFormat));
   }
   return format->get<int>();
 }

@@ -1,6 +1,8 @@
 // The keys and their order are part of the format.
 #include "records/writer.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "base/csv.h"
@@ -174,10 +176,9 @@ std::string csv_record(const Record& record) {
   }
   std::string out;
   for (const Completion& c : record.completions) {
-    out += id + "," + base::quote_csv(record.prompt) + "," + std::to_string(c.index) + "," +
-           base::quote_csv(c.text) + "," + std::string(to_string(c.finish_reason)) + "," +
-           std::to_string(c.num_tokens) + "," + Json(c.logprob).dump() + ",,,true," +
-           base::quote_csv(safety::notice()) + "\n";
+    out += fmt::format("{},{},{},{},{},{},{},,,true,{}\n", id, base::quote_csv(record.prompt),
+                       c.index, base::quote_csv(c.text), to_string(c.finish_reason), c.num_tokens,
+                       Json(c.logprob).dump(), base::quote_csv(safety::notice()));
   }
   return out;
 }

@@ -1,6 +1,8 @@
 // See the header.
 #include "wiring/faithfulness.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -223,16 +225,16 @@ class Verification {
     const Logits reference = bytes(best, 1, kWindow);
     add("cached against uncached: logits that differ", differing(reference, bytes(best, 1, 1)), 0);
     for (const int chunk : {7, 16}) {
-      add("prefill in chunks of " + std::to_string(chunk) + ": logits that differ",
+      add(fmt::format("prefill in chunks of {}: logits that differ", chunk),
           differing(reference, bytes(best, 1, chunk)), 0);
     }
     for (const int threads : {2, 4}) {
-      add(std::to_string(threads) + " threads against 1: logits that differ",
+      add(fmt::format("{} threads against 1: logits that differ", threads),
           differing(reference, bytes(best, threads, kWindow)), 0);
     }
     const NativeWith with = native_with(best, options_.threads);
     for (const int sequences : {3, 16}) {
-      add("among " + std::to_string(sequences) + " sequences against alone: logits that differ",
+      add(fmt::format("among {} sequences against alone: logits that differ", sequences),
           differing(reference, run_among_others(*with, part_, sequences)), 0);
     }
     const kernels::KernelList all = kernels::all_kernels();

@@ -55,7 +55,7 @@ std::string native_obstacle(const ModelSource& source) {
 std::string identity(const ModelSource& source) {
   if (!source.folder.empty()) return source.sha256;
   std::string all = source.sha256 + bundle::config_to_json(source.config);
-  for (const int id : probe_tokens(source)) all += std::to_string(id) + " ";
+  for (const int id : probe_tokens(source)) all += fmt::format("{} ", id);
   return base::sha256(all);
 }
 
