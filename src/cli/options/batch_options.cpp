@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/refuse.h"
+#include "cli/options/option_words.h"
 #include "medgen/error.h"
 
 namespace medgen::cli {
