@@ -1,4 +1,4 @@
-// Standard output and standard error as the program writes them.
+// Standard output as the program writes it, and the messages on standard error.
 #include "cli/output.h"
 
 #include <fcntl.h>
@@ -9,8 +9,8 @@
 #include <cstring>
 
 #include "base/write_all.h"
+#include "cli/logging.h"
 #include "cli/options/option_words.h"
-#include "cli/terminal.h"
 #include "medgen/error.h"
 
 namespace medgen::cli {
@@ -42,16 +42,14 @@ void Output::flush() {
 }
 
 void Messages::note(std::string_view text) const {
-  if (!quiet_) plain("medgen: " + std::string(text));
+  log_line(base::LogLevel::kInfo, with_flags(text), LinePrefix::kProgram,
+           quiet_ ? Shown::kInFileOnly : Shown::kEverywhere);
 }
 
-void Messages::error(std::string_view text) { plain("medgen: error: " + std::string(text)); }
+void Messages::error(std::string_view text) { log_line(base::LogLevel::kError, with_flags(text)); }
 
-// Texts from files, such as the names of a model's tensors, also end up here.
-void Messages::plain(std::string_view text) { raw(visible(with_flags(text)) + "\n"); }
-
-void Messages::raw(std::string_view text) {
-  (void)base::write_all(STDERR_FILENO, text);  // nobody to tell if this fails
+void Messages::plain(std::string_view text) {
+  log_line(base::LogLevel::kInfo, with_flags(text), LinePrefix::kNone);
 }
 
 void prepare_standard_streams() {

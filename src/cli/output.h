@@ -27,15 +27,14 @@ class Output {
   std::string buffer_;
 };
 
-// Standard error. Write errors there are ignored: there is nobody left to tell.
+// What the user is told, on standard error and in the log file: see logging.h.
 class Messages {
  public:
   explicit Messages(bool quiet = false) : quiet_(quiet) {}
 
-  void note(std::string_view text) const;    // "medgen: text"; dropped when quiet
+  void note(std::string_view text) const;    // "medgen: text"; when quiet only in a log file
   static void error(std::string_view text);  // "medgen: error: text"
   static void plain(std::string_view text);  // a line as it is
-  static void raw(std::string_view text);    // as it is, no line break
 
  private:
   bool quiet_;

@@ -1,43 +1,41 @@
 // See the header.
 #include "cli/progress.h"
 
-#include <unistd.h>
-
 #include <utility>
 
-#include "cli/output.h"
-#include "cli/terminal.h"
+#include "cli/logging.h"
 
 namespace medgen::cli {
-namespace {
-
-constexpr const char* kClearLine = "\r\x1b[K";
-
-}  // namespace
 
 Progress::Progress(bool quiet, Pace pace)
     : quiet_(quiet),
-      terminal_(is_terminal(STDERR_FILENO)),
+      terminal_(can_write_over()),
       every_(terminal_ ? pace.terminal : pace.elsewhere),
-      last_(Clock::now()) {}
+      in_file_every_(pace.elsewhere),
+      last_(Clock::now()),
+      last_in_file_(last_) {}
 
 void Progress::show(const std::function<std::string()>& text) {
-  if (quiet_ || Clock::now() - last_ < every_) return;
-  last_ = Clock::now();
-  open_ = terminal_;
-  if (terminal_) {
-    Messages::raw(kClearLine + visible(text()));
-  } else {
-    Messages().note(text());
+  const Clock::time_point now = Clock::now();
+  if (!quiet_ && now - last_ >= every_) {
+    last_ = now;
+    open_ = terminal_;
+    if (!terminal_) return log_line(base::LogLevel::kInfo, text());
+    write_over(text());
+  }
+  // A line that is written over would be too many there.
+  if (has_log_file() && (quiet_ || terminal_) && now - last_in_file_ >= in_file_every_) {
+    last_in_file_ = now;
+    log_line(base::LogLevel::kInfo, text(), LinePrefix::kProgram, Shown::kInFileOnly);
   }
 }
 
 void Progress::clear() {
-  if (std::exchange(open_, false)) Messages::raw(kClearLine);
+  if (std::exchange(open_, false)) clear_written_over();
 }
 
 void Progress::keep() {
-  if (std::exchange(open_, false)) Messages::raw("\n");
+  if (std::exchange(open_, false)) keep_written_over();
 }
 
 }  // namespace medgen::cli

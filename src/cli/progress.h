@@ -1,5 +1,5 @@
 // The line that says how far a command is: on a terminal one line that is written over, elsewhere a
-// line now and then, nothing when quiet.
+// line now and then, nothing when quiet. A log file has the line now and then in every case.
 #pragma once
 
 #include <chrono>
@@ -30,8 +30,8 @@ class Progress {
   using Clock = std::chrono::steady_clock;
 
   bool quiet_, terminal_;
-  std::chrono::milliseconds every_;
-  Clock::time_point last_;
+  std::chrono::milliseconds every_, in_file_every_;
+  Clock::time_point last_, last_in_file_;
   bool open_ = false;  // the terminal's line is there
 };
 

@@ -66,7 +66,8 @@ std::string overview() {
   }
   text +=
       "\n`medgen COMMAND --help` lists the options of a command with their defaults, ranges and\n"
-      "environment variables. `medgen --version` prints the version.\n\n"
+      "environment variables. `medgen --version` prints the version. Every command\n"
+      "takes --verbose, --log-file and --log-format.\n\n"
       "Exit status: 0 success, 1 runtime failure, 2 wrong usage, 3 unusable model or tokenizer,\n"
       "4 complete but some prompts or rows failed (batch, sweep), 130 interrupted.\n\n";
   return text + std::string(safety::notice()) + "\n";

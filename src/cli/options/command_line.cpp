@@ -15,6 +15,7 @@
 
 #include "base/files.h"
 #include "base/refuse.h"
+#include "cli/options/log_options.h"
 #include "cli/options/option_words.h"
 #include "medgen/error.h"
 
@@ -220,6 +221,15 @@ struct CommandLine::Impl {
     return found;
   }
 
+  // The last value of an option before the sources are read, and whatever else may be wrong.
+  std::optional<std::string> early(const std::string& name) {
+    for (const auto& found : {from_command_line(), from_environment()}) {
+      const auto value = found.find(name);
+      if (value != found.end() && !value->second.empty()) return value->second.back();
+    }
+    return std::nullopt;
+  }
+
   std::map<std::string, Values> from_config_file() {
     config = base::read_file(config_path, kMaxConfigBytes, ErrorCode::kUsage);
     std::istringstream content(config);
@@ -254,6 +264,7 @@ struct CommandLine::Impl {
   std::string config_path;
   std::string config;  // what is in that file
   std::map<std::string, std::size_t> times_in_config;
+  const bool* quiet = nullptr;  // the target of --quiet, where a command has it
 };
 
 CommandLine::CommandLine(const std::string& command, const std::string& description)
@@ -335,6 +346,7 @@ void CommandLine::flag(const std::string& names, bool& target, const std::string
     target = parse_bool(what, values.empty() ? "true" : values.back());
   };
   impl_->settings.push_back({option, name, false, true, take, false, {}});
+  if (name == "--quiet") impl_->quiet = &target;
 }
 
 void CommandLine::positional(const std::string& name, std::optional<std::string>& target,
@@ -384,6 +396,11 @@ void CommandLine::config_file() {
 
 void CommandLine::parse(const std::vector<std::string>& arguments) {
   Impl& impl = *impl_;
+  LogArguments log;
+  declare(*this, log);
+  if (impl.quiet != nullptr) exclude("--quiet", "--verbose");
+  const char* variable = std::getenv("MEDGEN_PARSE_ONLY");
+  const bool parse_only = variable != nullptr && std::string_view(variable) == "1";
   remember_options(impl.long_names());
   try {
     impl.app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
@@ -391,6 +408,10 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
     throw HelpRequested{impl.app.help()};
   } catch (const CLI::ParseError& error) {
     base::refuse(error.what());
+  }
+  // What is refused from here on is reported as the user asked.
+  if (!parse_only) {
+    start_log({.file = impl.early("--log-file"), .format = impl.early("--log-format")}, false);
   }
   for (const std::string& extra : impl.app.remaining()) {
     if (extra == "--") continue;
@@ -402,11 +423,12 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
   impl.apply(impl.from_environment(), [](const Impl::Setting& setting) {
     return "the environment variable " + environment_name(setting.name);
   });
-  const char* parse_only = std::getenv("MEDGEN_PARSE_ONLY");
-  if (parse_only != nullptr && std::string_view(parse_only) == "1") throw ParsedOnly{};
-  if (impl.config_path.empty()) return;
-  impl.apply(impl.from_config_file(),
-             [&](const Impl::Setting& setting) { return impl.place_in_config(setting); });
+  if (parse_only) throw ParsedOnly{};
+  if (!impl.config_path.empty()) {
+    impl.apply(impl.from_config_file(),
+               [&](const Impl::Setting& setting) { return impl.place_in_config(setting); });
+  }
+  start_log(log, impl.quiet != nullptr && *impl.quiet);
 }
 
 }  // namespace medgen::cli

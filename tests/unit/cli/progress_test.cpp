@@ -11,6 +11,10 @@
 
 #include <string>
 
+#include "base/log.h"
+#include "cli/logging.h"
+#include "cli/output.h"
+
 namespace medgen::cli {
 namespace {
 
@@ -96,6 +100,33 @@ TEST(ProgressTest, OnATerminalOneLineIsWrittenOver) {
   Progress slow(false, {.terminal = milliseconds(3'600'000), .elsewhere = {}});
   slow.show([] { return "too early"; });
   EXPECT_EQ(terminal.shown(), "");
+}
+
+TEST(ProgressTest, WhatIsLoggedInBetweenTakesTheLineAwayFirst) {
+  const Terminal terminal;
+  start_log({.debug = true});
+  Progress progress(false);
+  progress.show([] { return "one"; });
+  base::log_debug("packed", {{"bytes", 5}});
+  Messages().note("a note");
+  EXPECT_EQ(terminal.shown(),
+            "\r\x1b[Kone\r\x1b[Kmedgen: debug: packed: bytes 5\nmedgen: a note\n");
+  progress.keep();
+  EXPECT_EQ(terminal.shown(), "") << "there was no line to keep";
+  start_log({});
+}
+
+TEST(ProgressTest, JsonIsNeverWrittenOver) {
+  const Terminal terminal;
+  start_log({.json = true});
+  {
+    Progress progress(false, {.terminal = {}, .elsewhere = {}});
+    progress.show([] { return "one"; });
+  }
+  start_log({});
+  const std::string shown = terminal.shown();
+  EXPECT_EQ(shown.find('\x1b'), std::string::npos) << shown;
+  EXPECT_EQ(shown.back(), '\n');
 }
 
 }  // namespace
