@@ -69,6 +69,7 @@ Scheduler::Scheduler(Backend& backend, const Tokenizer& tokenizer, ValidRequestS
 Scheduler::~Scheduler() {
   try {
     while (!slots_.empty()) release_slot(slots_.back());
+    log_work();
   } catch (...) {
     // The exception in flight says what went wrong; a backend that fails here has nothing to add.
   }
@@ -151,6 +152,7 @@ bool Scheduler::take_request(bool wait) {
 // Beams and guidance move whole caches around, in a loop of their own.
 void Scheduler::run_alone() {
   const PromptPointer prompt = std::exchange(alone_, nullptr);
+  const base::Stopwatch watch;
   const auto stop = [&] { return prompt->cut_short = interrupted(); };
   for (Part& part : prompt->searched) {
     if (prompt->failed || prompt->cut_short) return;
@@ -160,15 +162,33 @@ void Scheduler::run_alone() {
       fail(*prompt, error);
     }
   }
+  search_time_ += watch.elapsed();
 }
 
 void Scheduler::step() {
+  const base::Stopwatch watch;
   rows_.clear();
   add_decode_rows();
+  Work& work = warm_up_.steps == 0 ? warm_up_ : prefilling_.empty() ? decode_ : prefill_;
   add_prefill_rows();
+  work.steps += 1;
+  work.rows += static_cast<std::int64_t>(rows_.size());
   const std::vector<Draw> draws = read_logits(backend_.step(rows_));
   advance_running(draws);
   start_prefilled();
+  work.time += watch.elapsed();
+}
+
+void Scheduler::log_work() const {
+  if (!base::logs()) return;
+  const auto log = [](base::LogWords what, const Work& work) {
+    if (work.steps == 0) return;
+    base::log_debug(what, {{"steps", work.steps}, {"rows", work.rows}, {"time", work.time}});
+  };
+  log("warm-up", warm_up_);
+  log("prefill", prefill_);
+  log("decode", decode_);
+  if (search_time_.count() > 0) base::log_debug("search", {{"time", search_time_}});
 }
 
 void Scheduler::add_decode_rows() {

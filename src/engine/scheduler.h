@@ -21,6 +21,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/log.h"
 #include "engine/sampler.h"
 #include "engine/sequence.h"
 #include "engine/valid_request.h"
@@ -130,6 +131,17 @@ class Scheduler {
   int promised_ = 0;        // slots reserved for sequences that run in another's
   std::vector<int> slots_;  // taken
   std::vector<Row> rows_;   // of the current step
+
+  // For the log.
+  struct Work {
+    std::int64_t steps = 0, rows = 0;
+    base::Stopwatch::Clock::duration time{};
+  };
+  void log_work() const;
+  Work warm_up_;  // the first step, which finds nothing in the caches
+  Work prefill_;  // those with rows of prompts, and what was decoded beside them
+  Work decode_;   // all others
+  base::Stopwatch::Clock::duration search_time_{};
 };
 
 }  // namespace medgen::engine

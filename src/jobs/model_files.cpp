@@ -7,6 +7,7 @@
 #include <system_error>
 #include <vector>
 
+#include "base/log.h"
 #include "base/sha256.h"
 #include "base/vocabulary.h"
 #include "bundle/config.h"
@@ -23,6 +24,7 @@ namespace {
 }
 
 ModelFiles open_bundle(const fs::path& directory) {
+  const base::Stopwatch watch;
   const Bundle bundle = Bundle::open_without_model(directory);
   ModelFiles model;
   model.name = bundle.name();
@@ -37,6 +39,12 @@ ModelFiles open_bundle(const fs::path& directory) {
   model.prompt_prefix = bundle.prompt_prefix();
   model.templates = bundle.templates();
   model.verify = [bundle] { bundle.verify_model(); };
+  base::log_debug("model opened", {{"folder", base::LogPath(directory)},
+                                   {"layers", model.config.n_layer},
+                                   {"width", model.config.n_embd},
+                                   {"context", model.config.n_positions},
+                                   {"vocabulary", model.config.vocab_size},
+                                   {"load", watch.elapsed()}});
   return model;
 }
 
@@ -83,6 +91,8 @@ ModelFiles open_file(const fs::path& file, const std::optional<std::string>& tok
         bundle::Gpt2Parameters::of(std::move(weights), file.string(), model.config).config();
   } catch (const Error& error) {
     model.not_gpt2 = error.what();
+    base::log_debug("the file is no GPT-2 that is read as data",
+                    {{"file", base::LogPath(file)}, {"why", base::LogError(error)}});
     return model;
   }
   require_all_ids(model, model.config.vocab_size);  // before the probe text meets the model

@@ -34,6 +34,13 @@ bool can_run(const Kernels& kernels) {
   return false;
 }
 
+base::InstructionSet instruction_set_of(const Kernels& kernels) {
+  for (const auto& [set, table] : Tables().all) {
+    if (table == &kernels) return set;
+  }
+  return InstructionSet::kScalar;
+}
+
 const Kernels& choose_kernels() {
   const Tables tables;
   return base::choose_code<Kernels>(tables.all);

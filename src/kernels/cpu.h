@@ -1,7 +1,13 @@
 // Which of the kernels this processor can run, and which of them are used.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/kernels.h"
+
+namespace medgen::base {
+enum class InstructionSet : std::uint8_t;
+}
 
 namespace medgen::kernels {
 
@@ -15,6 +21,9 @@ KernelList all_kernels();
 // True if processor and operating system let this process run `kernels`. For AMX the first call
 // asks Linux for the tiles' state, for the whole process. Thread-safe.
 bool can_run(const Kernels& kernels);
+
+// What `kernels`, a table of this build, was compiled for.
+base::InstructionSet instruction_set_of(const Kernels& kernels);
 
 // Those of base::choose_instruction_set(), which see.
 const Kernels& choose_kernels();

@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "base/log.h"
 #include "medgen/error.h"
 
 namespace medgen::native {
@@ -43,6 +44,8 @@ int slots_in(const PackedModel& model, const NativeOptions& options) {
       std::min<std::uint64_t>(fit, static_cast<std::uint64_t>(options.max_slots)));
 }
 
+std::chrono::duration<double> seconds(double count) { return std::chrono::duration<double>(count); }
+
 [[noreturn]] void misuse(const char* what) {
   std::string message = "the engine asked the back end for something impossible (";
   message += what;
@@ -67,6 +70,20 @@ NativeBackend::NativeBackend(std::unique_ptr<PackedWeights> weights,
   info_.vocab_size = model.config.vocab_size;
   info_.n_positions = model.config.n_positions;
   info_.max_slots = slots_in(model, options);
+  const std::uint64_t page_bytes = PagedCache::page_bytes(model.config, cache_.type());
+  base::log_debug("native engine", {{"threads", pool_.size()},
+                                    {"slots", info_.max_slots},
+                                    {"page positions", kernels::kPagePositions},
+                                    {"page bytes", page_bytes},
+                                    {"pages of a slot", sequence_bytes(model) / page_bytes},
+                                    {"cache limit bytes", options.cache_memory_bytes}});
+}
+
+NativeBackend::~NativeBackend() {
+  base::log_debug("native engine closed", {{"most pages", cache_.most_pages()},
+                                           {"matrices", seconds(profile().matrices)},
+                                           {"attention", seconds(profile().attention)},
+                                           {"rest", seconds(profile().rest)}});
 }
 
 int NativeBackend::acquire_slot() {

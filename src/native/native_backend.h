@@ -28,6 +28,8 @@ class NativeBackend : public Backend {
   NativeBackend(std::unique_ptr<PackedWeights> weights, const kernels::Kernels& kernels,
                 const NativeOptions& options);
 
+  ~NativeBackend() override;
+
   const BackendInfo& info() const override { return info_; }
   int acquire_slot() override;
   void release_slot(int slot) override;

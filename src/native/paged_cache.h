@@ -40,6 +40,7 @@ class PagedCache {
   std::size_t key_offset(int layer, int head) const;
   std::size_t value_offset(int layer, int head) const;
 
+  std::size_t most_pages() const { return pages_.size(); }  // in use at once, so far
   std::uint64_t used_bytes() const { return (pages_.size() - free_.size()) * page_bytes_; }
 
  private:

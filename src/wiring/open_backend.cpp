@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/instruction_set.h"
+#include "base/log.h"
 #include "base/refuse.h"
 #include "base/sha256.h"
 #include "bundle/gpt2_parameters.h"
@@ -45,6 +47,13 @@ native::Precision precision_of(const ModelSource& source, WeightPrecision asked)
   return native::Precision::kFloat32;
 }
 
+base::LogWords why_precision(const ModelSource& source, WeightPrecision asked) {
+  if (asked != WeightPrecision::kAuto) return "it was asked for";
+  return source.auto_precision.empty()
+             ? base::LogWords("no faster one is known to be faithful")
+             : base::LogWords("the fastest that was found faithful to this model");
+}
+
 // Why the native engine cannot run the model; empty if it can.
 std::string native_obstacle(const ModelSource& source) {
   return source.not_gpt2.empty() ? native::unsupported_reason(source.config) : source.not_gpt2;
@@ -76,10 +85,15 @@ std::unique_ptr<native::PackedWeights> build(const ModelSource& source,
                  });
   };
   const bool beside = !source.folder.empty() && ::access(source.folder.c_str(), W_OK) == 0;
+  const std::filesystem::path file =
+      beside ? native::packed_path(source.folder, key.precision) : native::cached_packed_path(key);
+  const base::Stopwatch watch;
   std::string why;
-  auto packed = native::PackedWeights::build(
-      beside ? native::packed_path(source.folder, key.precision) : native::cached_packed_path(key),
-      key, fill, why);
+  auto packed = native::PackedWeights::build(file, key, fill, why);
+  base::log_debug("the weights were packed", {{"file", base::LogPath(file)},
+                                              {"kept", why.empty()},
+                                              {"bytes", packed->model().size_bytes},
+                                              {"time", watch.elapsed()}});
   if (!why.empty() && options.note) {
     options.note("the packed weights could not be kept (" + why +
                  "), so the next start packs them again");
@@ -92,14 +106,28 @@ std::unique_ptr<native::PackedWeights> find_or_build(const ModelSource& source,
                                                      const kernels::Kernels& kernels,
                                                      const BackendOptions& options) {
   for (const auto& place : packed_places(source, key)) {
+    const base::Stopwatch watch;
     std::string why;
-    if (auto found = native::PackedWeights::open(place, key, why)) return found;
+    if (auto found = native::PackedWeights::open(place, key, why)) {
+      base::log_debug("packed weights were found", {{"file", base::LogPath(place)},
+                                                    {"bytes", found->model().size_bytes},
+                                                    {"time", watch.elapsed()}});
+      return found;
+    }
     if (!why.empty() && options.note) {
       options.note("the packed weights " + place.string() + " are not used (" + why +
                    "); they are being rebuilt");
     }
   }
   return build(source, key, kernels, options);
+}
+
+// The module says nothing itself; its back ends are warm when they are opened.
+void log_opened(BackendKind kind, const BackendOptions& options, const base::Stopwatch& watch) {
+  base::log_debug("back end opened", {{"is", kind},
+                                      {"asked", options.backend},
+                                      {"device", options.device},
+                                      {"load", watch.elapsed()}});
 }
 
 }  // namespace
@@ -135,6 +163,8 @@ std::unique_ptr<native::PackedWeights> open_packed_weights(const ModelSource& so
     throw Error(ErrorCode::kModel, "the native back end cannot run this model: " + obstacle);
   }
   const native::PackedKey key = packed_key(source, precision_of(source, options.precision));
+  base::log_debug("precision",
+                  {{"is", key.precision}, {"why", why_precision(source, options.precision)}});
   return find_or_build(source, key, native::choose_kernels(), options);
 }
 
@@ -144,6 +174,12 @@ std::unique_ptr<native::NativeBackend> open_native_backend(const ModelSource& so
   if (&kernels == kernels::kScalarKernels && std::getenv("MEDGEN_ISA") == nullptr && options.note) {
     options.note("this processor has no AVX2, so the plain kernels are used, which are slow");
   }
+  const char* forced = std::getenv("MEDGEN_ISA");
+  base::log_debug("instruction set",
+                  {{"is", kernels::instruction_set_of(kernels)},
+                   {"why", forced != nullptr && *forced != '\0'
+                               ? base::LogWords("MEDGEN_ISA names it")
+                               : base::LogWords("the best that this processor has")}});
   auto weights = open_packed_weights(source, options);
   native::NativeOptions native_options;
   native_options.max_slots = options.max_slots;
@@ -155,10 +191,13 @@ std::unique_ptr<native::NativeBackend> open_native_backend(const ModelSource& so
 
 std::unique_ptr<Backend> open_backend(const ModelSource& source, const BackendOptions& options) {
   validate(options);
+  const base::Stopwatch watch;
   const bool can_be_native = options.device == Device::kCpu && native_obstacle(source).empty();
   if (options.backend == BackendKind::kNative ||
       (options.backend == BackendKind::kAuto && can_be_native)) {
-    return open_native_backend(source, options);
+    auto backend = open_native_backend(source, options);
+    log_opened(BackendKind::kNative, options, watch);
+    return backend;
   }
   if (options.precision != WeightPrecision::kAuto &&
       options.precision != WeightPrecision::kFloat32) {
@@ -182,11 +221,15 @@ std::unique_ptr<Backend> open_backend(const ModelSource& source, const BackendOp
   torch_options.device = to_string(options.device);
   torch_options.threads = options.threads;
   torch_options.max_slots = options.max_slots;
+  std::unique_ptr<Backend> backend;
   if (!source.not_gpt2.empty()) {
-    return torch_room().open_foreign(source.model_pt, source.config, torch_options);
+    backend = torch_room().open_foreign(source.model_pt, source.config, torch_options);
+  } else {
+    const auto parameters = bundle::Gpt2Parameters::open(source.model_pt, source.config);
+    backend = torch_room().open_backend(source.config, parameters.reader(), torch_options);
   }
-  const auto parameters = bundle::Gpt2Parameters::open(source.model_pt, source.config);
-  return torch_room().open_backend(source.config, parameters.reader(), torch_options);
+  log_opened(BackendKind::kTorchScript, options, watch);
+  return backend;
 }
 
 }  // namespace medgen::wiring
