@@ -2,6 +2,8 @@
 // work.
 #include "corpus/documents.h"
 
+#include <fmt/format.h>
+
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -49,13 +51,13 @@ class Reader {
     ++skipped_;
     if (options_.on_bad) return options_.on_bad({line, why, too_long});
     if (too_long) {
-      throw Error(ErrorCode::kRuntime, path_.string() + ":" + std::to_string(line) + ": " + why +
-                                           "; shorten it or take it out");
+      throw Error(ErrorCode::kRuntime,
+                  fmt::format("{}:{}: {}; shorten it or take it out", path_.string(), line, why));
     }
   }
 
   void too_long(std::uint64_t line) {
-    bad(line, "it is longer than " + std::to_string(options_.max_record_bytes) + " bytes", true);
+    bad(line, fmt::format("it is longer than {} bytes", options_.max_record_bytes), true);
   }
 
   void take(std::uint64_t line, const FieldOf& field) {
@@ -92,9 +94,9 @@ class Reader {
   }
 
   std::string fields_looked_for() const {
-    std::string text = "a field \"" + options_.text_field + "\" nor ";
-    return text + (options_.record_template.empty() ? "\"question\" and \"answer\""
-                                                    : "all fields of the template");
+    return fmt::format("a field \"{}\" nor {}", options_.text_field,
+                       options_.record_template.empty() ? "\"question\" and \"answer\""
+                                                        : "all fields of the template");
   }
 
   const std::filesystem::path& path_;
@@ -207,8 +209,8 @@ class CsvReader : public Reader {
       return;
     }
     if (record.fields.size() != columns_) {
-      return bad(record.line, "it has " + std::to_string(record.fields.size()) +
-                                  " fields; the first record has " + std::to_string(columns_));
+      return bad(record.line, fmt::format("it has {} fields; the first record has {}",
+                                          record.fields.size(), columns_));
     }
     take(record.line, [&](const std::string& name) -> const std::string* {
       const auto entry = names_.find(name);
@@ -226,8 +228,10 @@ class CsvReader : public Reader {
 
 FieldTemplate::FieldTemplate(std::string_view text) {
   const auto refuse = [&](const char* why) {
-    throw Error(ErrorCode::kUsage, "the template is \"" + std::string(text) + "\": " + why +
-                                       "; write fields as {name}, a literal brace twice");
+    throw Error(
+        ErrorCode::kUsage,
+        fmt::format("the template is \"{}\": {}; write fields as {{name}}, a literal brace twice",
+                    text, why));
   };
   Part literal;
   bool has_field = false;

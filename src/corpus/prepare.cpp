@@ -1,6 +1,8 @@
 // Two passes over the text: the first decides by hashes what is kept, the second writes it.
 #include "corpus/prepare.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -31,8 +33,10 @@ void check_file(const fs::path& file) {
     usage(file.string() + " is not a regular file; it is read twice, so a pipe will not do");
   }
   if (!has_known_ending(file)) {
-    usage("the format of " + file.string() +
-          " is not known: its name must end in .jsonl, .csv or .txt, perhaps with .zst or .gz");
+    usage(
+        fmt::format("the format of {} is not known: its name must end in .jsonl, .csv or .txt, "
+                    "perhaps with .zst or .gz",
+                    file.string()));
   }
 }
 
@@ -44,12 +48,11 @@ void check(const PrepareOptions& options) {
     if (!seen.insert(fs::canonical(file)).second) usage(file.string() + " is named twice");
   }
   if (!(options.valid_fraction >= 0 && options.valid_fraction <= kHighestValidFraction)) {
-    usage("valid-fraction is " + std::to_string(options.valid_fraction) +
-          "; it must be from 0 to 0.5");
+    usage(fmt::format("valid-fraction is {:f}; it must be from 0 to 0.5", options.valid_fraction));
   }
   if (!(options.near_duplicates >= kLowestNearDuplicates)) {
-    usage("near-duplicates is " + std::to_string(options.near_duplicates) +
-          "; it must be from 0.7 to 1");
+    usage(
+        fmt::format("near-duplicates is {:f}; it must be from 0.7 to 1", options.near_duplicates));
   }
 }
 
@@ -155,8 +158,9 @@ class Preparation {
     if (!added) return entry->second;
     if (source_numbers_.size() > kMostSources) {
       throw Error(ErrorCode::kRuntime,
-                  "there are more than " + std::to_string(kMostSources) +
-                      " sources: the \"source\" field must name a few collections, not a record");
+                  fmt::format("there are more than {} sources: the \"source\" field must name a "
+                              "few collections, not a record",
+                              kMostSources));
     }
     report_.sources.push_back({});
     report_.sources.back().shard.source = document.source;
@@ -197,19 +201,20 @@ class Preparation {
   }
 
   void apply_names() {
-    const auto require = [&](const std::string& name, const char* option) {
+    const auto require = [&](const std::string& name, const char* setting) {
       std::string known;
       for (const PrepareReport::Source& source : report_.sources) {
         if (source.shard.source == name || source.shard.group == name) return;
-        if (known.size() < 600)
-          known +=
-              (known.empty() ? "" : ", ") + source.shard.source + " (" + source.shard.group + ")";
+        if (known.size() < 600) {
+          known += fmt::format("{}{} ({})", known.empty() ? "" : ", ", source.shard.source,
+                               source.shard.group);
+        }
       }
-      usage(std::string(option) + " names \"" + name +
-            "\", and there is no such source; there are " + known);
+      usage(fmt::format("{} names \"{}\", and there is no such source; there are {}", setting, name,
+                        known));
     };
-    for (const SourceWeight& weight : options_.weights) require(weight.name, "--weight");
-    for (const std::string& name : options_.drop_sources) require(name, "--drop-source");
+    for (const SourceWeight& weight : options_.weights) require(weight.name, "`weight`");
+    for (const std::string& name : options_.drop_sources) require(name, "`drop_source`");
     for (PrepareReport::Source& source : report_.sources) {
       const Document named{.source = source.shard.source, .group = source.shard.group, .text = ""};
       source.shard.weight = weight_of(named, options_.weights);
@@ -254,13 +259,11 @@ class Preparation {
   }
 
   [[noreturn]] void fail_empty() const {
-    std::string message = "no text is left: " + std::to_string(report_.documents()) +
-                          " documents were read, " + std::to_string(report_.bad_records()) +
-                          " records skipped";
+    std::string message = fmt::format("no text is left: {} documents were read, {} records skipped",
+                                      report_.documents(), report_.bad_records());
     if (!report_.bad.empty()) {
       const PrepareReport::Bad& bad = report_.bad.front();
-      message += ", the first at " + bad.file + ":" + std::to_string(bad.record.line) + ": " +
-                 bad.record.why;
+      message += fmt::format(", the first at {}:{}: {}", bad.file, bad.record.line, bad.record.why);
     }
     throw Error(ErrorCode::kRuntime, message);
   }
@@ -310,7 +313,7 @@ class Preparation {
     if (report_.written(Split::kTrain).documents == 0) {
       throw Error(ErrorCode::kRuntime,
                   "no text is left for training: all documents went into validation; lower "
-                  "--valid-fraction or give more text");
+                  "`valid_fraction` or give more text");
     }
     for (const std::uint32_t i : example_numbers_) {
       report_.examples.push_back({verdicts_[i].fate, verdicts_[i].similarity, witnesses_[i],
@@ -326,9 +329,8 @@ class Preparation {
   ShardWriter& writer(std::uint32_t source, Split split) {
     const auto key = std::pair(source, split);
     if (const auto found = writers_.find(key); found != writers_.end()) return found->second;
-    std::string digits = std::to_string(source);
-    digits.insert(0, 3 - std::min<std::size_t>(digits.size(), 3), '0');
-    const std::string name = digits + (split == Split::kTrain ? "-train" : "-valid") + ".tokens";
+    const std::string name =
+        fmt::format("{:03}-{}.tokens", source, split == Split::kTrain ? "train" : "valid");
     return writers_.emplace(key, ShardWriter(folder_.path() / name, report_.tokenizer))
         .first->second;
   }

@@ -1,6 +1,8 @@
 // Writing and opening token shards. Trusts no file it opens.
 #include "corpus/shards.h"
 
+#include <fmt/format.h>
+
 #include <bit>
 #include <cerrno>
 #include <cstdio>
@@ -153,15 +155,15 @@ void verify(const fs::path& path, const base::MappedFile& mapped, const ShardFil
     fail(path, "is not a token shard: it does not begin with " + std::string(kMagic));
   }
   if (bytes.size() - kHeaderBytes != file.tokens * width) {
-    fail(path, "has " + std::to_string(bytes.size()) + " bytes; prepare.json expects " +
-                   std::to_string(kHeaderBytes + file.tokens * width));
+    fail(path, fmt::format("has {} bytes; prepare.json expects {}", bytes.size(),
+                           kHeaderBytes + file.tokens * width));
   }
   if (bytes.substr(0, kHeaderBytes) != header_of(file, tokenizer)) {
     fail(path, "has a header that does not agree with prepare.json");
   }
   const std::string found = base::sha256(bytes.substr(kHeaderBytes));
   if (found != file.sha256) {
-    fail(path, "has SHA-256 " + found + "; prepare.json expects " + file.sha256);
+    fail(path, fmt::format("has SHA-256 {}; prepare.json expects {}", found, file.sha256));
   }
   const Ids ids(mapped, static_cast<int>(width));
   std::uint64_t documents = 0;
@@ -170,8 +172,7 @@ void verify(const fs::path& path, const base::MappedFile& mapped, const ShardFil
     documents += ids[i] == tokenizer.eos_id ? 1 : 0;
   }
   if (documents != file.documents || ids.size() == 0 || ids[ids.size() - 1] != tokenizer.eos_id) {
-    fail(path, "has " + std::to_string(documents) + " documents; prepare.json expects " +
-                   std::to_string(file.documents));
+    fail(path, fmt::format("has {} documents; prepare.json expects {}", documents, file.documents));
   }
 }
 
@@ -213,10 +214,9 @@ ShardWriter::ShardWriter(fs::path path, const ShardTokenizer& tokenizer)
 void ShardWriter::add(std::span<const TokenId> ids, std::uint64_t bytes) {
   for (const TokenId id : ids) {
     if (id < 0 || id >= tokenizer_.vocab_size || id == tokenizer_.eos_id) {
-      throw Error(ErrorCode::kModel, "the tokenizer gives the id " + std::to_string(id) +
-                                         " inside a text; ids must be below " +
-                                         std::to_string(tokenizer_.vocab_size) +
-                                         " and not the end-of-text token");
+      throw Error(ErrorCode::kModel, fmt::format("the tokenizer gives the id {} inside a text; ids "
+                                                 "must be below {} and not the end-of-text token",
+                                                 id, tokenizer_.vocab_size));
     }
     append(id);
   }

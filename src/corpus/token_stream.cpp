@@ -1,6 +1,8 @@
 // Turns weighted documents into batches of training windows.
 #include "corpus/token_stream.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -65,8 +67,8 @@ TokenStream::TokenStream(std::shared_ptr<const TokenDocuments> documents,
   for (std::size_t i = 0; i < documents_->size(); ++i) total += documents_->weight(i);
   if (!(total >= 1)) {
     throw Error(ErrorCode::kUsage,
-                "there is no text to train on: " + std::to_string(documents_->size()) +
-                    " documents, total weight " + std::to_string(total));
+                fmt::format("there is no text to train on: {} documents, total weight {:f}",
+                            documents_->size(), total));
   }
   position_.next_document.assign(options_.rows, 0);
   position_.tokens_waiting.resize(options_.rows);
@@ -138,9 +140,9 @@ double TokenStream::epochs_begun() const {
 void TokenStream::restore(Position position) {
   if (position.next_document.size() != static_cast<std::size_t>(options_.rows) ||
       position.tokens_waiting.size() != static_cast<std::size_t>(options_.rows)) {
-    throw Error(ErrorCode::kUsage, "the checkpoint was made with " +
-                                       std::to_string(position.next_document.size()) +
-                                       " rows a batch, not " + std::to_string(options_.rows));
+    throw Error(ErrorCode::kUsage,
+                fmt::format("the checkpoint was made with {} rows a batch, not {}",
+                            position.next_document.size(), options_.rows));
   }
   position_ = std::move(position);
 }

@@ -1,9 +1,10 @@
 // The parts of charts.
 #include "report/chart_parts.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 namespace medgen::report {
 namespace {
@@ -18,17 +19,7 @@ constexpr const char* kDashes[] = {"", "7 4", "2 4"};
 const char* series_colour(std::size_t index) { return kColours[index % kColourCount]; }
 const char* series_dashes(std::size_t index) { return kDashes[index / kColourCount % 3]; }
 
-std::string number_label(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.5g", value);
-  return text;
-}
-
-std::string pixel(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", value);
-  return text;
-}
+std::string number_label(double value) { return fmt::format("{:.5g}", value); }
 
 std::string escape_markup(const std::string& text) {
   std::string out;

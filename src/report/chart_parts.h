@@ -16,7 +16,6 @@ const char* series_colour(std::size_t index);
 const char* series_dashes(std::size_t index);
 
 std::string number_label(double value);  // five digits
-std::string pixel(double value);         // one digit after the point
 
 // For HTML and SVG, in text and in quoted attributes; drops control characters other than line
 // breaks and tabs, which XML does not allow.

@@ -1,6 +1,8 @@
 // Line charts as SVG.
 #include "report/line_chart.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -37,11 +39,10 @@ class LineDrawing {
   }
 
   std::string svg() {
-    const std::string size = std::to_string(chart_.width) + "\" height=\"" +
-                             std::to_string(chart_.height) + "\" viewBox=\"0 0 " +
-                             std::to_string(chart_.width) + " " + std::to_string(chart_.height);
-    out_ = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + size + "\" role=\"img\">\n";
-    out_ += "<title>" + escape_markup(chart_.title) + "</title>\n";
+    out_ = fmt::format(R"(<svg xmlns="http://www.w3.org/2000/svg" width="{0}" height="{1}" )"
+                       R"(viewBox="0 0 {0} {1}" role="img">)"
+                       "\n<title>{2}</title>\n",
+                       chart_.width, chart_.height, escape_markup(chart_.title));
     out_ += kStyle;
     axes();
     for (std::size_t i = 0; i < chart_.series.size(); ++i) draw(i);
@@ -58,14 +59,16 @@ class LineDrawing {
   }
 
   void line(const char* kind, double x1, double y1, double x2, double y2) {
-    out_ += std::string("<line class=\"") + kind + "\" x1=\"" + pixel(x1) + "\" y1=\"" + pixel(y1) +
-            "\" x2=\"" + pixel(x2) + "\" y2=\"" + pixel(y2) + "\"/>\n";
+    out_ += fmt::format(R"(<line class="{}" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>)"
+                        "\n",
+                        kind, x1, y1, x2, y2);
   }
 
   void text(double x, double y, const char* anchor, const std::string& words,
             const std::string& more = "") {
-    out_ += "<text x=\"" + pixel(x) + "\" y=\"" + pixel(y) + "\" text-anchor=\"" + anchor + "\"" +
-            more + ">" + escape_markup(words) + "</text>\n";
+    out_ += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="{}"{}>{}</text>)"
+                        "\n",
+                        x, y, anchor, more, escape_markup(words));
   }
 
   void axes() {
@@ -81,15 +84,15 @@ class LineDrawing {
     line("axis", x_.begin, y_.begin, x_.begin, y_.end);
     text((x_.begin + x_.end) / 2, 24, "middle", chart_.title, " class=\"title\"");
     text((x_.begin + x_.end) / 2, chart_.height - 12, "middle", chart_.x_label);
-    const std::string turn = pixel((y_.begin + y_.end) / 2);
-    text(18, (y_.begin + y_.end) / 2, "middle", chart_.y_label,
-         " transform=\"rotate(-90 18 " + turn + ")\"");
+    const double middle = (y_.begin + y_.end) / 2;
+    text(18, middle, "middle", chart_.y_label,
+         fmt::format(" transform=\"rotate(-90 18 {:.1f})\"", middle));
   }
 
   std::string stroke(std::size_t index) const {
     const char* dash = series_dashes(index);
-    std::string text = std::string(" stroke=\"") + series_colour(index) + "\"";
-    if (*dash != '\0') text += std::string(" stroke-dasharray=\"") + dash + "\"";
+    std::string text = fmt::format(R"( stroke="{}")", series_colour(index));
+    if (*dash != '\0') text += fmt::format(R"( stroke-dasharray="{}")", dash);
     return text;
   }
 
@@ -137,15 +140,18 @@ class LineDrawing {
       path += path.empty() ? 'M' : 'L';
       path += place(point.x, point.y);
     }
-    out_ += "<path class=\"line\"" + stroke(index) + " d=\"" + path + "\"/>\n";
+    out_ += fmt::format("<path class=\"line\"{} d=\"{}\"/>\n", stroke(index), path);
     if (!series.marks && run.size() > 1) return;
     for (const LinePoint& point : run) {
-      out_ += "<circle cx=\"" + pixel(x_.at(point.x)) + "\" cy=\"" + pixel(y_.at(point.y)) +
-              "\" r=\"2.6\" fill=\"" + series_colour(index) + "\"/>\n";
+      out_ += fmt::format(R"(<circle cx="{:.1f}" cy="{:.1f}" r="2.6" fill="{}"/>)"
+                          "\n",
+                          x_.at(point.x), y_.at(point.y), series_colour(index));
     }
   }
 
-  std::string place(double x, double y) const { return pixel(x_.at(x)) + " " + pixel(y_.at(y)); }
+  std::string place(double x, double y) const {
+    return fmt::format("{:.1f} {:.1f}", x_.at(x), y_.at(y));
+  }
 
   void draw_band(std::size_t index, const std::vector<LinePoint>& run) {
     std::string upper, lower;
@@ -158,16 +164,18 @@ class LineDrawing {
       lower.insert(0, back);
     }
     if (upper.empty()) return;
-    out_ += std::string("<path class=\"band\" fill=\"") + series_colour(index) + "\" d=\"" + upper +
-            lower + "Z\"/>\n";
+    out_ += fmt::format("<path class=\"band\" fill=\"{}\" d=\"{}{}Z\"/>\n", series_colour(index),
+                        upper, lower);
   }
 
   void legend() {
     double y = kTop + 14;
     for (std::size_t i = 0; i < chart_.series.size(); ++i, y += kLegendLine) {
       const double right = x_.end - 8;
-      out_ += "<line" + stroke(i) + " stroke-width=\"2.4\" x1=\"" + pixel(right - 26) + "\" y1=\"" +
-              pixel(y - 4) + "\" x2=\"" + pixel(right) + "\" y2=\"" + pixel(y - 4) + "\"/>\n";
+      out_ += fmt::format(
+          R"(<line{} stroke-width="2.4" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>)"
+          "\n",
+          stroke(i), right - 26, y - 4, right, y - 4);
       text(right - 32, y, "end", chart_.series[i].name);
     }
   }

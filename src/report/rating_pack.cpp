@@ -1,8 +1,9 @@
 // See the header.
 #include "report/rating_pack.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <cstdio>
 #include <map>
 #include <utility>
 
@@ -39,12 +40,6 @@ std::vector<Group> groups_of(const std::vector<research::Sample>& samples) {
     groups[place->second].push_back(&sample);
   }
   return groups;
-}
-
-std::string item_name(std::size_t number) {
-  char text[32];
-  std::snprintf(text, sizeof text, "T%04zu", number);
-  return text;
 }
 
 }  // namespace
@@ -90,11 +85,12 @@ RatingPack make_rating_pack(const std::vector<research::Sample>& samples, std::s
   pack.texts_csv += '\n';
   pack.key_csv = "item,setting,prompt_id,index\n";
   for (const research::Sample* sample : shuffled(chosen, seed, kOrder)) {
-    const std::string item = item_name(++pack.items);
-    pack.texts_csv += item + "," + base::quote_csv(sample->prompt) + "," +
-                      base::quote_csv(sample->text) + std::string(rating_axes().size(), ',') + "\n";
-    pack.key_csv += item + "," + base::quote_csv(sample->setting) + "," +
-                    base::quote_csv(sample->prompt_id) + "," + std::to_string(sample->index) + "\n";
+    const std::string item = fmt::format("T{:04}", ++pack.items);
+    pack.texts_csv +=
+        fmt::format("{},{},{}{}\n", item, base::quote_csv(sample->prompt),
+                    base::quote_csv(sample->text), std::string(rating_axes().size(), ','));
+    pack.key_csv += fmt::format("{},{},{},{}\n", item, base::quote_csv(sample->setting),
+                                base::quote_csv(sample->prompt_id), sample->index);
   }
   return pack;
 }

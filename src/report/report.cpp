@@ -1,6 +1,8 @@
 // The page: what was asked, what was found, the texts, the terms.
 #include "report/report.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 
@@ -67,10 +69,10 @@ std::string subtitle(const research::Metrics& metrics, const ReportContext& cont
     prompts = std::max(prompts, row.prompts);
   }
   const auto counted = [](std::size_t n, const std::string& what) {
-    return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
+    return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
   };
-  std::string out = counted(settings, "setting") + ", " + counted(prompts, "prompt") + ", " +
-                    counted(texts, "text");
+  std::string out = fmt::format("{}, {}, {}", counted(settings, "setting"),
+                                counted(prompts, "prompt"), counted(texts, "text"));
   if (!context.model_name.empty()) out += "; model " + context.model_name;
   return escape_markup(out);
 }
@@ -80,11 +82,12 @@ std::string question(const ReportContext& context) {
       fact("Model", context.model_name) + fact("Model SHA-256", context.model_sha256) +
       fact("Prompts", context.prompts_name) + fact("Prompts SHA-256", context.prompts_sha256);
   if (context.samples_per_prompt > 0) {
-    facts += fact("Texts for each prompt", std::to_string(context.samples_per_prompt));
+    facts += fact("Texts for each prompt", fmt::to_string(context.samples_per_prompt));
   }
   if (context.has_seed) {
-    facts += fact("Seed", std::to_string(context.seed) +
-                              "; sample i gets the same random numbers under every setting");
+    facts += fact(
+        "Seed",
+        fmt::format("{}; sample i gets the same random numbers under every setting", context.seed));
   }
   facts += fact("Human texts", context.reference_name) + fact("Made with", context.program);
   return "<h2>What was compared</h2>\n<dl class=\"facts\">\n" + facts + "</dl>\n" +
@@ -94,9 +97,9 @@ std::string question(const ReportContext& context) {
 std::string results_caption(const research::Metrics& metrics) {
   std::string out = "One line per setting; click a heading to sort by its column.";
   if (metrics.bootstrap_resamples > 0) {
-    out += " Below each value: " + number_label(100 * metrics.confidence) +
-           " % percentile interval from " + std::to_string(metrics.bootstrap_resamples) +
-           " resampled sets of prompts.";
+    out += fmt::format(
+        " Below each value: {} % percentile interval from {} resampled sets of prompts.",
+        number_label(100 * metrics.confidence), metrics.bootstrap_resamples);
   }
   if (metrics.reference() != nullptr) {
     out +=
@@ -159,7 +162,7 @@ std::string brief(const std::string& text, std::size_t bytes) {
 std::string card(const research::Sample& sample) {
   std::string foot = sample.finish_reason.empty() ? "" : "ended: " + sample.finish_reason;
   if (sample.num_tokens > 0) {
-    foot += (foot.empty() ? "" : ", ") + std::to_string(sample.num_tokens) + " tokens";
+    foot += fmt::format("{}{} tokens", foot.empty() ? "" : ", ", sample.num_tokens);
   }
   return "<article><h4>" + escape_markup(sample.setting) + "</h4><p dir=\"auto\">" +
          escape_markup(brief(sample.text, kShownBytes)) + "</p><footer>" + escape_markup(foot) +
@@ -231,10 +234,11 @@ std::string samples_section(const research::Metrics& metrics,
     const research::Sample*& best = first[sample.prompt_id][sample.setting];
     if (best == nullptr || sample.index < best->index) best = &sample;
   }
-  std::string out = "<h2>Texts</h2>\n<p>The first text of every setting for the first " +
-                    std::to_string(prompts.size()) +
-                    " prompts, in the order of the file: not chosen for what they say. All of them "
-                    "were made by a machine and may be wrong.</p>\n";
+  std::string out = fmt::format(
+      "<h2>Texts</h2>\n<p>The first text of every setting for the first {} prompts, in the order "
+      "of the file: not chosen for what they say. All of them were made by a machine and may be "
+      "wrong.</p>\n",
+      prompts.size());
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     std::string cards, prompt;
     std::size_t count = 0;
@@ -245,7 +249,7 @@ std::string samples_section(const research::Metrics& metrics,
       cards += card(*it->second);
     }
     if (count > kShownSettings) {
-      cards += "<p>and of " + std::to_string(count - kShownSettings) + " more settings</p>\n";
+      cards += fmt::format("<p>and of {} more settings</p>\n", count - kShownSettings);
     }
     out += std::string("<details class=\"prompt\"") + (i < 2 ? " open" : "") + "><summary>" +
            escape_markup(brief(prompt.empty() ? "Prompt " + prompts[i] : prompt, kShownBytes)) +

@@ -1,5 +1,7 @@
 // The report's figures: our own static SVG, since it prints, can be copied out, and needs no
 // script; a chart library would be a hundred times the size of all figures.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -36,7 +38,7 @@ std::vector<Line> lines_along(const std::string& variable, const research::Metri
     for (const auto& [other, other_values] : context.swept) {
       const auto it = other_values.find(row.setting);
       if (other == variable || it == other_values.end()) continue;
-      others += (others.empty() ? "" : ", ") + other + " " + number_label(it->second);
+      others += fmt::format("{}{} {}", others.empty() ? "" : ", ", other, number_label(it->second));
     }
     const auto same = std::find_if(lines.begin(), lines.end(), [&](const Line& line) {
       return line.name == others && !line.rows.contains(value->second);
@@ -98,7 +100,8 @@ ScatterChart quality_chart(const research::Metrics& metrics, const Axes& axes,
 
 std::string bars(const research::Metrics& metrics) {
   if (metrics.bootstrap_resamples == 0) return "";
-  return " Bars are " + number_label(100 * metrics.confidence) + " % intervals over prompts.";
+  return fmt::format(" Bars are {} % intervals over prompts.",
+                     number_label(100 * metrics.confidence));
 }
 
 std::string dashed(const ScatterChart& chart) {
@@ -109,9 +112,10 @@ class Figures {
  public:
   // "<figure>" with the chart and a numbered caption.
   std::string numbered(const ScatterChart& chart, const std::string& caption) {
-    const std::string name = "Figure " + std::to_string(++count_) + ". ";
-    return "<figure><div class=\"scroll\">" + to_svg(chart) + "</div><figcaption><b>" + name +
-           "</b>" + escape_markup(caption) + "</figcaption></figure>\n";
+    return fmt::format(
+        "<figure><div class=\"scroll\">{}</div><figcaption><b>Figure {}. "
+        "</b>{}</figcaption></figure>\n",
+        to_svg(chart), ++count_, escape_markup(caption));
   }
 
  private:
@@ -162,17 +166,19 @@ std::string figures_along(const std::string& variable, const research::Metrics& 
   }
   std::string out = "<h3>Along <code>" + escape_markup(variable) + "</code></h3>\n";
   out += figures.numbered(
-      chart, "Diversity (" + std::string(info_of(axes.diversity).label) +
-                 ", low is diverse) against quality (" + std::string(info_of(axes.quality).label) +
-                 "). A line joins settings that differ in " + variable +
-                 " alone; numbers are its values." + bars(metrics) + dashed(chart));
+      chart, fmt::format("Diversity ({}, low is diverse) against quality ({}). A line joins "
+                         "settings that differ in {} alone; numbers are its values.{}{}",
+                         info_of(axes.diversity).label, info_of(axes.quality).label, variable,
+                         bars(metrics), dashed(chart)));
   out += "<div class=\"small\">\n";
   for (const std::string_view metric : kAlong) {
     if (!is_known(metrics, metric)) continue;
     out += "<figure>" + to_svg(chart_along(variable, metric, lines, metrics)) + "</figure>\n";
   }
-  return out + "</div>\n<p class=\"caption\">Measures along " + escape_markup(variable) +
-         "; colours and shapes as in the figure above." + bars(metrics) + "</p>\n";
+  return fmt::format(
+      "{}</div>\n<p class=\"caption\">Measures along {}; colours and shapes as in the figure "
+      "above.{}</p>\n",
+      out, escape_markup(variable), bars(metrics));
 }
 
 bool is_varied(const std::map<std::string, double>& values, const research::Metrics& metrics) {
@@ -204,9 +210,9 @@ std::string report_figures(const research::Metrics& metrics, const ReportContext
     chart.series.push_back({row.setting, {quality_point(row, axes, "")}, false});
   }
   return figures.numbered(
-      chart, "Diversity (" + std::string(info_of(axes.diversity).label) + ") against quality (" +
-                 std::string(info_of(axes.quality).label) + "), a point for each setting." +
-                 bars(metrics) + dashed(chart));
+      chart, fmt::format("Diversity ({}) against quality ({}), a point for each setting.{}{}",
+                         info_of(axes.diversity).label, info_of(axes.quality).label, bars(metrics),
+                         dashed(chart)));
 }
 
 }  // namespace medgen::report

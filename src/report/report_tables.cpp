@@ -1,6 +1,7 @@
 // The report's tables, and their forms for other documents.
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <cstdio>
 #include <map>
 
 #include "report/chart_parts.h"
@@ -30,17 +31,9 @@ Columns columns(const research::Metrics& metrics, bool main) {
   return chosen;
 }
 
-std::string exact(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.12g", value);
-  return text;
-}
+std::string exact(double value) { return fmt::format("{:.12g}", value); }
 
-std::string p_text(double p) {
-  char text[32];
-  std::snprintf(text, sizeof text, p < 0.001 ? "%.4f" : "%.3f", p);
-  return text;
-}
+std::string p_text(double p) { return fmt::format("{:.{}f}", p, p < 0.001 ? 4 : 3); }
 
 // "11.90 to 12.81"; the unit only once.
 std::string interval_text(const research::MetricInfo& info, const research::Interval& interval) {
@@ -68,8 +61,8 @@ bool is_closest(const research::Metrics& metrics, const research::SettingMetrics
 
 std::string stars(const research::Metric& metric) {
   if (!metric.comparison || metric.comparison->p_holm >= 0.05) return "";
-  return "<sup title=\"differs from the baseline, p = " + p_text(metric.comparison->p_holm) +
-         "\">*</sup>";
+  return fmt::format(R"(<sup title="differs from the baseline, p = {}">*</sup>)",
+                     p_text(metric.comparison->p_holm));
 }
 
 std::string value_cell(const research::Metrics& metrics, const research::SettingMetrics& row,
@@ -87,8 +80,8 @@ std::string value_cell(const research::Metrics& metrics, const research::Setting
 std::string head_cell(const research::MetricInfo& info) {
   std::string label;  // "Self-BLEU-4" must not break at its hyphens
   for (const char c : info.label) label += c == '-' ? std::string("\u2011") : std::string(1, c);
-  return "<th scope=\"col\" title=\"" + escape_markup(std::string(info.help)) + "\">" +
-         escape_markup(label) + "</th>";
+  return fmt::format(R"(<th scope="col" title="{}">{}</th>)", escape_markup(std::string(info.help)),
+                     escape_markup(label));
 }
 
 std::string name_cell(const research::Metrics& metrics, const research::SettingMetrics& row) {
@@ -172,10 +165,10 @@ std::string more_measures_table(const research::Metrics& metrics) {
   }
   return table(metrics, heads, [&](const research::SettingMetrics& row) {
     const auto number = [](double value, const std::string& shown) {
-      return "<td data-value=\"" + exact(value) + "\">" + shown + "</td>";
+      return fmt::format(R"(<td data-value="{}">{}</td>)", exact(value), shown);
     };
-    std::string cells = number(static_cast<double>(row.texts), std::to_string(row.texts)) +
-                        number(static_cast<double>(row.prompts), std::to_string(row.prompts));
+    std::string cells = number(static_cast<double>(row.texts), fmt::to_string(row.texts)) +
+                        number(static_cast<double>(row.prompts), fmt::to_string(row.prompts));
     for (const std::size_t m : columns(metrics, false)) cells += value_cell(metrics, row, m);
     for (const auto& [reason, count] : reasons) {
       const auto it = row.finish_reasons.find(reason);
@@ -197,12 +190,14 @@ std::string differences_table(const research::Metrics& metrics) {
       if (!row.metrics[m].comparison) continue;
       const research::Comparison& c = *row.metrics[m].comparison;
       const research::MetricInfo& info = research::metric_infos()[m];
-      rows += "<tr><th scope=\"row\">" + escape_markup(row.setting) + "</th><td class=\"words\">" +
-              escape_markup(std::string(info.label)) + "</td><td data-value=\"" +
-              exact(c.difference) + "\">" + research::metric_text(info, c.difference) +
-              "</td><td>" + interval_text(info, c.interval) + "</td><td data-value=\"" +
-              exact(c.p_value) + "\">" + p_text(c.p_value) + "</td><td data-value=\"" +
-              exact(c.p_holm) + "\">" + p_text(c.p_holm) + "</td></tr>\n";
+      rows += fmt::format(R"(<tr><th scope="row">{}</th><td class="words">{}</td>)"
+                          R"(<td data-value="{}">{}</td><td>{}</td>)"
+                          R"(<td data-value="{}">{}</td><td data-value="{}">{}</td></tr>)"
+                          "\n",
+                          escape_markup(row.setting), escape_markup(std::string(info.label)),
+                          exact(c.difference), research::metric_text(info, c.difference),
+                          interval_text(info, c.interval), exact(c.p_value), p_text(c.p_value),
+                          exact(c.p_holm), p_text(c.p_holm));
     }
   }
   if (rows.empty()) return "";

@@ -1,6 +1,8 @@
 // Points with intervals as SVG.
 #include "report/scatter_chart.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -62,11 +64,10 @@ class ScatterDrawing {
   }
 
   std::string svg() {
-    out_ = "<svg role=\"img\" viewBox=\"0 0 " + std::to_string(chart_.width) + " " +
-           std::to_string(chart_.height) + "\" width=\"" + std::to_string(chart_.width) +
-           "\" height=\"" + std::to_string(chart_.height) +
-           "\" font-family=\"sans-serif\" font-size=\"12\" fill=\"currentColor\">\n<title>" +
-           escape_markup(chart_.title) + "</title>\n";
+    out_ = fmt::format(R"(<svg role="img" viewBox="0 0 {0} {1}" width="{0}" height="{1}" )"
+                       R"(font-family="sans-serif" font-size="12" fill="currentColor">)"
+                       "\n<title>{2}</title>\n",
+                       chart_.width, chart_.height, escape_markup(chart_.title));
     axes();
     target();
     for (std::size_t i = 0; i < chart_.series.size(); ++i) draw(i);
@@ -84,14 +85,16 @@ class ScatterDrawing {
   }
 
   void line(const std::string& look, double x1, double y1, double x2, double y2) {
-    out_ += "<line " + look + " x1=\"" + pixel(x1) + "\" y1=\"" + pixel(y1) + "\" x2=\"" +
-            pixel(x2) + "\" y2=\"" + pixel(y2) + "\"/>\n";
+    out_ += fmt::format(R"(<line {} x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>)"
+                        "\n",
+                        look, x1, y1, x2, y2);
   }
 
   void text(double x, double y, const char* anchor, const std::string& words,
             const std::string& more = "") {
-    out_ += "<text x=\"" + pixel(x) + "\" y=\"" + pixel(y) + "\" text-anchor=\"" + anchor + "\"" +
-            more + ">" + escape_markup(words) + "</text>\n";
+    out_ += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="{}"{}>{}</text>)"
+                        "\n",
+                        x, y, anchor, more, escape_markup(words));
   }
 
   void axes() {
@@ -109,9 +112,9 @@ class ScatterDrawing {
     line(axis, x_.begin, y_.begin, x_.end, y_.begin);
     line(axis, x_.begin, y_.begin, x_.begin, y_.end);
     text((x_.begin + x_.end) / 2, y_.begin + 36, "middle", chart_.x_label);
-    const std::string turn = pixel((y_.begin + y_.end) / 2);
-    text(14, (y_.begin + y_.end) / 2, "middle", chart_.y_label,
-         " transform=\"rotate(-90 14 " + turn + ")\"");
+    const double middle = (y_.begin + y_.end) / 2;
+    text(14, middle, "middle", chart_.y_label,
+         fmt::format(" transform=\"rotate(-90 14 {:.1f})\"", middle));
   }
 
   void target() {
@@ -154,12 +157,12 @@ class ScatterDrawing {
       return "<polygon points=\"" + points + "\"";
     };
     const auto at = [&](double dx, double dy) {
-      return pixel(x + dx * size) + "," + pixel(y + dy * size) + " ";
+      return fmt::format("{:.1f},{:.1f} ", x + dx * size, y + dy * size);
     };
     std::string out;
     switch (index % 4) {
       case 0:
-        out = "<circle cx=\"" + pixel(x) + "\" cy=\"" + pixel(y) + "\" r=\"" + pixel(size) + "\"";
+        out = fmt::format(R"(<circle cx="{:.1f}" cy="{:.1f}" r="{:.1f}")", x, y, size);
         break;
       case 1:
         out = shape(at(-.9, -.9) + at(.9, -.9) + at(.9, .9) + at(-.9, .9));
@@ -170,13 +173,13 @@ class ScatterDrawing {
       default:
         out = shape(at(0, -1.3) + at(1.3, 0) + at(0, 1.3) + at(-1.3, 0));
     }
-    return out + " fill=\"" + series_colour(index) + "\"";
+    return fmt::format("{} fill=\"{}\"", out, series_colour(index));
   }
 
   std::string stroke(std::size_t index) const {
-    std::string look = std::string("stroke=\"") + series_colour(index) + "\"";
+    std::string look = fmt::format(R"(stroke="{}")", series_colour(index));
     const std::string dashes = series_dashes(index);
-    if (!dashes.empty()) look += " stroke-dasharray=\"" + dashes + "\"";
+    if (!dashes.empty()) look += fmt::format(R"( stroke-dasharray="{}")", dashes);
     return look;
   }
 
@@ -186,11 +189,12 @@ class ScatterDrawing {
     for (const ScatterPoint& point : series.points) {
       if (!shown(point)) continue;
       path += path.empty() ? 'M' : 'L';
-      path += pixel(x_.at(point.x)) + " " + pixel(y_.at(y_of(point.y)));
+      path += fmt::format("{:.1f} {:.1f}", x_.at(point.x), y_.at(y_of(point.y)));
     }
     if (series.joined && !path.empty()) {
-      out_ += "<path class=\"series\" fill=\"none\" stroke-width=\"1.8\" " + stroke(index) +
-              " d=\"" + path + "\"/>\n";
+      out_ += fmt::format(R"(<path class="series" fill="none" stroke-width="1.8" {} d="{}"/>)"
+                          "\n",
+                          stroke(index), path);
     }
     for (const ScatterPoint& point : series.points) {
       if (shown(point)) draw_point(index, point);
@@ -199,8 +203,9 @@ class ScatterDrawing {
 
   void draw_point(std::size_t index, const ScatterPoint& point) {
     const double x = x_.at(point.x), y = y_.at(y_of(point.y));
-    const std::string look = std::string("stroke=\"") + series_colour(index) +
-                             "\" stroke-opacity=\".65\" stroke-width=\"1.4\" class=\"interval\"";
+    const std::string look =
+        fmt::format(R"(stroke="{}" stroke-opacity=".65" stroke-width="1.4" class="interval")",
+                    series_colour(index));
     if (point.x_interval && drawable(point.x_interval->low, x_.axis)) {
       line(look, x_.at(point.x_interval->low), y, x_.at(point.x_interval->high), y);
     }

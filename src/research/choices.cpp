@@ -1,4 +1,6 @@
 // Multiple choice by likelihood; see evaluation.h.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -55,9 +57,10 @@ std::string form_of_context(const std::string& form) {
   constexpr std::string_view kChoice = "{choice}";
   const std::size_t at = form.find(kChoice);
   if (at == form.npos || at + kChoice.size() != form.size() || at == 0) {
-    throw Error(ErrorCode::kUsage, "the form of an item is \"" + form +
-                                       "\"; it must end with {choice}, name it once and begin "
-                                       "with something else, such as {prompt}");
+    throw Error(ErrorCode::kUsage,
+                fmt::format("the form of an item is \"{}\"; it must end with {{choice}}, name it "
+                            "once and begin with something else, such as {{prompt}}",
+                            form));
   }
   return form.substr(0, at);
 }
@@ -166,7 +169,8 @@ void set_interval(const std::vector<bool>& right, const ChoiceOptions& options,
   }
   std::sort(means.begin(), means.end());
   const auto at = [&](double share) {
-    return means[static_cast<std::size_t>(share * static_cast<double>(means.size() - 1) + 0.5)];
+    return means[static_cast<std::size_t>(
+        std::llround(share * static_cast<double>(means.size() - 1)))];
   };
   interval[0] = at(0.025);
   interval[1] = at(0.975);
@@ -209,10 +213,9 @@ std::vector<ChoiceItem> read_choices(const std::filesystem::path& file) {
     ChoiceItem item;
     const std::string why = parse_item(line.text, item);
     if (!why.empty()) {
-      throw Error(ErrorCode::kRuntime, file.string() + ":" + std::to_string(line.number) + ": " +
-                                           why +
-                                           "; an item is {\"prompt\": TEXT, \"choices\": [TEXT, "
-                                           "...], \"answer\": NUMBER}");
+      throw Error(ErrorCode::kRuntime, fmt::format("{}:{}: {}; an item is {{\"prompt\": TEXT, "
+                                                   "\"choices\": [TEXT, ...], \"answer\": NUMBER}}",
+                                                   file.string(), line.number, why));
     }
     items.push_back(std::move(item));
   }

@@ -1,6 +1,8 @@
 // Scoring sequences in batches, and perplexity over windows of text.
 #include "research/evaluation.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -43,10 +45,10 @@ class SlotLease {
 void check(const ScoredSequence& sequence, const BackendInfo& info) {
   const std::size_t size = sequence.tokens.size();
   if (sequence.first_scored < 1 || size > static_cast<std::size_t>(info.n_positions) + 1) {
-    throw Error(ErrorCode::kUsage, "a sequence of " + std::to_string(size) +
-                                       " tokens is to be scored from token " +
-                                       std::to_string(sequence.first_scored) + "; the context is " +
-                                       std::to_string(info.n_positions));
+    throw Error(
+        ErrorCode::kUsage,
+        fmt::format("a sequence of {} tokens is to be scored from token {}; the context is {}",
+                    size, sequence.first_scored, info.n_positions));
   }
 }
 
@@ -153,9 +155,9 @@ TextEvaluator::TextEvaluator(Backend& backend, const Tokenizer& tokenizer,
   const int context = backend.info().n_positions;
   if (options_.stride == 0) options_.stride = std::max(1, context / 2);
   if (options_.stride < 1 || options_.stride > context) {
-    throw Error(ErrorCode::kUsage, "stride is " + std::to_string(options_.stride) +
-                                       "; it must be from 1 to the context of " +
-                                       std::to_string(context) + " tokens");
+    throw Error(ErrorCode::kUsage,
+                fmt::format("stride is {}; it must be from 1 to the context of {} tokens",
+                            options_.stride, context));
   }
   if (options_.windows == Windows::kPacked) {
     options_.stride = context;

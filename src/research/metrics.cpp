@@ -1,6 +1,8 @@
 // The table: every measure of every setting, its interval and its comparison.
 #include "research/metrics.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -39,16 +41,17 @@ struct Measure {
 void check(const MetricsOptions& options) {
   const auto refuse = [](const std::string& what) { throw Error(ErrorCode::kUsage, what); };
   if (options.bootstrap_resamples < 0 || options.bootstrap_resamples > 1'000'000) {
-    refuse("bootstrap resamples are " + std::to_string(options.bootstrap_resamples) +
-           "; they must be from 0 (none) to 1000000: 10000 is usual");
+    refuse(fmt::format(
+        "bootstrap resamples are {}; they must be from 0 (none) to 1000000: 10000 is usual",
+        options.bootstrap_resamples));
   }
   if (!(options.confidence > 0 && options.confidence < 1)) {
-    refuse("confidence is " + std::to_string(options.confidence) +
-           "; it must be above 0 and below 1: 0.95 is usual");
+    refuse(fmt::format("confidence is {:f}; it must be above 0 and below 1: 0.95 is usual",
+                       options.confidence));
   }
   if (options.self_bleu_limit < 1) {
-    refuse("the self-BLEU limit is " + std::to_string(options.self_bleu_limit) +
-           "; it must be 1 or more: 1000 is usual");
+    refuse(fmt::format("the self-BLEU limit is {}; it must be 1 or more: 1000 is usual",
+                       options.self_bleu_limit));
   }
 }
 

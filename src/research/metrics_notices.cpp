@@ -1,14 +1,15 @@
 // The notices of a table of metrics.
 #include "research/metrics_notices.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <cstdio>
 
 namespace medgen::research {
 namespace {
 
 std::string counted(std::size_t n, const std::string& unit) {
-  return std::to_string(n) + " " + unit + (n == 1 ? "" : "s");
+  return fmt::format("{} {}{}", n, unit, n == 1 ? "" : "s");
 }
 
 void note_counts(const Metrics& metrics, std::vector<std::string>& notices) {
@@ -16,10 +17,10 @@ void note_counts(const Metrics& metrics, std::vector<std::string>& notices) {
       metrics.rows.begin(), metrics.rows.end(),
       [](const SettingMetrics& a, const SettingMetrics& b) { return a.texts < b.texts; });
   if (fewest->texts != most->texts) {
-    notices.push_back("The rows have different numbers of texts (" + std::to_string(fewest->texts) +
-                      " to " + std::to_string(most->texts) +
-                      "): self-BLEU, distinct-n, once-n and Zipf depend on that number and do not "
-                      "compare across them.");
+    notices.push_back(
+        fmt::format("The rows have different numbers of texts ({} to {}): self-BLEU, distinct-n, "
+                    "once-n and Zipf depend on that number and do not compare across them.",
+                    fewest->texts, most->texts));
   }
   std::size_t prompts = most->prompts;
   for (const SettingMetrics& row : metrics.rows) {
@@ -29,8 +30,8 @@ void note_counts(const Metrics& metrics, std::vector<std::string>& notices) {
   if (prompts < 2) {
     notices.push_back("No intervals for a setting with only one prompt: prompts are resampled.");
   } else if (prompts < 20) {
-    notices.push_back("Only " + std::to_string(prompts) +
-                      " prompts: intervals from so few are too narrow, and p-values too small.");
+    notices.push_back(fmt::format(
+        "Only {} prompts: intervals from so few are too narrow, and p-values too small.", prompts));
   }
 }
 
@@ -42,10 +43,10 @@ void note_lengths(const Metrics& metrics, std::vector<std::string>& notices) {
     longest = std::max(longest, length);
   }
   if (longest <= 1.2 * shortest) return;
-  char range[80];
-  std::snprintf(range, sizeof range, "%.1f to %.1f ", shortest, longest);
-  notices.push_back("Mean lengths range from " + std::string(range) + metrics.unit +
-                    "s: self-BLEU, distinct-n, once-n, Zipf and repetition also depend on length.");
+  notices.push_back(
+      fmt::format("Mean lengths range from {:.1f} to {:.1f} {}s: self-BLEU, distinct-n, once-n, "
+                  "Zipf and repetition also depend on length.",
+                  shortest, longest, metrics.unit));
 }
 
 void note_comparisons(const Metrics& metrics, std::vector<std::string>& notices) {
@@ -69,12 +70,13 @@ void note_comparisons(const Metrics& metrics, std::vector<std::string>& notices)
 void note_reference(std::size_t all, std::size_t used, std::size_t cut, std::size_t longest,
                     const std::string& unit, std::vector<std::string>& notices) {
   if (used < all) {
-    notices.push_back("Of " + std::to_string(all) + " reference texts " + std::to_string(used) +
-                      " were drawn at random, as many as the settings have.");
+    notices.push_back(fmt::format(
+        "Of {} reference texts {} were drawn at random, as many as the settings have.", all, used));
   }
   if (cut > 0) {
-    notices.push_back(counted(cut, "reference text") + " cut to " + counted(longest, unit) +
-                      ", the longest that a setting made; perplexity is of the whole texts.");
+    notices.push_back(fmt::format(
+        "{} cut to {}, the longest that a setting made; perplexity is of the whole texts.",
+        counted(cut, "reference text"), counted(longest, unit)));
   }
 }
 

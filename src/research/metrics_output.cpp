@@ -1,6 +1,7 @@
 // What the measures are called, and the table as JSON, as CSV and as text.
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "base/csv.h"
@@ -182,10 +183,8 @@ std::string metrics_csv(const Metrics& metrics) {
 
 std::string metric_text(const MetricInfo& info, std::optional<double> value) {
   if (!value) return "-";
-  char text[64];
-  std::snprintf(text, sizeof text, info.is_share ? "%.*f %%" : "%.*f", info.digits,
-                info.is_share ? 100 * *value : *value);
-  return text;
+  return info.is_share ? fmt::format("{:.{}f} %", 100 * *value, info.digits)
+                       : fmt::format("{:.{}f}", *value, info.digits);
 }
 
 std::string metrics_table(const Metrics& metrics, int columns) {
@@ -229,7 +228,7 @@ std::string metrics_table(const Metrics& metrics, int columns) {
   }
   end_block();
   if (!metrics.baseline.empty() && metrics.bootstrap_resamples > 0) {
-    out += "\n* differs from " + metrics.baseline + ": p < 0.05 after Holm's correction\n";
+    out += fmt::format("\n* differs from {}: p < 0.05 after Holm's correction\n", metrics.baseline);
   }
   return out;
 }

@@ -1,6 +1,8 @@
 // See the header.
 #include "research/sweep.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -17,20 +19,20 @@ constexpr std::size_t kMaxNameBytes = 200;
 
 using base::refuse;
 
-std::string in_quotes(const std::string& text) { return "\"" + text + "\""; }
-
 // Refuses unknown settings, and the seed: with another, the coins would differ.
 void check_setting(const std::string& name, const std::string& where) {
   if (name == "seed") {
-    refuse(where +
-           ": seed cannot be varied, since all settings share random numbers: give one --seed for "
-           "all");
+    refuse(
+        fmt::format("{}: seed cannot be varied, since all settings share random numbers: give one "
+                    "`seed` for all",
+                    where));
   }
   if (engine::is_setting(name)) return;
   const std::string nearest = engine::nearest_setting(name);
-  refuse(where + ": unknown setting " + in_quotes(text::replace_invalid_utf8(name.substr(0, 60))) +
-         (nearest.empty() ? std::string("; docs/SAMPLING.md lists them")
-                          : "; did you mean " + in_quotes(nearest) + "?"));
+  refuse(fmt::format("{}: unknown setting \"{}\"; {}", where,
+                     text::replace_invalid_utf8(name.substr(0, 60)),
+                     nearest.empty() ? std::string("docs/SAMPLING.md lists them")
+                                     : fmt::format("did you mean \"{}\"?", nearest)));
 }
 
 // At commas outside brackets, braces and quotes.
@@ -60,7 +62,7 @@ struct Axis {
 
 Axis parse_axis(const std::string& text) {
   const std::size_t equals = text.find('=');
-  const std::string where = "--grid " + text::replace_invalid_utf8(text.substr(0, 60));
+  const std::string where = "`grid` " + text::replace_invalid_utf8(text.substr(0, 60));
   if (equals == std::string::npos || equals == 0) {
     refuse(where + ": give a setting and its values, such as temperature=0.5,0.7,1.0");
   }
@@ -75,7 +77,9 @@ Axis parse_axis(const std::string& text) {
     }
     engine::SettingsJson parsed = batch::setting_of_text(axis.name, value);
     for (const auto& [other, same] : axis.values) {
-      if (same == parsed) refuse(where + ": the value " + value + " is given twice; give it once");
+      if (same == parsed) {
+        refuse(fmt::format("{}: the value {} is given twice; give it once", where, value));
+      }
     }
     axis.values.emplace_back(std::move(value), std::move(parsed));
   }
@@ -84,9 +88,10 @@ Axis parse_axis(const std::string& text) {
 
 void check_count(std::size_t cells) {
   if (cells <= kMaxSweepSettings) return;
-  refuse("the grid has more than " + std::to_string(kMaxSweepSettings) +
-         " settings, which is the most that one sweep compares: give fewer values, or several "
-         "sweeps");
+  refuse(
+      fmt::format("the grid has more than {} settings, which is the most that one sweep compares: "
+                  "give fewer values, or several sweeps",
+                  kMaxSweepSettings));
 }
 
 bool is_plain_name(const std::string& name) {
@@ -114,8 +119,10 @@ SweepCell parse_cell(const std::string& line, const std::string& where) {
     cell.given[name] = value;
   }
   if (!is_plain_name(cell.name)) {
-    refuse(where + ": \"name\" must be a text of 1 to " + std::to_string(kMaxNameBytes) +
-           " bytes without line breaks: it says what the setting is called in the results");
+    refuse(
+        fmt::format("{}: \"name\" must be a text of 1 to {} bytes without line breaks: it says "
+                    "what the setting is called in the results",
+                    where, kMaxNameBytes));
   }
   return cell;
 }
@@ -128,14 +135,14 @@ std::vector<SweepCell> grid_cells(const std::vector<std::string>& axes) {
   for (const std::string& text : axes) {
     const Axis axis = parse_axis(text);
     if (!names.insert(axis.name).second) {
-      refuse("--grid " + axis.name + " is given twice: give all its values in one");
+      refuse(fmt::format("`grid` {} is given twice: give all its values in one", axis.name));
     }
     check_count(cells.size() * axis.values.size());
     std::vector<SweepCell> next;
     for (const SweepCell& cell : cells) {
       for (const auto& [written, value] : axis.values) {
         SweepCell& added = next.emplace_back(cell);
-        added.name += (cell.name.empty() ? "" : " ") + axis.name + "=" + written;
+        added.name += fmt::format("{}{}={}", cell.name.empty() ? "" : " ", axis.name, written);
         added.given[axis.name] = value;
       }
     }
@@ -153,10 +160,11 @@ std::vector<SweepCell> named_cells(std::string_view jsonl, const std::string& fi
     const std::string text(jsonl.substr(0, end));
     jsonl.remove_prefix(std::min(end + 1, jsonl.size()));
     if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const std::string where = file + ", line " + std::to_string(line);
+    const std::string where = fmt::format("{}, line {}", file, line);
     SweepCell& cell = cells.emplace_back(parse_cell(text, where));
     if (!names.insert(cell.name).second) {
-      refuse(where + ": the name " + in_quotes(cell.name) + " is given twice: rename one of them");
+      refuse(
+          fmt::format("{}: the name \"{}\" is given twice: rename one of them", where, cell.name));
     }
     check_count(cells.size());
   }
@@ -177,7 +185,7 @@ std::vector<batch::NamedSettings> sweep_settings(const std::vector<SweepCell>& c
       engine::resolve_texts(settings.sampling, tokenizer);
       all.push_back({cell.name, std::move(settings)});
     } catch (const Error& error) {
-      refuse("the setting " + in_quotes(cell.name) + " cannot be run: " + error.what());
+      refuse(fmt::format("the setting \"{}\" cannot be run: {}", cell.name, error.what()));
     }
   }
   return all;
