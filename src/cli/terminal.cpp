@@ -1,11 +1,11 @@
 // What standard output and standard error are, and what may be written there.
 #include "cli/terminal.h"
 
+#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 
 namespace medgen::cli {
@@ -58,9 +58,7 @@ std::string visible(std::string_view text) {
       out += '^';
       out += static_cast<char>(c + '@');
     } else if ((c >= 0x80 && c < 0xA0) || reorders(c)) {
-      char name[16];
-      std::snprintf(name, sizeof name, "<U+%04X>", static_cast<unsigned>(c));
-      out += name;
+      out += fmt::format("<U+{:04X}>", static_cast<unsigned>(c));
     } else {
       out += bytes;
     }

@@ -1,9 +1,10 @@
 // Continuations as text, in order.
 #include "cli/text_writer.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <cmath>
-#include <cstdio>
 
 #include "cli/terminal.h"
 #include "text/utf8.h"
@@ -25,7 +26,7 @@ TextWriter::TextWriter(Output& output, std::string_view prompt, int num_sequence
 
 void TextWriter::open_block() {
   if (current_ > 0) output_.write("\n");
-  output_.write("Generated #" + std::to_string(current_ + 1) + ": ");
+  output_.write(fmt::format("Generated #{}: ", current_ + 1));
   if (style_.color && !prompt_.empty()) {
     output_.write(std::string(kDim) + prompt_ + std::string(kPlain));
   } else {
@@ -53,9 +54,7 @@ void TextWriter::write_logprobs(const std::vector<TokenLogprobs>& tokens) {
     return visible(text::replace_invalid_utf8(style_.tokenizer->token_bytes(id)));
   };
   const auto percent = [](double logprob) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.3g%%", 100 * std::exp(logprob));
-    return std::string(text);
+    return fmt::format("{:.3g}%", 100 * std::exp(logprob));
   };
   for (const TokenLogprobs& token : tokens) {
     const double p = std::exp(token.chosen.logprob);
@@ -65,13 +64,11 @@ void TextWriter::write_logprobs(const std::vector<TokenLogprobs>& tokens) {
     std::string line = "  ";
     line += style_.color ? kColours[colour] + text + std::string(kPlain) : text;
     line += ' ';
-    line += percent(token.chosen.logprob) + ", entropy ";
-    char entropy[32];
-    std::snprintf(entropy, sizeof entropy, "%.3g", token.entropy);
-    line += entropy;
+    line += fmt::format("{}, entropy {:.3g}", percent(token.chosen.logprob), token.entropy);
     for (std::size_t i = 0; i < token.alternatives.size(); ++i) {
       const TokenAlternative& other = token.alternatives[i];
-      line += (i == 0 ? ":  " : "  ") + text_of(other.token) + " " + percent(other.logprob);
+      line += fmt::format("{}{} {}", i == 0 ? ":  " : "  ", text_of(other.token),
+                          percent(other.logprob));
     }
     output_.write(line + "\n");
   }

@@ -1,6 +1,8 @@
 // `medgen convert`: a GPT-2 from elsewhere becomes a model folder.
 #include "jobs/convert.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <system_error>
 
@@ -54,9 +56,9 @@ int convert_command(const Arguments& words) {
   const fs::path output = *a.output;
   std::error_code error;
   if (!fs::exists(source, error)) {
-    throw Error(ErrorCode::kModel,
-                "no checkpoint at " + source.string() +
-                    ": give a folder with config.json and model.safetensors, or a FILE.pt");
+    throw Error(ErrorCode::kModel, fmt::format("no checkpoint at {}: give a folder with "
+                                               "config.json and model.safetensors, or a FILE.pt",
+                                               source.string()));
   }
   Progress line(a.quiet);
   const InterruptScope interrupt;
@@ -70,7 +72,7 @@ int convert_command(const Arguments& words) {
   const auto progress = [&](const std::string& what, int done, int total) {
     if (interrupt.interrupted()) throw Interrupted{};
     if (done == total) return line.clear();
-    line.show([&] { return what + " " + std::to_string(done) + " of " + std::to_string(total); });
+    line.show([&] { return fmt::format("{} {} of {}", what, done, total); });
   };
   options.progress = [&](int done, int total) { progress("tensor", done, total); };
   try {

@@ -2,6 +2,7 @@
 // The parts are elsewhere; here is only their order.
 #include "medgen/generate.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -46,8 +47,8 @@ void fit_prompt(Request& request, bool truncate, int n_positions, const Messages
   const int kept = jobs::kept_prompt_tokens(length, n_positions, request.stopping);
   if (kept == length) return;
   request.prompt.erase(request.prompt.begin(), request.prompt.end() - kept);
-  messages.note("the prompt was too long: its first " + std::to_string(length - kept) + " of " +
-                std::to_string(length) + " tokens were dropped");
+  messages.note(fmt::format("the prompt was too long: its first {} of {} tokens were dropped",
+                            length - kept, length));
 }
 
 Request make_request(const GenerateArguments& arguments, const Model& model,
@@ -62,14 +63,13 @@ Request make_request(const GenerateArguments& arguments, const Model& model,
   }
   if (!arguments.decoding.given.contains("seed")) {
     settings.sampling.seed = base::system_seed();
-    const std::string seed = std::to_string(settings.sampling.seed);
     if (settings.sampling.temperature > 0)
-      messages.note("seed " + seed + " (repeat with --seed " + seed + ")");
+      messages.note(fmt::format("seed {0} (repeat with --seed {0})", settings.sampling.seed));
   }
   Request request = model.request(prompt, settings);
   if (prompt.empty()) {
-    messages.note("the prompt is empty: starting from the model's " +
-                  std::string(model.tokenizer().bos_id() ? "BOS" : "EOS") + " token");
+    messages.note(fmt::format("the prompt is empty: starting from the model's {} token",
+                              model.tokenizer().bos_id() ? "BOS" : "EOS"));
   }
   return request;
 }

@@ -1,4 +1,5 @@
 // `medgen inspect`: what a model is, from its folder alone. Never loads libtorch.
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
@@ -58,10 +59,10 @@ std::string templates_text(const Templates& templates) {
     const auto found = templates.find(name);
     if (found == templates.end()) continue;
     const TaskTemplate& task = found->second;
-    text += "  " + name + std::string(12 - name.size(), ' ') +
-            Json(task.prefix + "TEXT" + task.suffix)
-                .dump(-1, ' ', false, Json::error_handler_t::replace) +
-            "\n              " + task.notice + "\n";
+    text += fmt::format("  {:12}{}\n              {}\n", name,
+                        Json(task.prefix + "TEXT" + task.suffix)
+                            .dump(-1, ' ', false, Json::error_handler_t::replace),
+                        task.notice);
   }
   return text;
 }
@@ -98,31 +99,32 @@ Json to_json(const Bundle& bundle) {
 
 std::string to_text(const Bundle& bundle) {
   const ModelConfig& config = bundle.config();
-  std::ostringstream out;
-  out << "name          " << bundle.name() << "\n"
-      << "architecture  GPT-2: " << config.n_layer << " layers, " << config.n_head
-      << " heads, width " << config.n_embd << ", feed-forward " << config.n_inner << ", "
-      << config.activation_function << (config.tie_word_embeddings ? "" : ", separate output head")
-      << "\n"
-      << "parameters    " << bundle.manifest().parameter_count << "\n"
-      << "precision     " << bundle.manifest().dtype << "\n"
-      << "context       " << config.n_positions << " tokens\n"
-      << "vocabulary    " << config.vocab_size << "\n"
-      << "tokenizer     " << bundle.manifest().tokenizer_kind << ", "
-      << bundle.tokenizer().vocab_size() << " ids\n"
-      << "generation    " << defaults_json(bundle.generation_defaults()).dump() << "\n"
-      << "made by       medgen " << bundle.manifest().tool_version << "\n\n"
-      << "files, all checked (SHA-256, bytes, name)\n";
+  std::string out = fmt::format(
+      "name          {}\n"
+      "architecture  GPT-2: {} layers, {} heads, width {}, feed-forward {}, {}{}\n"
+      "parameters    {}\n"
+      "precision     {}\n"
+      "context       {} tokens\n"
+      "vocabulary    {}\n"
+      "tokenizer     {}, {} ids\n"
+      "generation    {}\n"
+      "made by       medgen {}\n\n"
+      "files, all checked (SHA-256, bytes, name)\n",
+      bundle.name(), config.n_layer, config.n_head, config.n_embd, config.n_inner,
+      config.activation_function, config.tie_word_embeddings ? "" : ", separate output head",
+      bundle.manifest().parameter_count, bundle.manifest().dtype, config.n_positions,
+      config.vocab_size, bundle.manifest().tokenizer_kind, bundle.tokenizer().vocab_size(),
+      defaults_json(bundle.generation_defaults()).dump(), bundle.manifest().tool_version);
   for (const BundleFile& file : bundle.manifest().files) {
-    out << "  " << file.sha256 << "  " << file.size << "  " << file.name << "\n";
+    out += fmt::format("  {}  {}  {}\n", file.sha256, file.size, file.name);
   }
   if (!bundle.templates().empty()) {
-    out << "\ntasks, their forms and notices\n" << templates_text(bundle.templates());
+    out += "\ntasks, their forms and notices\n" + templates_text(bundle.templates());
   }
-  out << "\ncard\n";
+  out += "\ncard\n";
   std::istringstream card(first_lines(bundle.model_card(), kCardLines));
-  for (std::string line; std::getline(card, line);) out << "  " << line << "\n";
-  return out.str();
+  for (std::string line; std::getline(card, line);) out += fmt::format("  {}\n", line);
+  return out;
 }
 
 }  // namespace
@@ -142,9 +144,9 @@ int inspect_command(const Arguments& words) {
   const std::filesystem::path place = model ? std::filesystem::path(*model) : jobs::default_model();
   if (std::filesystem::is_regular_file(place)) {
     throw Error(ErrorCode::kModel,
-                place.string() +
-                    " is a file, and inspect reads model folders: make one with medgen "
-                    "convert FILE.pt OUT --tokenizer DIR");
+                fmt::format("{} is a file, and inspect reads model folders: make one with medgen "
+                            "convert FILE.pt OUT --tokenizer DIR",
+                            place.string()));
   }
   const Bundle bundle = Bundle::open(place);
   Output output(STDOUT_FILENO);

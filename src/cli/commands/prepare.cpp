@@ -1,10 +1,8 @@
 // `medgen prepare`: options in, a summary on standard output. Never loads libtorch.
 #include "corpus/prepare.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
-
-#include <cstdio>
-#include <sstream>
 
 #include "cli/commands/commands.h"
 #include "cli/options/command_line.h"
@@ -62,13 +60,14 @@ PrepareArguments parse_prepare(const Arguments& words) {
   line.flag("--keep-near-duplicates", a.keep_near_duplicates, "Drop equal documents only.");
   line.exclude("--near-duplicates", "--keep-near-duplicates");
   line.number("--max-document-bytes", a.max_document_bytes,
-              "A longer record is counted and left out, never held in memory; 1000 to 1000000000. "
-              "Default: " +
-                  std::to_string(defaults.read.max_record_bytes) + ".");
-  line.number("--examples", a.examples,
-              "Bad records and duplicates of each kind to name in the report; 0 to 10000. "
-              "Default: " +
-                  std::to_string(defaults.examples) + ".");
+              fmt::format("A longer record is counted and left out, never held in memory; 1000 to "
+                          "1000000000. Default: {}.",
+                          defaults.read.max_record_bytes));
+  line.number(
+      "--examples", a.examples,
+      fmt::format(
+          "Bad records and duplicates of each kind to name in the report; 0 to 10000. Default: {}.",
+          defaults.examples));
   line.flag("--force", a.force, "Replace DIR if it is a prepared corpus.");
   line.flag("--json", a.json, "Print the report, which is also in DIR/prepare.json.");
   line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
@@ -80,9 +79,8 @@ PrepareArguments parse_prepare(const Arguments& words) {
 void require_range(const char* name, std::uint64_t value, std::uint64_t lowest,
                    std::uint64_t highest) {
   if (value >= lowest && value <= highest) return;
-  throw Error(ErrorCode::kUsage, std::string(name) + " is " + std::to_string(value) +
-                                     "; it must be from " + std::to_string(lowest) + " to " +
-                                     std::to_string(highest));
+  throw Error(ErrorCode::kUsage,
+              fmt::format("{} is {}; it must be from {} to {}", name, value, lowest, highest));
 }
 
 corpus::PrepareOptions resolve(const PrepareArguments& a) {
@@ -104,9 +102,11 @@ corpus::PrepareOptions resolve(const PrepareArguments& a) {
   options.valid_fraction = a.valid_fraction.value_or(options.valid_fraction);
   options.near_duplicates = a.near_duplicates.value_or(options.near_duplicates);
   if (options.near_duplicates > 1) {
-    throw Error(ErrorCode::kUsage, "near-duplicates is " + std::to_string(*a.near_duplicates) +
-                                       "; it must be from 0.7 to 1, or give "
-                                       "--keep-near-duplicates");
+    throw Error(
+        ErrorCode::kUsage,
+        fmt::format(
+            "near-duplicates is {:f}; it must be from 0.7 to 1, or give --keep-near-duplicates",
+            *a.near_duplicates));
   }
   if (a.keep_near_duplicates) options.near_duplicates = 2;
   options.read.max_record_bytes = a.max_document_bytes.value_or(options.read.max_record_bytes);
@@ -114,48 +114,43 @@ corpus::PrepareOptions resolve(const PrepareArguments& a) {
   options.examples = a.examples.value_or(options.examples);
   if (options.examples < 0 || options.examples > 10000) {
     throw Error(ErrorCode::kUsage,
-                "examples is " + std::to_string(options.examples) + "; it must be from 0 to 10000");
+                fmt::format("examples is {}; it must be from 0 to 10000", options.examples));
   }
   return options;
 }
 
 std::string name_of(const corpus::ShardSource& shard) {
-  return shard.source.empty() ? shard.group : shard.source + " (" + shard.group + ")";
+  return shard.source.empty() ? shard.group : fmt::format("{} ({})", shard.source, shard.group);
 }
 
 std::string summary(const corpus::PrepareReport& report) {
-  std::ostringstream out;
-  char row[200];
-  std::snprintf(row, sizeof row, "%9s %9s %9s %12s %9s %11s %7s  %s\n", "documents", "equal",
-                "near", "train tokens", "valid", "bytes", "weight", "source");
-  out << row;
+  std::string out =
+      "documents     equal      near train tokens     valid       bytes  weight  source\n";
   for (const corpus::PrepareReport::Source& source : report.sources) {
-    std::snprintf(
-        row, sizeof row, "%9llu %9llu %9llu %12llu %9llu %11llu %7s  ",
-        static_cast<unsigned long long>(source.documents),
-        static_cast<unsigned long long>(source.same), static_cast<unsigned long long>(source.near),
-        static_cast<unsigned long long>(source.shard.train.tokens),
-        static_cast<unsigned long long>(source.shard.valid.tokens),
-        static_cast<unsigned long long>(source.shard.train.bytes + source.shard.valid.bytes),
-        source.dropped ? "dropped"
-                       : records::number_text(static_cast<float>(source.shard.weight)).c_str());
-    out << row << name_of(source.shard) << "\n";
+    out +=
+        fmt::format("{:9} {:9} {:9} {:12} {:9} {:11} {:>7}  {}\n", source.documents, source.same,
+                    source.near, source.shard.train.tokens, source.shard.valid.tokens,
+                    source.shard.train.bytes + source.shard.valid.bytes,
+                    source.dropped ? std::string("dropped")
+                                   : records::number_text(static_cast<float>(source.shard.weight)),
+                    name_of(source.shard));
   }
   const corpus::ShardFile train = report.written(corpus::Split::kTrain);
   const corpus::ShardFile valid = report.written(corpus::Split::kValid);
-  out << "\nread      " << report.documents() << " documents; " << report.bad_records()
-      << " records skipped, " << report.empty() << " documents empty\n"
-      << "dropped   " << report.dropped(corpus::Fate::kSame) << " equal, "
-      << report.dropped(corpus::Fate::kNear) << " nearly equal\n"
-      << "cleaned   " << report.cleaned.html_tags << " tags, " << report.cleaned.html_entities
-      << " entities, " << report.cleaned.control_characters << " control characters, "
-      << report.cleaned.zero_width << " zero-width; " << report.cleaned.composed
-      << " documents composed, " << report.cleaned.spacing << " respaced\n"
-      << "train     " << train.documents << " documents, " << train.tokens << " tokens, "
-      << train.bytes << " bytes\n"
-      << "valid     " << valid.documents << " documents, " << valid.tokens << " tokens, "
-      << valid.bytes << " bytes\n";
-  return out.str();
+  const corpus::CleanCounts& cleaned = report.cleaned;
+  return out + fmt::format(
+                   "\nread      {} documents; {} records skipped, {} documents empty\n"
+                   "dropped   {} equal, {} nearly equal\n"
+                   "cleaned   {} tags, {} entities, {} control characters, {} zero-width; {} "
+                   "documents composed, "
+                   "{} respaced\n"
+                   "train     {} documents, {} tokens, {} bytes\n"
+                   "valid     {} documents, {} tokens, {} bytes\n",
+                   report.documents(), report.bad_records(), report.empty(),
+                   report.dropped(corpus::Fate::kSame), report.dropped(corpus::Fate::kNear),
+                   cleaned.html_tags, cleaned.html_entities, cleaned.control_characters,
+                   cleaned.zero_width, cleaned.composed, cleaned.spacing, train.documents,
+                   train.tokens, train.bytes, valid.documents, valid.tokens, valid.bytes);
 }
 
 }  // namespace
@@ -169,8 +164,7 @@ int prepare_command(const Arguments& words) {
   options.progress = [&](int pass, std::uint64_t documents) {
     if (interrupt.interrupted()) throw Interrupted{};
     progress.show([&] {
-      return std::string(pass == 1 ? "reading" : "writing") + ", document " +
-             std::to_string(documents);
+      return fmt::format("{}, document {}", pass == 1 ? "reading" : "writing", documents);
     });
   };
   corpus::PrepareReport report;
@@ -183,12 +177,10 @@ int prepare_command(const Arguments& words) {
   }
   progress.clear();
   for (const corpus::PrepareReport::Bad& bad : report.bad) {
-    messages.note("skipped " + bad.file + ":" + std::to_string(bad.record.line) + ": " +
-                  bad.record.why);
+    messages.note(fmt::format("skipped {}:{}: {}", bad.file, bad.record.line, bad.record.why));
   }
   if (report.bad_records() > report.bad.size()) {
-    messages.note("skipped " + std::to_string(report.bad_records() - report.bad.size()) +
-                  " more records");
+    messages.note(fmt::format("skipped {} more records", report.bad_records() - report.bad.size()));
   }
   Output output(STDOUT_FILENO);
   const std::string text = a.json ? to_json(report, options) : summary(report);

@@ -1,6 +1,5 @@
 // `medgen train`: options in, progress on standard error.
-#include <cinttypes>
-#include <cstdio>
+#include <fmt/format.h>
 
 #include "cli/commands/commands.h"
 #include "cli/options/train_arguments.h"
@@ -16,10 +15,7 @@ namespace {
 
 std::string duration(double seconds) {
   const auto total = static_cast<std::int64_t>(seconds + 0.5);
-  char text[48];
-  std::snprintf(text, sizeof text, "%" PRId64 ":%02" PRId64 ":%02" PRId64, total / 3600,
-                total / 60 % 60, total % 60);
-  return text;
+  return fmt::format("{}:{:02}:{:02}", total / 3600, total / 60 % 60, total % 60);
 }
 
 // The trainer reports seldom enough for each report to be a line of a log.
@@ -29,8 +25,9 @@ class TrainProgressPrinter : public train::TrainObserver {
       : messages_(quiet), line_(quiet, {.elsewhere = {}}), interrupt_(interrupt) {}
 
   void on_start(std::int64_t parameters, std::int64_t steps, std::int64_t first_step) override {
-    messages_.note(std::to_string(parameters) + " parameters, " + std::to_string(steps) + " steps" +
-                   (first_step > 0 ? ", resuming after step " + std::to_string(first_step) : ""));
+    messages_.note(fmt::format(
+        "{} parameters, {} steps{}", parameters, steps,
+        first_step > 0 ? fmt::format(", resuming after step {}", first_step) : std::string()));
   }
 
   void on_note(const std::string& note) override {
@@ -39,21 +36,19 @@ class TrainProgressPrinter : public train::TrainObserver {
   }
 
   void on_progress(const train::TrainProgress& p) override {
-    char text[160];
-    std::snprintf(text, sizeof text,
-                  "step %" PRId64 "/%" PRId64
-                  "  loss %.4f  rate %.3f  %.0f tokens/s  %s %.2f  left %s",
-                  p.step, p.steps, p.loss, p.learning_rate_factor, p.tokens_per_second,
-                  p.anneal ? "anneal epoch" : "epoch", p.epochs, duration(p.seconds_left).c_str());
-    line_.show([&] { return text; });
+    line_.show([&] {
+      return fmt::format(
+          "step {}/{}  loss {:.4f}  rate {:.3f}  {:.0f} tokens/s  {} {:.2f}  left {}", p.step,
+          p.steps, p.loss, p.learning_rate_factor, p.tokens_per_second,
+          p.anneal ? "anneal epoch" : "epoch", p.epochs, duration(p.seconds_left));
+    });
   }
 
   void on_validation(const train::ValidationResult& v) override {
-    char text[120];
-    std::snprintf(text, sizeof text, "step %" PRId64 "  held-out loss %.4f  bits per byte %.4f%s",
-                  v.step, v.loss, v.bits_per_byte, v.whole ? "  (all of the held-out text)" : "");
     end_line();
-    messages_.note(text);
+    messages_.note(fmt::format("step {}  held-out loss {:.4f}  bits per byte {:.4f}{}", v.step,
+                               v.loss, v.bits_per_byte,
+                               v.whole ? "  (all of the held-out text)" : ""));
   }
 
   void on_checkpoint(std::int64_t, const std::filesystem::path&) override {}
@@ -79,8 +74,9 @@ int train_command(const Arguments& words) {
   room.train(options, printer);
   printer.end_line();
   if (interrupt.interrupted() && !std::filesystem::exists(options.output)) {
-    messages.note("interrupted: a checkpoint is in " + options.work_dir.string() +
-                  "; the same command resumes from it");
+    messages.note(
+        fmt::format("interrupted: a checkpoint is in {}; the same command resumes from it",
+                    options.work_dir.string()));
     return kExitInterrupted;
   }
   jobs::settle_precision(options.output, [&](const std::string& text) { messages.note(text); });

@@ -1,6 +1,8 @@
 // `medgen train-tokenizer`: a corpus becomes a SentencePiece vocabulary. Never loads libtorch.
 #include "text/train_tokenizer.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 
 #include "base/files.h"
@@ -39,16 +41,17 @@ TrainTokenizerArguments parse_train_tokenizer(const Arguments& words) {
   line.text("--output", "DIR", a.output,
             "Folder for tokenizer.model; created if missing. Required.");
   line.number("--vocab-size", a.vocab_size,
-              "Pieces; 512 to 65536. Default: " + std::to_string(defaults.vocab_size) + ".");
+              fmt::format("Pieces; 512 to 65536. Default: {}.", defaults.vocab_size));
   line.choice("--type", {"unigram", "bpe"}, a.type,
-              "unigram or bpe. Default: " + defaults.type + ".");
+              fmt::format("unigram or bpe. Default: {}.", defaults.type));
   line.number("--character-coverage", a.character_coverage,
               "Share of the text's characters with a piece of their own; the rest are spelled in "
               "bytes; above "
               "0.9, at most 1. Default: 0.9999.");
-  line.number("--sample-bytes", a.sample_bytes,
-              "Approximate bytes of text to learn from; 1000 to 4000000000. Default: " +
-                  std::to_string(kSampleBytes) + ".");
+  line.number(
+      "--sample-bytes", a.sample_bytes,
+      fmt::format("Approximate bytes of text to learn from; 1000 to 4000000000. Default: {}.",
+                  kSampleBytes));
   line.number("--seed", a.seed, "Picks the sample. Default: 1.");
   line.number("--threads", a.threads, "Threads; 1 to 128. Default: 1.");
   line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
@@ -57,13 +60,12 @@ TrainTokenizerArguments parse_train_tokenizer(const Arguments& words) {
   if (!a.output) throw Error(ErrorCode::kUsage, "no output folder: give --output DIR");
   const std::uint64_t bytes = a.sample_bytes.value_or(kSampleBytes);
   if (bytes < 1000 || bytes > 4'000'000'000U) {
-    throw Error(ErrorCode::kUsage, "sample-bytes is " + std::to_string(bytes) +
-                                       "; it must be from 1000 to 4000000000");
+    throw Error(ErrorCode::kUsage,
+                fmt::format("sample-bytes is {}; it must be from 1000 to 4000000000", bytes));
   }
   const int threads = a.threads.value_or(1);
   if (threads < 1 || threads > 128) {
-    throw Error(ErrorCode::kUsage,
-                "threads is " + std::to_string(threads) + "; it must be from 1 to 128");
+    throw Error(ErrorCode::kUsage, fmt::format("threads is {}; it must be from 1 to 128", threads));
   }
   return a;
 }
@@ -94,8 +96,8 @@ int train_tokenizer_command(const Arguments& words) {
                          bytes += text.size();
                          lines.push_back(std::move(text));
                        });
-  messages.note("learning " + std::to_string(options.vocab_size) + " pieces from " +
-                std::to_string(lines.size()) + " lines, " + std::to_string(bytes) + " bytes");
+  messages.note(fmt::format("learning {} pieces from {} lines, {} bytes", options.vocab_size,
+                            lines.size(), bytes));
   std::size_t next = 0;
   const std::string model = text::train_tokenizer(options, [&](std::string& text) {
     if (next == lines.size()) return false;
@@ -106,7 +108,7 @@ int train_tokenizer_command(const Arguments& words) {
   fs::create_directories(folder, error);
   if (error) {
     throw Error(ErrorCode::kRuntime,
-                "cannot make the folder " + folder.string() + ": " + error.message());
+                fmt::format("cannot make the folder {}: {}", folder.string(), error.message()));
   }
   base::write_file_atomically(file, model);
   messages.note("wrote " + file.string());

@@ -1,8 +1,8 @@
 // `medgen verify`: is the native engine faithful to the model, and to itself? A table, and exit
 // status 1 if a bound is broken.
+#include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands/commands.h"
@@ -41,10 +41,10 @@ VerifyArguments parse_verify(const Arguments& words) {
 
 void print_table(Output& output, const std::vector<wiring::Check>& checks) {
   for (const wiring::Check& check : checks) {
-    char line[200];
-    std::snprintf(line, sizeof line, "%-6s  %12.3g  at most %-8.3g  %s\n",
-                  check.holds() ? "ok" : "BROKEN", check.value, check.bound, check.what.c_str());
-    output.write(line);
+    // ">" and "<" also hold for what is not a number.
+    output.write(fmt::format("{:6}  {:>12.3g}  at most {:<8.3g}  {}\n",
+                             check.holds() ? "ok" : "BROKEN", check.value, check.bound,
+                             check.what));
   }
 }
 
