@@ -1,6 +1,7 @@
 // `medgen metrics`: texts in, their measures out: a table, JSON, CSV, a report.
 #include "research/metrics.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -68,15 +69,16 @@ MetricsArguments parse_metrics(const Arguments& words) {
             "Model that computes log-probabilities, for the perplexity, of texts without them; its "
             "tokenizer is used too.");
   line.exclude("--tokenizer", "--model");
-  line.number("--resamples", a.resamples,
-              "Resampled sets of prompts for intervals and p-values, 0 (none) to 1000000. "
-              "Default: " +
-                  std::to_string(defaults.bootstrap_resamples));
+  line.number(
+      "--resamples", a.resamples,
+      fmt::format(
+          "Resampled sets of prompts for intervals and p-values, 0 (none) to 1000000. Default: {}",
+          defaults.bootstrap_resamples));
   line.number("--confidence", a.confidence, "Confidence level, above 0 and below 1. Default: 0.95");
   line.number("--self-bleu-texts", a.self_bleu_limit,
-              "Texts of a setting that self-BLEU scores, drawn at random where there are more; "
-              "each is scored against all others. Default: " +
-                  std::to_string(defaults.self_bleu_limit));
+              fmt::format("Texts of a setting that self-BLEU scores, drawn at random where there "
+                          "are more; each is scored against all others. Default: {}",
+                          defaults.self_bleu_limit));
   line.number("--seed", a.seed, "Seed of all random draws. Default: 0");
   declare(line, a.backend);
   line.flag("--json", a.json, "Print one JSON object instead of the table.");
@@ -133,10 +135,9 @@ void read_file(const std::string& path, const std::string& setting, Gathered& ga
     }
     const records::RecordReader record(std::move(json), {path, line.number});
     try {
-      gathered.add(record, setting, std::to_string(line.number));
+      gathered.add(record, setting, fmt::to_string(line.number));
     } catch (const Error& error) {
-      throw Error(error.code(),
-                  path + ", line " + std::to_string(line.number) + ": " + error.what());
+      throw Error(error.code(), fmt::format("{}, line {}: {}", path, line.number, error.what()));
     }
   }
   if (gathered.samples.size() == before) {
@@ -212,8 +213,8 @@ int metrics_command(const Arguments& words) {
   std::vector<research::Sample> reference;
   if (a.reference) reference = jobs::read_reference(*a.reference);
   if (gathered.failed > 0) {
-    messages.note("skipped " + std::to_string(gathered.failed) +
-                  " records of rows that failed or have no text");
+    messages.note(
+        fmt::format("skipped {} records of rows that failed or have no text", gathered.failed));
   }
 
   research::MetricsOptions options;

@@ -1,4 +1,5 @@
 // `medgen tokenize`: text to tokens and back. Never loads libtorch.
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -71,7 +72,7 @@ template <class T>
 T member(const Json& record, const char* key, const char* what) {
   if (!record.is_object() || !record.contains(key)) {
     throw Error(ErrorCode::kRuntime,
-                std::string("no \"") + key + "\": expected {\"" + key + "\": " + what + "}");
+                fmt::format("no \"{0}\": expected {{\"{0}\": {1}}}", key, what));
   }
   return record[key].get<T>();
 }
@@ -113,9 +114,9 @@ void convert_lines(const Tokenizer& tokenizer, const TokenizeArguments& argument
     try {
       output.write(dump(convert_record(tokenizer, arguments, line.text)));
     } catch (const Error& error) {
-      throw Error(ErrorCode::kRuntime, "line " + std::to_string(line.number) +
-                                           " of standard input: " + error.what() +
-                                           "; the lines before it are done");
+      throw Error(ErrorCode::kRuntime,
+                  fmt::format("line {} of standard input: {}; the lines before it are done",
+                              line.number, error.what()));
     }
     output.flush();
   }
@@ -137,7 +138,7 @@ std::string token_lines(const Tokenizer& tokenizer, const std::vector<TokenId>& 
   std::string out;
   for (const TokenId id : ids) {
     const std::string piece = tokenizer.piece(id);
-    out += std::to_string(id) + "\t" + (terminal ? visible(piece) : piece) + "\n";
+    out += fmt::format("{}\t{}\n", id, terminal ? visible(piece) : piece);
   }
   return out;
 }
