@@ -2,6 +2,7 @@
 #include "train/checkpoint.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -36,7 +37,7 @@ void pack_position(c10::Dict<std::string, at::Tensor>& entries, const std::strin
   entries.insert(prefix + "next_document", pack(position.next_document));
   for (std::size_t row = 0; row < position.tokens_waiting.size(); ++row) {
     const auto& waiting = position.tokens_waiting[row];
-    entries.insert(prefix + "tokens_waiting." + std::to_string(row),
+    entries.insert(fmt::format("{}tokens_waiting.{}", prefix, row),
                    pack({waiting.begin(), waiting.end()}));
   }
 }
@@ -46,7 +47,7 @@ corpus::TokenStream::Position unpack_position(
   corpus::TokenStream::Position position;
   position.next_document = unpack(tensors.at(prefix + "next_document"));
   for (std::size_t row = 0; row < position.next_document.size(); ++row) {
-    const auto waiting = unpack(tensors.at(prefix + "tokens_waiting." + std::to_string(row)));
+    const auto waiting = unpack(tensors.at(fmt::format("{}tokens_waiting.{}", prefix, row)));
     position.tokens_waiting.emplace_back(waiting.begin(), waiting.end());
   }
   return position;
@@ -74,9 +75,9 @@ at::Tensor Checkpoint::tensor(const std::string& name, at::IntArrayRef shape) co
   const auto found = tensors.find(name);
   if (found == tensors.end() || found->second.sizes() != shape) {
     throw Error(ErrorCode::kUsage,
-                "the checkpoint has different settings: " + name +
-                    (found == tensors.end() ? " is missing" : " has another shape") +
-                    ". Use the settings it was started with, or an empty --work-dir.");
+                fmt::format("the checkpoint has different settings: {} {}. Use the settings it was "
+                            "started with, or an empty `work_dir`.",
+                            name, found == tensors.end() ? "is missing" : "has another shape"));
   }
   return found->second;
 }
@@ -87,13 +88,15 @@ WorkFolder::WorkFolder(const std::filesystem::path& path) : path_(path) {
   const std::filesystem::path lock_file = path / "lock";
   lock_ = open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (lock_ < 0) {
-    throw Error(ErrorCode::kRuntime, "cannot use the work folder " + path.string() + ": " +
-                                         (error ? error.message() : std::strerror(errno)));
+    throw Error(ErrorCode::kRuntime, fmt::format("cannot use the work folder {}: {}", path.string(),
+                                                 error ? error.message() : std::strerror(errno)));
   }
   if (flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     close(lock_);
-    throw Error(ErrorCode::kUsage, "another training run works in " + path.string() +
-                                       "; give this one a --work-dir of its own");
+    throw Error(
+        ErrorCode::kUsage,
+        fmt::format("another training run works in {}; give this one a `work_dir` of its own",
+                    path.string()));
   }
   remove_half_written();
 }
@@ -133,7 +136,8 @@ std::optional<Checkpoint> WorkFolder::load(const char* name) const {
     }
   } catch (const std::exception&) {
     throw Error(ErrorCode::kRuntime,
-                "the checkpoint " + file.string() + " is damaged; remove it to start the run over");
+                fmt::format("the checkpoint {} is damaged; remove it to start the run over",
+                            file.string()));
   }
   return checkpoint;
 }
@@ -198,8 +202,8 @@ void WorkFolder::append_metrics(const std::string& line) const {
   out << line << '\n';
   out.flush();
   if (!out) {
-    throw Error(ErrorCode::kRuntime,
-                "cannot write " + (path_ / kMetrics).string() + ": " + std::strerror(errno));
+    throw Error(ErrorCode::kRuntime, fmt::format("cannot write {}: {}", (path_ / kMetrics).string(),
+                                                 std::strerror(errno)));
   }
 }
 

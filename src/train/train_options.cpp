@@ -1,8 +1,10 @@
 // What `medgen train` refuses.
 #include "train/train_options.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
-#include <sstream>
+#include <type_traits>
 
 #include "medgen/error.h"
 
@@ -12,9 +14,13 @@ namespace {
 template <typename T>
 void require(bool holds, const char* name, const T& value, const char* allowed) {
   if (holds) return;
-  std::ostringstream message;
-  message << name << " is " << value << "; " << allowed;
-  throw Error(ErrorCode::kUsage, message.str());
+  std::string text;
+  if constexpr (std::is_floating_point_v<T>) {
+    text = fmt::format("{:g}", value);
+  } else {
+    text = fmt::format("{}", value);
+  }
+  throw Error(ErrorCode::kUsage, fmt::format("{} is {}; {}", name, text, allowed));
 }
 
 void require_rate(const char* name, double value) {
@@ -25,7 +31,7 @@ void require_rate(const char* name, double value) {
 
 void validate(const TrainOptions& options) {
   if (options.data.empty()) {
-    throw Error(ErrorCode::kUsage, "no training text; name at least one file with --data");
+    throw Error(ErrorCode::kUsage, "no training text; name at least one file with `data`");
   }
   require(options.tokens >= 1, "tokens", options.tokens, "it must be at least 1");
   require(options.batch_windows >= 1, "batch-windows", options.batch_windows,
@@ -58,18 +64,18 @@ void validate(const TrainOptions& options) {
           "it must be 0 or more");
   if (!options.anneal_data.empty() && options.schedule == "cosine") {
     throw Error(ErrorCode::kUsage,
-                "--anneal-data is used while the rate falls, which under --schedule cosine is the "
-                "whole run; use --schedule constant-linear");
+                "`anneal_data` is used while the rate falls, which under `schedule` cosine is the "
+                "whole run; use `schedule` constant-linear");
   }
   if (options.anneal_data.empty() && !options.anneal_weights.empty()) {
-    throw Error(ErrorCode::kUsage, "--anneal-weight needs --anneal-data");
+    throw Error(ErrorCode::kUsage, "`anneal_weight` needs `anneal_data`");
   }
   if (!options.from.empty() && !options.config.empty()) {
     throw Error(ErrorCode::kUsage,
-                "--from comes with a configuration, so --config cannot be given with it");
+                "`from` comes with a configuration, so `config` cannot be given with it");
   }
   if (options.from.empty() && !options.average_with.empty()) {
-    throw Error(ErrorCode::kUsage, "--average-with needs --from, the first model of the mean");
+    throw Error(ErrorCode::kUsage, "`average_with` needs `from`, the first model of the mean");
   }
   require(std::isfinite(options.max_gradient_norm) && options.max_gradient_norm > 0,
           "max-gradient-norm", options.max_gradient_norm, "it must be above 0");
@@ -84,7 +90,8 @@ void validate(const TrainOptions& options) {
   for (const auto* weights : {&options.weights, &options.anneal_weights}) {
     for (const corpus::SourceWeight& entry : *weights) {
       require(std::isfinite(entry.weight) && entry.weight >= 0 && entry.weight <= 1000,
-              ("weight of " + entry.name).c_str(), entry.weight, "it must lie in [0, 1000]");
+              fmt::format("weight of {}", entry.name).c_str(), entry.weight,
+              "it must lie in [0, 1000]");
     }
   }
 }

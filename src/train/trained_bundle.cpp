@@ -1,4 +1,6 @@
 // From a finished training run to a bundle.
+#include <fmt/format.h>
+
 #include "base/files.h"
 #include "medgen/bundle.h"
 #include "torchscript/gpt2_module.h"
@@ -15,12 +17,13 @@ std::string card(const TrainOptions& options, const TrainingData& data) {
   if (!options.model_card.empty()) return base::read_file(options.model_card, kMaxTextBytes);
   const std::string title = "# " + options.name;
   if (!data.from) return title + "\n\nNo card was given when this was trained.\n";
-  std::string begun = "\"" + data.from->name() + "\" (model.pt " + data.from->sha256() + ")";
+  std::string begun = fmt::format("\"{}\" (model.pt {})", data.from->name(), data.from->sha256());
   for (const Bundle& bundle : data.average_with) {
-    begun += " averaged with \"" + bundle.name() + "\" (model.pt " + bundle.sha256() + ")";
+    begun += fmt::format(" averaged with \"{}\" (model.pt {})", bundle.name(), bundle.sha256());
   }
-  return title + "\n\nTrained further from " + begun +
-         "; no card was given then. The card of the first:\n\n" + data.from->model_card();
+  return fmt::format(
+      "{}\n\nTrained further from {}; no card was given then. The card of the first:\n\n{}", title,
+      begun, data.from->model_card());
 }
 
 }  // namespace

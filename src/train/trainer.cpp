@@ -1,6 +1,7 @@
 // Trains a GPT-2 from text.
 #include "train/trainer.h"
 
+#include <fmt/format.h>
 #include <torch/torch.h>
 
 #include <chrono>
@@ -225,15 +226,16 @@ class Trainer {
   }
 
   [[noreturn]] void diverged(std::int64_t step) const {
-    const std::filesystem::path file = options_.work_dir / WorkFolder::kCheckpoint;
+    const std::string remedy =
+        saved_step_ > 0
+            ? fmt::format(
+                  "the last good checkpoint, of step {}, is {}. A lower `learning_rate` or "
+                  "`muon_learning_rate` needs a `work_dir` of its own.",
+                  saved_step_, (options_.work_dir / WorkFolder::kCheckpoint).string())
+            : std::string(
+                  "there is no checkpoint yet. Lower `learning_rate` or `muon_learning_rate`.");
     throw Error(ErrorCode::kRuntime,
-                "the loss is not a number at step " + std::to_string(step) + "; " +
-                    (saved_step_ > 0 ? "the last good checkpoint, of step " +
-                                           std::to_string(saved_step_) + ", is " + file.string() +
-                                           ". A lower --learning-rate or --muon-learning-rate "
-                                           "needs a --work-dir of its own."
-                                     : "there is no checkpoint yet. Lower --learning-rate or "
-                                       "--muon-learning-rate."));
+                fmt::format("the loss is not a number at step {}; {}", step, remedy));
   }
 
   // The held-out text, or every `stride`-th window of it.
@@ -284,10 +286,10 @@ class Trainer {
     const std::int64_t step = optimizer_.steps();
     if (stopped_early()) {
       save(folder);
-      observer_.on_note("stopped after step " + std::to_string(step) + ": " +
-                        std::to_string(measures_since_best_) +
-                        " measurements without a better held-out loss than that of step " +
-                        std::to_string(best_step_));
+      observer_.on_note(
+          fmt::format("stopped after step {}: {} measurements without a better held-out loss than "
+                      "that of step {}",
+                      step, measures_since_best_, best_step_));
     } else if (options_.early_stop_patience > 0) {
       measure(folder, step);
     }
@@ -295,8 +297,8 @@ class Trainer {
     if (options_.early_stop_patience > 0 && best_step_ != step) {
       used = best_step_;
       restore_best(folder);
-      observer_.on_note("the model is that of step " + std::to_string(best_step_) +
-                        ", whose held-out loss was the best");
+      observer_.on_note(fmt::format(
+          "the model is that of step {}, whose held-out loss was the best", best_step_));
     }
     nlohmann::ordered_json result = {
         {"steps", step}, {"tokens", step * tokens_per_step()}, {"model_of_step", used}};
@@ -317,9 +319,9 @@ class Trainer {
     const torch::NoGradGuard no_grad;
     const auto best = folder.load(WorkFolder::kBest);
     if (!best || best->step != best_step_) {
-      throw Error(ErrorCode::kRuntime, (options_.work_dir / WorkFolder::kBest).string() +
-                                           " is not that of step " + std::to_string(best_step_) +
-                                           "; it was removed or changed");
+      throw Error(ErrorCode::kRuntime,
+                  fmt::format("{} is not that of step {}; it was removed or changed",
+                              (options_.work_dir / WorkFolder::kBest).string(), best_step_));
     }
     for (NamedParameter& parameter : parameters_) {
       parameter.tensor.copy_(best->tensor(parameter.name, parameter.tensor.sizes()));

@@ -1,6 +1,8 @@
 // What a training run reads.
 #include "train/training_data.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/sha256.h"
@@ -28,7 +30,7 @@ RunTokenizer choose_tokenizer(const TrainOptions& options) {
   RunTokenizer chosen;
   if (!options.from.empty()) {
     if (!options.tokenizer.empty()) {
-      usage("--from comes with its tokenizer, so --tokenizer cannot be given with it");
+      usage("`from` comes with its tokenizer, so `tokenizer` cannot be given with it");
     }
     chosen.path = options.from;
   } else if (!options.tokenizer.empty()) {
@@ -37,16 +39,17 @@ RunTokenizer choose_tokenizer(const TrainOptions& options) {
     const auto shards =
         std::find_if(options.data.begin(), options.data.end(), corpus::is_shard_folder);
     if (shards == options.data.end()) {
-      usage("no tokenizer: give --tokenizer, a bundle with --from, or a prepared corpus as --data");
+      usage("no tokenizer: give `tokenizer`, a bundle with `from`, or a prepared corpus as `data`");
     }
     chosen.path = *shards / "tokenizer";
   }
   chosen.tokenizer = load_tokenizer(chosen.path);
   chosen.fingerprint = corpus::tokenizer_fingerprint(chosen.path);
   if (!chosen.tokenizer->eos_id()) {
-    throw Error(ErrorCode::kModel, "the tokenizer " + chosen.path.string() +
-                                       " has no end-of-text token, which must stand between "
-                                       "documents");
+    throw Error(
+        ErrorCode::kModel,
+        fmt::format("the tokenizer {} has no end-of-text token, which must stand between documents",
+                    chosen.path.string()));
   }
   return chosen;
 }
@@ -54,9 +57,10 @@ RunTokenizer choose_tokenizer(const TrainOptions& options) {
 corpus::Shards open_matching_shards(const fs::path& folder, const RunTokenizer& tokenizer) {
   corpus::Shards shards = corpus::open_shards(folder);
   if (shards.tokenizer().sha256 != tokenizer.fingerprint) {
-    usage("the tokenizer " + tokenizer.path.string() + " is not the one that " + folder.string() +
-          " was prepared with; use " + shards.tokenizer_path().string() +
-          " or prepare the corpus again");
+    usage(
+        fmt::format("the tokenizer {} is not the one that {} was prepared with; use {} or prepare "
+                    "the corpus again",
+                    tokenizer.path.string(), folder.string(), shards.tokenizer_path().string()));
   }
   return shards;
 }
@@ -128,10 +132,10 @@ class JoinedDocuments : public corpus::TokenDocuments {
 class MixtureReader {
  public:
   MixtureReader(const RunTokenizer& tokenizer, const std::vector<corpus::SourceWeight>& weights,
-                const char* weight_option)
+                const char* weight_setting)
       : tokenizer_(tokenizer),
         weights_(weights),
-        weight_option_(weight_option),
+        weight_setting_(weight_setting),
         used_(weights.size(), false) {}
 
   Mixture read(const std::vector<fs::path>& places, corpus::Split split) {
@@ -141,8 +145,8 @@ class MixtureReader {
     }
     for (std::size_t i = 0; i < weights_.size(); ++i) {
       if (!used_[i]) {
-        usage(std::string(weight_option_) + " " + weights_[i].name +
-              " names no source and no file of the data");
+        usage(fmt::format("{} {} names no source and no file of the data", weight_setting_,
+                          weights_[i].name));
       }
     }
     auto documents =
@@ -166,7 +170,7 @@ class MixtureReader {
     for (const corpus::ShardSource& source : shards.sources()) {
       const double w =
           weight({.source = source.source, .group = source.group, .text = ""}, source.weight);
-      sums_ += source.split(split).sha256 + " " + std::to_string(w) + "\n";
+      sums_ += fmt::format("{} {:f}\n", source.split(split).sha256, w);
     }
     return shards.documents(split, weights_);
   }
@@ -175,7 +179,7 @@ class MixtureReader {
     auto documents = std::make_shared<TextDocuments>(tokenizer_.tokenizer);
     corpus::read_documents(file, [&](corpus::Document&& document) {
       const double w = weight(document, 1.0);
-      sums_ += base::sha256(document.text) + " " + std::to_string(w) + "\n";
+      sums_ += fmt::format("{} {:f}\n", base::sha256(document.text), w);
       documents->add(std::move(document), w);
     });
     return documents;
@@ -183,7 +187,7 @@ class MixtureReader {
 
   const RunTokenizer& tokenizer_;
   const std::vector<corpus::SourceWeight>& weights_;
-  const char* weight_option_;
+  const char* weight_setting_;
   std::vector<bool> used_;
   std::string sums_;
 };
@@ -195,9 +199,10 @@ ModelConfig choose_config(const TrainOptions& options, const std::optional<Bundl
     config = from->config();
     if (options.n_positions == 0) return config;
     if (options.n_positions < config.n_positions) {
-      usage("n-positions is " + std::to_string(options.n_positions) +
-            "; the context of --from is " + std::to_string(config.n_positions) +
-            ", which can be made longer but not shorter. --window sets how much of it is trained.");
+      usage(
+          fmt::format("n-positions is {}; the context of `from` is {}, which can be made longer "
+                      "but not shorter. `window` sets how much of it is trained.",
+                      options.n_positions, config.n_positions));
     }
     config.n_positions = options.n_positions;
     validate(config);
@@ -205,10 +210,11 @@ ModelConfig choose_config(const TrainOptions& options, const std::optional<Bundl
   }
   if (!options.config.empty()) {
     config = bundle::read_config(options.config);
-    base::require_all_ids(tokenizer, config.vocab_size,
-                          {"the tokenizer", "vocab_size in " + options.config.string() + " is",
-                           "it must be at least that"},
-                          ErrorCode::kUsage);
+    base::require_all_ids(
+        tokenizer, config.vocab_size,
+        {"the tokenizer", fmt::format("vocab_size in {} is", options.config.string()),
+         "it must be at least that"},
+        ErrorCode::kUsage);
   } else {
     config.vocab_size = tokenizer.vocab_size();
     config.n_positions = options.n_positions == 0 ? kDefaultContext : options.n_positions;
@@ -230,9 +236,10 @@ std::vector<Bundle> open_average(const TrainOptions& options, const TrainingData
     const bool same_shape = bundle::config_to_json(bundles.back().config()) ==
                             bundle::config_to_json(data.from->config());
     if (same_shape && corpus::tokenizer_fingerprint(folder) == data.tokenizer_fingerprint) continue;
-    usage("--average-with is " + folder.string() + ", whose " +
-          (same_shape ? "tokenizer" : "config.json") + " is not that of " + options.from.string() +
-          "; a mean needs models with the same shape and tokenizer");
+    usage(fmt::format(
+        "`average_with` is {}, whose {} is not that of {}; a mean needs models with the same shape "
+        "and tokenizer",
+        folder.string(), same_shape ? "tokenizer" : "config.json", options.from.string()));
   }
   return bundles;
 }
@@ -244,14 +251,16 @@ std::vector<Bundle> open_teachers(const TrainOptions& options, const TrainingDat
     const ModelConfig& config = bundles.back().config();
     if (corpus::tokenizer_fingerprint(folder) != data.tokenizer_fingerprint ||
         config.vocab_size != data.config.vocab_size) {
-      usage("--distil-from is " + folder.string() +
-            ", whose tokenizer is not that of the model being trained; probabilities can only be "
-            "learnt from a model with the same tokens");
+      usage(
+          fmt::format("`distil_from` is {}, whose tokenizer is not that of the model being "
+                      "trained; probabilities can only be learnt from a model with the same tokens",
+                      folder.string()));
     }
     if (config.n_positions < data.window) {
-      usage("--distil-from is " + folder.string() + ", whose context is " +
-            std::to_string(config.n_positions) + "; windows are " + std::to_string(data.window) +
-            " tokens. Give --window " + std::to_string(config.n_positions) + " or less.");
+      usage(
+          fmt::format("`distil_from` is {}, whose context is {}; windows are {} tokens. Give "
+                      "`window` {} or less.",
+                      folder.string(), config.n_positions, data.window, config.n_positions));
     }
   }
   return bundles;
@@ -285,19 +294,19 @@ TrainingData open_training_data(const TrainOptions& options) {
   data.average_with = open_average(options, data);
   data.window = options.window == 0 ? data.config.n_positions : options.window;
   if (data.window > data.config.n_positions) {
-    usage("window is " + std::to_string(data.window) + "; the model's context is " +
-          std::to_string(data.config.n_positions));
+    usage(fmt::format("window is {}; the model's context is {}", data.window,
+                      data.config.n_positions));
   }
   data.distil_from = open_teachers(options, data);
-  data.main = MixtureReader(tokenizer, options.weights, "--weight")
+  data.main = MixtureReader(tokenizer, options.weights, "`weight`")
                   .read(options.data, corpus::Split::kTrain);
   if (!options.anneal_data.empty()) {
-    data.anneal = MixtureReader(tokenizer, options.anneal_weights, "--anneal-weight")
+    data.anneal = MixtureReader(tokenizer, options.anneal_weights, "`anneal_weight`")
                       .read(options.anneal_data, corpus::Split::kTrain);
   }
   data.held_out = read_held_out(options, tokenizer, data.window);
   if (options.early_stop_patience > 0 && data.held_out.tokens == 0) {
-    usage("--early-stop-patience needs held-out text: give --valid");
+    usage("`early_stop_patience` needs held-out text: give `valid`");
   }
   return data;
 }

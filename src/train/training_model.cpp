@@ -1,6 +1,7 @@
 // GPT-2's forward pass for training. Shapes in comments; rows are batch * time.
 #include "train/training_model.h"
 
+#include <fmt/format.h>
 #include <torch/version.h>
 
 #include <cmath>
@@ -259,8 +260,7 @@ TrainingModel::TrainingModel(const ModelConfig& config,
   output_ = config.tie_word_embeddings ? wte_ : find("lm_head.weight");
   ln_f_ = affine("transformer.ln_f");
   for (int i = 0; i < config.n_layer; ++i) {
-    std::string h = "transformer.h.";
-    h += std::to_string(i);
+    const std::string h = fmt::format("transformer.h.{}", i);
     layers_.push_back({affine(h + ".ln_1"), affine(h + ".attn.c_attn"), affine(h + ".attn.c_proj"),
                        affine(h + ".ln_2"), affine(h + ".mlp.c_fc"), affine(h + ".mlp.c_proj")});
   }

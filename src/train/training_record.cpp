@@ -1,6 +1,8 @@
 // The record of a training run.
 #include "train/training_record.h"
 
+#include <fmt/format.h>
+
 #include "bundle/config.h"
 #include "medgen/error.h"
 #include "medgen/version.h"
@@ -98,9 +100,9 @@ std::vector<std::string> TrainingRecord::go_on(const std::string& checkpoint_jso
     if (old == now) continue;
     if (!may_change(name)) {
       throw Error(ErrorCode::kUsage,
-                  "the checkpoint has different settings: " + name + " was " + old.dump() +
-                      " and is " + now.dump() +
-                      " now. Use the settings it was started with, or an empty --work-dir.");
+                  fmt::format("the checkpoint has different settings: {} was {} and is {} now. Use "
+                              "the settings it was started with, or an empty `work_dir`.",
+                              name, old.dump(), now.dump()));
     }
     change(name, old, now, step);
   }
@@ -118,13 +120,12 @@ std::vector<std::string> TrainingRecord::go_on(const std::string& checkpoint_jso
         !main && step * static_cast<std::int64_t>(options_.batch_windows) * window_ <=
                      static_cast<std::int64_t>(schedule_of(options_, window_).fall_begins());
     if (!options_.continue_on_other_data && !unseen) {
-      throw Error(ErrorCode::kUsage,
-                  std::string("the ") + (main ? "data" : "anneal data") +
-                      " or their weights are not those that the checkpoint of step " +
-                      std::to_string(step) +
-                      " was made with. Give --continue-on-other-data to keep parameters and "
-                      "optimizer and start the new data from its beginning, or use an empty "
-                      "--work-dir.");
+      throw Error(
+          ErrorCode::kUsage,
+          fmt::format("the {} or their weights are not those that the checkpoint of step {} was "
+                      "made with. Give `continue_on_other_data` to keep parameters and optimizer "
+                      "and start the new data from its beginning, or use an empty `work_dir`.",
+                      main ? "data" : "anneal data", step));
     }
     (main ? main_data_changed_ : anneal_data_changed_) = true;
     change(name, old, now, step);
@@ -150,10 +151,11 @@ void TrainingRecord::go_on_with_length(const json& before, std::int64_t step) {
   if (same_so_far) return;
   throw Error(
       ErrorCode::kUsage,
-      "tokens or constant-fraction can be changed only while the rate is constant; at step " +
-          std::to_string(step) + " it " +
-          (old.falls_at(step - 1) ? "was already falling" : "would already have been falling") +
-          ". Use the settings the run was started with, or an empty --work-dir.");
+      fmt::format(
+          "tokens or constant-fraction can be changed only while the rate is constant; at step {} "
+          "it {}. Use the settings the run was started with, or an empty `work_dir`.",
+          step,
+          old.falls_at(step - 1) ? "was already falling" : "would already have been falling"));
 }
 
 void TrainingRecord::change(const std::string& name, const json& before, const json& now,
@@ -161,10 +163,9 @@ void TrainingRecord::change(const std::string& name, const json& before, const j
   record_["history"].push_back(
       {{"after_step", step}, {"setting", name}, {"before", before}, {"now", now}});
   const bool short_text = !before.is_object() && !now.is_object();
-  notes_.push_back(name +
-                   (short_text ? " was " + before.dump() + " and is " + now.dump()
-                               : std::string(" is different")) +
-                   " from step " + std::to_string(step + 1) + " on");
+  const std::string what = short_text ? fmt::format("was {} and is {}", before.dump(), now.dump())
+                                      : std::string("is different");
+  notes_.push_back(fmt::format("{} {} from step {} on", name, what, step + 1));
 }
 
 }  // namespace medgen::train

@@ -1,4 +1,6 @@
 // What is decided before the first step: which parameters are trained, and in which precision.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -11,10 +13,10 @@ namespace medgen::train {
 namespace {
 
 [[noreturn]] void refuse_freeze(const std::string& item, int n_layer) {
-  throw Error(ErrorCode::kUsage, "freeze is \"" + item +
-                                     "\"; it must be embeddings, a layer or a range of layers such "
-                                     "as 0-3, the layers being 0 to " +
-                                     std::to_string(n_layer - 1));
+  throw Error(ErrorCode::kUsage,
+              fmt::format("freeze is \"{}\"; it must be embeddings, a layer or a range of layers "
+                          "such as 0-3, the layers being 0 to {}",
+                          item, n_layer - 1));
 }
 
 // "3" or "0-3"
@@ -53,9 +55,7 @@ void set_trainable(const std::vector<NamedParameter>& parameters, const ModelCon
     }
     const auto [first, last] = layer_range(item, config.n_layer);
     for (int layer = first; layer <= last; ++layer) {
-      std::string name = "transformer.h.";
-      name += std::to_string(layer);
-      frozen.push_back(name + ".");
+      frozen.push_back(fmt::format("transformer.h.{}.", layer));
     }
   }
   for (const NamedParameter& parameter : parameters) {
