@@ -64,13 +64,7 @@ OutputFile::OutputFile(std::filesystem::path path, bool restart) : path_(std::mo
   const bool has_journal = std::filesystem::exists(journal_path(path_));
   if (has_journal) {
     found_ = read_journal(journal_path(path_));
-    if (found_->format != kJournalFormat) {
-      refuse(
-          fmt::format("{} was begun by another medgen: its journal has format {}, and this medgen "
-                      "continues jobs of format {}: finish it with the medgen that began it, or "
-                      "start it again with `restart`, which overwrites the output",
-                      path_.string(), found_->format, kJournalFormat));
-    }
+    if (!found_->committed.done) require_this_format();
   } else if (status.st_size > 0) {
     refuse(path_.string() + " exists, and without its journal (" + journal_path(path_).string() +
            ") it cannot be continued: choose another output, or give `restart` to overwrite it");
@@ -95,6 +89,14 @@ void OutputFile::require_same(const Json& job, const std::function<Json(Json)>& 
          "or give `restart` to start over and overwrite it");
 }
 
+void OutputFile::require_this_format() const {
+  if (!found_ || found_->format == kJournalFormat) return;
+  refuse(fmt::format("{} was begun by another medgen: its journal has format {}, and this medgen "
+                     "continues jobs of format {}: finish it with the medgen that began it, or "
+                     "start it again with `restart`, which overwrites the output",
+                     path_.string(), found_->format, kJournalFormat));
+}
+
 void OutputFile::continue_if_same(const Json& job, const Json& extra) {
   if (!std::filesystem::exists(journal_path(path_))) return;
   JournalContent content = read_journal(journal_path(path_));
@@ -104,6 +106,7 @@ void OutputFile::continue_if_same(const Json& job, const Json& extra) {
 }
 
 RecordWriter OutputFile::begin(const Json& job, const Json& extra, bool in_order) {
+  require_this_format();
   require_same(job);
   std::unique_ptr<base::RunningHash> hash = std::make_unique<base::RunningHash>();
   JournalContent start;

@@ -16,7 +16,7 @@ class OutputFile {
   // Opens and locks; creates an empty file if there is none, which is deleted unless begin() is
   // called. With `restart`, existing content is ignored. Throws Error(kUsage) if another
   // process has the lock, if there is an output without a journal, or the reverse, or if the
-  // journal has another format;
+  // journal has another format and is not complete;
   // Error(kRuntime) if the system refuses.
   OutputFile(std::filesystem::path path, bool restart);
   OutputFile(const OutputFile&) = delete;
@@ -29,6 +29,10 @@ class OutputFile {
   // Throws Error(kUsage) that says what differs, if there is a job to continue and it is not `job`.
   // `view` picks what of a job counts; unset: all of it.
   void require_same(const Json& job, const std::function<Json(Json)>& view = {}) const;
+
+  // Throws Error(kUsage) if the job that is there was written in another format: it can be looked
+  // at, not continued.
+  void require_this_format() const;
 
   // For a file opened with `restart`: continues what is there after all if it is of the same job.
   // Throws Error(kUsage) if its journal cannot be read.

@@ -109,6 +109,7 @@ void open_output(BatchResolved& job) {
   }
   batch::mend_retry(asked.output);
   job.file = std::make_unique<batch::OutputFile>(asked.output, /*restart=*/false);
+  job.file->require_this_format();
   if (job.found() == nullptr || !job.found()->committed.done) {
     base::refuse(asked.output.string() +
                  " is not a complete batch: give the command without --retry-errors to complete it "
@@ -122,6 +123,17 @@ std::string part_of_model(const BatchResolved& job, const char* key) {
   return before.contains("model") ? before["model"].value(key, std::string()) : std::string();
 }
 
+// Whether an earlier medgen, whose jobs this one does not continue, has done all of this one.
+bool is_complete_but_older(const BatchResolved& job, const batch::Json& described) {
+  const batch::JournalContent& found = *job.found();
+  if (found.format == batch::kJournalFormat || !found.committed.done || !job.survey) return false;
+  const auto without_version = [](batch::Json all) {
+    all.erase("medgen");
+    return all;
+  };
+  return batch::differences(without_version(found.job), without_version(described)).empty();
+}
+
 BatchLeft survey_rows(BatchResolved& job, const std::atomic<bool>& stop) {
   const BatchAsked& asked = job.asked;
   const bool continued = job.found() != nullptr && !asked.retry_errors;
@@ -131,8 +143,11 @@ BatchLeft survey_rows(BatchResolved& job, const std::atomic<bool>& stop) {
   }
   if (stop) return BatchLeft::kUnknown;
   if (continued) {
-    job.file->require_same(
-        describe(job, part_of_model(job, "backend"), part_of_model(job, "precision")));
+    const batch::Json described =
+        describe(job, part_of_model(job, "backend"), part_of_model(job, "precision"));
+    if (is_complete_but_older(job, described)) return BatchLeft::kNothing;
+    job.file->require_this_format();
+    job.file->require_same(described);
     if (job.found()->committed.done && job.survey) return BatchLeft::kNothing;
   }
   const bool too_many = job.survey && asked.max_errors && job.survey->bad > *asked.max_errors;

@@ -292,10 +292,12 @@ TEST_F(BatchCliTest, AJobOfAnotherJournalFormatIsRefusedAndLeftAsItIs) {
   const std::string records = read(out);
   Json header = Json::parse(text.substr(17, line - 17));
   ASSERT_EQ(header["medgen_batch_journal"], 2);
+  const std::string unfinished = text.substr(line, text.rfind('\n', text.size() - 2) + 1 - line);
+  ASSERT_THAT(text.substr(line + unfinished.size()), HasSubstr("{\"done\":"));
   for (const int format : {1, 3}) {
     header["medgen_batch_journal"] = format;
     const std::string changed =
-        base::sha256(header.dump()).substr(0, 16) + " " + header.dump() + text.substr(line);
+        base::sha256(header.dump()).substr(0, 16) + " " + header.dump() + unfinished;
     write(journal, changed);
     for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--retry-errors"}}) {
       std::vector<std::string> words = {in, "-o", out, "--seed", "7"};
@@ -309,6 +311,28 @@ TEST_F(BatchCliTest, AJobOfAnotherJournalFormatIsRefusedAndLeftAsItIs) {
   }
   EXPECT_EQ(batch({in, "-o", out, "--seed", "7", "--restart"}).status, 4);
   EXPECT_EQ(read(out), records);
+}
+
+// As medgen 0.1 left it.
+TEST_F(BatchCliTest, ACompleteJobOfAnOlderJournalHasNothingToDoUnlessItIsAnother) {
+  const std::string in = file("in.jsonl", prompts(3) + "bad\n");
+  const std::string out = path("out.jsonl");
+  const std::string journal = out + ".journal";
+  ASSERT_EQ(batch({in, "-o", out, "--seed", "7"}).status, 4);
+  const std::string text = read(journal);
+  const std::size_t line = text.find('\n');
+  Json header = Json::parse(text.substr(17, line - 17));
+  header["medgen_batch_journal"] = 1;
+  header["job"]["medgen"] = "0.1.0";
+  const std::string older =
+      base::sha256(header.dump()).substr(0, 16) + " " + header.dump() + text.substr(line);
+  write(journal, older);
+  const RunResult again = batch({in, "-o", out});
+  EXPECT_EQ(again.status, 4);
+  EXPECT_THAT(again.err, HasSubstr("is complete: 4 rows, 1 failed; nothing to do"));
+  expect_refusal(2, {in, "-o", out, "--seed", "8"}, {"format 1", "again with --restart"});
+  expect_refusal(2, {in, "-o", out, "--retry-errors"}, {"format 1", "again with --restart"});
+  EXPECT_EQ(read(journal), older);
 }
 
 TEST_F(BatchCliTest, ShardsOfOlderJournalsAreMergedAndStayOld) {

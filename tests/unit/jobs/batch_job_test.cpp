@@ -111,6 +111,33 @@ TEST_F(BatchJobTest, ACompleteJobLeavesNothingToDoAndAnotherOneIsRefused) {
   EXPECT_EQ(resolved(other).left, BatchLeft::kRows);
 }
 
+TEST_F(BatchJobTest, ACompleteJobOfAnOlderFormatLeavesNothingToDoUnlessItIsAnother) {
+  std::uint64_t seed = 0;
+  const fs::path path = batch::journal_path(asked().output);
+  {
+    const BatchResolved first = resolved(asked());
+    seed = first.seed();
+    begin(first, true);
+  }
+  batch::JournalContent older = batch::read_journal(path);
+  older.format = batch::kJournalFormat - 1;
+  older.job["medgen"] = "0.1.0";
+  batch::Journal::resume(path, older);
+  EXPECT_EQ(resolved(asked()).left, BatchLeft::kNothing);
+  BatchAsked other = asked();
+  other.settings = {{"seed", seed + 1}};
+  EXPECT_THAT(error_of([&] { resolved(other); }, ErrorCode::kUsage),
+              HasSubstr("begun by another medgen"));
+  BatchAsked retry = asked();
+  retry.retry_errors = true;
+  EXPECT_THAT(error_of([&] { resolved(retry); }, ErrorCode::kUsage),
+              HasSubstr("begun by another medgen"));
+  older.committed.done = false;
+  batch::Journal::resume(path, older);
+  EXPECT_THAT(error_of([&] { resolved(asked()); }, ErrorCode::kUsage),
+              HasSubstr("begun by another medgen"));
+}
+
 TEST_F(BatchJobTest, MoreBadRowsThanMayFailAreKnownBeforeTheModelIsLoaded) {
   BatchAsked strict = asked("bad.jsonl");
   strict.max_errors = 1;
