@@ -207,8 +207,8 @@ struct DecodingSettings {
   int num_return_sequences = kDefaultNumReturnSequences;
 };
 
-// Throw Error(kUsage) that names the value, the range and the remedy; also for settings that
-// contradict each other.
+// Throw SettingError for a value out of range, and Error(kUsage) for settings that contradict each
+// other; both say what to do.
 MEDGEN_API void validate(const SamplingParams& params);
 MEDGEN_API void validate(const StoppingParams& params);
 MEDGEN_API void validate(const DecodingSettings& settings);

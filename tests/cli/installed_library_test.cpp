@@ -21,6 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::EndsWith;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
@@ -134,6 +135,8 @@ TEST(ExportedNamesTest, OfTheLibraryAreThePublicApi) {
   const std::vector<std::string> symbols = exported_by("libmedgen.so");
   EXPECT_GT(symbols.size(), 50U);
   EXPECT_LT(symbols.size(), 250U);
+  EXPECT_THAT(symbols, Contains(EndsWith("typeinfo for medgen::SettingError")))
+      << "an exception that cannot be caught outside";
   EXPECT_THAT(of_rooms(symbols), IsEmpty());
   // Companion: a name of a room is noticed.
   EXPECT_EQ(of_rooms({"0000000000000001 T medgen::engine::Sampler::draw()"}).size(), 1U);
