@@ -1,6 +1,7 @@
 // See the header.
 #include "torchscript/foreign_module.h"
 
+#include <fmt/format.h>
 #include <torch/csrc/jit/serialization/import_source.h>
 #include <torch/torch.h>
 
@@ -38,9 +39,9 @@ std::string unknown_operator(const std::string& message) {
 }
 
 [[noreturn]] void refuse_operator(const bundle::TorchArchive& archive, const std::string& name) {
-  archive.fail("its code uses " + name +
-               ", which is not an operator that a model's code may use; none of it was "
-               "run");
+  archive.fail(fmt::format(
+      "its code uses {}, which is not an operator that a model's code may use; none of it was run",
+      name));
 }
 
 class ForeignLoader {
@@ -162,8 +163,9 @@ class ForeignLoader {
   }
 
   [[noreturn]] void not_declared(const std::string& what) const {
-    archive_.fail("an attribute in it is not the " + what +
-                  " that its code declares, or has an unsupported type");
+    archive_.fail(fmt::format(
+        "an attribute in it is not the {} that its code declares, or has an unsupported type",
+        what));
   }
 
   void count() {
@@ -319,9 +321,10 @@ void require_forward(const bundle::TorchArchive& archive, const torch::jit::Modu
   if (one_tensor) return;
   std::ostringstream signature;
   signature << method->function().getSchema();
-  archive.fail("it has the signature " + signature.str() +
-               ", which medgen cannot call; it calls forward(input_ids) -> logits. Trace the model "
-               "again with torchscript=True and use_cache=False");
+  archive.fail(
+      fmt::format("it has the signature {}, which medgen cannot call; it calls forward(input_ids) "
+                  "-> logits. Trace the model again with torchscript=True and use_cache=False",
+                  signature.str()));
 }
 
 }  // namespace
@@ -341,11 +344,12 @@ torch::jit::Module load_foreign_module(const std::filesystem::path& model_pt) {
     if (only_allowed.hides(name)) refuse_operator(archive, name);
     if (!name.empty()) {
       archive.fail(
-          "this libtorch (" TORCH_VERSION ") has no operator " + name +
-          ". Build medgen against a newer libtorch (CMAKE_PREFIX_PATH), or export the model "
-          "with an older one");
+          fmt::format("this libtorch ({}) has no operator {}. Build medgen against a newer "
+                      "libtorch (CMAKE_PREFIX_PATH), or export the model with an older one",
+                      TORCH_VERSION, name));
     }
-    archive.fail("libtorch " TORCH_VERSION " could not load it: " + reason_of(failure));
+    archive.fail(
+        fmt::format("libtorch {} could not load it: {}", TORCH_VERSION, reason_of(failure)));
   }
 }
 

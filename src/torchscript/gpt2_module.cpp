@@ -2,6 +2,7 @@
 // choices of the configuration are written into it as literals, one class per layer.
 #include "torchscript/gpt2_module.h"
 
+#include <fmt/format.h>
 #include <torch/torch.h>
 
 #include <cmath>
@@ -185,7 +186,7 @@ class ModuleMaker {
     Module made = module("LayerNorm");
     add(made, "weight", {config_.n_embd});
     add(made, "bias", {config_.n_embd});
-    made.define(fill(kLayerNormSource, {{"n", std::to_string(config_.n_embd)},
+    made.define(fill(kLayerNormSource, {{"n", fmt::to_string(config_.n_embd)},
                                         {"epsilon", literal(config_.layer_norm_epsilon)}}));
     return made;
   }
@@ -204,10 +205,10 @@ class ModuleMaker {
     Module made = module("Attention");
     made.register_module("c_attn", linear(config_.n_embd, 3 * std::int64_t{config_.n_embd}));
     made.register_module("c_proj", linear(config_.n_embd, config_.n_embd));
-    made.define(fill(kAttentionSource, {{"heads", std::to_string(config_.n_head)},
-                                        {"head_size", std::to_string(config_.head_size())},
-                                        {"n", std::to_string(config_.n_embd)},
-                                        {"layer", std::to_string(layer)},
+    made.define(fill(kAttentionSource, {{"heads", fmt::to_string(config_.n_head)},
+                                        {"head_size", fmt::to_string(config_.head_size())},
+                                        {"n", fmt::to_string(config_.n_embd)},
+                                        {"layer", fmt::to_string(layer)},
                                         {"scale", literal(scale)}}));
     return made;
   }
@@ -236,9 +237,9 @@ class ModuleMaker {
     Module blocks = module("Blocks");
     std::string calls;
     for (int layer = 0; layer < config_.n_layer; ++layer) {
-      blocks.register_module(std::to_string(layer), block(layer));
-      calls += "    x = getattr(self.h, \"" + std::to_string(layer) +
-               "\").forward(x, position_ids, mask, cache)\n";
+      blocks.register_module(fmt::to_string(layer), block(layer));
+      calls += fmt::format(
+          "    x = getattr(self.h, \"{}\").forward(x, position_ids, mask, cache)\n", layer);
     }
     Module made = module("Transformer");
     made.register_module("wte", embedding(config_.vocab_size));
@@ -246,7 +247,7 @@ class ModuleMaker {
     made.register_module("h", blocks);
     made.register_module("ln_f", layer_norm());
     made.define(
-        fill(kTransformerSource, {{"n", std::to_string(config_.n_embd)}, {"layers", calls}}));
+        fill(kTransformerSource, {{"n", fmt::to_string(config_.n_embd)}, {"layers", calls}}));
     return made;
   }
 
@@ -292,8 +293,8 @@ void save_module(const Module& module, const std::filesystem::path& model_pt) {
   try {
     module.save(model_pt.string());
   } catch (const std::exception& failure) {
-    throw Error(ErrorCode::kRuntime, "cannot write " + model_pt.string() + ": " +
-                                         reason_of(failure) + " (is the disk full?)");
+    throw Error(ErrorCode::kRuntime, fmt::format("cannot write {}: {} (is the disk full?)",
+                                                 model_pt.string(), reason_of(failure)));
   }
 }
 

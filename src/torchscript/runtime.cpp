@@ -2,6 +2,7 @@
 #include "torchscript/runtime.h"
 
 #include <ATen/Parallel.h>
+#include <fmt/format.h>
 #include <malloc.h>
 #include <sched.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
@@ -51,11 +52,11 @@ void use_one_thread_here() {
 void require_device(const std::string& device) {
   if (device == "cpu") return;
   if (device != "cuda") {
-    throw Error(ErrorCode::kUsage, "device is '" + device + "'; it must be cpu or cuda");
+    throw Error(ErrorCode::kUsage, fmt::format("device is '{}'; it must be cpu or cuda", device));
   }
   if (!torch::cuda::is_available()) {
     throw Error(ErrorCode::kUsage, "device cuda is not available: this libtorch (" TORCH_VERSION
-                                   ") was built without it, or there is no GPU. Use --device cpu.");
+                                   ") was built without it, or there is no GPU. Use `device` cpu.");
   }
 }
 

@@ -1,8 +1,9 @@
 // Bookkeeping shared by the back ends.
 #include "torchscript/slots.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <string>
 
 #include "medgen/error.h"
 
@@ -10,14 +11,14 @@ namespace medgen::torchscript {
 namespace {
 
 [[noreturn]] void broken(const std::string& what) {
-  throw Error(ErrorCode::kRuntime, "a backend's contract was broken: " + what);
+  throw Error(ErrorCode::kRuntime, fmt::format("a backend's contract was broken: {}", what));
 }
 
 }  // namespace
 
 int Slots::acquire() {
   const auto free = std::find(lengths_.begin(), lengths_.end(), kFree);
-  if (free == lengths_.end()) broken("all " + std::to_string(lengths_.size()) + " slots are taken");
+  if (free == lengths_.end()) broken(fmt::format("all {} slots are taken", lengths_.size()));
   *free = 0;
   return static_cast<int>(free - lengths_.begin());
 }
@@ -30,13 +31,13 @@ void Slots::release(int slot) {
 int Slots::length(int slot) const {
   if (slot < 0 || slot >= static_cast<int>(lengths_.size()) ||
       lengths_[static_cast<std::size_t>(slot)] == kFree) {
-    broken("slot " + std::to_string(slot) + " is not taken");
+    broken(fmt::format("slot {} is not taken", slot));
   }
   return lengths_[static_cast<std::size_t>(slot)];
 }
 
 void Slots::set_length(int slot, int length) {
-  if (length < 0) broken("a cache of " + std::to_string(length) + " tokens");
+  if (length < 0) broken(fmt::format("a cache of {} tokens", length));
   this->length(slot);
   lengths_[static_cast<std::size_t>(slot)] = length;
 }
@@ -47,13 +48,11 @@ std::vector<Slots::Group> Slots::advance(std::span<const Row> rows, const Backen
     const Row& row = rows[i];
     const int expected = length(row.slot);
     if (row.position != expected || row.position >= info.n_positions) {
-      broken("position " + std::to_string(row.position) + " in slot " + std::to_string(row.slot) +
-             ", which holds " + std::to_string(expected) + " of " +
-             std::to_string(info.n_positions));
+      broken(fmt::format("position {} in slot {}, which holds {} of {}", row.position, row.slot,
+                         expected, info.n_positions));
     }
     if (row.token < 0 || row.token >= info.vocab_size) {
-      broken("token " + std::to_string(row.token) + " of a vocabulary of " +
-             std::to_string(info.vocab_size));
+      broken(fmt::format("token {} of a vocabulary of {}", row.token, info.vocab_size));
     }
     if (groups.empty() || groups.back().slot != row.slot) {
       groups.push_back({.slot = row.slot, .begin = i, .count = 0});

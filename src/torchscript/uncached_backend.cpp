@@ -1,4 +1,6 @@
 // Runs a TorchScript GPT-2 from elsewhere, one that was traced or scripted without a cache.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <sstream>
 
@@ -40,9 +42,10 @@ class UncachedBackend : public Backend {
     const at::Tensor logits = run({0, 0});
     info_.vocab_size = static_cast<int>(logits.size(2));
     if (config.vocab_size != 0 && config.vocab_size != info_.vocab_size) {
-      throw Error(ErrorCode::kModel, "the model gives " + std::to_string(info_.vocab_size) +
-                                         " logits a token, but its config.json says vocab_size " +
-                                         std::to_string(config.vocab_size));
+      throw Error(
+          ErrorCode::kModel,
+          fmt::format("the model gives {} logits a token, but its config.json says vocab_size {}",
+                      info_.vocab_size, config.vocab_size));
     }
   }
 
@@ -99,8 +102,8 @@ class UncachedBackend : public Backend {
     } catch (const Error&) {
       throw;
     } catch (const std::exception& failure) {
-      throw Error(ErrorCode::kModel, "the model does not run on " + std::to_string(tokens.size()) +
-                                         " tokens: " + reason_of(failure));
+      throw Error(ErrorCode::kModel, fmt::format("the model does not run on {} tokens: {}",
+                                                 tokens.size(), reason_of(failure)));
     }
     const auto length = static_cast<std::int64_t>(tokens.size());
     // vocab_size is 0 until the first call reveals it.
@@ -109,10 +112,10 @@ class UncachedBackend : public Backend {
       std::ostringstream shape;
       shape << logits.sizes();
       throw Error(ErrorCode::kModel,
-                  "the model returned a tensor of shape " + shape.str() + " for " +
-                      std::to_string(length) +
-                      " tokens; logits are [1, tokens, vocabulary], with the same vocabulary every "
-                      "time. Was it exported without its language-model head?");
+                  fmt::format("the model returned a tensor of shape {} for {} tokens; logits are "
+                              "[1, tokens, vocabulary], with the same vocabulary every time. Was "
+                              "it exported without its language-model head?",
+                              shape.str(), length));
     }
     return logits.to(at::kCPU, at::kFloat).contiguous();
   }
