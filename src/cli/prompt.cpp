@@ -1,6 +1,7 @@
 // Reading the prompt.
 #include "cli/prompt.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include "base/byte_reader.h"
@@ -31,9 +32,10 @@ std::string read_descriptor(int descriptor, std::uint64_t max_bytes, std::string
   for (std::string_view block = blocks(); !block.empty(); block = blocks()) {
     content += block;
     if (content.size() > max_bytes) {
-      throw Error(ErrorCode::kUsage, std::string(what) + " holds more than the " +
-                                         std::to_string(max_bytes) +
-                                         " bytes that are allowed: give a shorter text");
+      throw Error(
+          ErrorCode::kUsage,
+          fmt::format("{} holds more than the {} bytes that are allowed: give a shorter text", what,
+                      max_bytes));
     }
   }
   return content;
@@ -42,8 +44,9 @@ std::string read_descriptor(int descriptor, std::uint64_t max_bytes, std::string
 void require_text(std::string_view text, std::string_view what) {
   text::require_utf8(text, what);
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
-    throw Error(ErrorCode::kUsage, std::string(what) + " holds a NUL at byte offset " +
-                                       std::to_string(nul) + ": give plain text in UTF-8");
+    throw Error(
+        ErrorCode::kUsage,
+        fmt::format("{} holds a NUL at byte offset {}: give plain text in UTF-8", what, nul));
   }
 }
 
