@@ -1,0 +1,48 @@
+// See the header.
+#include "safety/sandbox.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "safety/system_calls.h"
+
+namespace medgen::safety {
+namespace {
+
+bool close_process() {
+  const rlimit none{0, 0};
+  return ::setrlimit(RLIMIT_CORE, &none) == 0 && ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
+}  // namespace
+
+Sandbox enter_sandbox(const Confinement& confinement) {
+  Sandbox sandbox;
+  sandbox.process = close_process();
+  if (!sandbox.process) sandbox.missing.emplace_back("no core dumps, debuggers or new privileges");
+  const int version = landlock_version();
+  for (std::string& feature : missing_from_landlock(version)) {
+    sandbox.missing.push_back(std::move(feature));
+  }
+  if (version > 0) {
+    const bool files = !confinement.graphics_card;
+    const std::string failure = restrict_by_landlock(confinement.rules, files, version);
+    if (failure.empty()) {
+      sandbox.landlock = version;
+      sandbox.files = files;
+    } else {
+      sandbox.missing.push_back("Landlock (" + failure + ")");
+    }
+  }
+  if (confinement.graphics_card) {
+    sandbox.missing.emplace_back("rules on files and system calls (not with --device cuda)");
+    return sandbox;
+  }
+  const std::string failure = restrict_system_calls();
+  sandbox.system_calls = failure.empty();
+  if (!failure.empty()) sandbox.missing.push_back("the list of system calls (" + failure + ")");
+  return sandbox;
+}
+
+}  // namespace medgen::safety
