@@ -29,12 +29,16 @@ std::filesystem::path own_folder() {
 
 }  // namespace
 
-void* load_module(const char* name, const char* entry, const char* remedy) {
+std::vector<std::filesystem::path> module_places(const char* name) {
   const std::filesystem::path folder = own_folder();
-  std::string tried;
   // A build folder; the folder of an installed library; the folder of an installed program.
-  for (const auto& path : {folder / name, folder / "medgen" / name,
-                           folder / ".." / MEDGEN_LIBRARY_FOLDER / "medgen" / name}) {
+  return {folder / name, folder / "medgen" / name,
+          folder / ".." / MEDGEN_LIBRARY_FOLDER / "medgen" / name};
+}
+
+void* load_module(const char* name, const char* entry, const char* remedy) {
+  std::string tried;
+  for (const auto& path : module_places(name)) {
     if (void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) {
       if (void* function = dlsym(module, entry)) return function;
     }

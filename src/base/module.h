@@ -2,6 +2,9 @@
 // clash in one namespace.
 #pragma once
 
+#include <filesystem>
+#include <vector>
+
 namespace medgen::base {
 
 // The function called `entry` in the module file `name`, which lies beside libmedgen (a build
@@ -9,5 +12,8 @@ namespace medgen::base {
 // Error(kRuntime) that says what was tried, and `remedy`. Thread-safe.
 void* load_module(const char* name, const char* entry,
                   const char* remedy = "build or install medgen again");
+
+// Where the module file `name` is looked for.
+std::vector<std::filesystem::path> module_places(const char* name);
 
 }  // namespace medgen::base

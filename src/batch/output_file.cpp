@@ -44,7 +44,9 @@ std::unique_ptr<base::RunningHash> hash_of_beginning(int descriptor, std::uint64
 
 OutputFile::OutputFile(std::filesystem::path path, bool restart) : path_(std::move(path)) {
   created_ = ::access(path_.c_str(), F_OK) != 0;
-  descriptor_ = base::file_system().open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  // What it creates it need not read: the sandbox does not let it read everything in that folder.
+  descriptor_ = base::file_system().open(
+      path_.c_str(), (created_ ? O_WRONLY : O_RDWR) | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail(path_, errno);
   struct stat status {};
   if (::fstat(descriptor_, &status) != 0) fail(path_, errno);

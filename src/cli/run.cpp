@@ -13,6 +13,7 @@
 #include "cli/options/command_line.h"
 #include "cli/options/option_words.h"
 #include "cli/output.h"
+#include "cli/sandbox.h"
 #include "cli/signals.h"
 #include "medgen/error.h"
 #include "medgen/version.h"
@@ -49,6 +50,7 @@ constexpr std::array kCommands{
     Command{"train", train_command, "train a model from scratch, or train one further"},
     Command{"verify", verify_command, "compare the native engine with TorchScript", "This machine"},
     Command{"bench", bench_command, "measure generation speed"},
+    Command{"doctor", doctor_command, "say what the sandbox forbids here, and try it"},
 };
 
 std::string overview() {
@@ -117,6 +119,7 @@ int run(int argc, char** argv) {
   prepare_standard_streams();
   install_interrupt_handler();
   set_declare_all(declare_all_options);
+  let_commands_enter_the_sandbox();
   try {
     return dispatch(Arguments(argv + (argc > 0 ? 1 : 0), argv + argc));
   } catch (const OutputClosed&) {

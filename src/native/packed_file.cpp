@@ -250,7 +250,7 @@ fs::path packed_path(const fs::path& folder, Precision precision) {
   return folder / (name + ".bin");
 }
 
-fs::path cached_packed_path(const PackedKey& key) {
+fs::path packed_cache() {
   fs::path cache;
   if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg != nullptr && *xdg == '/') {
     cache = xdg;
@@ -262,6 +262,12 @@ fs::path cached_packed_path(const PackedKey& key) {
   cache /= "medgen";
   std::error_code error;
   fs::create_directories(cache, error);
+  return cache;
+}
+
+fs::path cached_packed_path(const PackedKey& key) {
+  const fs::path cache = packed_cache();
+  if (cache.empty()) return {};
   std::string name = key.sha256.substr(0, 32);
   name += "-";
   name += to_string(key.precision);

@@ -35,7 +35,8 @@ std::vector<std::string> child_environment(std::map<std::string, std::string> va
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string variable(*entry);
     const std::string name = variable.substr(0, variable.find('='));
-    if (name.starts_with("MEDGEN_") || name == "NO_COLOR") continue;
+    const bool ours = name.starts_with("MEDGEN_") && name != "MEDGEN_SANDBOX";
+    if (ours || name == "NO_COLOR") continue;
     variables.emplace(name, variable.substr(std::min(variable.size(), name.size() + 1)));
   }
   std::vector<std::string> entries;

@@ -36,7 +36,7 @@ BenchArguments parse_bench(const Arguments& words) {
       "medgen bench",
       "Measures loading, the first token, prefill and decoding, with the default sampler "
       "(temperature 0.7, top-k 50), and this machine's own limits for comparison.");
-  line.text("--model", "DIR", a.model,
+  line.text("--model", reads_model("DIR"), a.model,
             "The model's folder. Default: the model that comes with medgen.");
   line.text("--sequences", "N,N,...", a.sequences,
             "How many at once; each 1 to 256. Default: 1,3,16,64.");

@@ -25,5 +25,6 @@ int train_tokenizer_command(const Arguments& arguments);
 int metrics_command(const Arguments& arguments);
 int bench_command(const Arguments& arguments);
 int verify_command(const Arguments& arguments);
+int doctor_command(const Arguments& arguments);
 
 }  // namespace medgen::cli

@@ -31,11 +31,11 @@ ConvertArguments parse_convert(const Arguments& words) {
       "medgen convert",
       "Makes a model folder from a Hugging Face GPT-2 checkpoint (config.json, model.safetensors, "
       "tokenizer files) or from a TorchScript file of one (with config.json beside it).");
-  line.positional("SOURCE", a.source, true, "The checkpoint's folder, or a FILE.pt.");
-  line.positional("OUT_DIR", a.output, true, "The folder to write; must not exist.");
+  line.positional(reads("SOURCE"), a.source, true, "The checkpoint's folder, or a FILE.pt.");
+  line.positional(makes_folder("OUT_DIR"), a.output, true, "The folder to write; must not exist.");
   line.choice("--dtype", {"fp32", "fp16"}, a.dtype,
               "How to store the parameters: fp32 or fp16. Default: fp32.");
-  line.text("--tokenizer", "PATH", a.tokenizer,
+  line.text("--tokenizer", reads("PATH"), a.tokenizer,
             "The tokenizer's folder or file. Default: the source's folder.");
   line.text("--name", "NAME", a.name, "The model's name. Default: the checkpoint's own.");
   line.flag("--trust-code", a.trust_code,

@@ -51,7 +51,7 @@ EvalArguments parse_eval(const Arguments& words) {
               "is what training logs. Default: documents.");
   line.number("--stride", a.stride,
               "Tokens by which a window advances, 1 to the context. Default: half the context.");
-  line.text("--choices", "FILE", a.choices,
+  line.text("--choices", reads("FILE"), a.choices,
             "Multiple choice: .jsonl with {\"prompt\": ..., \"choices\": [...], \"answer\": index} "
             "on each line.");
   line.text("--choice-form", "TEXT", a.form,

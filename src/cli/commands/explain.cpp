@@ -43,7 +43,7 @@ ExplainArguments parse_explain(const Arguments& words) {
       "many tokens and how much probability each step leaves, and which tokens are left at the "
       "end.");
   line.positional("TEXT", a.text, false, "Text whose next token is explained.");
-  line.text("--prompt-file", "FILE", a.prompt_file,
+  line.text("--prompt-file", reads("FILE"), a.prompt_file,
             "Read the text from FILE (- is standard input).");
   line.exclude("TEXT", "--prompt-file");
   line.flag(

@@ -136,7 +136,7 @@ int inspect_command(const Arguments& words) {
       "medgen inspect",
       "Shows what a model is: architecture, size, precision, tokenizer, context, checksums (all "
       "verified) and the first lines of its card.");
-  line.positional("MODEL", model, false,
+  line.positional(reads("MODEL"), model, false,
                   "The model's folder. Default: the model that comes with medgen.");
   line.flag("--json", json, "Print one JSON object.");
   line.parse(words);

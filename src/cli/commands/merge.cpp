@@ -32,8 +32,9 @@ MergeArguments parse_merge(const Arguments& words) {
       "same bytes as one run without --shard. Each output needs its journal beside it. "
       "Anything missing, duplicate, changed or from another job is named, and nothing is "
       "written.");
-  line.positionals("OUTPUT", arguments.inputs, true, "The outputs of all shards, in any order.");
-  line.text("-o,--output", "FILE", arguments.output,
+  line.positionals(reads("OUTPUT"), arguments.inputs, true,
+                   "The outputs of all shards, in any order.");
+  line.text("-o,--output", writes_file("FILE"), arguments.output,
             "Where the merged output goes, with a journal as if made in one run. Default: "
             "standard output.");
   line.flag("--restart", arguments.restart, "Overwrite FILE if it exists.");

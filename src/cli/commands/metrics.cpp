@@ -51,21 +51,21 @@ MetricsArguments parse_metrics(const Arguments& words) {
       "loops, "
       "length, with bootstrap intervals over prompts.");
   line.positionals(
-      "FILE", a.files, true,
+      reads("FILE"), a.files, true,
       "Lines of JSON: what `medgen batch` and `medgen sweep` write, or {\"text\": ..., "
       "\"setting\"?, \"id\"?, \"prompt\"?} from any other program. Texts with the same id, or the "
       "same line of several files, belong to the same prompt. A record that names no setting "
       "belongs to one named after its file.");
-  line.text("--reference", "FILE", a.reference,
+  line.text("--reference", reads("FILE"), a.reference,
             "Texts that people wrote (.jsonl, .csv or .txt, also with .zst or .gz): a row of "
             "their own, and how far each setting is from it.");
   line.text("--baseline", "NAME", a.baseline,
             "The setting that the others are compared with, on the same prompts, with Holm's "
             "correction for all comparisons.");
-  line.text("--tokenizer", "DIR", a.tokenizer,
+  line.text("--tokenizer", reads("DIR"), a.tokenizer,
             "Tokenizer for texts whose tokens the file lacks. Without it, texts are counted "
             "in words, all of them, when the tokens of any are unknown.");
-  line.text("--model", "DIR", a.model,
+  line.text("--model", reads_model("DIR"), a.model,
             "Model that computes log-probabilities, for the perplexity, of texts without them; its "
             "tokenizer is used too.");
   line.exclude("--tokenizer", "--model");
@@ -82,8 +82,9 @@ MetricsArguments parse_metrics(const Arguments& words) {
   line.number("--seed", a.seed, "Seed of all random draws. Default: 0");
   declare(line, a.backend);
   line.flag("--json", a.json, "Print one JSON object instead of the table.");
-  line.text("--csv", "FILE", a.csv, "Write a line for each setting and measure to FILE.");
-  line.text("--report", "FILE.html", a.report,
+  line.text("--csv", writes_file("FILE"), a.csv,
+            "Write a line for each setting and measure to FILE.");
+  line.text("--report", writes_file("FILE.html"), a.report,
             "Write a report to FILE: tables, figures and texts in one file that needs no other.");
   line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
   line.config_file();

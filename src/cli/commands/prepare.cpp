@@ -43,8 +43,9 @@ PrepareArguments parse_prepare(const Arguments& words) {
   line.texts("--drop-source", "NAME", a.drop_sources,
              "Leave out what has this \"source\" or comes from a file with this name, without "
              "extensions; may be given several times.");
-  line.text("--tokenizer", "PATH", a.tokenizer, "Tokenizer folder or file. Required.");
-  line.text("--output", "DIR", a.output, "The folder to write; must not exist. Required.");
+  line.text("--tokenizer", reads("PATH"), a.tokenizer, "Tokenizer folder or file. Required.");
+  line.text("--output", makes_folder("DIR"), a.output,
+            "The folder to write; must not exist. Required.");
   line.text("--text-field", "NAME", a.text_field, "The field that holds the text. Default: text.");
   line.text("--template", "TEXT", a.text_template,
             "Form for records with all of the fields named in it, used before their text field "

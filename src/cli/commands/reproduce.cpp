@@ -40,7 +40,7 @@ ReproduceArguments parse_reproduce(const Arguments& words) {
                    "differs and why it might: another model, version, back end, precision or "
                    "setting. Runs in the precision of the record unless told otherwise. Exit "
                    "status 1: something differs or could not be regenerated.");
-  line.positional("FILE", a.file, true, "What generate --json, batch or sweep wrote.");
+  line.positional(reads("FILE"), a.file, true, "What generate --json, batch or sweep wrote.");
   declare_model(line, a.model, a.tokenizer);
   declare(line, a.backend);
   declare_slots(line, a.slots);

@@ -48,12 +48,12 @@ SweepArguments parse_sweep(const Arguments& words) {
   line.texts("--grid", "SETTING=VALUE,...", a.grid,
              "Values of one setting, such as temperature=0.5,0.7,1.0; given several times, all "
              "combinations are compared, at most 1000. Any setting below except the seed.");
-  line.text("--settings", "FILE.jsonl", a.settings,
+  line.text("--settings", reads("FILE.jsonl"), a.settings,
             "Named settings instead of a grid, one per line: {\"name\": \"nucleus\", \"top_p\": "
             "0.95}.");
   line.exclude("--grid", "--settings");
-  line.text("-o,--output", "FOLDER", a.folder, "Where results go; created if missing.");
-  line.text("--reference", "FILE", a.reference,
+  line.text("-o,--output", works_in("FOLDER"), a.folder, "Where results go; created if missing.");
+  line.text("--reference", reads("FILE"), a.reference,
             "Texts that people wrote, to see which setting comes closest to them: .jsonl with "
             "{\"text\"}, and {\"prompt\"} where they continue one; .csv with a column text; .txt "
             "with blank lines between texts.");

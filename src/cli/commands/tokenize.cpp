@@ -40,7 +40,7 @@ TokenizeArguments parse_tokenize(const Arguments& words) {
       "Text to tokenise; without it, standard input, whose last line break is dropped (at most "
       "64 MiB).");
   line.text(
-      "--tokenizer", "PATH", a.tokenizer,
+      "--tokenizer", reads("PATH"), a.tokenizer,
       "A folder with a tokenizer (a model's folder too), or a tokenizer.model or tokenizer.json. "
       "Default: the tokenizer of the model that comes with medgen.");
   line.flag("--specials", a.specials, "Read spellings such as <|endoftext|> as special tokens.");

@@ -38,7 +38,7 @@ TrainTokenizerArguments parse_train_tokenizer(const Arguments& words) {
       "Makes a SentencePiece vocabulary with byte fallback from a corpus. The same text, options "
       "and seed give the same file.");
   declare(line, a.corpus);
-  line.text("--output", "DIR", a.output,
+  line.text("--output", works_in("DIR"), a.output,
             "Folder for tokenizer.model; created if missing. Required.");
   line.number("--vocab-size", a.vocab_size,
               fmt::format("Pieces; 512 to 65536. Default: {}.", defaults.vocab_size));

@@ -29,7 +29,7 @@ VerifyArguments parse_verify(const Arguments& words) {
       "medgen verify",
       "Compares the native engine with TorchScript on the model's probe text, in every "
       "precision, and with itself over batches, threads and this machine's instruction sets.");
-  line.positional("MODEL", a.model, false,
+  line.positional(reads_model("MODEL"), a.model, false,
                   "The model's folder. Default: the model that comes with medgen.");
   line.number("--threads", a.threads,
               "Threads; 0 to 1024, 0 is one per physical core. Default: 0.");

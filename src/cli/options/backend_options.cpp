@@ -35,10 +35,10 @@ void declare(CommandLine& line, BackendArguments& a) {
 void declare_model(CommandLine& line, std::optional<std::string>& model,
                    std::optional<std::string>& tokenizer) {
   line.text(
-      "--model", "DIR|FILE.pt", model,
+      "--model", reads_model("DIR|FILE.pt"), model,
       "Model folder, or a TorchScript GPT-2 (with --tokenizer). Default: the model that comes "
       "with medgen.");
-  line.text("--tokenizer", "DIR", tokenizer, "Tokenizer for a --model that is a .pt file.");
+  line.text("--tokenizer", reads("DIR"), tokenizer, "Tokenizer for a --model that is a .pt file.");
 }
 
 void declare_slots(CommandLine& line, std::optional<int>& slots) {

@@ -50,7 +50,7 @@ bool to_standard_output(const BatchArguments& a) { return a.output == "-"; }
 
 void declare_input(CommandLine& line, BatchArguments& a) {
   line.positionals(
-      "INPUT", a.inputs, true,
+      reads("INPUT"), a.inputs, true,
       "Files of prompts, read one after another: .txt (one prompt per line), .csv or .tsv (with a "
       "header), "
       ".jsonl ({\"id\", \"prompt\", ...} a line, or OpenAI's batch form for /v1/completions), each "
@@ -82,7 +82,7 @@ void declare_model(CommandLine& line, BatchArguments& a) {
 namespace {
 
 void declare_output(CommandLine& line, BatchArguments& a) {
-  line.text("-o,--output", "FILE", a.output,
+  line.text("-o,--output", writes_file("FILE"), a.output,
             "Where results go; - is standard output: each row at once, without resuming.");
   line.choice("--format", {"jsonl", "csv", "txt"}, a.format,
               "How results are written: jsonl, an object per row; csv, a record per continuation; "
@@ -102,7 +102,7 @@ void declare_output(CommandLine& line, BatchArguments& a) {
   line.number("--max-errors", a.max_errors,
               "Stop with status 4 when more rows than this have failed; 0 or more. For files this "
               "is known before the model is loaded. Default: no limit.");
-  line.text("--stats", "FILE", a.stats, "Write the summary to FILE as JSON.");
+  line.text("--stats", writes_file("FILE"), a.stats, "Write the summary to FILE as JSON.");
   line.flag("--quiet", a.quiet, "Print no notes, progress or summary on standard error.");
 }
 

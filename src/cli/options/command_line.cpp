@@ -100,6 +100,18 @@ std::size_t line_that_sets(const std::string& name, std::size_t times, const std
   return found == times ? last : 0;
 }
 
+bool sounds_like_place(const std::string& metavar) {
+  for (const char* word : {"FILE", "DIR", "FOLDER", "PATH", "PLACE"}) {
+    if (metavar.find(word) != std::string::npos) return true;
+  }
+  return false;
+}
+
+// A mistake in medgen, which the first test of the command meets.
+[[noreturn]] void fail_undeclared(const std::string& name) {
+  throw std::logic_error(name + " names a place: declare what is done with it (reads(), ...)");
+}
+
 constexpr const char* kFooter =
     "Every option can also be set by the environment variable in square brackets; an option on "
     "the\n"
@@ -146,20 +158,23 @@ struct CommandLine::Impl {
     Take take;
     bool set = false;
     std::vector<std::string> excludes;
+    Place place = Place::kNone;
+    Values values = {};  // those that were taken
   };
 
   explicit Impl(const std::string& description, const std::string& command)
       : app(description, command) {}
 
-  Setting& add(const std::string& names, const std::string& metavar, const std::string& help,
+  Setting& add(const std::string& names, const Metavar& metavar, const std::string& help,
                Take take) {
     const std::string name = names.substr(names.rfind("--"));
+    if (metavar.place == Place::kNone && sounds_like_place(metavar.name)) fail_undeclared(name);
     CLI::Option* option = app.add_option(
         names, [](const CLI::results_t&) { return true; },
         wrap(help + " [" + environment_name(name) + "]", kHelpWidth - kHelpColumn));
-    option->type_name(metavar)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    option->type_name(metavar.name)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     option->expected(1)->allow_extra_args(false);
-    settings.push_back({option, name, false, false, std::move(take), false, {}});
+    settings.push_back({option, name, false, false, std::move(take), false, {}, metavar.place});
     return settings.back();
   }
 
@@ -199,8 +214,25 @@ struct CommandLine::Impl {
       const std::string place = label(*setting);
       setting->take(place, found.at(setting->name));
       setting->set = true;
+      setting->values = found.at(setting->name);
       if (place != setting->name) remember_place(setting->name, place);
     }
+  }
+
+  SandboxRequest sandbox_request() const {
+    SandboxRequest request;
+    request.mode = sandbox.value_or("on");
+    for (const Setting& setting : settings) {
+      for (const std::string& value : setting.values) {
+        if (setting.place != Place::kNone) request.places.push_back({value, setting.place});
+      }
+      if (setting.place == Place::kModel && !setting.set) request.default_model = true;
+      if (!setting.set || setting.values.empty()) continue;
+      const std::string& last = setting.values.back();
+      if (setting.name == "--device") request.graphics_card = last == "cuda";
+      if (setting.name == "--quiet") request.quiet = parse_bool(setting.name, last);
+    }
+    return request;
   }
 
   std::map<std::string, Values> from_command_line() const {
@@ -265,6 +297,7 @@ struct CommandLine::Impl {
   std::string config;  // what is in that file
   std::map<std::string, std::size_t> times_in_config;
   const bool* quiet = nullptr;  // the target of --quiet, where a command has it
+  std::optional<std::string> sandbox;
 };
 
 CommandLine::CommandLine(const std::string& command, const std::string& description)
@@ -308,19 +341,19 @@ void CommandLine::number(const std::string& names, std::optional<std::uint64_t>&
   impl_->add(names, "N", help, take_last(target, parse_uint64));
 }
 
-void CommandLine::text(const std::string& names, const std::string& metavar,
+void CommandLine::text(const std::string& names, const Metavar& metavar,
                        std::optional<std::string>& target, const std::string& help) {
   impl_->add(names, metavar, help,
              take_last(target, [](std::string_view, const std::string& value) { return value; }));
 }
 
-void CommandLine::texts(const std::string& names, const std::string& metavar,
+void CommandLine::texts(const std::string& names, const Metavar& metavar,
                         std::optional<std::vector<std::string>>& target, const std::string& help) {
   impl_->add(names, metavar, help,
              [&target](const std::string&, const Impl::Values& values) { target = values; });
 }
 
-void CommandLine::values(const std::string& names, const std::string& metavar, Take take,
+void CommandLine::values(const std::string& names, const Metavar& metavar, Take take,
                          const std::string& help) {
   impl_->add(names, metavar, help, std::move(take));
 }
@@ -349,8 +382,10 @@ void CommandLine::flag(const std::string& names, bool& target, const std::string
   if (name == "--quiet") impl_->quiet = &target;
 }
 
-void CommandLine::positional(const std::string& name, std::optional<std::string>& target,
+void CommandLine::positional(const Metavar& metavar, std::optional<std::string>& target,
                              bool required, const std::string& help) {
+  const std::string& name = metavar.name;
+  if (metavar.place == Place::kNone && name != "TEXT") fail_undeclared(name);
   CLI::Option* option = impl_->app.add_option(
       name, [](const CLI::results_t&) { return true; }, wrap(help, kHelpWidth - kHelpColumn));
   option->type_name("")->expected(1);
@@ -362,12 +397,15 @@ void CommandLine::positional(const std::string& name, std::optional<std::string>
        false,
        take_last(target, [](std::string_view, const std::string& value) { return value; }),
        false,
-       {}});
+       {},
+       metavar.place});
 }
 
-void CommandLine::positionals(const std::string& name,
+void CommandLine::positionals(const Metavar& metavar,
                               std::optional<std::vector<std::string>>& target, bool required,
                               const std::string& help) {
+  const std::string& name = metavar.name;
+  if (metavar.place == Place::kNone && name != "TEXT") fail_undeclared(name);
   CLI::Option* option = impl_->app.add_option(
       name, [](const CLI::results_t&) { return true; }, wrap(help, kHelpWidth - kHelpColumn));
   option->type_name("")
@@ -376,7 +414,7 @@ void CommandLine::positionals(const std::string& name,
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   if (required) option->required();
   const auto take = [&target](const std::string&, const Impl::Values& values) { target = values; };
-  impl_->settings.push_back({option, name, true, false, take, false, {}});
+  impl_->settings.push_back({option, name, true, false, take, false, {}, metavar.place});
 }
 
 void CommandLine::exclude(const std::string& first, const std::string& second) {
@@ -385,7 +423,7 @@ void CommandLine::exclude(const std::string& first, const std::string& second) {
 }
 
 void CommandLine::config_file() {
-  impl_->add("--config", "FILE",
+  impl_->add("--config", reads("FILE"),
              "Read options from FILE: lines such as top-k = 40 or stop = [\"a\", \"b\"]; # begins "
              "a comment. "
              "Environment variables and the command line win over it.",
@@ -402,6 +440,9 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
   const char* variable = std::getenv("MEDGEN_PARSE_ONLY");
   const bool parse_only = variable != nullptr && std::string_view(variable) == "1";
   remember_options(impl.long_names());
+  choice("--sandbox", {"on", "off", "require"}, impl.sandbox,
+         "Keep medgen from everything but its inputs and outputs: on, as far as the system can; "
+         "require, or not run; off. `medgen doctor` says what holds. Default: on.");
   try {
     impl.app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::CallForHelp&) {
@@ -429,6 +470,7 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
                [&](const Impl::Setting& setting) { return impl.place_in_config(setting); });
   }
   start_log(log, impl.quiet != nullptr && *impl.quiet);
+  enter_sandbox(impl.sandbox_request());
 }
 
 }  // namespace medgen::cli

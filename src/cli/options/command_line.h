@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/sandbox.h"
+
 namespace medgen::cli {
 
 // Thrown by parse() when the user asked for help; not an error.
@@ -20,6 +22,20 @@ struct HelpRequested {
 // Thrown by parse() in place of reading files and running, for scripts/check: the command line is
 // fine.
 struct ParsedOnly {};
+
+// How help shows a value, and what is done with the place that it names. Options whose metavar
+// sounds like a place (FILE, DIR, ...) and positionals other than TEXT have to say the latter.
+struct Metavar {
+  Metavar(const char* shown) : name(shown) {}
+  Metavar(std::string shown, Place what = Place::kNone) : name(std::move(shown)), place(what) {}
+  std::string name;
+  Place place = Place::kNone;
+};
+inline Metavar reads(const char* name) { return {name, Place::kInput}; }
+inline Metavar reads_model(const char* name) { return {name, Place::kModel}; }
+inline Metavar writes_file(const char* name) { return {name, Place::kOutputFile}; }
+inline Metavar works_in(const char* name) { return {name, Place::kWorkFolder}; }
+inline Metavar makes_folder(const char* name) { return {name, Place::kNewFolder}; }
 
 class CommandLine {
  public:
@@ -36,24 +52,23 @@ class CommandLine {
               const std::string& help);
   void number(const std::string& names, std::optional<std::uint64_t>& target,
               const std::string& help);
-  void text(const std::string& names, const std::string& metavar,
-            std::optional<std::string>& target, const std::string& help);
-  void texts(const std::string& names, const std::string& metavar,
+  void text(const std::string& names, const Metavar& metavar, std::optional<std::string>& target,
+            const std::string& help);
+  void texts(const std::string& names, const Metavar& metavar,
              std::optional<std::vector<std::string>>& target, const std::string& help);
   void flag(const std::string& names, bool& target, const std::string& help);
   // For values of any other kind: `take` gets the option as the user knows it, and all its values.
   using Take = std::function<void(const std::string& what, const std::vector<std::string>& values)>;
-  void values(const std::string& names, const std::string& metavar, Take take,
-              const std::string& help);
+  void values(const std::string& names, const Metavar& metavar, Take take, const std::string& help);
   void choice(const std::string& names, const std::vector<std::string>& allowed,
               std::optional<std::string>& target, const std::string& help);
 
   // Positionals come only from the command line.
-  void positional(const std::string& name, std::optional<std::string>& target, bool required,
+  void positional(const Metavar& metavar, std::optional<std::string>& target, bool required,
                   const std::string& help);
 
   // Any number of them; no other positional may follow.
-  void positionals(const std::string& name, std::optional<std::vector<std::string>>& target,
+  void positionals(const Metavar& metavar, std::optional<std::vector<std::string>>& target,
                    bool required, const std::string& help);
 
   // Setting one of the two leaves the other unset from a source of lower rank; both from one source
@@ -63,8 +78,9 @@ class CommandLine {
   // Adds --config FILE.
   void config_file();
 
-  // Throws Error(kUsage), HelpRequested, or ParsedOnly where MEDGEN_PARSE_ONLY is 1. Messages
-  // never quote positionals.
+  // Adds --sandbox, and enters the sandbox that the options ask for: what a command reads and
+  // writes it does afterwards. Throws Error(kUsage), HelpRequested, or ParsedOnly where
+  // MEDGEN_PARSE_ONLY is 1. Messages never quote positionals.
   void parse(const std::vector<std::string>& arguments);
 
  private:

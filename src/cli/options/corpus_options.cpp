@@ -16,7 +16,7 @@ void declare(CommandLine& line, CorpusArguments& arguments) {
 }
 
 void declare_data(CommandLine& line, CorpusArguments& arguments, const std::string& help) {
-  line.texts("--data", "FILE", arguments.data, help);
+  line.texts("--data", reads("FILE"), arguments.data, help);
 }
 
 void declare_weights(CommandLine& line, CorpusArguments& arguments) {

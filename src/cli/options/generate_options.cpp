@@ -12,7 +12,7 @@ void declare_input(CommandLine& line, GenerateArguments& a) {
       "Text to continue. Without it: --prompt-file, or standard input unless it is a terminal. "
       "An empty text starts from the model's BOS or EOS token.");
   line.text(
-      "--prompt-file", "FILE", a.prompt_file,
+      "--prompt-file", reads("FILE"), a.prompt_file,
       "Read the text from FILE (- is standard input); one line break at the end is dropped, from "
       "standard input too. At most 1 MiB of UTF-8.");
   line.exclude("TEXT", "--prompt-file");

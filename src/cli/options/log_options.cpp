@@ -29,7 +29,7 @@ void declare(CommandLine& line, LogArguments& a) {
       "--verbose", a.verbose,
       "Also say on standard error what the engine does and how long it takes. MEDGEN_LOG=debug "
       "does the same.");
-  line.text("--log-file", "FILE", a.file,
+  line.text("--log-file", writes_file("FILE"), a.file,
             "Append every message to FILE, with its time, and those of --verbose. A prompt or a "
             "generated text is never logged.");
   line.choice("--log-format", {"text", "json"}, a.format,

@@ -12,7 +12,7 @@ void declare(CommandLine& line, TaskArguments& arguments) {
               "a description), conditions (what a clinician might consider for a description), "
               "medication (the text is a medicine's name), advice (the text names a complaint). "
               "`medgen inspect` shows the forms. Default: none, the text as it is.");
-  line.text("--templates", "FILE", arguments.templates,
+  line.text("--templates", reads("FILE"), arguments.templates,
             "Forms of the tasks, as in a model's templates.json. Default: the model's own.");
 }
 

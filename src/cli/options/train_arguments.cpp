@@ -26,8 +26,7 @@ class Binder {
     });
   }
   template <class T>
-  void text(const std::string& name, const std::string& metavar, T& field,
-            const std::string& help) {
+  void text(const std::string& name, const Metavar& metavar, T& field, const std::string& help) {
     auto value = std::make_shared<std::optional<std::string>>();
     line_.text(name, metavar, *value, help);
     copies_.push_back([value, &field] {
@@ -65,34 +64,34 @@ void declare_texts(CommandLine& line, Binder& bind, CorpusArguments& data, Corpu
       "Training text: a folder that medgen prepare wrote, or a file that it reads (.jsonl, "
       ".csv, .txt, also compressed); may be given several times. Required.");
   declare_weights(line, data);
-  line.texts("--anneal-data", "PLACE", anneal.data,
+  line.texts("--anneal-data", reads("PLACE"), anneal.data,
              "A second mixture, as --data, used in place of the first while the rate falls; may be "
              "given several times.");
   line.texts("--anneal-weight", "NAME=X", anneal.weights,
              "As --weight, for the second mixture; may be given several times.");
-  bind.text("--valid", "PLACE", o.valid,
+  bind.text("--valid", reads("PLACE"), o.valid,
             "Held-out text to measure on. Default: the valid part of prepared --data, else none.");
-  bind.text("--tokenizer", "PATH", o.tokenizer,
+  bind.text("--tokenizer", reads("PATH"), o.tokenizer,
             "Tokenizer folder or file. Default: that of --from or of prepared --data.");
 }
 
 void declare_places(Binder& bind, train::TrainOptions& o) {
-  bind.text("--work-dir", "DIR", o.work_dir,
+  bind.text("--work-dir", works_in("DIR"), o.work_dir,
             "Checkpoint, training.json, metrics.jsonl and loss.svg; created if missing. A run that "
             "finds a checkpoint there resumes from it. Required.");
-  bind.text("--output", "DIR", o.output,
+  bind.text("--output", makes_folder("DIR"), o.output,
             "The model's folder, written at the end; must not exist. Required.");
-  bind.text("--model-card", "FILE", o.model_card,
+  bind.text("--model-card", reads("FILE"), o.model_card,
             "Becomes the model's MODEL_CARD.md. Default: none.");
-  bind.text("--templates", "FILE", o.templates,
+  bind.text("--templates", reads("FILE"), o.templates,
             "Becomes the model's templates.json. Default: that of --from, if any.");
   bind.text("--name", "NAME", o.name, "The model's name. Default: " + o.name + ".");
 }
 
 void declare_model(CommandLine& line, Binder& bind, train::TrainOptions& o) {
-  bind.text("--from", "DIR", o.from,
+  bind.text("--from", reads("DIR"), o.from,
             "Fine-tuning: start from this model folder's parameters, configuration and tokenizer.");
-  bind.text("--config", "FILE", o.config,
+  bind.text("--config", reads("FILE"), o.config,
             "The model's shape as a config.json, in place of the --n- options.");
   bind.number("--n-layer", o.n_layer, "Layers.");
   bind.number("--n-head", o.n_head, "Attention heads; divides the width.");
@@ -170,10 +169,10 @@ TrainArguments parse_train_arguments(const Arguments& words) {
   declare_places(bind, options);
   declare_model(line, bind, options);
   line.texts(
-      "--average-with", "DIR", average_with,
+      "--average-with", reads("DIR"), average_with,
       "Start from the mean of the parameters of --from and of this model folder, of the same "
       "shape and tokenizer, such as another end of the same run; may be given several times.");
-  line.texts("--distil-from", "DIR", distil_from,
+  line.texts("--distil-from", reads("DIR"), distil_from,
              "Learn the probabilities that this model folder gives for every token, besides the "
              "text; it needs the same tokenizer; may be given several times, for their mean.");
   bind.number("--distil-weight", options.distil_weight,

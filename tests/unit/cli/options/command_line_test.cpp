@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 
 #include "medgen/error.h"
 
@@ -179,6 +180,23 @@ TEST_F(CommandLineTest, HelpListsVariablesAndExitStatuses) {
     EXPECT_THAT(help.text, HasSubstr("Exit status: 0 success"));
     EXPECT_THAT(help.text, HasSubstr("[TEXT]"));
   }
+}
+
+// So that no command can forget to tell the sandbox.
+TEST_F(CommandLineTest, OptionsAndPositionalsThatNameAPlaceMustSayWhatIsDoneWithIt) {
+  std::optional<std::string> value;
+  std::optional<std::vector<std::string>> all;
+  int options = 0;
+  CommandLine line("test", "A test.");
+  for (const char* metavar : {"FILE", "DIR", "FOLDER", "PATH", "PLACE", "DIR|FILE.pt", "OUT_DIR"}) {
+    EXPECT_THROW(line.text("--undeclared", metavar, value, "A place."), std::logic_error);
+    EXPECT_THROW(line.texts("--undeclared", metavar, all, "Places."), std::logic_error);
+    EXPECT_NO_THROW(
+        line.text("--declared-" + std::to_string(++options), reads(metavar), value, "A place."));
+  }
+  EXPECT_THROW(line.positional("SOURCE", value, true, "A place."), std::logic_error);
+  EXPECT_THROW(line.positionals("INPUT", all, true, "Places."), std::logic_error);
+  EXPECT_NO_THROW(line.positionals(reads("INPUT"), all, true, "Places."));
 }
 
 }  // namespace
