@@ -43,7 +43,8 @@ struct BackendOptions {
   int max_slots = 16;  // sequences computed together; 1 to 65536
   std::uint64_t cache_memory_bytes = 0;  // most for keys and values; 0: what all slots need
   bool keep_weights = true;              // false: give memory-mapped weights back after each step
-  bool trust_code = false;               // let a TorchScript file that is not a GPT-2 run its code
+  bool verify_all = false;  // read all of the model and compare checksums, not only what is used
+  bool trust_code = false;  // let a TorchScript file that is not a GPT-2 run its code
 
   // Told what is worth knowing ("the packed weights were damaged and are built again"). May be
   // empty.

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/file_system.h"
+#include "base/new_file.h"
 #include "base/write_all.h"
 
 namespace medgen::base {
@@ -102,16 +103,10 @@ fs::path parent_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
-// A file's name while it is written; a unique suffix is added.
-std::string hidden_name(const fs::path& path) {
-  std::string name = ".";
-  name += path.filename().string();
-  return name + ".new-";
-}
-
 // Calls `fill` with a new file and flushes it; leaves nothing behind if that throws.
 template <typename Fill>
 void write_new(const fs::path& path, Fill fill) {
+  require_own_output(path);
   const bool existed = ::access(path.c_str(), F_OK) == 0;
   const int fd = file_system().open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) fail_write(path, errno);
@@ -176,13 +171,18 @@ void write_file_atomically(const fs::path& path, std::string_view content) {
     write_file(path, content);
     return;
   }
-  fs::path aside = path;
-  aside.replace_filename(fmt::format("{}{}", hidden_name(path), ::getpid()));
-  write_file(aside, content);
-  if (file_system().rename(aside.c_str(), path.c_str()) != 0) {
-    const int error = errno;
+  require_own_output(path);
+  fs::path aside;
+  const int fd = make_sibling_file(path, aside, O_WRONLY);
+  if (fd < 0) fail_write(path, errno);
+  const Descriptor file(fd);  // its lock is held until the file has its name
+  try {
+    put(file, content, path);
+    flush(file, path);
+    if (file_system().rename(aside.c_str(), path.c_str()) != 0) fail_write(path, errno);
+  } catch (...) {
     file_system().unlink(aside.c_str());
-    fail_write(path, error);
+    throw;
   }
   flush_path(parent_of(path));
 }
@@ -202,6 +202,7 @@ void copy_file_flushed(const fs::path& from, const fs::path& to, ErrorCode code)
 
 StagedDirectory::StagedDirectory(const fs::path& target, Existing existing) : existing_(existing) {
   std::error_code error;
+  require_own_output(target);
   // A link is followed, so that the folder it names is what gets replaced.
   target_ = fs::weakly_canonical(target, error);
   if (error || target_.empty()) target_ = fs::absolute(target);
@@ -220,13 +221,14 @@ StagedDirectory::StagedDirectory(const fs::path& target, Existing existing) : ex
   const fs::path parent = parent_of(target_);
   fs::create_directories(parent, error);
   if (error) fail(ErrorCode::kRuntime, "create", parent, error.message());
-  std::string name = (parent / (hidden_name(target_) + "XXXXXX")).string();
-  if (::mkdtemp(name.data()) == nullptr) fail(ErrorCode::kRuntime, "create", name, reason(errno));
-  staging_ = name;
-  ::chmod(staging_.c_str(), 0755);  // with mkdtemp's 0700 only the owner could read the model
+  lock_ = make_sibling(target_, staging_, [](const char* path) {
+    return ::mkdir(path, 0777) == 0 ? ::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  });
+  if (lock_ < 0) fail(ErrorCode::kRuntime, "create", staging_, reason(errno));
 }
 
 StagedDirectory::~StagedDirectory() {
+  ::close(lock_);
   std::error_code ignored;
   if (!committed_) fs::remove_all(staging_, ignored);
 }

@@ -72,6 +72,7 @@ class StagedDirectory {
   std::filesystem::path target_;
   std::filesystem::path staging_;
   Existing existing_;
+  int lock_ = -1;
   bool committed_ = false;
 };
 

@@ -16,6 +16,7 @@
 
 #include "base/file_system.h"
 #include "base/lines.h"
+#include "base/new_file.h"
 #include "base/refuse.h"
 #include "base/sha256.h"
 #include "batch/output_file.h"
@@ -229,16 +230,15 @@ Merged merge_to_descriptor(const std::vector<fs::path>& outputs, int descriptor,
 }
 
 Merged merge_to_file(const std::vector<fs::path>& outputs, const fs::path& path) {
-  fs::path aside = path;
-  aside += ".new-" + std::to_string(::getpid());
-  int descriptor =
-      base::file_system().open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  base::require_own_output(path);
+  fs::path aside;
+  int descriptor = base::make_sibling_file(path, aside, O_WRONLY);
   if (descriptor < 0) fail_to_merge(aside, errno);
   try {
     Merged merged = merge_to_descriptor(outputs, descriptor, aside.string());
     flush_to_disk(descriptor, aside.string());
-    if (::close(std::exchange(descriptor, -1)) != 0) fail_to_merge(aside, errno);
     if (base::file_system().rename(aside.c_str(), path.c_str()) != 0) fail_to_merge(path, errno);
+    ::close(std::exchange(descriptor, -1));  // and with it the lock
     JournalContent content;
     content.format = merged.format;
     content.job = merged.job;

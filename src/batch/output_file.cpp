@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/file_system.h"
+#include "base/new_file.h"
 #include "base/refuse.h"
 #include "medgen/error.h"
 
@@ -43,6 +44,7 @@ std::unique_ptr<base::RunningHash> hash_of_beginning(int descriptor, std::uint64
 }
 
 OutputFile::OutputFile(std::filesystem::path path, bool restart) : path_(std::move(path)) {
+  base::require_own_output(path_);
   created_ = ::access(path_.c_str(), F_OK) != 0;
   // What it creates it need not read: the sandbox does not let it read everything in that folder.
   descriptor_ = base::file_system().open(

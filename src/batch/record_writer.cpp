@@ -29,6 +29,7 @@ RecordWriter::RecordWriter(int descriptor, std::string name, bool in_order, Jour
       state_(std::move(start.committed)),
       last_commit_(std::chrono::steady_clock::now()) {
   state_.places.clear();
+  journal_has_records_ = !start.ahead.empty();
   for (auto& [place, record] : start.ahead) held_[place] = {std::move(record), true};
   journal_limit_ = kJournalBytes + 4 * journal_->bytes();
 }
@@ -89,6 +90,7 @@ void RecordWriter::commit() {
     for (auto& [place, held] : held_) {
       if (!std::exchange(held.journaled, true)) ahead.push_back(&held.record);
     }
+    journal_has_records_ = journal_has_records_ || !ahead.empty();
     journal_->commit(ahead, state_);
     shrink_journal();
   }
@@ -96,9 +98,11 @@ void RecordWriter::commit() {
   dirty_ = false;
 }
 
-// Records that waited for their turn pile up in the journal long after they are in the output.
+// Records that waited for their turn pile up in the journal long after they are in the output, and
+// no text stays in that of a finished job.
 void RecordWriter::shrink_journal() {
-  if (!in_order_ || journal_->bytes() < journal_limit_) return;
+  const bool wanted = journal_->bytes() >= journal_limit_ || (state_.done && journal_has_records_);
+  if (!in_order_ || !wanted) return;
   JournalContent content;
   content.job = job_;
   content.extra = extra_;

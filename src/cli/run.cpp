@@ -51,6 +51,7 @@ constexpr std::array kCommands{
     Command{"verify", verify_command, "compare the native engine with TorchScript", "This machine"},
     Command{"bench", bench_command, "measure generation speed"},
     Command{"doctor", doctor_command, "say what the sandbox forbids here, and try it"},
+    Command{"clean", clean_command, "remove journals and what killed runs left"},
 };
 
 std::string overview() {

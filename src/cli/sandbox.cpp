@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "base/module.h"
+#include "base/user_key.h"
 #include "batch/journal.h"
 #include "batch/retry.h"
 #include "cli/output.h"
@@ -109,6 +110,8 @@ void add_packed_weights(const fs::path& model, std::vector<Rule>& rules) {
   if (is_folder(model) && ::access(model.c_str(), W_OK) == 0) rules.push_back({model, Use::kPut});
   const fs::path cache = native::packed_cache();
   if (!cache.empty()) rules.push_back({cache, Use::kWork});
+  const fs::path key = base::user_key_folder();
+  if (!key.empty()) rules.push_back({key, Use::kWork});
 }
 
 void add_output_file(const fs::path& path, std::vector<Rule>& rules) {

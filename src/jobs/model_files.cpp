@@ -23,6 +23,15 @@ namespace {
   throw Error(ErrorCode::kModel, message);
 }
 
+fs::path program_folder() {
+  std::error_code ignored;
+  return fs::read_symlink("/proc/self/exe", ignored).parent_path();
+}
+
+fs::path installed_model() {
+  return (program_folder() / "../share/medgen/models/default").lexically_normal();
+}
+
 ModelFiles open_bundle(const fs::path& directory) {
   const base::Stopwatch watch;
   const Bundle bundle = Bundle::open_without_model(directory);
@@ -45,6 +54,8 @@ ModelFiles open_bundle(const fs::path& directory) {
                                    {"context", model.config.n_positions},
                                    {"vocabulary", model.config.vocab_size},
                                    {"load", watch.elapsed()}});
+  std::error_code ignored;
+  model.installed = fs::equivalent(directory, installed_model(), ignored);
   return model;
 }
 
@@ -103,9 +114,9 @@ ModelFiles open_file(const fs::path& file, const std::optional<std::string>& tok
 
 fs::path default_model() {
   std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error).parent_path();
-  std::vector<fs::path> places = {(program / "../share/medgen/models/default").lexically_normal()};
-  if (program == fs::path(MEDGEN_BUILD_DIR)) places.emplace_back(MEDGEN_BUILD_DEFAULT_MODEL);
+  std::vector<fs::path> places = {installed_model()};
+  if (program_folder() == fs::path(MEDGEN_BUILD_DIR))
+    places.emplace_back(MEDGEN_BUILD_DEFAULT_MODEL);
   std::string tried;
   for (const fs::path& place : places) {
     if (fs::exists(place / "manifest.json", error)) return place;
@@ -134,7 +145,7 @@ ModelFiles open_model(const std::optional<std::string>& path,
 
 wiring::ModelSource source_of(const ModelFiles& model) {
   return {model.model_pt,       model.folder,     model.sha256,    model.config, model.not_gpt2,
-          model.auto_precision, model.probe_text, model.tokenizer, model.verify};
+          model.auto_precision, model.probe_text, model.tokenizer, model.verify, model.installed};
 }
 
 std::unique_ptr<Backend> open_backend(const ModelFiles& model, const BackendOptions& options) {

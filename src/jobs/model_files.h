@@ -33,6 +33,7 @@ struct ModelFiles {
   std::function<void()> verify;          // of model_pt's checksum, before it is read
   std::string not_gpt2;                  // see ModelSource::not_gpt2
   Templates templates;                   // see Bundle::templates()
+  bool installed = false;                // see ModelSource::installed
 };
 
 // A bundle, or a .pt file with the tokenizer that belongs to it; without `path` the default model.

@@ -9,15 +9,14 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <new>
 #include <system_error>
-#include <vector>
 
-#include "base/thread_pool.h"
+#include "base/file_seal.h"
+#include "base/new_file.h"
 #include "bundle/config.h"
 #include "medgen/error.h"
 
@@ -27,7 +26,7 @@ namespace {
 
 constexpr char kMagic[8] = {'m', 'e', 'd', 'g', 'e', 'n', 'P', 'K'};
 // Increase whenever the layout, or pack()'s result for the same parameters, changes.
-constexpr std::uint32_t kLayoutVersion = 3;
+constexpr std::uint32_t kLayoutVersion = 4;
 constexpr std::size_t kHeaderBytes = 4096;
 
 struct Header {
@@ -37,16 +36,11 @@ struct Header {
   char sha256[64];
   std::uint64_t config_hash;
   std::uint64_t body_bytes;
-  std::uint64_t body_low;
-  std::uint64_t body_high;
-  std::uint64_t header_hash;  // of what stands before it
+  base::SealSalt salt;
+  base::Seal seal;  // of what stands before it, and of the body
 };
 
-std::uint64_t header_hash(const Header& header) {
-  return XXH3_64bits(&header, offsetof(Header, header_hash));
-}
-
-Header make_header(const PackedKey& key, std::uint64_t body_bytes, const XXH128_hash_t& body) {
+Header make_header(const PackedKey& key, std::uint64_t body_bytes) {
   Header header{};
   std::memcpy(header.magic, kMagic, sizeof kMagic);
   header.layout_version = kLayoutVersion;
@@ -55,10 +49,12 @@ Header make_header(const PackedKey& key, std::uint64_t body_bytes, const XXH128_
   const std::string config = bundle::config_to_json(key.config);
   header.config_hash = XXH3_64bits(config.data(), config.size());
   header.body_bytes = body_bytes;
-  header.body_low = body.low64;
-  header.body_high = body.high64;
-  header.header_hash = header_hash(header);
   return header;
+}
+
+std::optional<base::Seal> seal_of(int fd, const Header& header, const PackedKey& key) {
+  const std::string_view sealed(reinterpret_cast<const char*>(&header), offsetof(Header, seal));
+  return base::seal_file(fd, kHeaderBytes, header.body_bytes, sealed, *key.secret, header.salt);
 }
 
 class Descriptor {
@@ -81,68 +77,28 @@ std::string reason(const char* what) {
   return text + std::generic_category().message(errno);
 }
 
-// Of what a file holds after its header, as the hash of its chunks' hashes; false if it cannot be
-// read. Through small buffers, because pages that are read through a mapping stay in this process's
-// memory, needed or not.
-bool hash_body(int fd, std::uint64_t bytes, XXH128_hash_t& hash) {
-  constexpr std::uint64_t kChunk = std::uint64_t{4} << 20U;
-  constexpr std::size_t kBuffer = std::size_t{1} << 18U;  // stays in a core's cache
-  const auto chunks = static_cast<int>((bytes + kChunk - 1) / kChunk);
-  std::vector<XXH128_hash_t> hashes(static_cast<std::size_t>(chunks));
-  base::ThreadPool pool(std::clamp(chunks, 1, base::usable_cores()));
-  const int pieces = std::min(chunks, pool.size() * 4);
-  std::vector<char> buffers(kBuffer * static_cast<std::size_t>(pieces));
-  std::atomic<bool> readable{true};
-  pool.run(pieces, [&](int piece) {
-    char* buffer = buffers.data() + kBuffer * static_cast<std::size_t>(piece);
-    XXH3_state_t* state = XXH3_createState();
-    for (int chunk = piece; chunk < chunks && readable; chunk += pieces) {
-      XXH3_128bits_reset(state);
-      const std::uint64_t first = kChunk * static_cast<std::uint64_t>(chunk);
-      const std::uint64_t end = std::min(bytes, first + kChunk);
-      for (std::uint64_t at = first; at < end;) {
-        const ssize_t got = ::pread(fd, buffer, std::min<std::uint64_t>(end - at, kBuffer),
-                                    static_cast<off_t>(kHeaderBytes + at));
-        if (got <= 0) {
-          readable = false;
-          break;
-        }
-        XXH3_128bits_update(state, buffer, static_cast<std::size_t>(got));
-        at += static_cast<std::uint64_t>(got);
-      }
-      hashes[static_cast<std::size_t>(chunk)] = XXH3_128bits_digest(state);
-    }
-    XXH3_freeState(state);
-  });
-  hash = XXH3_128bits(hashes.data(), hashes.size() * sizeof(XXH128_hash_t));
-  return readable;
-}
-
 // Why a file does not match `key`; empty if it does.
 std::string mismatch(int fd, std::size_t size, const PackedKey& key, std::uint64_t body) {
   if (size < kHeaderBytes) return "it is truncated";
-  Header header;
+  Header header{};
   if (::pread(fd, &header, sizeof header, 0) != sizeof header) return reason("it cannot be read");
   if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0) return "it is something else";
   if (header.layout_version != kLayoutVersion) return "another version of medgen wrote it";
-  if (header.header_hash != header_hash(header)) return "its header is damaged";
-  const Header wanted = make_header(key, body, {});
+  const Header wanted = make_header(key, body);
   if (std::memcmp(header.sha256, wanted.sha256, sizeof header.sha256) != 0 ||
       header.config_hash != wanted.config_hash || header.precision != wanted.precision) {
     return "it belongs to another model";
   }
   if (header.body_bytes != body || size != kHeaderBytes + body) return "it is truncated";
-  XXH128_hash_t hash;
-  if (!hash_body(fd, body, hash)) return reason("it cannot be read");
-  if (hash.low64 != header.body_low || hash.high64 != header.body_high)
-    return "its content is damaged";
+  const std::optional<base::Seal> seal = seal_of(fd, header, key);
+  if (!seal) return reason("it cannot be read");
+  if (!base::same_seal(*seal, header.seal)) return "it is damaged, or this user did not make it";
   return "";
 }
 
-// A file of `size` bytes with disk space reserved, mapped for writing. Null, with the reason, if
-// not.
-void* map_new_file(const fs::path& path, std::size_t size, std::string& why) {
-  const Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+// `size` bytes of a new file with disk space reserved, mapped for writing. Null, with the reason,
+// if not.
+void* map_new_file(const Descriptor& fd, std::size_t size, std::string& why) {
   if (fd.get() < 0) {
     why = reason("cannot be written");
     return nullptr;
@@ -155,10 +111,15 @@ void* map_new_file(const fs::path& path, std::size_t size, std::string& why) {
                       : ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
   if (mapping == MAP_FAILED) {
     why = reason("cannot be written");
-    ::unlink(path.c_str());
     return nullptr;
   }
   return mapping;
+}
+
+// Who may read the model may read what was made of it, but nobody else may write it.
+void share_as(const fs::path& model, int fd) {
+  struct stat status {};
+  if (::stat(model.c_str(), &status) == 0) (void)::fchmod(fd, (status.st_mode & 0444) | 0600);
 }
 
 }  // namespace
@@ -179,7 +140,7 @@ void PackedWeights::forget() const {
 std::unique_ptr<PackedWeights> PackedWeights::open(const fs::path& file, const PackedKey& key,
                                                    std::string& why) {
   why.clear();
-  const Descriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (fd.get() < 0) {
     if (errno != ENOENT && errno != ENOTDIR) why = reason("it cannot be read");
     return nullptr;
@@ -188,6 +149,18 @@ std::unique_ptr<PackedWeights> PackedWeights::open(const fs::path& file, const P
   if (::fstat(fd.get(), &information) != 0 || !S_ISREG(information.st_mode) ||
       information.st_size <= 0) {
     why = "it is not a file";
+    return nullptr;
+  }
+  if (information.st_uid != ::geteuid() && information.st_uid != 0) {
+    why = "it belongs to another user";
+    return nullptr;
+  }
+  if ((information.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    why = "others may write it";
+    return nullptr;
+  }
+  if (!key.secret) {
+    why = "there is no key to check it with";
     return nullptr;
   }
   const auto size = static_cast<std::size_t>(information.st_size);
@@ -206,12 +179,18 @@ std::unique_ptr<PackedWeights> PackedWeights::build(const fs::path& file, const 
   why.clear();
   const std::uint64_t body = lay_out(key.config, key.precision, nullptr).size_bytes;
   const std::size_t size = kHeaderBytes + body;
-  fs::path aside = file;
-  aside += fmt::format(".new-{}", ::getpid());
-  if (file.empty()) why = "there is no place for it";
-  void* mapping = file.empty() ? nullptr : map_new_file(aside, size, why);
+  fs::path aside;
+  if (!key.secret) {
+    why = "there is no key to seal it with";
+  } else if (file.empty()) {
+    why = "there is no place for it";
+  }
+  // Its lock is held until it has its name.
+  const Descriptor fd(why.empty() ? base::make_sibling_file(file, aside, O_RDWR) : -1);
+  void* mapping = why.empty() ? map_new_file(fd, size, why) : nullptr;
   const bool on_disk = mapping != nullptr;
   if (!on_disk) {
+    if (fd.get() >= 0) ::unlink(aside.c_str());
     mapping = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapping == MAP_FAILED) throw std::bad_alloc();
   }
@@ -228,12 +207,13 @@ std::unique_ptr<PackedWeights> PackedWeights::build(const fs::path& file, const 
     throw;
   }
   if (on_disk) {
-    const Descriptor fd(::open(aside.c_str(), O_RDONLY | O_CLOEXEC));
-    XXH128_hash_t hash{};
-    const bool hashed = fd.get() >= 0 && hash_body(fd.get(), body, hash);
-    const Header header = make_header(key, body, hash);
+    Header header = make_header(key, body);
+    header.salt = base::new_seal_salt();
+    const std::optional<base::Seal> seal = seal_of(fd.get(), header, key);
+    if (seal) header.seal = *seal;
     std::memcpy(start, &header, sizeof header);
-    if (!hashed || ::msync(mapping, size, MS_SYNC) != 0 ||
+    share_as(file.parent_path() / "model.pt", fd.get());
+    if (!seal || ::msync(mapping, size, MS_SYNC) != 0 ||
         ::rename(aside.c_str(), file.c_str()) != 0) {
       why = reason("cannot be written");
       ::unlink(aside.c_str());

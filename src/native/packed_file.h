@@ -4,8 +4,10 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "base/user_key.h"
 #include "native/packed_model.h"
 
 namespace medgen::native {
@@ -15,20 +17,26 @@ struct PackedKey {
   std::string sha256;  // of the model.pt it was made from
   ModelConfig config;
   Precision precision = Precision::kInt8;
+  std::optional<base::SecretKey> secret = {};  // what seals the file; without one none is used or made
 };
+
+// Seals packed weights in medgen's own installed folder, which all users share: who can write there
+// can replace the program too.
+inline constexpr base::SecretKey kInstalledSecret{};
 
 // A packed model and the memory it lies in.
 class PackedWeights {
  public:
-  // Maps `file` if it is whole and belongs to `key`: by its header, its length and a checksum of
-  // all of it. Null, with the reason in `why`, if not; an empty reason if there is no such file.
+  // Maps `file` if it is whole and belongs to `key`: by its owner, its header, its length and a
+  // seal over all of it. Null, with the reason in `why`, if not; an empty reason if there is no
+  // such file.
   static std::unique_ptr<PackedWeights> open(const std::filesystem::path& file,
                                              const PackedKey& key, std::string& why);
 
   // Calls fill(block, forget) for lay_out()'s block, in a file beside `file` that is renamed when
   // it is complete; two processes may do so at once. If the file cannot be written, fills plain
-  // memory instead and says why in `why`. A filler that calls forget() now and then keeps what it
-  // has written out of this process's memory.
+  // memory instead and says why in `why`. The file can be read by those who can read the model. A
+  // filler that calls forget() now and then keeps what it has written out of this process's memory.
   using Fill = std::function<void(std::byte* block, const std::function<void()>& forget)>;
   static std::unique_ptr<PackedWeights> build(const std::filesystem::path& file,
                                               const PackedKey& key, const Fill& fill,

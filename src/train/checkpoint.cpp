@@ -13,6 +13,7 @@
 
 #include "base/files.h"
 #include "base/lines.h"
+#include "base/new_file.h"
 #include "medgen/error.h"
 #include "report/loss_chart.h"
 #include "torchscript/stored_tensor.h"
@@ -86,7 +87,8 @@ WorkFolder::WorkFolder(const std::filesystem::path& path) : path_(path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
   const std::filesystem::path lock_file = path / "lock";
-  lock_ = open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  base::require_own_output(lock_file);
+  lock_ = open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (lock_ < 0) {
     throw Error(ErrorCode::kRuntime, fmt::format("cannot use the work folder {}: {}", path.string(),
                                                  error ? error.message() : std::strerror(errno)));
@@ -101,15 +103,10 @@ WorkFolder::WorkFolder(const std::filesystem::path& path) : path_(path) {
   remove_half_written();
 }
 
-// Leftovers of a run that was killed while writing; with the lock held, nobody else writes.
+// Leftovers of a run that was killed while writing.
 void WorkFolder::remove_half_written() const {
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(path_, ignored)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(".") && name.find(".new-") != std::string::npos) {
-      std::filesystem::remove(entry.path(), ignored);
-    }
-  }
+  for (const auto& leftover : base::leftovers_in(path_)) std::filesystem::remove(leftover, ignored);
 }
 
 WorkFolder::~WorkFolder() { close(lock_); }

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "base/files.h"
+#include "base/new_file.h"
 #include "kernels/cpu.h"
 #include "medgen/error.h"
 
@@ -316,7 +317,8 @@ std::string remembered_precision(const ModelSource& source, const PrecisionProgr
   if (file.empty()) return measure_precisions(source, progress).auto_precision;
   file.replace_extension(".best");
   try {
-    const std::string found = base::read_file(file, kMaxRememberedBytes);
+    const std::string found =
+        base::is_own_file(file) ? base::read_file(file, kMaxRememberedBytes) : std::string();
     for (const WeightPrecision precision : kPrecisions) {
       if (found == to_string(precision)) return found;
     }

@@ -105,6 +105,7 @@ std::unique_ptr<native::PackedWeights> find_or_build(const ModelSource& source,
                                                      const native::PackedKey& key,
                                                      const kernels::Kernels& kernels,
                                                      const BackendOptions& options) {
+  if (options.verify_all && source.verify) source.verify();
   for (const auto& place : packed_places(source, key)) {
     const base::Stopwatch watch;
     std::string why;
@@ -135,7 +136,9 @@ void log_opened(BackendKind kind, const BackendOptions& options, const base::Sto
 int useful_slots() { return &native::choose_kernels() == kernels::kAmxKernels ? 32 : 16; }
 
 native::PackedKey packed_key(const ModelSource& source, native::Precision precision) {
-  return {identity(source), source.config, precision};
+  std::string ignored;
+  return {identity(source), source.config, precision,
+          source.installed ? native::kInstalledSecret : base::user_key(ignored)};
 }
 
 std::vector<std::filesystem::path> packed_places(const ModelSource& source,

@@ -31,6 +31,7 @@ struct ModelSource {
   std::string probe_text;
   std::shared_ptr<const Tokenizer> tokenizer;
   std::function<void()> verify;  // of model_pt's checksum, called before it is read; may be empty
+  bool installed = false;        // lies in the folder that was installed with the program
 };
 
 // What the source's packed weights must belong to.

@@ -32,6 +32,8 @@ void make_pipe(int ends[2]) { ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0); }
 
 std::vector<std::string> child_environment(std::map<std::string, std::string> variables) {
   variables.emplace("TERM", "xterm-256color");
+  // The user's own key and packed weights stay out of it.
+  variables.emplace("XDG_CONFIG_HOME", ::testing::TempDir() + "medgen-test-config");
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string variable(*entry);
     const std::string name = variable.substr(0, variable.find('='));

@@ -17,6 +17,7 @@ int merge_command(const Arguments& arguments);
 int explain_command(const Arguments& arguments);
 int tokenize_command(const Arguments& arguments);
 int inspect_command(const Arguments& arguments);
+int clean_command(const Arguments& arguments);
 int convert_command(const Arguments& arguments);
 int prepare_command(const Arguments& arguments);
 int train_command(const Arguments& arguments);

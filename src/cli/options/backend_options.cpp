@@ -27,6 +27,12 @@ void declare(CommandLine& line, BackendArguments& a) {
   line.number(
       "--cache-memory", a.cache_memory,
       "Memory limit in MB for keys and values; 1 to 1048576. Default: what the sequences need.");
+  line.choice("--verify", {"quick", "full"}, a.verify,
+              "What of a model is checked at the start: quick, every file's size, the checksums of "
+              "all but the "
+              "weights, and the seal of the packed weights that are used; full, the weights' "
+              "checksum too. Default: "
+              "quick.");
   line.flag("--trust-code", a.trust_code,
             "Let a model file that is not a GPT-2 run the code inside it, if that uses only "
             "operators that compute on tensors. Only for a file whose author you trust.");
@@ -62,6 +68,7 @@ BackendOptions resolve(const BackendArguments& a) {
   if (a.device) options.device = parse_device(*a.device);
   options.threads = a.threads.value_or(0);
   options.trust_code = a.trust_code;
+  options.verify_all = a.verify == "full";
   validate(options);
   if (a.cache_memory && (*a.cache_memory < 1 || *a.cache_memory > kMaxCacheMegabytes)) {
     const std::string range = fmt::format("from 1 to {}", kMaxCacheMegabytes);

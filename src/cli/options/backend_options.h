@@ -11,7 +11,7 @@
 namespace medgen::cli {
 
 struct BackendArguments {
-  std::optional<std::string> backend, precision, device;
+  std::optional<std::string> backend, precision, device, verify;
   std::optional<int> threads, cache_memory;
   bool trust_code = false;
 };

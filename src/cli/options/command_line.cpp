@@ -4,6 +4,7 @@
 #include "cli/options/command_line.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -98,6 +99,16 @@ std::size_t line_that_sets(const std::string& name, std::size_t times, const std
     ++found;
   }
   return found == times ? last : 0;
+}
+
+void take_umask(const std::string& what, const std::vector<std::string>& values) {
+  const std::string text = values.empty() ? std::string() : values.back();
+  unsigned mask = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mask, 8);
+  if (error != std::errc() || end != text.data() + text.size() || mask > 0777) {
+    base::refuse(what + " is \"" + text + "\": give three octal digits, such as 022 or 077");
+  }
+  ::umask(mask);
 }
 
 bool sounds_like_place(const std::string& metavar) {
@@ -439,10 +450,14 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
   if (impl.quiet != nullptr) exclude("--quiet", "--verbose");
   const char* variable = std::getenv("MEDGEN_PARSE_ONLY");
   const bool parse_only = variable != nullptr && std::string_view(variable) == "1";
-  remember_options(impl.long_names());
+  values("--umask", "OCTAL", take_umask,
+         "Rights that new files and folders lack, as the shell's umask has them: with 022 others "
+         "may read them. "
+         "Default: 077, for the user alone.");
   choice("--sandbox", {"on", "off", "require"}, impl.sandbox,
          "Keep medgen from everything but its inputs and outputs: on, as far as the system can; "
          "require, or not run; off. `medgen doctor` says what holds. Default: on.");
+  remember_options(impl.long_names());
   try {
     impl.app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::CallForHelp&) {

@@ -4,6 +4,7 @@
 
 #include "base/sha256.h"
 #include "batch/id_set.h"
+#include "batch/output_file.h"
 #include "batch/retry.h"
 #include "medgen/error.h"
 #include "unit/batch/job.h"
@@ -25,6 +26,25 @@ TEST(RunningHashTest, EqualsTheHashOfTheWholeAtEveryPoint) {
   EXPECT_EQ(hash.hex(), base::sha256("ab"));
   hash.add("c");
   EXPECT_EQ(hash.hex(), base::sha256("abc"));
+}
+
+TEST(RecordWriterTest, TheJournalOfAFinishedJobHoldsNoText) {
+  const TemporaryFolder folder;
+  const auto journal = [&] { return read_text(journal_path(folder / "out")); };
+  const auto record = [](std::uint64_t place) {
+    return Record{place, "hash", false, 1, "secret " + std::to_string(place) + "\n"};
+  };
+  OutputFile output(folder / "out", false);
+  RecordWriter writer = output.begin(Json{{"name", "job"}}, {}, /*in_order=*/true);
+  writer.put(record(1));
+  writer.commit();
+  EXPECT_THAT(journal(), ::testing::HasSubstr("secret 1")) << "it waits for its turn";
+  writer.put(record(0));
+  writer.finish();
+  EXPECT_EQ(read_text(folder / "out"), "secret 0\nsecret 1\n");
+  EXPECT_THAT(journal(), ::testing::Not(::testing::HasSubstr("secret")));
+  EXPECT_TRUE(read_journal(journal_path(folder / "out")).committed.done);
+  EXPECT_EQ(read_journal(journal_path(folder / "out")).committed.rows, 2U);
 }
 
 class OldOutputTest : public ::testing::Test {

@@ -21,7 +21,7 @@ class PackedFileTest : public ::testing::Test {
  protected:
   PackedFileTest()
       : path_(folder_.path() / "packed-int8.bin"),
-        key_{std::string(64, 'b'), model_.config, Precision::kInt8} {
+        key_{std::string(64, 'b'), model_.config, Precision::kInt8, base::SecretKey{7}} {
     built_ = build();
   }
 
@@ -99,6 +99,43 @@ TEST_F(PackedFileTest, AnotherModelPrecisionOrShapeIsNoticed) {
   other = key_;
   other.config.layer_norm_epsilon = 1e-6;
   EXPECT_THAT(reason_against(other), HasSubstr("another model"));
+}
+
+TEST_F(PackedFileTest, AFileSealedWithAnotherKeyIsNotUsed) {
+  PackedKey other = key_;
+  other.secret = base::SecretKey{8};
+  EXPECT_THAT(reason_against(other), HasSubstr("this user did not make it"));
+  other.secret = kInstalledSecret;
+  EXPECT_THAT(reason_against(other), HasSubstr("this user did not make it"));
+}
+
+TEST_F(PackedFileTest, WithoutAKeyNothingIsReadOrKept) {
+  PackedKey other = key_;
+  other.secret.reset();
+  EXPECT_THAT(reason_against(other), HasSubstr("no key"));
+  fs::remove(path_);
+  key_ = other;
+  EXPECT_NE(build(), nullptr);
+  EXPECT_THAT(why_, HasSubstr("no key"));
+  EXPECT_TRUE(fs::is_empty(folder_.path()));
+}
+
+TEST_F(PackedFileTest, AFileThatOthersMayWriteIsNotUsed) {
+  fs::permissions(path_, fs::perms::group_write, fs::perm_options::add);
+  EXPECT_THAT(reason_against(key_), HasSubstr("others may write it"));
+}
+
+TEST_F(PackedFileTest, AnotherUsersFileIsNotUsed) {
+  if (::geteuid() != 0 || ::chown(path_.c_str(), 12345, 12345) != 0) {
+    GTEST_SKIP() << "only root can give a file away";
+  }
+  EXPECT_THAT(reason_against(key_), HasSubstr("another user"));
+}
+
+TEST_F(PackedFileTest, ALinkIsNotFollowed) {
+  fs::rename(path_, folder_ / "elsewhere");
+  fs::create_symlink(folder_ / "elsewhere", path_);
+  EXPECT_NE(reason_against(key_), "");
 }
 
 TEST_F(PackedFileTest, AMissingFileIsNoReasonToComplain) {

@@ -1,0 +1,169 @@
+// flock() rather than a file of process numbers: the system releases it however a process ends.
+#include "base/new_file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <deque>
+
+#include "base/file_system.h"
+#include "base/refuse.h"
+
+namespace medgen::base {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kMark = ".new-";
+
+fs::path folder_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+// Whether `name` is ".NAME.new-" and up to sixteen letters and digits.
+bool is_sibling_name(const std::string& name) {
+  const std::size_t mark = name.rfind(kMark);
+  if (!name.starts_with('.') || mark == std::string::npos || mark < 2) return false;
+  const std::string_view end = std::string_view(name).substr(mark + kMark.size());
+  return !end.empty() && end.size() <= 16 &&
+         std::all_of(end.begin(), end.end(),
+                     [](unsigned char c) { return c < 128 && std::isalnum(c) != 0; });
+}
+
+std::string prefix_of(const fs::path& target) {
+  std::string prefix = ".";
+  prefix += target.filename().string();
+  prefix += kMark;
+  return prefix;
+}
+
+bool is_trusted(uid_t owner) { return owner == ::geteuid() || owner == 0; }
+
+// Whether nobody holds the lock that a process has while it fills what it made.
+bool is_abandoned(const fs::path& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0 || status.st_uid != ::geteuid()) return false;
+  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return false;
+  // The sandbox lets files in an output's folder be written but not read.
+  const int access = S_ISREG(status.st_mode) ? O_WRONLY : O_RDONLY | O_DIRECTORY;
+  const int fd = ::open(path.c_str(), access | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return false;
+  const bool abandoned = ::flock(fd, LOCK_EX | LOCK_NB) == 0;
+  ::close(fd);
+  return abandoned;
+}
+
+std::vector<fs::path> abandoned_in(const fs::path& folder,
+                                   const std::function<bool(const std::string& name)>& matches) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  fs::directory_iterator entries(folder, error);
+  for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
+    if (!matches(entries->path().filename().string())) continue;
+    if (is_abandoned(entries->path())) found.push_back(entries->path());
+  }
+  return found;
+}
+
+[[noreturn]] void refuse_foreign(const fs::path& path, const fs::path& at,
+                                 const std::string& what) {
+  refuse("cannot write " + path.string() + ": " + (at == path ? "it" : at.string()) + " " + what +
+         "; name another place");
+}
+
+}  // namespace
+
+void require_own_output(const fs::path& path) {
+  std::error_code error;
+  const fs::path absolute = fs::absolute(path, error);
+  if (error) return;  // opening it will say why
+  std::deque<fs::path> parts(absolute.begin(), absolute.end());
+  fs::path at;
+  struct stat status {};
+  for (int links = 0; !parts.empty() && links < 40;) {
+    const fs::path next = parts.front().is_absolute() ? parts.front() : at / parts.front();
+    parts.pop_front();
+    if (::lstat(next.c_str(), &status) != 0) return;  // not there yet
+    if (!S_ISLNK(status.st_mode)) {
+      at = next;
+      continue;
+    }
+    ++links;
+    if (!is_trusted(status.st_uid)) refuse_foreign(path, next, "is a link that another user made");
+    const fs::path to = fs::read_symlink(next, error);
+    if (error) return;
+    parts.insert(parts.begin(), to.begin(), to.end());
+  }
+  struct stat folder {};
+  if (!S_ISREG(status.st_mode) || ::stat(folder_of(at).c_str(), &folder) != 0) return;
+  const bool open_to_all = (folder.st_mode & S_IWOTH) != 0;
+  if (open_to_all && status.st_uid != ::geteuid()) {
+    refuse_foreign(path, at, "belongs to another user, in a folder that everybody may write to");
+  }
+  if (open_to_all && status.st_nlink > 1) {
+    refuse_foreign(path, at,
+                   "is a second name of another file, in a folder that everybody may write to");
+  }
+}
+
+bool is_own_file(const fs::path& path) {
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+         is_trusted(status.st_uid) && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+fs::path random_sibling(const fs::path& target) {
+  static constexpr char kLetters[] = "abcdefghijklmnopqrstuvwxyz234567";
+  unsigned char bytes[16];
+  // Never short for so few bytes, and it cannot fail on a kernel that has the call.
+  if (::getrandom(bytes, sizeof bytes, 0) != sizeof bytes) {
+    refuse("this system gives no random numbers");
+  }
+  std::string name = prefix_of(target);
+  for (const unsigned char byte : bytes) name += kLetters[byte % 32];
+  return folder_of(target) / name;
+}
+
+std::vector<fs::path> leftovers_of(const fs::path& target) {
+  const std::string prefix = prefix_of(target);
+  return abandoned_in(folder_of(target), [&](const std::string& name) {
+    return name.starts_with(prefix) && is_sibling_name(name);
+  });
+}
+
+std::vector<fs::path> leftovers_in(const fs::path& folder) {
+  return abandoned_in(folder, is_sibling_name);
+}
+
+int make_sibling(const fs::path& target, fs::path& sibling,
+                 const std::function<int(const char* path)>& make) {
+  for (const fs::path& leftover : leftovers_of(target)) {
+    std::error_code ignored;  // what cannot be removed harms nothing
+    fs::remove_all(leftover, ignored);
+  }
+  while (true) {
+    sibling = random_sibling(target);
+    const int fd = make(sibling.c_str());
+    if (fd < 0) return -1;
+    // A file system without locks: then nothing on it is ever taken for a leftover.
+    (void)::flock(fd, LOCK_EX | LOCK_NB);
+    // Another process may have taken it for a leftover before it was locked.
+    struct stat status {};
+    if (::lstat(sibling.c_str(), &status) == 0) return fd;
+    ::close(fd);
+  }
+}
+
+int make_sibling_file(const fs::path& target, fs::path& sibling, int access) {
+  return make_sibling(target, sibling, [&](const char* path) {
+    return file_system().open(path, access | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  });
+}
+
+}  // namespace medgen::base

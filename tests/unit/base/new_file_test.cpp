@@ -1,0 +1,149 @@
+// Files are made where nobody else chose the place, and what a killed run left is found.
+#include "base/new_file.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "medgen/error.h"
+#include "temporary_folder.h"
+
+namespace medgen::base {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+constexpr uid_t kSomebody = 12345;
+
+std::string refusal(const fs::path& path) {
+  try {
+    require_own_output(path);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kUsage);
+    return error.what();
+  }
+  return "";
+}
+
+// Gives a file, or a link itself, to another user; false if this process may not.
+bool give_away(const fs::path& path) {
+  return ::geteuid() == 0 && ::lchown(path.c_str(), kSomebody, kSomebody) == 0;
+}
+
+TEST(NewFileTest, OwnLinksAndMissingFilesAreFine) {
+  const TemporaryFolder folder;
+  write_file(folder / "file", "x");
+  fs::create_symlink("file", folder / "link");
+  fs::create_directory(folder / "real");
+  fs::create_directory_symlink(folder / "real", folder / "linked");
+  for (const char* name : {"file", "link", "missing", "linked/missing", "none/missing"}) {
+    EXPECT_EQ(refusal(folder / name), "") << name;
+  }
+}
+
+TEST(NewFileTest, ALinkOfAnotherUserIsRefusedWhereverItStandsInAPath) {
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "real");
+  write_file(folder / "real/file", "x");
+  fs::create_symlink(folder / "real/file", folder / "link");
+  fs::create_directory_symlink("real", folder / "linked");
+  fs::create_symlink("linked/file", folder / "by_way_of");
+  if (!give_away(folder / "link") || !give_away(folder / "linked")) GTEST_SKIP() << "needs root";
+  for (const char* name : {"link", "linked/file", "linked/missing", "by_way_of"}) {
+    EXPECT_THAT(refusal(folder / name), HasSubstr("another user made")) << name;
+  }
+  EXPECT_THROW(write_file_atomically(folder / "link", "secret"), Error);
+  EXPECT_THROW(write_file(folder / "link", "secret"), Error);
+  EXPECT_EQ(read_file(folder / "real/file", 100), "x");
+}
+
+TEST(NewFileTest, AnotherUsersFileIsRefusedOnlyWhereAnybodyCouldHavePutIt) {
+  const TemporaryFolder folder;
+  write_file(folder / "file", "x");
+  if (!give_away(folder / "file")) GTEST_SKIP() << "needs root";
+  EXPECT_EQ(refusal(folder / "file"), "");
+  ::chmod(folder.path().c_str(), 01777);
+  EXPECT_THAT(refusal(folder / "file"), HasSubstr("belongs to another user"));
+  write_file(folder / "mine", "x");
+  EXPECT_EQ(refusal(folder / "mine"), "");
+  fs::create_hard_link(folder / "mine", folder / "second");
+  EXPECT_THAT(refusal(folder / "second"), HasSubstr("second name"));
+}
+
+TEST(NewFileTest, SiblingsHaveOtherNamesEveryTime) {
+  const fs::path a = random_sibling("folder/name");
+  const fs::path b = random_sibling("folder/name");
+  EXPECT_NE(a, b);
+  EXPECT_EQ(a.parent_path(), "folder");
+  EXPECT_THAT(a.filename().string(), ::testing::MatchesRegex("\\.name\\.new-[a-z2-7]{16}"));
+}
+
+TEST(NewFileTest, AnAbandonedSiblingIsFoundAndALockedOneIsNot) {
+  const TemporaryFolder folder;
+  fs::path sibling;
+  const int fd = make_sibling_file(folder / "out", sibling, O_WRONLY);
+  ASSERT_GE(fd, 0);
+  EXPECT_TRUE(leftovers_of(folder / "out").empty()) << "it is being filled";
+  ::close(fd);
+  EXPECT_THAT(leftovers_of(folder / "out"), ::testing::ElementsAre(sibling));
+  EXPECT_THAT(leftovers_in(folder.path()), ::testing::ElementsAre(sibling));
+  EXPECT_TRUE(leftovers_of(folder / "other").empty());
+  write_file_atomically(folder / "out", "x");
+  EXPECT_FALSE(fs::exists(sibling)) << "the next run removes what a killed one left";
+}
+
+TEST(NewFileTest, WhatOnlyLooksLikeALeftoverIsNone) {
+  const TemporaryFolder folder;
+  for (const char* name :
+       {"a.new-b", ".new-b", ".a.new-", ".a.new-b.txt", ".a.new-abcdefghijklmnopq"}) {
+    write_file(folder / name, "x");
+  }
+  EXPECT_TRUE(leftovers_in(folder.path()).empty());
+  write_file(folder / ".a.new-1234", "x");
+  EXPECT_EQ(leftovers_in(folder.path()).size(), 1U);
+}
+
+TEST(NewFileTest, AStagedFolderThatAKilledRunLeftIsRemovedByTheNext) {
+  const TemporaryFolder folder;
+  fs::create_directory(folder / ".out.new-abcdef");
+  write_file(folder / ".out.new-abcdef/text", "x");
+  const StagedDirectory staged(folder / "out");
+  EXPECT_FALSE(fs::exists(folder / ".out.new-abcdef"));
+  EXPECT_TRUE(fs::exists(staged.path()));
+  const StagedDirectory second(folder / "out");
+  EXPECT_TRUE(fs::exists(staged.path())) << "another run fills it";
+}
+
+TEST(NewFileTest, ModesFollowTheUmask) {
+  const TemporaryFolder folder;
+  const mode_t before = ::umask(0077);
+  write_file(folder / "a", "x");
+  write_file_atomically(folder / "b", "x");
+  {
+    StagedDirectory staged(folder / "c");
+    write_file(staged.path() / "d", "x");
+    staged.commit();
+  }
+  ::umask(before);
+  for (const char* name : {"a", "b", "c", "c/d"}) {
+    EXPECT_EQ(static_cast<int>(fs::status(folder / name).permissions()) & 077, 0) << name;
+  }
+}
+
+TEST(NewFileTest, OwnFilesAreThoseThatNobodyElseMayWrite) {
+  const TemporaryFolder folder;
+  write_file(folder / "a", "x");
+  EXPECT_TRUE(is_own_file(folder / "a"));
+  fs::create_symlink("a", folder / "link");
+  EXPECT_FALSE(is_own_file(folder / "link"));
+  EXPECT_FALSE(is_own_file(folder / "missing"));
+  ::chmod((folder / "a").c_str(), 0666);
+  EXPECT_FALSE(is_own_file(folder / "a"));
+}
+
+}  // namespace
+}  // namespace medgen::base
