@@ -12,6 +12,7 @@
 #include <set>
 
 #include "base/files.h"
+#include "base/refuse.h"
 #include "medgen/error.h"
 #include "medgen/tokenizer.h"
 
@@ -48,11 +49,12 @@ void check(const PrepareOptions& options) {
     if (!seen.insert(fs::canonical(file)).second) usage(file.string() + " is named twice");
   }
   if (!(options.valid_fraction >= 0 && options.valid_fraction <= kHighestValidFraction)) {
-    usage(fmt::format("valid-fraction is {:f}; it must be from 0 to 0.5", options.valid_fraction));
+    base::refuse_value("valid-fraction", fmt::format("{:f}", options.valid_fraction),
+                       "from 0 to 0.5");
   }
   if (!(options.near_duplicates >= kLowestNearDuplicates)) {
-    usage(
-        fmt::format("near-duplicates is {:f}; it must be from 0.7 to 1", options.near_duplicates));
+    base::refuse_value("near-duplicates", fmt::format("{:f}", options.near_duplicates),
+                       "from 0.7 to 1");
   }
 }
 

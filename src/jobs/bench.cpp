@@ -25,7 +25,7 @@ double seconds_since(Clock::time_point start) {
 int checked(const char* name, std::optional<int> value, int fallback, int low, int high) {
   const int result = value.value_or(fallback);
   if (result >= low && result <= high) return result;
-  base::refuse(fmt::format("{} is {}; it must be from {} to {}", name, result, low, high));
+  base::refuse_value(name, fmt::to_string(result), fmt::format("from {} to {}", low, high));
 }
 
 BenchSettings settings_of(const BenchAsked& a, int n_positions) {

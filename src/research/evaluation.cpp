@@ -8,6 +8,7 @@
 #include <numeric>
 #include <utility>
 
+#include "base/refuse.h"
 #include "medgen/error.h"
 
 namespace medgen::research {
@@ -155,9 +156,8 @@ TextEvaluator::TextEvaluator(Backend& backend, const Tokenizer& tokenizer,
   const int context = backend.info().n_positions;
   if (options_.stride == 0) options_.stride = std::max(1, context / 2);
   if (options_.stride < 1 || options_.stride > context) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("stride is {}; it must be from 1 to the context of {} tokens",
-                            options_.stride, context));
+    base::refuse_value("stride", fmt::to_string(options_.stride),
+                       fmt::format("from 1 to the context of {} tokens", context));
   }
   if (options_.windows == Windows::kPacked) {
     options_.stride = context;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <type_traits>
 
@@ -20,7 +21,9 @@ void require(bool holds, const char* name, const T& value, const char* allowed) 
   } else {
     text = fmt::format("{}", value);
   }
-  throw Error(ErrorCode::kUsage, fmt::format("{} is {}; {}", name, text, allowed));
+  std::string setting = name;
+  std::replace(setting.begin(), setting.end(), '-', '_');
+  throw SettingError(name, {setting, text, allowed, fmt::format(" is {}; {}", text, allowed)});
 }
 
 void require_rate(const char* name, double value) {

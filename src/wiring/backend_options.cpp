@@ -34,9 +34,7 @@ std::string_view name_of(const Names<Choice, N>& names, Choice choice) {
 
 void check(const char* name, int value, int low, int high, const char* remedy) {
   if (value >= low && value <= high) return;
-  const std::string range = fmt::format("from {} to {}", low, high);
-  throw SettingError(name, {name, fmt::to_string(value), range,
-                            fmt::format(" is {}; it must be {}: {}", value, range, remedy)});
+  base::refuse_value(name, fmt::to_string(value), fmt::format("from {} to {}", low, high), remedy);
 }
 
 template <class Choice, std::size_t N>

@@ -101,6 +101,15 @@ TEST(BadInputTest, OptionsThatAreNoSettingsAreNamedAfterThePlaceToo) {
   }
 }
 
+TEST(BadInputTest, OptionsOfOneCommandAreNamedAfterThePlaceToo) {
+  const RunResult flag = run({"explain", "--top", "0", kPrompt});
+  EXPECT_EQ(flag.status, 2);
+  EXPECT_THAT(flag.err, HasSubstr("error: top is 0; it must be from 1 to 1000: 5 is usual"));
+  const RunResult variable = run({"explain", kPrompt}, {.environment = {{"MEDGEN_TOP", "0"}}});
+  EXPECT_EQ(variable.status, 2);
+  EXPECT_THAT(variable.err, HasSubstr("the environment variable MEDGEN_TOP is 0; it must be from"));
+}
+
 TEST(BadInputTest, PromptThatDoesNotFitNamesBothLengths) {
   const std::string long_prompt =
       "secret" + std::string(94, 'x');  // no merges: more tokens than 24

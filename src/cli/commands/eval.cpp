@@ -7,6 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/refuse.h"
 #include "cli/commands/commands.h"
 #include "cli/options/backend_options.h"
 #include "cli/options/command_line.h"
@@ -74,11 +75,10 @@ EvalArguments parse_eval(const Arguments& words) {
                                                *a.stride));
   }
   if (a.stride && *a.stride < 1) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("stride is {}; it must be from 1 to the model's context", *a.stride));
+    base::refuse_value("stride", fmt::to_string(*a.stride), "from 1 to the model's context");
   }
   if (a.limit && *a.limit < 1) {
-    throw Error(ErrorCode::kUsage, "limit is 0; it must be 1 or more");
+    base::refuse_value("limit", fmt::to_string(*a.limit), "1 or more");
   }
   resolve(a.backend);  // refuses bad options before anything is read
   return a;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/lines.h"
+#include "base/refuse.h"
 #include "cli/commands/commands.h"
 #include "cli/options/backend_options.h"
 #include "cli/options/command_line.h"
@@ -61,8 +62,7 @@ ExplainArguments parse_explain(const Arguments& words) {
   line.config_file();
   line.parse(words);
   if (a.top && (*a.top < 1 || *a.top > 1000)) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("top is {}; it must be from 1 to 1000: 5 is usual", *a.top));
+    base::refuse_value("top", fmt::to_string(*a.top), "from 1 to 1000", "5 is usual");
   }
   return a;
 }

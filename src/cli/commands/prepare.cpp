@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/refuse.h"
 #include "cli/commands/commands.h"
 #include "cli/options/command_line.h"
 #include "cli/options/corpus_options.h"
@@ -80,8 +81,7 @@ PrepareArguments parse_prepare(const Arguments& words) {
 void require_range(const char* name, std::uint64_t value, std::uint64_t lowest,
                    std::uint64_t highest) {
   if (value >= lowest && value <= highest) return;
-  throw Error(ErrorCode::kUsage,
-              fmt::format("{} is {}; it must be from {} to {}", name, value, lowest, highest));
+  base::refuse_value(name, fmt::to_string(value), fmt::format("from {} to {}", lowest, highest));
 }
 
 corpus::PrepareOptions resolve(const PrepareArguments& a) {
@@ -103,19 +103,15 @@ corpus::PrepareOptions resolve(const PrepareArguments& a) {
   options.valid_fraction = a.valid_fraction.value_or(options.valid_fraction);
   options.near_duplicates = a.near_duplicates.value_or(options.near_duplicates);
   if (options.near_duplicates > 1) {
-    throw Error(
-        ErrorCode::kUsage,
-        fmt::format(
-            "near-duplicates is {:f}; it must be from 0.7 to 1, or give --keep-near-duplicates",
-            *a.near_duplicates));
+    base::refuse_value("near-duplicates", fmt::format("{:f}", *a.near_duplicates),
+                       "from 0.7 to 1, or give --keep-near-duplicates");
   }
   if (a.keep_near_duplicates) options.near_duplicates = 2;
   options.read.max_record_bytes = a.max_document_bytes.value_or(options.read.max_record_bytes);
   require_range("max-document-bytes", options.read.max_record_bytes, 1000, 1'000'000'000);
   options.examples = a.examples.value_or(options.examples);
   if (options.examples < 0 || options.examples > 10000) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("examples is {}; it must be from 0 to 10000", options.examples));
+    base::refuse_value("examples", fmt::to_string(options.examples), "from 0 to 10000");
   }
   return options;
 }

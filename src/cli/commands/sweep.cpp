@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "base/files.h"
+#include "base/refuse.h"
 #include "cli/batch_run.h"
 #include "cli/commands/commands.h"
 #include "cli/options/batch_options.h"
@@ -97,9 +98,8 @@ std::string baseline_of(const SweepArguments& a, const std::vector<research::Swe
 void validate(SweepArguments& a) {
   if (!a.folder) throw Error(ErrorCode::kUsage, "no output: give -o FOLDER");
   if (a.rating_pack && *a.rating_pack < 1) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("rating-pack is {}; it must be at least 1: the number of texts to rate",
-                            *a.rating_pack));
+    base::refuse_value("rating-pack", fmt::to_string(*a.rating_pack), "at least 1",
+                       "the number of texts to rate");
   }
   a.batch.output = (fs::path(*a.folder) / "samples.jsonl").string();
   validate(a.batch);

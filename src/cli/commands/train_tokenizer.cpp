@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/files.h"
+#include "base/refuse.h"
 #include "cli/commands/commands.h"
 #include "cli/options/command_line.h"
 #include "cli/options/corpus_options.h"
@@ -60,12 +61,11 @@ TrainTokenizerArguments parse_train_tokenizer(const Arguments& words) {
   if (!a.output) throw Error(ErrorCode::kUsage, "no output folder: give --output DIR");
   const std::uint64_t bytes = a.sample_bytes.value_or(kSampleBytes);
   if (bytes < 1000 || bytes > 4'000'000'000U) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("sample-bytes is {}; it must be from 1000 to 4000000000", bytes));
+    base::refuse_value("sample-bytes", fmt::to_string(bytes), "from 1000 to 4000000000");
   }
   const int threads = a.threads.value_or(1);
   if (threads < 1 || threads > 128) {
-    throw Error(ErrorCode::kUsage, fmt::format("threads is {}; it must be from 1 to 128", threads));
+    base::refuse_value("threads", fmt::to_string(threads), "from 1 to 128");
   }
   return a;
 }

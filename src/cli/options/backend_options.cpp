@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/refuse.h"
 #include "medgen/error.h"
 
 namespace medgen::cli {
@@ -55,10 +56,8 @@ void declare_slots(CommandLine& line, std::optional<int>& slots) {
 
 void validate_slots(const std::optional<int>& slots) {
   if (!slots || (*slots >= 1 && *slots <= 4096)) return;
-  throw SettingError(
-      "slots",
-      {"slots", fmt::to_string(*slots), "from 1 to 4096",
-       fmt::format(" is {}; it must be from 1 to 4096: leave it out to have it chosen", *slots)});
+  base::refuse_value("slots", fmt::to_string(*slots), "from 1 to 4096",
+                     "leave it out to have it chosen");
 }
 
 BackendOptions resolve(const BackendArguments& a) {
@@ -71,11 +70,9 @@ BackendOptions resolve(const BackendArguments& a) {
   options.verify_all = a.verify == "full";
   validate(options);
   if (a.cache_memory && (*a.cache_memory < 1 || *a.cache_memory > kMaxCacheMegabytes)) {
-    const std::string range = fmt::format("from 1 to {}", kMaxCacheMegabytes);
-    throw SettingError("cache-memory",
-                       {"cache_memory", fmt::to_string(*a.cache_memory), range,
-                        fmt::format(" is {}; it must be {}: leave it out to use what is needed",
-                                    *a.cache_memory, range)});
+    base::refuse_value("cache-memory", fmt::to_string(*a.cache_memory),
+                       fmt::format("from 1 to {}", kMaxCacheMegabytes),
+                       "leave it out to use what is needed");
   }
   options.cache_memory_bytes = static_cast<std::uint64_t>(a.cache_memory.value_or(0)) << 20U;
   return options;

@@ -123,8 +123,7 @@ void validate(const BatchArguments& a) {
   }
   validate_slots(a.slots);
   if (a.max_errors && *a.max_errors < 0) {
-    throw SettingError("max-errors", {"max_errors", fmt::to_string(*a.max_errors), "at least 0",
-                                      fmt::format(" is {}; it must be at least 0", *a.max_errors)});
+    base::refuse_value("max-errors", fmt::to_string(*a.max_errors), "at least 0");
   }
   if (a.stats) {
     const std::filesystem::path folder = std::filesystem::path(*a.stats).parent_path();
