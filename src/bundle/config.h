@@ -26,7 +26,7 @@ std::vector<ParameterSpec> parameter_specs(const ModelConfig& config);
 
 // Reads and validates. `source` names the text in messages. Throws Error(kModel) naming the key,
 // its value and what is allowed.
-ModelConfig parse_config(std::string_view json, const std::string& source);
+ModelConfig parse_config(std::string_view text, const std::string& source);
 ModelConfig read_config(const std::filesystem::path& config_json);
 
 // The text of a config.json that both `transformers` and parse_config() can read.

@@ -115,7 +115,7 @@ MEDGEN_INLINE bool block_maxima_body(const float* x, std::size_t n, float* maxim
       for (std::size_t group = 0; group < kRowBlock; group += kLanes) {
         const auto value = load<Floats>(x + i + group);
         best = value > best ? value : best;
-        broken |= value != value;
+        broken |= value != value;  // NOLINT(misc-redundant-expression): true of NaN alone
       }
       for (std::size_t lane = 0; lane < kLanes; ++lane) highest = std::max(highest, best[lane]);
     } else {

@@ -2,8 +2,8 @@
 
 void embed(const void* token, const void* position, bool half, int n, float* y) {
   for (int i = 0; i < n; i += 16) {
-    Vec e;
-    Vec p;
+    Vec e = zero();
+    Vec p = zero();
     if (half) {
       std::uint16_t lanes[2][16] = {};
       const int count = n - i < 16 ? n - i : 16;

@@ -6,7 +6,7 @@ struct Vec {
 
 template <typename Function>
 inline Vec each(Function function) {
-  Vec v;
+  Vec v;  // NOLINT(cppcoreguidelines-pro-type-member-init): the loop sets all of it
   for (int i = 0; i < 16; ++i) v.lane[i] = function(i);
   return v;
 }
