@@ -26,7 +26,7 @@ void draw(benchmark::State& state, const SamplingParams& params) {
   const std::vector<float> logits = row();
   engine::Sampler sampler;
   std::uint32_t place = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const engine::Draw drawn = sampler.sample(logits, params, base::uniform({.seed = 1}, place++));
     benchmark::DoNotOptimize(drawn.token);
   }

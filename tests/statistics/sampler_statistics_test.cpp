@@ -65,7 +65,7 @@ std::vector<std::uint64_t> sampled(const std::vector<float>& logits, const Sampl
 }
 
 struct Setting {
-  const char* name;
+  const char* name = "";
   SamplingParams params;
 };
 const Setting kSettings[] = {

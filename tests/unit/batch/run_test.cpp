@@ -153,7 +153,7 @@ TEST_F(BatchRunTest, MergeNamesWhatIsMissingDoubleOrOther) {
   other.seed = 99;
   run_job(other);
   std::string written;
-  const auto refusal = [&](std::vector<std::filesystem::path> paths) -> std::string {
+  const auto refusal = [&](const std::vector<std::filesystem::path>& paths) -> std::string {
     try {
       merge(paths, [&](std::string_view bytes) { written += bytes; });
     } catch (const Error& error) {

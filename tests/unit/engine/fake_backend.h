@@ -46,7 +46,7 @@ inline LogitsOf hashed_logits(int vocab_size) {
 // After a prompt of `prompt_size` tokens the model says `script`, whatever was drawn, then its last
 // token for ever.
 inline LogitsOf scripted_logits(int vocab_size, std::size_t prompt_size, History script) {
-  return [=](const History& history) {
+  return [=, script = std::move(script)](const History& history) {
     std::vector<float> logits(static_cast<std::size_t>(vocab_size), 0.0F);
     const std::size_t place = std::min(history.size() - prompt_size, script.size() - 1);
     logits[static_cast<std::size_t>(script[place])] = 100;
