@@ -9,23 +9,23 @@ namespace medgen::cli {
 
 using Arguments = std::vector<std::string>;
 
-int generate_command(const Arguments& arguments);
-int batch_command(const Arguments& arguments);
-int sweep_command(const Arguments& arguments);
-int reproduce_command(const Arguments& arguments);
-int merge_command(const Arguments& arguments);
-int explain_command(const Arguments& arguments);
-int tokenize_command(const Arguments& arguments);
-int inspect_command(const Arguments& arguments);
-int clean_command(const Arguments& arguments);
-int convert_command(const Arguments& arguments);
-int prepare_command(const Arguments& arguments);
-int train_command(const Arguments& arguments);
-int eval_command(const Arguments& arguments);
-int train_tokenizer_command(const Arguments& arguments);
-int metrics_command(const Arguments& arguments);
-int bench_command(const Arguments& arguments);
-int verify_command(const Arguments& arguments);
-int doctor_command(const Arguments& arguments);
+int generate_command(const Arguments& words);
+int batch_command(const Arguments& words);
+int sweep_command(const Arguments& words);
+int reproduce_command(const Arguments& words);
+int merge_command(const Arguments& words);
+int explain_command(const Arguments& words);
+int tokenize_command(const Arguments& words);
+int inspect_command(const Arguments& words);
+int clean_command(const Arguments& words);
+int convert_command(const Arguments& words);
+int prepare_command(const Arguments& words);
+int train_command(const Arguments& words);
+int eval_command(const Arguments& words);
+int train_tokenizer_command(const Arguments& words);
+int metrics_command(const Arguments& words);
+int bench_command(const Arguments& words);
+int verify_command(const Arguments& words);
+int doctor_command(const Arguments& words);
 
 }  // namespace medgen::cli
