@@ -3,7 +3,8 @@
 #include "kernels/activations.h"
 #include "kernels/kernels.h"
 
-#if defined(__AMX_INT8__) && defined(__AVX512VNNI__)
+// clang 14 has a name of its own for the macro.
+#if (defined(__AMX_INT8__) || defined(__AMXINT8__)) && defined(__AVX512VNNI__)
 #include <immintrin.h>
 
 #define MEDGEN_VNNI 1
