@@ -10,7 +10,9 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <regex>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "cli/output.h"
 #include "cli/progress.h"
