@@ -18,7 +18,7 @@ struct RunOptions {
   std::string input = {};                               // standard input, if not a terminal
   std::string input_path = {};                          // or this file
   bool input_stays_open = false;                        // the reader sees no end after `input`
-  std::map<std::string, std::string> environment = {};  // on top of ours without MEDGEN_*
+  std::map<std::string, std::string> environment = {};  // see child_environment()
   std::string output_path = {};                         // standard output goes there instead
   bool terminal = false;                                // standard input and output are a terminal
   std::string program = {};                             // a copy of the program that is run instead
@@ -64,7 +64,8 @@ class Process {
 
 RunResult run(const std::vector<std::string>& arguments, const RunOptions& options = {});
 
-// What a child process is given: `variables` on top of ours without MEDGEN_*, as NAME=VALUE.
+// What a child process is given: `variables` on top of ours, without MEDGEN_* but MEDGEN_SANDBOX
+// (off for a build with a sanitizer that looks for leaks), as NAME=VALUE.
 std::vector<std::string> child_environment(std::map<std::string, std::string> variables);
 // The same strings as execve() wants them, ended by a null pointer; they must outlive it.
 std::vector<char*> pointers(std::vector<std::string>& strings);
