@@ -4,31 +4,21 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "base/files.h"
-#include "base/lines.h"
 #include "cli/commands/commands.h"
 #include "cli/options/backend_options.h"
 #include "cli/options/command_line.h"
 #include "cli/output.h"
 #include "cli/run.h"
 #include "cli/terminal.h"
-#include "jobs/model_files.h"
-#include "jobs/sweep_report.h"
-#include "medgen/error.h"
-#include "medgen/version.h"
-#include "records/reader.h"
+#include "jobs/measure.h"
 #include "report/report.h"
-#include "research/sweep_reference.h"
-#include "safety/notice.h"
 
 namespace medgen::cli {
 namespace {
 
-namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 struct MetricsArguments {
@@ -93,111 +83,20 @@ MetricsArguments parse_metrics(const Arguments& words) {
   return a;
 }
 
-// What the records say about the texts' origin.
-struct Gathered {
-  std::vector<research::Sample> samples;
-  std::uint64_t failed = 0;        // records of rows that have no text
-  Json settings = Json::object();  // setting -> what it was made with
-  std::set<std::string> models, hashes;
-
-  void add(const records::RecordReader& record, const std::string& setting, const std::string& id) {
-    const std::size_t before = samples.size();
-    for (research::Sample& sample : research::samples_of(record, setting, id))
-      samples.push_back(std::move(sample));
-    if (samples.size() == before) {
-      ++failed;
-    } else {
-      add_origin(record.origin(), samples.back().setting);
-    }
-  }
-
- private:
-  void add_origin(const records::RecordedOrigin& origin, const std::string& setting) {
-    if (origin.model_name) models.insert(*origin.model_name);
-    if (origin.model_sha256) hashes.insert(*origin.model_sha256);
-    if (origin.sampling.is_object() && !settings.contains(setting)) {
-      settings[setting] = origin.sampling;
-    }
-  }
-};
-
-void read_file(const std::string& path, const std::string& setting, Gathered& gathered) {
-  if (fs::is_directory(path)) {
-    throw Error(ErrorCode::kUsage, path + " is a folder: give its .jsonl file");
-  }
-  base::Lines lines(base::plain_file_blocks(path, ErrorCode::kUsage), base::kMaxLineBytes);
-  const std::size_t before = gathered.samples.size();
-  for (base::Line line; lines.next_whole(line);) {
-    if (line.text.find_first_not_of(" \t\r") == std::string::npos) continue;
-    Json json = Json::parse(line.text, nullptr, /*allow_exceptions=*/false);
-    if (json.is_discarded()) {
-      throw Error(ErrorCode::kRuntime,
-                  path + ", line " + std::to_string(line.number) + ": not JSON");
-    }
-    const records::RecordReader record(std::move(json), {path, line.number});
-    try {
-      gathered.add(record, setting, fmt::to_string(line.number));
-    } catch (const Error& error) {
-      throw Error(error.code(), fmt::format("{}, line {}: {}", path, line.number, error.what()));
-    }
-  }
-  if (gathered.samples.size() == before) {
-    throw Error(ErrorCode::kUsage, path +
-                                       " holds no texts: expected lines such as {\"text\": "
-                                       "\"...\"}, or what medgen batch writes");
-  }
-}
-
-Gathered read_files(const MetricsArguments& a) {
-  Gathered gathered;
-  for (const std::string& path : *a.files) {
-    const auto same_stem = std::count_if(
-        a.files->begin(), a.files->end(),
-        [&](const std::string& other) { return fs::path(other).stem() == fs::path(path).stem(); });
-    read_file(path, same_stem > 1 ? path : fs::path(path).stem().string(), gathered);
-  }
-  return gathered;
-}
-
-// Scores texts whose log-probability is unknown with the model.
-void score_unknown(Backend& backend, const jobs::ModelFiles& model,
-                   std::vector<research::Sample>& samples) {
-  std::vector<research::Sample> unknown;
-  for (const research::Sample& sample : samples) {
-    if (!sample.logprob) unknown.push_back(sample);
-  }
-  research::score_texts(backend, *model.tokenizer, model.prompt_prefix, unknown);
-  auto next = unknown.begin();
-  for (research::Sample& sample : samples) {
-    if (!sample.logprob) sample = std::move(*next++);
-  }
-}
-
-std::string only(const std::set<std::string>& values) {
-  return values.size() == 1 ? *values.begin() : std::string();
-}
-
-// The numeric settings that differ between some rows.
-std::map<std::string, std::map<std::string, double>> varied_numbers(const Json& settings) {
-  std::map<std::string, std::map<std::string, double>> all;
-  for (const auto& [setting, values] : settings.items()) {
-    for (const auto& [name, value] : values.items()) {
-      if (value.is_number()) all[name][setting] = value.get<double>();
-    }
-  }
-  return all;
-}
-
-report::ReportContext context_of(const MetricsArguments& a, const Gathered& gathered) {
-  report::ReportContext context;
-  context.notices = {std::string(safety::notice())};
-  context.program = "medgen " + std::string(version());
-  context.model_name = only(gathered.models);
-  context.model_sha256 = only(gathered.hashes);
-  context.settings = gathered.settings;
-  context.swept = varied_numbers(gathered.settings);
-  if (a.reference) context.reference_name = fs::path(*a.reference).filename().string();
-  return context;
+jobs::MeasureAsked asked(const MetricsArguments& a, const Messages& messages) {
+  jobs::MeasureAsked asked;
+  asked.files = *a.files;
+  asked.reference = a.reference;
+  asked.tokenizer = a.tokenizer;
+  asked.model = a.model;
+  asked.backend = resolve(a.backend, messages);
+  research::MetricsOptions& options = asked.options;
+  options.baseline = a.baseline.value_or("");
+  options.bootstrap_resamples = a.resamples.value_or(options.bootstrap_resamples);
+  options.confidence = a.confidence.value_or(options.confidence);
+  options.self_bleu_limit = a.self_bleu_limit.value_or(options.self_bleu_limit);
+  options.seed = a.seed.value_or(options.seed);
+  return asked;
 }
 
 std::string json_text(const research::Metrics& metrics) {
@@ -210,36 +109,19 @@ std::string json_text(const research::Metrics& metrics) {
 int metrics_command(const Arguments& words) {
   const MetricsArguments a = parse_metrics(words);
   const Messages messages(a.quiet);
-  Gathered gathered = read_files(a);
-  std::vector<research::Sample> reference;
-  if (a.reference) reference = jobs::read_reference(*a.reference);
-  if (gathered.failed > 0) {
+  const jobs::MeasureAsked asking = asked(a, messages);
+  jobs::GatheredTexts texts = jobs::gather_texts(asking);
+  if (texts.failed > 0) {
     messages.note(
-        fmt::format("skipped {} records of rows that failed or have no text", gathered.failed));
+        fmt::format("skipped {} records of rows that failed or have no text", texts.failed));
   }
-
-  research::MetricsOptions options;
-  options.baseline = a.baseline.value_or("");
-  options.bootstrap_resamples = a.resamples.value_or(options.bootstrap_resamples);
-  options.confidence = a.confidence.value_or(options.confidence);
-  options.self_bleu_limit = a.self_bleu_limit.value_or(options.self_bleu_limit);
-  options.seed = a.seed.value_or(options.seed);
-  std::shared_ptr<const Tokenizer> tokenizer;
-  if (a.tokenizer) tokenizer = load_tokenizer(fs::path(*a.tokenizer));
-  if (a.model) {
-    const jobs::ModelFiles model = jobs::open_model(a.model, std::nullopt);
-    const auto backend = jobs::open_backend(model, resolve(a.backend, messages));
-    score_unknown(*backend, model, gathered.samples);
-    score_unknown(*backend, model, reference);
-    tokenizer = model.tokenizer;
-  }
-  options.tokenizer = tokenizer.get();
-  const research::Metrics metrics = research::compute_metrics(gathered.samples, reference, options);
+  const research::Metrics metrics = jobs::measure(asking, texts);
 
   if (a.csv) base::write_file_atomically(*a.csv, research::metrics_csv(metrics));
   if (a.report) {
     base::write_file_atomically(
-        *a.report, report::report_html(metrics, gathered.samples, context_of(a, gathered)));
+        *a.report,
+        report::report_html(metrics, texts.samples, jobs::report_context_of(asking, texts)));
   }
   for (const std::string& text : metrics.notices) messages.note(text);
   const bool terminal = is_terminal(STDOUT_FILENO);

@@ -1,0 +1,141 @@
+// See the header.
+#include "jobs/measure.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "base/lines.h"
+#include "jobs/sweep_report.h"
+#include "medgen/error.h"
+#include "medgen/version.h"
+#include "records/reader.h"
+#include "research/sweep_reference.h"
+#include "safety/notice.h"
+
+namespace medgen::jobs {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+void add_origin(const records::RecordedOrigin& origin, const std::string& setting,
+                GatheredTexts& gathered) {
+  if (origin.model_name) gathered.models.insert(*origin.model_name);
+  if (origin.model_sha256) gathered.hashes.insert(*origin.model_sha256);
+  if (origin.sampling.is_object() && !gathered.settings.contains(setting)) {
+    gathered.settings[setting] = origin.sampling;
+  }
+}
+
+void add(const records::RecordReader& record, const std::string& setting, const std::string& id,
+         GatheredTexts& gathered) {
+  const std::size_t before = gathered.samples.size();
+  for (research::Sample& sample : research::samples_of(record, setting, id))
+    gathered.samples.push_back(std::move(sample));
+  if (gathered.samples.size() == before) {
+    ++gathered.failed;
+  } else {
+    add_origin(record.origin(), gathered.samples.back().setting, gathered);
+  }
+}
+
+void gather_file(const std::string& path, const std::string& setting, GatheredTexts& gathered) {
+  if (fs::is_directory(path)) {
+    throw Error(ErrorCode::kUsage, path + " is a folder: give its .jsonl file");
+  }
+  base::Lines lines(base::plain_file_blocks(path, ErrorCode::kUsage), base::kMaxLineBytes);
+  const std::size_t before = gathered.samples.size();
+  for (base::Line line; lines.next_whole(line);) {
+    if (line.text.find_first_not_of(" \t\r") == std::string::npos) continue;
+    Json json = Json::parse(line.text, nullptr, /*allow_exceptions=*/false);
+    if (json.is_discarded()) {
+      throw Error(ErrorCode::kRuntime, fmt::format("{}, line {}: not JSON", path, line.number));
+    }
+    const records::RecordReader record(std::move(json), {path, line.number});
+    try {
+      add(record, setting, fmt::to_string(line.number), gathered);
+    } catch (const Error& error) {
+      throw Error(error.code(), fmt::format("{}, line {}: {}", path, line.number, error.what()));
+    }
+  }
+  if (gathered.samples.size() == before) {
+    throw Error(ErrorCode::kUsage, path +
+                                       " holds no texts: expected lines such as {\"text\": "
+                                       "\"...\"}, or what medgen batch writes");
+  }
+}
+
+// Scores texts whose log-probability is unknown with the model.
+void score_unknown(Backend& backend, const ModelFiles& model,
+                   std::vector<research::Sample>& samples) {
+  std::vector<research::Sample> unknown;
+  for (const research::Sample& sample : samples) {
+    if (!sample.logprob) unknown.push_back(sample);
+  }
+  research::score_texts(backend, *model.tokenizer, model.prompt_prefix, unknown);
+  auto next = unknown.begin();
+  for (research::Sample& sample : samples) {
+    if (!sample.logprob) sample = std::move(*next++);
+  }
+}
+
+std::string only(const std::set<std::string>& values) {
+  return values.size() == 1 ? *values.begin() : std::string();
+}
+
+// The numeric settings that differ between some rows.
+std::map<std::string, std::map<std::string, double>> varied_numbers(const Json& settings) {
+  std::map<std::string, std::map<std::string, double>> all;
+  for (const auto& [setting, values] : settings.items()) {
+    for (const auto& [name, value] : values.items()) {
+      if (value.is_number()) all[name][setting] = value.get<double>();
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+GatheredTexts gather_texts(const MeasureAsked& asked) {
+  GatheredTexts gathered;
+  for (const std::string& path : asked.files) {
+    const auto same_stem = std::count_if(
+        asked.files.begin(), asked.files.end(),
+        [&](const std::string& other) { return fs::path(other).stem() == fs::path(path).stem(); });
+    gather_file(path, same_stem > 1 ? path : fs::path(path).stem().string(), gathered);
+  }
+  if (asked.reference) gathered.reference = read_reference(*asked.reference);
+  return gathered;
+}
+
+research::Metrics measure(const MeasureAsked& asked, GatheredTexts& texts) {
+  research::MetricsOptions options = asked.options;
+  std::shared_ptr<const Tokenizer> tokenizer;
+  if (asked.tokenizer) tokenizer = load_tokenizer(fs::path(*asked.tokenizer));
+  if (asked.model) {
+    const ModelFiles model = open_model(asked.model, std::nullopt);
+    const auto backend = open_backend(model, asked.backend);
+    score_unknown(*backend, model, texts.samples);
+    score_unknown(*backend, model, texts.reference);
+    tokenizer = model.tokenizer;
+  }
+  options.tokenizer = tokenizer.get();
+  return research::compute_metrics(texts.samples, texts.reference, options);
+}
+
+report::ReportContext report_context_of(const MeasureAsked& asked, const GatheredTexts& texts) {
+  report::ReportContext context;
+  context.notices = {std::string(safety::notice())};
+  context.program = "medgen " + std::string(version());
+  context.model_name = only(texts.models);
+  context.model_sha256 = only(texts.hashes);
+  context.settings = texts.settings;
+  context.swept = varied_numbers(texts.settings);
+  if (asked.reference) context.reference_name = fs::path(*asked.reference).filename().string();
+  return context;
+}
+
+}  // namespace medgen::jobs
