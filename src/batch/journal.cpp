@@ -12,6 +12,7 @@
 
 #include "base/file_system.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/lines.h"
 #include "base/sha256.h"
 #include "batch/write_output.h"
@@ -35,7 +36,7 @@ Json parse_line(const std::string& line) {
   if (base::sha256(text).substr(0, kCheckDigits) != line.substr(0, kCheckDigits)) {
     return Json(Json::value_t::discarded);
   }
-  return Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  return base::parse_json<Json>(text);
 }
 
 Json json_of(const Record& record) {

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "base/file_system.h"
+#include "base/json.h"
 #include "base/sha256.h"
 #include "medgen/error.h"
 #include "records/reader.h"
@@ -43,8 +44,7 @@ OldOutput::OldOutput(const fs::path& path)
 std::optional<Record> OldOutput::record_of(const BatchRow& row) {
   base::Line line;
   lines_.next(line);  // there may be none: then it is empty, and no row's
-  const records::RecordReader old(Json::parse(line.text, nullptr, /*allow_exceptions=*/false),
-                                  {name_, ++line_});
+  const records::RecordReader old(base::parse_json<Json>(line.text), {name_, ++line_});
   if (old.failed()) return std::nullopt;
   if (!is_of(old, row) || row.error) {
     throw Error(

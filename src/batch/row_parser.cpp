@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/json.h"
 #include "base/sha256.h"
 #include "batch/row_settings.h"
 #include "engine/settings.h"
@@ -15,7 +16,6 @@
 namespace medgen::batch {
 namespace {
 
-constexpr int kMaxJsonDepth = 64;
 constexpr std::size_t kMaxIdBytes = 1024;
 
 // Thrown while a row is parsed, caught in parse().
@@ -27,32 +27,11 @@ struct Refused {
   throw Refused{{code, message}};
 }
 
-// Of brackets outside strings; arbitrary for text that is not JSON.
-int json_depth(std::string_view text) {
-  int depth = 0;
-  int deepest = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      deepest = std::max(deepest, ++depth);
-    } else if (c == ']' || c == '}') {
-      --depth;
-    }
-  }
-  return deepest;
-}
-
 Json parse_object(const std::string& text) {
-  if (json_depth(text) > kMaxJsonDepth) {
+  if (base::json_depth(text) > base::kMaxJsonDepth) {
     refuse("json_too_deep",
            fmt::format("its JSON is nested more deeply than {} levels: give a flatter object",
-                       kMaxJsonDepth));
+                       base::kMaxJsonDepth));
   }
   bool twice = false;
   std::vector<std::set<std::string>> seen;
@@ -65,9 +44,10 @@ Json parse_object(const std::string& text) {
     }
     return true;
   };
-  Json object = Json::parse(text, watch, /*allow_exceptions=*/false);
+  auto object = base::parse_json<Json>(text, watch);
   if (object.is_discarded()) {
-    refuse("invalid_json", "it is not valid JSON: give one JSON object per line");
+    refuse("invalid_json",
+           "it is " + base::json_fault(text, "not valid JSON") + ": give one JSON object per line");
   }
   if (!object.is_object()) {
     refuse("not_an_object", std::string("it is a JSON ") + object.type_name() +

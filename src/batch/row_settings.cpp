@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/json.h"
 #include "engine/settings.h"
 
 namespace medgen::batch {
@@ -18,9 +19,7 @@ Json setting_of_text(std::string_view name, const std::string& text) {
        ((info->kind == engine::SettingKind::kWord || info->kind == engine::SettingKind::kTexts) &&
         !text.starts_with('[')));
   if (is_text) return text;
-  // No setting is nested more deeply; deep nesting would cost stack.
-  if (std::count(text.begin(), text.end(), '[') > 1000) return text;
-  Json value = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  auto value = base::parse_json<Json>(text);
   return value.is_discarded() ? Json(text) : value;
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kMaxVocab = 1 << 24;
+constexpr int kMaxVocab = 1 << 20;  // four times the largest in use
 constexpr int kMaxPositions = 1 << 20;
 constexpr int kMaxWidth = 1 << 16;
 constexpr int kMaxInner = 1 << 20;

@@ -1,20 +1,22 @@
 // See the header.
 #include "bundle/json_text.h"
 
+#include <fmt/format.h>
+
 #include "base/files.h"
+#include "base/json.h"
 #include "medgen/error.h"
 
 namespace medgen::bundle {
 
 nlohmann::json parse_json_object(std::string_view text, const std::string& source) {
-  nlohmann::json value;
-  try {
-    value = nlohmann::json::parse(text);
-  } catch (const nlohmann::json::parse_error& error) {
+  auto value = base::parse_json<nlohmann::json>(text);
+  if (value.is_discarded()) {
     // The library's own text quotes the file's bytes; the position is enough.
-    throw Error(ErrorCode::kModel, source + " is not valid JSON (near byte " +
-                                       std::to_string(error.byte) + " of " +
-                                       std::to_string(text.size()) + "); get the file again");
+    const std::string place = fmt::format("not valid JSON (near byte {} of {})",
+                                          base::json_error_byte(text), text.size());
+    throw Error(ErrorCode::kModel,
+                fmt::format("{} is {}; get the file again", source, base::json_fault(text, place)));
   }
   if (!value.is_object()) {
     throw Error(ErrorCode::kModel,

@@ -3,6 +3,8 @@
 // read.
 #include "bundle/safetensors.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -32,7 +34,9 @@ std::uint64_t element_bytes(const std::string& dtype, const std::string& where) 
       {"I8", 1},  {"U8", 1},  {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
   const auto found = kBytes.find(dtype);
   if (found == kBytes.end()) {
-    fail(where + " has dtype \"" + dtype.substr(0, 40) + "\"; supported are F32, F16 and BF16");
+    const std::string shown =
+        json(dtype.substr(0, 40)).dump(-1, ' ', true, json::error_handler_t::replace);
+    fail(fmt::format("{} has dtype {}; supported are F32, F16 and BF16", where, shown));
   }
   return found->second;
 }

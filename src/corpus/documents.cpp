@@ -9,6 +9,7 @@
 
 #include "base/byte_reader.h"
 #include "base/csv.h"
+#include "base/json.h"
 #include "base/lines.h"
 #include "medgen/error.h"
 #include "text/utf8.h"
@@ -131,11 +132,11 @@ class JsonLinesReader : public LinesReader {
  protected:
   void take_line(std::uint64_t number, std::string& line) override {
     if (is_blank(line)) return;
-    const auto record = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    const auto record = base::parse_json<nlohmann::json>(line);
     if (!record.is_object()) {
       return bad(number, text::find_invalid_utf8(line) ? "it is not valid UTF-8"
-                         : record.is_discarded()       ? "it is not JSON"
-                                                       : "it is JSON but not an object");
+                         : record.is_discarded() ? "it is " + base::json_fault(line, "not JSON")
+                                                 : "it is JSON but not an object");
     }
     take(number, [&](const std::string& name) -> const std::string* {
       const auto entry = record.find(name);

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "base/json.h"
 #include "base/sha256.h"
 #include "medgen/error.h"
 
@@ -285,7 +286,7 @@ Shards open_shards(const fs::path& directory) {
   Shards shards;
   shards.directory_ = directory;
   try {
-    const json object = json::parse(base::read_file(report, kMaxReportBytes));
+    const json object = base::parse_json<json>(base::read_file(report, kMaxReportBytes));
     if (object.at("format_version").get<int>() != static_cast<int>(kVersion)) {
       fail(report, "has a format_version that this medgen does not read");
     }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "base/json.h"
 #include "base/refuse.h"
 #include "engine/settings.h"
 #include "medgen/error.h"
@@ -87,7 +88,9 @@ void check_needs(const ExplainRequest& request, const Tokenizer* tokenizer, bool
 }  // namespace
 
 ExplainRequest parse_explain_request(const std::string& line) {
-  const Json object = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  const Json object = base::parse_json<Json>(line);
+  const std::string fault = object.is_discarded() ? base::json_fault(line, "") : "";
+  if (!fault.empty()) refuse("the line is " + fault);
   if (!object.is_object()) {
     refuse("the line is not a JSON object such as {\"prompt_ids\":[...],\"settings\":{...}}");
   }

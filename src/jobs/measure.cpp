@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 
+#include "base/json.h"
 #include "base/lines.h"
 #include "jobs/sweep_report.h"
 #include "medgen/error.h"
@@ -50,9 +51,10 @@ void gather_file(const std::string& path, const std::string& setting, GatheredTe
   const std::size_t before = gathered.samples.size();
   for (base::Line line; lines.next_whole(line);) {
     if (line.text.find_first_not_of(" \t\r") == std::string::npos) continue;
-    Json json = Json::parse(line.text, nullptr, /*allow_exceptions=*/false);
+    auto json = base::parse_json<Json>(line.text);
     if (json.is_discarded()) {
-      throw Error(ErrorCode::kRuntime, fmt::format("{}, line {}: not JSON", path, line.number));
+      throw Error(ErrorCode::kRuntime, fmt::format("{}, line {}: {}", path, line.number,
+                                                   base::json_fault(line.text, "not JSON")));
     }
     const records::RecordReader record(std::move(json), {path, line.number});
     try {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "base/lines.h"
 #include "base/sha256.h"
 #include "corpus/documents.h"
@@ -31,8 +32,10 @@ std::vector<research::Sample> read_samples(const fs::path& file, const std::stri
   for (base::Line line; lines.next(line);) {
     if (line.text.find_first_not_of(" \t\r") == std::string::npos) continue;
     const std::string where = fmt::format("{}, line {}", file.string(), line.number);
-    Json json = Json::parse(line.text, nullptr, /*allow_exceptions=*/false);
-    if (json.is_discarded()) throw Error(ErrorCode::kUsage, where + " is not JSON");
+    auto json = base::parse_json<Json>(line.text);
+    if (json.is_discarded()) {
+      throw Error(ErrorCode::kUsage, where + " is " + base::json_fault(line.text, "not JSON"));
+    }
     const records::RecordReader record(std::move(json), {file.string(), line.number});
     try {
       for (research::Sample& sample :

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "base/lines.h"
 #include "engine/settings.h"
 #include "medgen/error.h"
@@ -181,11 +182,21 @@ int format_of(const Json& json, const Place& place) {
   return format->get<int>();
 }
 
+// Text that is no JSON at all is refused by whoever asks for what the record holds.
+void refuse_beyond_limits(std::string_view text, const std::string& where) {
+  const std::string fault = base::json_fault(text, "");
+  if (!fault.empty()) {
+    throw Error(ErrorCode::kUsage,
+                where + " is " + fault + ": give what generate --json, batch or sweep wrote");
+  }
+}
+
 // JSON over several lines.
 void read_whole(const std::filesystem::path& file,
                 const std::function<void(const RecordReader&)>& visit) {
   const std::string text = base::read_file(file, kMaxWholeFileBytes, ErrorCode::kUsage);
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const Json json = base::parse_json<Json>(text);
+  if (json.is_discarded()) refuse_beyond_limits(text, file.string());
   if (!json.is_object() && !json.is_array()) {
     throw Error(
         ErrorCode::kUsage,
@@ -308,8 +319,11 @@ void read_records(const std::filesystem::path& file,
   base::Lines lines(base::plain_file_blocks(file, ErrorCode::kUsage), base::Lines::kAnyLength);
   for (base::Line line; lines.next(line);) {
     if (line.text.find_first_not_of(" \t\r") == std::string::npos) continue;
-    Json json = Json::parse(line.text, nullptr, /*allow_exceptions=*/false);
+    Json json = base::parse_json<Json>(line.text);
     if (line.number == 1 && !json.is_object()) return read_whole(file, visit);
+    if (json.is_discarded()) {
+      refuse_beyond_limits(line.text, fmt::format("line {} of {}", line.number, file.string()));
+    }
     visit(RecordReader(std::move(json), {file.string(), line.number}));
   }
 }

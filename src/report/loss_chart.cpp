@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "report/line_chart.h"
 
 namespace medgen::report {
@@ -11,7 +12,7 @@ std::string loss_chart(const std::vector<std::string>& metrics) {
   LineSeries training{.name = "training", .points = {}};
   LineSeries held_out{.name = "held-out", .points = {}, .marks = true};
   for (const std::string& line : metrics) {
-    const auto entry = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    const auto entry = base::parse_json<nlohmann::json>(line);
     if (!entry.is_object() || !entry.contains("step")) continue;
     const double step = entry["step"].get<double>();
     if (entry.contains("loss")) training.points.push_back({step, entry["loss"].get<double>()});

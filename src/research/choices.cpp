@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "base/lines.h"
 #include "base/random.h"
 #include "medgen/error.h"
@@ -19,7 +20,8 @@ constexpr std::size_t kItemsAtOnce = 32;
 
 // What is wrong with the line, or empty.
 std::string parse_item(std::string_view line, ChoiceItem& item) {
-  const auto record = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+  const auto record = base::parse_json<nlohmann::json>(line);
+  if (record.is_discarded()) return "it is " + base::json_fault(line, "not a JSON object");
   if (!record.is_object()) return "it is not a JSON object";
   const auto prompt = record.find("prompt");
   const auto choices = record.find("choices");

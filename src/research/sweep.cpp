@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "base/json.h"
 #include "base/refuse.h"
 #include "batch/row_settings.h"
 #include "medgen/error.h"
@@ -101,11 +102,9 @@ bool is_plain_name(const std::string& name) {
 }
 
 SweepCell parse_cell(const std::string& line, const std::string& where) {
-  if (std::count_if(line.begin(), line.end(), [](char c) { return c == '[' || c == '{'; }) > 1000) {
-    refuse(where + ": it is nested too deeply");
-  }
-  const engine::SettingsJson json =
-      engine::SettingsJson::parse(line, nullptr, /*allow_exceptions=*/false);
+  const auto json = base::parse_json<engine::SettingsJson>(line);
+  const std::string fault = json.is_discarded() ? base::json_fault(line, "") : "";
+  if (!fault.empty()) refuse(where + ": it is " + fault);
   if (!json.is_object()) {
     refuse(where + R"(: it is not a JSON object, such as {"name": "nucleus", "top_p": 0.95})");
   }

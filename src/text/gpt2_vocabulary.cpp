@@ -1,6 +1,8 @@
 // Reads the files of a byte-level BPE vocabulary: see gpt2_vocabulary.h.
 #include "text/gpt2_vocabulary.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -9,6 +11,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "medgen/error.h"
 #include "text/utf8.h"
 
@@ -18,8 +21,13 @@ namespace {
 using Json = nlohmann::json;
 using Path = std::filesystem::path;
 
-constexpr std::uint64_t kMaxFileBytes = 512ULL << 20;
-constexpr std::int64_t kMaxVocabSize = 1 << 24;  // larger ids would only cost memory
+constexpr std::uint64_t kMaxFileBytes = 64ULL << 20;  // the largest in use have 20 MB
+// Four times the largest in use; larger ids would only cost memory and the first start its time.
+constexpr std::int64_t kMaxVocabSize = 1 << 20;
+// An id without a token costs 64 bytes, so the file must be long enough for its highest id: this
+// many, and one for each 12 bytes, the shortest entry of a large vocabulary.
+constexpr std::size_t kMaxHoles = 1 << 16;
+constexpr std::size_t kBytesOfEntry = 12;
 
 [[noreturn]] void fail(const Path& file, const std::string& what) {
   throw Error(ErrorCode::kModel, file.string() + ": " + what);
@@ -34,13 +42,19 @@ std::string in_quotes(std::string_view token) {
   return "'" + text + (token.size() > 40 ? "…'" : "'");
 }
 
-Json read_json(const Path& file) {
-  const std::string text = base::read_file(file, kMaxFileBytes, ErrorCode::kModel);
-  try {
-    return Json::parse(text);
-  } catch (const Json::exception& error) {
-    fail(file, std::string("is not valid JSON: ") + error.what());
-  }
+// The library's own message would quote the text.
+[[noreturn]] void fail_as_json(const Path& file, std::string_view text) {
+  const std::size_t byte = std::min(base::json_error_byte(text), text.size());
+  const auto line =
+      1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(byte), '\n');
+  fail(file, fmt::format("is {}; get the file again",
+                         base::json_fault(text, fmt::format("not valid JSON (line {})", line))));
+}
+
+Json parse_tokenizer_json(const Path& file, const std::string& text) {
+  Json value = base::parse_json<Json>(text);
+  if (value.is_discarded()) fail_as_json(file, text);
+  return value;
 }
 
 [[noreturn]] void fail_at_id(const Path& file, std::string_view token, const std::string& id) {
@@ -50,7 +64,7 @@ Json read_json(const Path& file) {
 
 TokenId token_id(const Path& file, std::string_view token, const Json& value) {
   if (!value.is_number_integer() || value < 0 || value >= kMaxVocabSize) {
-    fail_at_id(file, token, value.dump());
+    fail_at_id(file, token, value.dump(-1, ' ', true));
   }
   return value.get<TokenId>();
 }
@@ -73,11 +87,20 @@ struct Builder {
   std::unordered_map<std::string, TokenId, TextHash, std::equal_to<>> ids;
   std::string merged;  // scratch
 
-  explicit Builder(const Path& vocabulary_file) : file(vocabulary_file) {}
+  std::size_t most_ids;
+
+  Builder(const Path& vocabulary_file, std::size_t file_bytes)
+      : file(vocabulary_file), most_ids(kMaxHoles + file_bytes / kBytesOfEntry) {}
 
   void add(const std::string& token, TokenId id) {
     if (token.empty()) fail(file, "a token is empty");
     const auto slot = static_cast<std::size_t>(id);
+    if (slot >= most_ids) {
+      fail(file,
+           fmt::format("token {} has the id {}, but a file of this length has no more than {} "
+                       "tokens; number the tokens without gaps",
+                       in_quotes(token), id, most_ids));
+    }
     if (slot >= result.pieces.size()) result.pieces.resize(slot + 1);
     if (!result.pieces[slot].empty()) {
       fail(file, "tokens " + in_quotes(result.pieces[slot]) + " and " + in_quotes(token) +
@@ -135,12 +158,12 @@ class VocabularyReader : public nlohmann::json_sax<Json> {
   bool number_float(double, const std::string& text) override { return other(text); }
   bool null() override { return other("null"); }
   bool boolean(bool value) override { return other(value ? "true" : "false"); }
-  bool string(std::string& text) override { return other(Json(text).dump()); }
+  bool string(std::string& text) override { return other(Json(text).dump(-1, ' ', true)); }
   bool binary(Json::binary_t&) override { return other("binary"); }
   bool start_array(std::size_t) override { return other("["); }
   bool end_array() override { return true; }
-  bool parse_error(std::size_t, const std::string&, const Json::exception& error) override {
-    fail(builder_.file, std::string("is not valid JSON: ") + error.what());
+  bool parse_error(std::size_t, const std::string&, const Json::exception&) override {
+    return false;
   }
 
  private:
@@ -224,8 +247,8 @@ void require_supported(const Path& file, const Json& root) {
   for (const char* key :
        {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"}) {
     if (is_set(model, key)) {
-      fail(file, std::string("has the model setting '") + key +
-                     "' = " + model[key].dump().substr(0, 40) + ", which is not supported");
+      fail(file, std::string("has the model setting '") + key + "' = " +
+                     model[key].dump(-1, ' ', true).substr(0, 40) + ", which is not supported");
     }
   }
 }
@@ -274,11 +297,11 @@ void read_added_tokens(const Path& file, const Json& added, Builder& builder) {
 }  // namespace
 
 Gpt2Vocabulary read_vocab_and_merges(const Path& vocab_json, const Path& merges_txt) {
-  Builder builder(vocab_json);
   const std::string text = base::read_file(vocab_json, kMaxFileBytes, ErrorCode::kModel);
+  Builder builder(vocab_json, text.size());
   builder.ids.reserve(text.size() / 16);
   VocabularyReader reader(builder);
-  Json::sax_parse(text, &reader);
+  if (!base::read_json<Json>(text, reader)) fail_as_json(vocab_json, text);
   if (builder.ids.empty()) fail_without_vocabulary(vocab_json);
   read_merges(merges_txt, builder);
   const auto end = builder.ids.find(kEndOfText);
@@ -287,12 +310,13 @@ Gpt2Vocabulary read_vocab_and_merges(const Path& vocab_json, const Path& merges_
 }
 
 Gpt2Vocabulary read_tokenizer_json(const Path& tokenizer_json) {
-  const Json root = read_json(tokenizer_json);
+  const std::string text = base::read_file(tokenizer_json, kMaxFileBytes, ErrorCode::kModel);
+  const Json root = parse_tokenizer_json(tokenizer_json, text);
   if (!root.is_object() || !root.contains("model")) {
     fail(tokenizer_json, "is not a Hugging Face tokenizer.json: it has no \"model\"");
   }
   require_supported(tokenizer_json, root);
-  Builder builder(tokenizer_json);
+  Builder builder(tokenizer_json, text.size());
   const Json& model = root["model"];
   builder.add_all(model.value("vocab", Json()));
   read_json_merges(tokenizer_json, model.value("merges", Json()), builder);

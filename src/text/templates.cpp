@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "medgen/error.h"
 
 namespace medgen {
@@ -101,7 +102,8 @@ const std::vector<std::string>& task_names() {
 }
 
 Templates parse_templates(std::string_view text, const std::string& source) {
-  const json object = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const json object = base::parse_json<json>(text);
+  if (object.is_discarded()) fail(source + " is " + base::json_fault(text, "not a JSON object"));
   if (!object.is_object()) fail(source + " is not a JSON object");
   const auto version = object.find("format_version");
   if (version == object.end() || *version != 1) {

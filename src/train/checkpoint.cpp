@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "base/lines.h"
 #include "base/new_file.h"
 #include "medgen/error.h"
@@ -182,7 +183,7 @@ void WorkFolder::forget_metrics_after(std::int64_t step) const {
   bool forgot = false;
   for (const std::string& line : metrics_lines()) {
     // A line that a killed run left half written is not JSON.
-    const auto entry = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    const auto entry = base::parse_json<nlohmann::json>(line);
     const bool keep = entry.is_object() && entry.value("step", step + 1) <= step;
     if (keep) kept += line + "\n";
     forgot = forgot || !keep;

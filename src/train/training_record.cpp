@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/json.h"
 #include "bundle/config.h"
 #include "medgen/error.h"
 #include "medgen/version.h"
@@ -18,7 +19,7 @@ json settings_of(const TrainOptions& o, const TrainingData& data) {
     for (const Bundle& bundle : bundles) list.push_back(bundle.sha256());
     return list;
   };
-  return {{"model", json::parse(bundle::config_to_json(data.config))},
+  return {{"model", base::parse_json<json>(bundle::config_to_json(data.config))},
           {"from", data.from ? data.from->sha256() : ""},
           {"average_with", sums(data.average_with)},
           {"distil_from", sums(data.distil_from)},
@@ -91,7 +92,11 @@ std::vector<std::string> TrainingRecord::go_on(const std::string& checkpoint_jso
     return {
         "the checkpoint is of an older medgen and records no settings: they cannot be compared"};
   }
-  const json before = json::parse(checkpoint_json);
+  const auto before = base::parse_json<json>(checkpoint_json);
+  if (!before.is_object() || !before.contains("history") || !before.contains("settings")) {
+    throw Error(ErrorCode::kRuntime,
+                "the record in the checkpoint is damaged; remove the checkpoint to start over");
+  }
   record_["history"] = before.at("history");
   json settings = kUnrecorded;
   settings.update(before.at("settings"));

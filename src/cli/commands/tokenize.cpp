@@ -6,6 +6,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "base/lines.h"
 #include "cli/commands/commands.h"
 #include "cli/options/command_line.h"
@@ -90,7 +91,12 @@ Json convert_record(const Tokenizer& tokenizer, const TokenizeArguments& argumen
                     const std::string& line) {
   const Specials specials = arguments.specials ? Specials::kParse : Specials::kAsText;
   try {
-    const Json record = Json::parse(line);
+    const auto record = base::parse_json<Json>(line);
+    if (record.is_discarded()) {
+      throw Error(
+          ErrorCode::kRuntime,
+          base::json_fault(line, fmt::format("not JSON (byte {})", base::json_error_byte(line))));
+    }
     if (!arguments.decode) {
       return tokens_json(
           tokenizer, tokenizer.encode(member<std::string>(record, "text", "\"...\""), specials));
@@ -99,8 +105,6 @@ Json convert_record(const Tokenizer& tokenizer, const TokenizeArguments& argumen
     for (const Json& value : member<Json::array_t>(record, "ids", "[...]"))
       ids.push_back(id_of(value));
     return Json{{"text", tokenizer.decode(ids)}};
-  } catch (const Json::parse_error& error) {  // what() would quote the text
-    throw Error(ErrorCode::kRuntime, "not JSON (byte " + std::to_string(error.byte) + ")");
   } catch (const Json::exception&) {
     throw Error(ErrorCode::kRuntime, arguments.decode
                                          ? "\"ids\" is not an array: expected {\"ids\": [40, 1254]}"

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/json.h"
 #include "jobs/model_files.h"
 #include "medgen/error.h"
 
@@ -39,10 +40,10 @@ std::string help_of(const engine::SettingInfo& info) {
 }
 
 engine::SettingsJson parse_json(const std::string& what, const std::string& text) {
-  engine::SettingsJson value =
-      engine::SettingsJson::parse(text, nullptr, /*allow_exceptions=*/false);
+  auto value = base::parse_json<engine::SettingsJson>(text);
   if (value.is_discarded()) {
-    throw Error(ErrorCode::kUsage, what + " is not JSON; see --help for its form");
+    throw Error(ErrorCode::kUsage,
+                what + " is " + base::json_fault(text, "not JSON") + "; see --help for its form");
   }
   return value;
 }

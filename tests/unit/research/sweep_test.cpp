@@ -100,7 +100,7 @@ TEST(SweepTest, RefusesFilesOfSettingsThatMakeNoSense) {
   EXPECT_THAT(of("{\"name\":\"a\",\"seed\":3}\n"), HasSubstr("share random numbers"));
   EXPECT_THAT(of("\n\n"), HasSubstr("holds no settings"));
   EXPECT_THAT(of("{\"name\":\"\xff\"}\n"), HasSubstr("UTF-8"));
-  EXPECT_THAT(of(std::string(100000, '[')), HasSubstr("too deep"));
+  EXPECT_THAT(of(std::string(100000, '[')), HasSubstr("nested more deeply than"));
 }
 
 TEST(SweepTest, CellsAreMadeOverTheSweepsOwnSettings) {

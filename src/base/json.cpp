@@ -1,0 +1,122 @@
+// See the header.
+#include "base/json.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace medgen::base {
+namespace {
+
+struct JsonExtent {
+  int depth = 0;
+  std::size_t values = 1;  // at least as many as there are
+};
+
+// Agrees with the library on where strings begin and end as far as the text is JSON.
+JsonExtent extent_of(std::string_view text) {
+  JsonExtent extent;
+  int depth = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    switch (text[i]) {
+      case '"':
+        for (++i; i < text.size() && text[i] != '"'; ++i) {
+          if (text[i] == '\\') ++i;
+        }
+        break;
+      case '[':
+      case '{':
+        extent.depth = std::max(extent.depth, ++depth);
+        ++extent.values;
+        break;
+      case ']':
+      case '}':
+        --depth;
+        break;
+      case ',':
+        ++extent.values;
+        break;
+      default:
+        break;
+    }
+  }
+  return extent;
+}
+
+// Keeps the last key, and where and why the library stops.
+class FaultFinder : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(std::int64_t) override { return true; }
+  bool number_unsigned(std::uint64_t) override { return true; }
+  bool number_float(double, const std::string&) override { return true; }
+  bool string(std::string&) override { return true; }
+  bool binary(nlohmann::json::binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return true; }
+  bool key(std::string& name) override {
+    key_ = name;
+    return true;
+  }
+  bool end_object() override { return true; }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(std::size_t byte, const std::string&,
+                   const nlohmann::json::exception& error) override {
+    constexpr int kNumberOutOfRange = 406;
+    byte_ = byte;
+    number_ = error.id == kNumberOutOfRange;
+    return false;
+  }
+
+  std::size_t byte() const { return byte_; }
+  bool number() const { return number_; }
+  const std::string& last_key() const { return key_; }
+
+ private:
+  std::size_t byte_ = 0;
+  bool number_ = false;
+  std::string key_;
+};
+
+FaultFinder find_fault(std::string_view text) {
+  FaultFinder finder;
+  nlohmann::json::sax_parse(text, &finder);
+  return finder;
+}
+
+// A key in a message: short, and without what could end its quotes or a line.
+std::string shown_key(const std::string& key) {
+  constexpr std::size_t kLongest = 40;
+  const std::string text =
+      nlohmann::json(key).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  return text.size() <= kLongest + 2 ? text : text.substr(0, kLongest) + "...\"";
+}
+
+}  // namespace
+
+int json_depth(std::string_view text) { return extent_of(text).depth; }
+
+bool json_is_bounded(std::string_view text) {
+  const JsonExtent extent = extent_of(text);
+  return extent.depth <= kMaxJsonDepth && extent.values <= kMaxJsonValues;
+}
+
+std::string json_fault(std::string_view text, std::string_view otherwise) {
+  const JsonExtent extent = extent_of(text);
+  if (extent.depth > kMaxJsonDepth) {
+    return fmt::format("nested more deeply than {} levels", kMaxJsonDepth);
+  }
+  if (extent.values > kMaxJsonValues) {
+    return fmt::format("JSON of more than {} values", kMaxJsonValues);
+  }
+  const FaultFinder finder = find_fault(text);
+  if (!finder.number()) return std::string(otherwise);
+  if (finder.last_key().empty()) return "JSON with a number that is too large (above 1.8e308)";
+  return fmt::format("JSON with a number that is too large (above 1.8e308) under {}",
+                     shown_key(finder.last_key()));
+}
+
+std::size_t json_error_byte(std::string_view text) { return find_fault(text).byte(); }
+
+}  // namespace medgen::base

@@ -1,0 +1,49 @@
+// JSON from outside, bounded before it is read. Every reader comes through here: the library
+// parses without recursion, but copies, compares and prints its values with a call for each level.
+#pragma once
+
+#include <cstddef>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace medgen::base {
+
+// Nothing that medgen reads is nested ten deep.
+constexpr int kMaxJsonDepth = 64;
+// A value takes up to 100 bytes. A tokenizer.json of 256,000 tokens with merges has 1.8 million.
+constexpr std::size_t kMaxJsonValues = std::size_t{1} << 21U;
+
+// The deepest nesting of brackets outside strings; arbitrary for text that is not JSON.
+int json_depth(std::string_view text);
+bool json_is_bounded(std::string_view text);
+
+// Discarded if `text` is not JSON or beyond the limits. Of two members with one key the last
+// counts.
+template <typename Json>
+Json parse_json(std::string_view text) {
+  if (!json_is_bounded(text)) return Json(Json::value_t::discarded);
+  return Json::parse(text, nullptr, /*allow_exceptions=*/false);
+}
+
+// The same with the library's callback, which sees values as they are read.
+template <typename Json, typename Watch>
+Json parse_json(std::string_view text, Watch&& watch) {
+  if (!json_is_bounded(text)) return Json(Json::value_t::discarded);
+  return Json::parse(text, std::forward<Watch>(watch), /*allow_exceptions=*/false);
+}
+
+// Hands the parts of `text` to a reader that bounds what it keeps; depth costs nothing here.
+template <typename Json, typename Reader>
+bool read_json(std::string_view text, Reader& reader) {
+  return Json::sax_parse(text, &reader);
+}
+
+// What a discarded text is, to follow "it is": the limit that it exceeds or the member whose number
+// is too large, and `otherwise` if it is not JSON at all. Quotes nothing else of it.
+std::string json_fault(std::string_view text, std::string_view otherwise);
+// Where reading ends, counted from 1; for a text that is not JSON.
+std::size_t json_error_byte(std::string_view text);
+
+}  // namespace medgen::base
