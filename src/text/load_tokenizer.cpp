@@ -15,7 +15,7 @@ namespace {
 
 using Path = std::filesystem::path;
 
-constexpr std::uint64_t kMaxModelBytes = 512ULL << 20;
+constexpr std::uint64_t kMaxModelBytes = 16ULL << 20;  // the largest in use have 5 MB
 
 bool is_there(const Path& path) {
   std::error_code ignored;

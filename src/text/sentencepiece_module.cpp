@@ -3,6 +3,7 @@
 // names, and a process with both in one namespace crashes when loading the second.
 #include "base/module.h"
 #include "text/sentencepiece/module.h"
+#include "text/sentencepiece_check.h"
 #include "text/sentencepiece_tokenizer.h"
 #include "text/train_tokenizer.h"
 
@@ -20,6 +21,7 @@ const sentencepiece_module::Functions& functions() {
 
 std::unique_ptr<Tokenizer> make_sentencepiece_tokenizer(std::string_view model,
                                                         const std::string& source) {
+  check_sentencepiece_model(model, source);
   return functions().make(model, source);
 }
 
