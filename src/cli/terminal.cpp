@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "text/utf8.h"
+
 namespace medgen::cli {
 namespace {
 
@@ -44,7 +46,9 @@ bool use_color(ColorChoice choice, int descriptor) {
   return !refused && is_terminal(descriptor);
 }
 
-std::string visible(std::string_view text) {
+std::string visible(std::string_view given) {
+  const std::string valid = text::replace_invalid_utf8(given);
+  std::string_view text = valid;
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {

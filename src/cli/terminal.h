@@ -15,8 +15,9 @@ bool is_terminal(int descriptor);
 bool use_color(ColorChoice choice, int descriptor);
 
 // Text in which nothing can control a terminal: control characters other than newline and tab, and
-// marks that reorder text, are spelled out ("^[", "<U+202E>"). Expects valid UTF-8, whole
-// characters.
+// marks that reorder text, are spelled out ("^[", "<U+202E>"), and bytes that are not UTF-8
+// become U+FFFD. Everything from a file goes through it that is printed in a table or a message,
+// also where the output is not a terminal: it may be shown on one later.
 std::string visible(std::string_view text);
 
 // Columns of the terminal, 80 if unknown.

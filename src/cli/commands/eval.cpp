@@ -223,8 +223,7 @@ void print(const jobs::EvalResult& result, bool as_json) {
   if (as_json) {
     output.write(to_json(result).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
   } else {
-    const std::string text = to_text(result);
-    output.write(is_terminal(STDOUT_FILENO) ? visible(text) : text);
+    output.write(visible(to_text(result)));
   }
   output.flush();
 }

@@ -154,7 +154,7 @@ int inspect_command(const Arguments& words) {
     output.write(to_json(bundle).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
   } else {
     const std::string text = to_text(bundle);
-    output.write(is_terminal(STDOUT_FILENO) ? visible(text) : text);
+    output.write(visible(text));
   }
   output.flush();
   return kExitFine;

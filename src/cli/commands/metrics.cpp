@@ -131,7 +131,7 @@ int metrics_command(const Arguments& words) {
   } else {
     const std::string table =
         research::metrics_table(metrics, terminal ? terminal_columns(STDOUT_FILENO) : 120);
-    output.write(terminal ? visible(table) : table);
+    output.write(visible(table));
   }
   output.flush();
   return kExitFine;

@@ -181,7 +181,7 @@ int prepare_command(const Arguments& words) {
   }
   Output output(STDOUT_FILENO);
   const std::string text = a.json ? to_json(report, options) : summary(report);
-  output.write(is_terminal(STDOUT_FILENO) ? visible(text) : text);
+  output.write(visible(text));
   output.flush();
   messages.note("wrote " + options.output.string());
   return kExitFine;

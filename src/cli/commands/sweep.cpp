@@ -15,6 +15,7 @@
 #include "cli/commands/commands.h"
 #include "cli/options/batch_options.h"
 #include "cli/run.h"
+#include "cli/terminal.h"
 #include "jobs/sweep_report.h"
 #include "medgen/error.h"
 #include "safety/notice.h"
@@ -169,7 +170,7 @@ int sweep_command(const Arguments& words) {
   const jobs::WrittenReport written = jobs::write_report(std::move(report), job, cells);
   messages.note(fmt::format("wrote {} in {}", fmt::join(written.files, ", "), *arguments.folder));
   Output output(STDOUT_FILENO);
-  output.write(written.table);
+  output.write(visible(written.table));
   output.flush();
   return end.status;
 }

@@ -17,6 +17,12 @@ TEST(TerminalTest, ControlCharactersAreSpelledOut) {
   EXPECT_EQ(visible("\xE2\x80\xAEtxt"), "<U+202E>txt");
 }
 
+// A byte that announces more of them would hide what follows.
+TEST(TerminalTest, BrokenTextHidesNoControlCharacter) {
+  EXPECT_EQ(visible("\xF0\x1b[2J"), "\xEF\xBF\xBD^[[2J");
+  EXPECT_EQ(visible("\xC3"), "\xEF\xBF\xBD");
+}
+
 TEST(TerminalTest, OrdinaryTextPassesAsItIs) {
   const std::string text =
       "Fever\tand\ncough, 38 \xC2\xB0"
