@@ -75,11 +75,15 @@ std::unordered_map<std::string, at::Tensor> read_tensors(const bundle::TorchArch
 
 at::Tensor Checkpoint::tensor(const std::string& name, at::IntArrayRef shape) const {
   const auto found = tensors.find(name);
-  if (found == tensors.end() || found->second.sizes() != shape) {
+  if (found == tensors.end() || found->second.sizes() != shape ||
+      !found->second.is_floating_point()) {
     throw Error(ErrorCode::kUsage,
                 fmt::format("the checkpoint has different settings: {} {}. Use the settings it was "
                             "started with, or an empty `work_dir`.",
-                            name, found == tensors.end() ? "is missing" : "has another shape"));
+                            name,
+                            found == tensors.end()           ? "is missing"
+                            : found->second.sizes() != shape ? "has another shape"
+                                                             : "holds whole numbers"));
   }
   return found->second;
 }

@@ -349,6 +349,8 @@ class Trainer {
     auto checkpoint = folder.load(WorkFolder::kCheckpoint);
     if (!checkpoint) return;
     const std::int64_t step = checkpoint->step;
+    require_ids(checkpoint->position);
+    if (checkpoint->anneal) require_ids(*checkpoint->anneal);
     const std::vector<std::string> notes = record_.go_on(checkpoint->record, step);
     visit_tensors([&](const std::string& name, at::Tensor& tensor) {
       const torch::NoGradGuard no_grad;
@@ -367,6 +369,19 @@ class Trainer {
     for (const std::string& note : notes) {
       folder.log_change(step, note);
       observer_.on_note(note);
+    }
+  }
+
+  // The loss takes ids as places in a row of logits, and a checkpoint may come from elsewhere.
+  void require_ids(const corpus::TokenStream::Position& position) const {
+    for (const std::vector<TokenId>& waiting : position.tokens_waiting) {
+      for (const TokenId id : waiting) {
+        if (id >= 0 && id < data_.config.vocab_size) continue;
+        throw Error(ErrorCode::kRuntime,
+                    "the checkpoint in " + options_.work_dir.string() +
+                        " holds tokens that the model does not have; remove it to start the run "
+                        "over");
+      }
     }
   }
 

@@ -48,7 +48,8 @@ int clean_command(const Arguments& words) {
                    "killed run was writing. Lists them and asks first. Without its journal a "
                    "finished batch can no "
                    "longer be merged with other shards, nor its failed rows retried.");
-  line.positional(works_in("FOLDER"), folder, true, "Where to look; folders in it are not searched.");
+  line.positional(works_in("FOLDER"), folder, true,
+                  "Where to look; folders in it are not searched.");
   line.flag("--unfinished", unfinished,
             "Journals of unfinished batches too. They may hold texts; without them these jobs "
             "start over.");

@@ -92,7 +92,8 @@ void print_table(Output& output, const std::vector<Trial>& trials) {
   for (const Trial& trial : trials) ++groups[{verdict_of(trial), reason_of(trial)}];
   output.write("records  result    why\n");
   for (const auto& [group, count] : groups) {
-    output.write(fmt::format("{:>7}  {:<8}  {}\n", count, name_of(group.first), visible(group.second)));
+    output.write(
+        fmt::format("{:>7}  {:<8}  {}\n", count, name_of(group.first), visible(group.second)));
   }
   std::size_t listed = 0, left = 0;
   for (const Trial& trial : trials) {
@@ -102,7 +103,8 @@ void print_table(Output& output, const std::vector<Trial>& trials) {
       continue;
     }
     if (listed++ == 0) output.write("\n");
-    output.write(fmt::format("{}: {}\n", visible(place_of(trial.recorded)), name_of(verdict_of(trial))));
+    output.write(
+        fmt::format("{}: {}\n", visible(place_of(trial.recorded)), name_of(verdict_of(trial))));
     for (const records::Difference& difference : trial.differences) {
       output.write("    " + visible(described(difference)) + "\n");
     }
