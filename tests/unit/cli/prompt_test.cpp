@@ -1,4 +1,4 @@
-// Prompts: their limits, what is refused, and how much of a long one is kept.
+// Prompts: their limits, and what is refused.
 // Knows nothing of models.
 #include "cli/prompt.h"
 
