@@ -20,6 +20,7 @@
 #include "bundle/pickle.h"
 #include "bundle/torchscript_weights.h"
 #include "medgen/error.h"
+#include "safety/identifiers.h"
 #include "text/utf8.h"
 
 namespace medgen::fuzz {
@@ -130,6 +131,23 @@ inline void run_journal(const std::string& data) {
   }
 }
 
+// Findings are in order, apart and within the text; masking leaves the rest as it is.
+inline void run_identifiers(const std::string& data) {
+  const std::string text = text::replace_invalid_utf8(data);
+  const auto found = safety::find_identifiers(text);
+  std::size_t end = 0;
+  std::size_t bytes = text.size();
+  for (const safety::Identifier& one : found) {
+    require(one.offset >= end && one.length > 0);
+    end = one.offset + one.length;
+    require(end <= text.size());
+    bytes += safety::name_of(one.kind).size() + 2 - one.length;
+  }
+  const std::string masked = safety::mask_identifiers(text, found);
+  require(masked.size() == bytes && !text::find_invalid_utf8(masked));
+  require(safety::places_of(text, found).size() == found.size());
+}
+
 using Target = void (*)(const std::string& data);
 
 inline const std::map<std::string, Target>& targets() {
@@ -143,6 +161,7 @@ inline const std::map<std::string, Target>& targets() {
       {"journal", run_journal},
       {"pickle", run_pickle},
       {"archive", run_archive},
+      {"identifiers", run_identifiers},
   };
   return kTargets;
 }

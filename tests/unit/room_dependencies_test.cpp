@@ -32,7 +32,7 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
     {"text", {"base"}},
     {"bundle", {"base"}},
     {"corpus", {"base", "text"}},
-    {"safety", {"base"}},
+    {"safety", {"base", "text"}},
     {"engine", {"base", "text"}},
     {"native", {"base", "kernels", "bundle"}},
     {"torchscript", {"base", "bundle"}},
