@@ -34,6 +34,7 @@ constexpr std::array kCommands{
             "Generate"},
     Command{"batch", batch_command, "continue every prompt of a file, durably", "Files of prompts"},
     Command{"merge", merge_command, "merge the outputs of a batch's shards"},
+    Command{"screen", screen_command, "look for what may identify a patient in files of prompts"},
     Command{"sweep", sweep_command, "run a file of prompts under several settings, with a report",
             "Compare settings"},
     Command{"metrics", metrics_command, "measure how diverse, likely and repetitive texts are"},

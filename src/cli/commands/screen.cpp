@@ -1,0 +1,293 @@
+// `medgen screen`: where files of prompts hold what may identify a patient, and copies without it.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include "base/csv.h"
+#include "base/refuse.h"
+#include "batch/input.h"
+#include "batch/write_output.h"
+#include "cli/commands/commands.h"
+#include "cli/options/command_line.h"
+#include "cli/output.h"
+#include "cli/run.h"
+#include "cli/signals.h"
+#include "medgen/error.h"
+#include "safety/identifiers.h"
+
+namespace medgen::cli {
+namespace {
+
+using batch::Json;
+using safety::Identifier;
+
+constexpr std::uint64_t kMostRowsNamed = 10;
+
+struct ScreenArguments {
+  std::optional<std::vector<std::string>> inputs;
+  std::optional<std::string> input_format, prompt_column, output;
+  bool json = false, fail = false, mask = false, quiet = false;
+};
+
+ScreenArguments parse_screen(const Arguments& words) {
+  ScreenArguments a;
+  CommandLine line(
+      "medgen screen",
+      "Looks in files of prompts for what may identify a patient: the eighteen classes of 45 CFR "
+      "164.514(b)(2), such as names, places, dates, telephone and record numbers. Prints where "
+      "each was found and how many there are of each class, never the text. It goes by patterns "
+      "and context and misses some: a file without findings may still identify somebody. Only the "
+      "prompt of a row is searched, no other column or field. docs/IDENTIFIERS.md says how much "
+      "it finds. Exit status 0 whether or not anything was found; 4 if a row could not be read, or "
+      "with --fail if something was found.");
+  line.positionals("FILE", a.inputs, true,
+                   "Files to search: .txt (a prompt a line), .csv or .tsv (with a header), .jsonl, "
+                   "each also with .gz or .zst; or - for standard input.");
+  line.choice("--input-format", {"txt", "csv", "tsv", "jsonl"}, a.input_format,
+              "The format, where the name does not say. Required for standard input.");
+  line.text("--prompt-column", "NAME", a.prompt_column,
+            "Column or field to search. Default: prompt.");
+  line.flag("--json", a.json, "Print a JSON object for each finding, and no table.");
+  line.flag("--fail", a.fail, "Exit with 4 if anything was found.");
+  line.flag("--mask", a.mask,
+            "Copy the rows of one FILE to -o with each finding replaced by its class, such as "
+            "[date]. Rows without findings stay as they are; rows that cannot be read are left "
+            "out.");
+  line.text("-o,--output", "FILE", a.output,
+            "Where --mask writes, in the format of the input and not compressed; must not exist.");
+  line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
+  line.parse(words);
+  return a;
+}
+
+batch::InputOptions input_of(const ScreenArguments& a) {
+  batch::InputOptions options;
+  options.names = a.inputs.value_or(std::vector<std::string>{});
+  if (a.input_format) options.format = batch::format_of_name("input." + *a.input_format);
+  options.columns.prompt = a.prompt_column;
+  return options;
+}
+
+void validate_screen(const ScreenArguments& a, const batch::InputOptions& input) {
+  batch::check(input);
+  if (a.mask != a.output.has_value()) {
+    base::refuse(a.mask ? "--mask needs a file to write: give -o FILE"
+                        : "-o is where --mask writes: give --mask too, or leave -o out");
+  }
+  if (!a.mask) return;
+  if (input.names.size() > 1) base::refuse("--mask copies one file: give one FILE at a time");
+  const std::string extension = std::filesystem::path(*a.output).extension().string();
+  if (extension == ".gz" || extension == ".zst") {
+    base::refuse("the output is not compressed, so its name must not end in " + extension);
+  }
+}
+
+// A new file; removed again unless keep() was called.
+class NewFile {
+ public:
+  explicit NewFile(const std::string& name)
+      : name_(name),
+        descriptor_(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) {
+    if (descriptor_ >= 0) return;
+    if (errno == EEXIST) base::refuse(name + " exists: choose another name or remove it");
+    base::refuse("cannot write " + name + ": " + std::system_category().message(errno));
+  }
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+  ~NewFile() {
+    ::close(descriptor_);
+    if (!kept_) ::unlink(name_.c_str());
+  }
+
+  void write(std::string_view bytes) {
+    buffer_ += bytes;
+    if (buffer_.size() >= kBufferBytes) flush();
+  }
+  void keep() {
+    flush();
+    batch::flush_to_disk(descriptor_, name_);
+    kept_ = true;
+  }
+
+ private:
+  static constexpr std::size_t kBufferBytes = std::size_t{64} << 10U;
+
+  void flush() {
+    batch::write_output(descriptor_, buffer_, name_);
+    buffer_.clear();
+  }
+
+  std::string name_;
+  std::string buffer_;
+  int descriptor_;
+  bool kept_ = false;
+};
+
+// Writes a row again with another prompt.
+class RowCopier {
+ public:
+  RowCopier(batch::InputFormat format, std::string prompt_name)
+      : format_(format), prompt_name_(std::move(prompt_name)) {}
+
+  void take_header(const batch::RawRow& header) {
+    const auto found = std::find(header.fields.begin(), header.fields.end(), prompt_name_);
+    column_ = static_cast<std::size_t>(found - header.fields.begin());
+  }
+
+  std::string with_prompt(const batch::RawRow& raw, batch::RowForm form,
+                          const std::string& prompt) const {
+    if (format_ == batch::InputFormat::kText) return prompt;
+    if (format_ != batch::InputFormat::kJsonl) return record_with(raw.fields, prompt);
+    Json json = Json::parse(raw.text);
+    (form == batch::RowForm::kOpenAi ? json["body"]["prompt"] : json[prompt_name_]) = prompt;
+    return json.dump();
+  }
+
+ private:
+  std::string record_with(std::vector<std::string> fields, const std::string& prompt) const {
+    fields.at(column_) = prompt;
+    std::string record;
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      if (i > 0) record += format_ == batch::InputFormat::kTsv ? '\t' : ',';
+      std::string field = base::quote_csv(fields[i]);
+      if (field == fields[i] && field.find('\t') != field.npos) field = '"' + field + '"';
+      record += field;
+    }
+    return record;
+  }
+
+  batch::InputFormat format_;
+  std::string prompt_name_;
+  std::size_t column_ = 0;
+};
+
+class Screening {
+ public:
+  Screening(const ScreenArguments& arguments, const std::atomic<bool>& stop)
+      : arguments_(arguments), stop_(stop), messages_(arguments.quiet), out_(STDOUT_FILENO) {}
+
+  int run() {
+    const batch::InputOptions input = input_of(arguments_);
+    validate_screen(arguments_, input);
+    if (arguments_.mask) copy_.emplace(*arguments_.output);
+    for (const std::string& name : input.names) read(name, input);
+    if (stop_) return kExitInterrupted;
+    if (copy_) copy_->keep();
+    if (!arguments_.json) print_table();
+    out_.flush();
+    summarize();
+    const bool failed = unread_ > 0 || (arguments_.fail && rows_found_ > 0);
+    return failed ? kExitSomeFailed : kExitFine;
+  }
+
+ private:
+  void read(const std::string& name, const batch::InputOptions& options) {
+    const bool standard = name == "-";
+    const std::string shown = standard ? "standard input" : name;
+    const batch::InputFormat format =
+        options.format ? *options.format : batch::format_of_name(name);
+    batch::RowSplitter splitter(
+        standard ? base::descriptor_blocks(STDIN_FILENO, shown, ErrorCode::kRuntime, &stop_)
+                 : base::file_blocks(name),
+        format, shown);
+    batch::RowParser parser(format, options.columns, shown);
+    RowCopier copier(format, options.columns.prompt.value_or("prompt"));
+    std::uint64_t position = 0;
+    for (batch::RawRow raw; !stop_ && splitter.next(raw);) {
+      if (parser.wants_header()) {
+        parser.take_header(raw);
+        copier.take_header(raw);
+        copy(raw.text);
+      } else if (format == batch::InputFormat::kText && raw.text.empty()) {
+        ++position;
+        copy(raw.text);  // an empty line is no prompt, and holds nothing either
+      } else {
+        screen(shown, raw, parser.parse(raw, position++), copier);
+      }
+    }
+  }
+
+  void screen(const std::string& file, const batch::RawRow& raw, const batch::BatchRow& row,
+              const RowCopier& copier) {
+    ++rows_;
+    if (row.error) {
+      if (++unread_ <= kMostRowsNamed) {
+        messages_.note(fmt::format("{}:{}: not searched: {}", file, raw.line, row.error->message));
+      }
+      return;
+    }
+    const std::vector<Identifier> found = safety::find_identifiers(row.prompt);
+    rows_found_ += found.empty() ? 0 : 1;
+    print_places(file, raw.line, row.position + 1, found, safety::places_of(row.prompt, found));
+    if (!copy_) return;
+    copy(found.empty()
+             ? raw.text
+             : copier.with_prompt(raw, row.form, safety::mask_identifiers(row.prompt, found)));
+  }
+
+  void copy(const std::string& row) {
+    if (copy_) copy_->write(row + "\n");
+  }
+
+  void print_places(const std::string& file, std::uint64_t line, std::uint64_t row,
+                    const std::vector<Identifier>& found,
+                    const std::vector<safety::IdentifierPlace>& places) {
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const std::string kind(safety::name_of(found[i].kind));
+      ++counts_.at(static_cast<std::size_t>(found[i].kind));
+      if (arguments_.json) {
+        const Json json{{"class", kind},
+                        {"file", file},
+                        {"row", row},
+                        {"line", line},
+                        {"column", places[i].column},
+                        {"length", places[i].length}};
+        out_.write(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+      } else {
+        out_.write(fmt::format("{}:{}:{}: {}, {} characters\n", file, line, places[i].column, kind,
+                               places[i].length));
+      }
+    }
+    out_.flush();
+  }
+
+  void print_table() {
+    if (rows_found_ > 0) out_.write("\n");
+    for (std::size_t i = 0; i < counts_.size(); ++i) {
+      out_.write(fmt::format("{:<14}{:>10}\n",
+                             safety::name_of(static_cast<safety::IdentifierClass>(i)),
+                             counts_.at(i)));
+    }
+  }
+
+  void summarize() const {
+    if (unread_ > 0)
+      messages_.note(fmt::format("{} rows could not be read, and were not searched", unread_));
+    messages_.note(fmt::format(
+        "{} of {} rows hold what may identify somebody; patterns miss some (docs/IDENTIFIERS.md)",
+        rows_found_, rows_));
+  }
+
+  const ScreenArguments& arguments_;
+  const std::atomic<bool>& stop_;
+  const Messages messages_;
+  Output out_;
+  std::optional<NewFile> copy_;
+  safety::IdentifierCounts counts_{};
+  std::uint64_t rows_ = 0, rows_found_ = 0, unread_ = 0;
+};
+
+}  // namespace
+
+int screen_command(const Arguments& words) {
+  const ScreenArguments arguments = parse_screen(words);
+  const InterruptScope interrupt;
+  return Screening(arguments, interrupt.flag()).run();
+}
+
+}  // namespace medgen::cli
