@@ -323,7 +323,7 @@ void add_names(std::vector<IdentifierRule>& rules) {
   rules.push_back(
       {Kind::kName,
        kStart +
-           R"((?i:my[ ]name[ ]is|name[ ]is|name's|i[ ]am[ ]called|named|known[ ]as|goes[ ]by|introduced[ ](?:him|her|them)self[ ]as|asks?[ ]to[ ]be[ ]called|prefers[ ]to[ ]be[ ]called|nickname[ ]is|nicknamed)[ ]()" +
+           R"((?i:my[ ]name[ ]is|name[ ]is|name's|i[ ]am[ ]called|named|goes[ ]by|introduced[ ](?:him|her|them)self[ ]as|asks?[ ]to[ ]be[ ]called|prefers[ ]to[ ]be[ ]called|nickname[ ]is|nicknamed)[ ]()" +
            kPerson + ")",
        can_be_name});
   rules.push_back(

@@ -21,7 +21,7 @@ WordSet words_of(std::string_view list) {
 const WordSet& given_names() {
   static const WordSet kWords = words_of(
       "aaron,abigail,adam,adrian,agnes,ahmed,aisha,alan,albert,alejandro,alex,alexandra,"
-      "ali,alice,alicia,allison,amanda,amelia,amina,amy,andrea,andrew,angela,anita,ann,"
+      "ali,alice,alicia,allison,amanda,amina,amy,andrea,andrew,angela,anita,ann,"
       "anna,anne,annie,anthony,antonio,arjun,arthur,ashley,barbara,beatrice,benjamin,"
       "bernard,beth,betty,beverly,brandon,brenda,brian,bridget,bruce,bryan,carl,carla,"
       "carlos,carmen,carol,caroline,catherine,cathy,cecilia,charles,cheryl,chloe,christina,"
@@ -56,7 +56,7 @@ const WordSet& given_names() {
 
 const WordSet& ambiguous_given_names() {
   static const WordSet kWords = words_of(
-      "alexander,amber,ana,angel,april,art,august,austin,ben,bill,bob,brad,carolina,"
+      "amelia,alexander,amber,ana,angel,april,art,august,austin,ben,bill,bob,brad,carolina,"
       "charlotte,chase,chelsea,christian,chuck,cliff,dale,dallas,dan,dave,dawn,dean,don,"
       "drew,earl,eve,faith,florence,frank,fred,gene,georgia,ginger,grace,grant,guy,hazel,"
       "heidi,holly,hope,hunter,iris,ivy,jack,jay,jerry,jesus,joe,jordan,joy,june,kay,ken,"
@@ -121,7 +121,8 @@ const WordSet& plain_words() {
 
 const WordSet& eponym_nouns() {
   static const WordSet kWords = words_of(
-      "angina,antigen,bodies,body,catheter,cell,cells,center,centre,clamp,classification,"
+      "apple,area,allergy,grass,angina,antigen,bodies,body,catheter,cell,cells,center,centre,clamp,"
+      "classification,"
       "clinic,college,contracture,criteria,cyst,disease,disorder,drain,fever,forceps,"
       "foundation,fracture,hernia,hospital,index,institute,law,lymphoma,maneuver,manoeuvre,"
       "medical,method,murmur,node,nodes,operation,palsy,paralysis,phenomenon,point,"
