@@ -27,6 +27,7 @@ engine::ValidSettings RequestMaker::settings_of(const BatchRow& row) const {
 }
 
 std::optional<engine::ValidRequest> RequestMaker::make(BatchRow& row, std::uint64_t tag) const {
+  if (!row.error && look) look(row);
   if (row.error) {
     row.error = in_words(*row.error);
     return std::nullopt;

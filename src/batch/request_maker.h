@@ -21,6 +21,8 @@ struct RequestMaker {
   std::function<std::vector<TokenId>(std::string_view prompt, const StoppingParams& stopping,
                                      int n_positions)>
       encode;
+  // Called first for every row, whose prompt it may change or refuse; may be empty.
+  std::function<void(BatchRow&)> look = {};
   DecodingSettings plain;   // what rows start from
   DecodingSettings openai;  // the same for rows of the OpenAI form
   // Unless empty: what every prompt is run with instead; rows must then have no settings. A prompt

@@ -33,6 +33,9 @@ struct BatchRow {
   Json extras = Json::object();    // fields that are carried through
   Json settings = Json::object();  // fields that override settings
   std::optional<RowError> error;
+
+  // Classes of identifiers in the prompt, where they are looked for.
+  std::vector<std::string> identifiers = {};
 };
 
 // A finished row.

@@ -73,16 +73,22 @@ class Reader {
     copy("source", document.source);
     copy("id", document.id);
     copy("title", document.title);
-    visit_(std::move(document));
+    give(std::move(document));
   }
 
   void take_text(std::string&& text) {
-    visit_({.source = "", .group = group_, .text = std::move(text)});
+    give({.source = "", .group = group_, .text = std::move(text)});
   }
 
   const ReadOptions& options_;
 
  private:
+  void give(Document&& document) {
+    ++given_;
+    if (options_.look) options_.look(path_, given_, document);
+    visit_(std::move(document));
+  }
+
   bool compose(const FieldOf& field, std::string& text) const {
     static const FieldTemplate question(kQuestionTemplate);
     const bool own = !options_.record_template.empty();
@@ -103,7 +109,7 @@ class Reader {
   const std::filesystem::path& path_;
   const std::function<void(Document&&)>& visit_;
   std::string group_;
-  std::uint64_t skipped_ = 0;
+  std::uint64_t skipped_ = 0, given_ = 0;
 };
 
 // Whole lines, none longer than the limit.

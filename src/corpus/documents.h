@@ -57,6 +57,10 @@ struct ReadOptions {
   // A longer record is skipped without being held in memory.
   std::uint64_t max_record_bytes = std::uint64_t{64} << 20U;
 
+  // Called for every document, with its number in the file from 1, before anybody else sees it; it
+  // may change the text, and what it throws ends the reading. May be empty.
+  std::function<void(const std::filesystem::path& file, std::uint64_t number, Document&)> look = {};
+
   // Called for every skipped record. Without it, a record that is too long is an
   // Error(kRuntime) instead.
   std::function<void(const BadRecord&)> on_bad;

@@ -23,7 +23,9 @@ struct PrepareOptions {
   std::string template_text;                // as typed, for the report
   std::vector<SourceWeight> weights;        // each must name a source or a file's group
   std::vector<std::string> drop_sources;    // the same
-  double valid_fraction = 0.02;             // of the documents, into validation; [0, 0.5]
+  std::string identifiers =
+      {};  // what read.look does about those of patients, for the report; or empty
+  double valid_fraction = 0.02;  // of the documents, into validation; [0, 0.5]
   double near_duplicates =
       0.8;            // similarity from which one of two is dropped; [0.7, 1]; above 1: off
   int examples = 10;  // of each kind of duplicate and of bad records, in the report

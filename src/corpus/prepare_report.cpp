@@ -57,14 +57,16 @@ Json examples_json(const PrepareReport& report, Fate fate) {
 Json settings_json(const PrepareOptions& options) {
   Json weights = Json::object();
   for (const SourceWeight& weight : options.weights) weights[weight.name] = weight.weight;
-  return {{"text_field", options.read.text_field},
-          {"template", options.template_text},
-          {"max_document_bytes", options.read.max_record_bytes},
-          {"valid_fraction", options.valid_fraction},
-          {"near_duplicates",
-           options.near_duplicates > 1 ? Json(nullptr) : Json(options.near_duplicates)},
-          {"weights", weights},
-          {"drop_sources", options.drop_sources}};
+  Json settings = {{"text_field", options.read.text_field},
+                   {"template", options.template_text},
+                   {"max_document_bytes", options.read.max_record_bytes},
+                   {"valid_fraction", options.valid_fraction},
+                   {"near_duplicates",
+                    options.near_duplicates > 1 ? Json(nullptr) : Json(options.near_duplicates)},
+                   {"weights", weights},
+                   {"drop_sources", options.drop_sources}};
+  if (!options.identifiers.empty()) settings["identifiers"] = options.identifiers;
+  return settings;
 }
 
 template <typename Count>

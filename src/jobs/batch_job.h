@@ -14,6 +14,7 @@
 #include "batch/retry.h"
 #include "batch/run.h"
 #include "engine/settings.h"
+#include "jobs/identifier_watch.h"
 #include "jobs/model_files.h"
 #include "records/record.h"
 
@@ -33,6 +34,8 @@ struct BatchAsked {
       variants;
   // How the messages in records name settings; unset: as the library does.
   std::function<std::string(const std::string& message)> wording;
+  // Looks for what may identify a patient; null: nobody does. Must outlive the job.
+  RowIdentifiers* identifiers = nullptr;
   bool truncate_prompt = false;  // drop the beginning of a prompt that does not fit
   records::Form form = records::Form::kJson;
   bool in_order = true;

@@ -47,6 +47,7 @@ void find_model(BatchResolved& job) {
   maker.n_positions = job.model.config.n_positions;
   maker.max_slots = asked.slots.value_or(automatic_slots(job.model.config));
   maker.wording = asked.wording;
+  if (asked.identifiers != nullptr) asked.identifiers->watch_prompts(maker);
   maker.encode = [model = job.model, truncate = asked.truncate_prompt](
                      std::string_view prompt, const StoppingParams& stopping, int n_positions) {
     std::vector<TokenId> tokens = prompt_tokens(model, prompt);
@@ -81,6 +82,10 @@ void set_seed(BatchResolved& job, std::uint64_t seed) {
     job.settings["seed"] = seed;
     job.settings["openai"] = engine::settings_json(job.maker.openai);
     job.settings["truncate_prompt"] = job.asked.truncate_prompt;
+    const RowIdentifiers* identifiers = job.asked.identifiers;
+    if (identifiers != nullptr && identifiers->action() != safety::IdentifierAction::kOff) {
+      job.settings["identifiers"] = safety::name_of(identifiers->action());
+    }
     return;
   }
   job.settings = batch::Json{{"seed", seed}, {"variants", batch::Json::object()}};

@@ -26,8 +26,11 @@ using RecordOf = std::function<std::string(const batch::FinishedRow&)>;
 RecordOf record_of(const BatchResolved& job, const BackendInfo& backend) {
   const records::Writer writer({job.model.name, job.model.sha256, backend, job.maker.tokenizer});
   if (job.variants.empty()) {
-    return [writer, form = job.asked.form](const batch::FinishedRow& finished) {
-      return writer.write(batch::record_of(finished), batch::form_of(finished.row, form));
+    return [writer, form = job.asked.form,
+            identifiers = job.asked.identifiers](const batch::FinishedRow& finished) {
+      records::Record record = batch::record_of(finished);
+      if (identifiers != nullptr) identifiers->watch_texts(finished.row, record);
+      return writer.write(record, batch::form_of(finished.row, form));
     };
   }
   return [writer, settings = job.variants](const batch::FinishedRow& finished) {

@@ -61,6 +61,10 @@ struct Record {
   Request request;               // request.id keys the random numbers, besides the seed
   std::vector<Completion> completions;
   std::optional<RecordError> error;  // then the members after `setting` do not count
+
+  // What was done about identifiers of patients, if anything, and their classes in the texts.
+  std::string identifiers = {};
+  std::vector<std::string> identifiers_found = {};
 };
 
 }  // namespace medgen::records

@@ -64,15 +64,21 @@ void add_tokens(const Completion& completion, const SamplingParams& asked, Json&
 }
 
 // Enough to regenerate the texts.
-Json provenance_json(const Origin& origin, const Request& request) {
-  return Json{{"medgen", std::string(version())},
-              {"model", Json{{"name", origin.model_name}, {"sha256", origin.model_sha256}}},
-              {"backend", origin.backend.name},
-              {"precision", origin.backend.precision},
-              {"seed", request.sampling.seed},
-              {"sampling", sampling_json(request)},
-              {"key", request.id},
-              {"prompt_tokens", request.prompt.size()}};
+Json provenance_json(const Origin& origin, const Record& record) {
+  const Request& request = record.request;
+  Json json{{"medgen", std::string(version())},
+            {"model", Json{{"name", origin.model_name}, {"sha256", origin.model_sha256}}},
+            {"backend", origin.backend.name},
+            {"precision", origin.backend.precision},
+            {"seed", request.sampling.seed},
+            {"sampling", sampling_json(request)},
+            {"key", request.id},
+            {"prompt_tokens", request.prompt.size()}};
+  if (!record.identifiers.empty()) {
+    json["identifiers"] = record.identifiers;
+    json["identifiers_found"] = record.identifiers_found;
+  }
+  return json;
 }
 
 Json error_json(const RecordError& error) {
@@ -120,7 +126,7 @@ std::string json_record(const Record& record, Form form, const Origin& origin) {
     if (form == Form::kSweep) add_tokens(completion, asked, text);
     json["completions"].push_back(std::move(text));
   }
-  json["provenance"] = provenance_json(origin, record.request);
+  json["provenance"] = provenance_json(origin, record);
   json["generated"] = true;
   json["notice"] = safety::notice();
   return json.dump() + "\n";
@@ -151,7 +157,7 @@ std::string openai_record(const Record& record, const Origin& origin) {
   const int prompt = static_cast<int>(record.request.prompt.size());
   // Its format stands here, since the members around it are OpenAI's.
   Json provenance{{"format", kRecordFormat}};
-  provenance.update(provenance_json(origin, record.request));
+  provenance.update(provenance_json(origin, record));
   Json body{{"id", "cmpl-" + id},
             {"object", "text_completion"},
             {"created", 0},

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/refuse.h"
 #include "medgen/error.h"
 #include "safety/identifiers_names.h"
 #include "safety/identifiers_rules.h"
@@ -137,6 +138,17 @@ std::size_t characters(std::string_view text) {
 
 std::string_view name_of(IdentifierClass kind) {
   return kClassNames.at(static_cast<std::size_t>(kind));
+}
+
+std::string_view name_of(IdentifierAction action) {
+  return kIdentifierActions.at(static_cast<std::size_t>(action));
+}
+
+IdentifierAction identifier_action(std::string_view name) {
+  for (std::size_t i = 0; i < kIdentifierActions.size(); ++i) {
+    if (kIdentifierActions.at(i) == name) return static_cast<IdentifierAction>(i);
+  }
+  base::refuse(fmt::format("identifiers is \"{}\": give off, warn, refuse or mask", name));
 }
 
 std::vector<Identifier> find_identifiers(std::string_view text) { return Search(text).run(); }

@@ -37,6 +37,14 @@ inline constexpr std::size_t kIdentifierClasses = 18;
 // "name", "place", "date", ..., as JSON, tables and masks have it.
 std::string_view name_of(IdentifierClass kind);
 
+// What to do about identifiers, as --identifiers says.
+enum class IdentifierAction { kOff, kWarn, kRefuse, kMask };
+inline constexpr std::array<std::string_view, 4> kIdentifierActions = {"off", "warn", "refuse",
+                                                                       "mask"};
+std::string_view name_of(IdentifierAction action);
+// Throws Error(kUsage) for any other name.
+IdentifierAction identifier_action(std::string_view name);
+
 struct Identifier {
   IdentifierClass kind;
   std::size_t offset = 0, length = 0;  // bytes

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,9 @@ struct TrainOptions {
   // A checkpoint of other data is an error unless this is set: then parameters and optimizer stay
   // and the new data start from the beginning.
   bool continue_on_other_data = false;
+
+  // Sees every document of a text file first; see corpus::ReadOptions.
+  std::function<void(const std::filesystem::path&, std::uint64_t, corpus::Document&)> look = {};
 
   int threads = 0;                 // 0: the cores this process may use
   std::string device = "cpu";      // or "cuda"

@@ -131,9 +131,10 @@ class JoinedDocuments : public corpus::TokenDocuments {
 
 class MixtureReader {
  public:
-  MixtureReader(const RunTokenizer& tokenizer, const std::vector<corpus::SourceWeight>& weights,
-                const char* weight_setting)
-      : tokenizer_(tokenizer),
+  MixtureReader(const TrainOptions& options, const RunTokenizer& tokenizer,
+                const std::vector<corpus::SourceWeight>& weights, const char* weight_setting)
+      : look_(options.look),
+        tokenizer_(tokenizer),
         weights_(weights),
         weight_setting_(weight_setting),
         used_(weights.size(), false) {}
@@ -177,14 +178,20 @@ class MixtureReader {
 
   std::shared_ptr<const corpus::TokenDocuments> read_text(const fs::path& file) {
     auto documents = std::make_shared<TextDocuments>(tokenizer_.tokenizer);
-    corpus::read_documents(file, [&](corpus::Document&& document) {
-      const double w = weight(document, 1.0);
-      sums_ += fmt::format("{} {:f}\n", base::sha256(document.text), w);
-      documents->add(std::move(document), w);
-    });
+    corpus::ReadOptions read;
+    read.look = look_;
+    corpus::read_documents(
+        file,
+        [&](corpus::Document&& document) {
+          const double w = weight(document, 1.0);
+          sums_ += fmt::format("{} {:f}\n", base::sha256(document.text), w);
+          documents->add(std::move(document), w);
+        },
+        read);
     return documents;
   }
 
+  const std::function<void(const fs::path&, std::uint64_t, corpus::Document&)>& look_;
   const RunTokenizer& tokenizer_;
   const std::vector<corpus::SourceWeight>& weights_;
   const char* weight_setting_;
@@ -276,7 +283,8 @@ corpus::EvaluationText read_held_out(const TrainOptions& options, const RunToken
   }
   if (places.empty()) return {};
   const std::vector<corpus::SourceWeight> none;
-  const Mixture mixture = MixtureReader(tokenizer, none, "").read(places, corpus::Split::kValid);
+  const Mixture mixture =
+      MixtureReader(options, tokenizer, none, "").read(places, corpus::Split::kValid);
   if (mixture.documents->size() > 0) return corpus::evaluation_windows(*mixture.documents, window);
   if (options.valid.empty()) return {};
   usage("the held-out text " + options.valid.string() + " holds no document");
@@ -298,10 +306,10 @@ TrainingData open_training_data(const TrainOptions& options) {
                       data.config.n_positions));
   }
   data.distil_from = open_teachers(options, data);
-  data.main = MixtureReader(tokenizer, options.weights, "`weight`")
+  data.main = MixtureReader(options, tokenizer, options.weights, "`weight`")
                   .read(options.data, corpus::Split::kTrain);
   if (!options.anneal_data.empty()) {
-    data.anneal = MixtureReader(tokenizer, options.anneal_weights, "`anneal_weight`")
+    data.anneal = MixtureReader(options, tokenizer, options.anneal_weights, "`anneal_weight`")
                       .read(options.anneal_data, corpus::Split::kTrain);
   }
   data.held_out = read_held_out(options, tokenizer, data.window);

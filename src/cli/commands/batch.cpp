@@ -12,6 +12,7 @@
 #include "cli/run.h"
 #include "cli/signals.h"
 #include "jobs/batch_job.h"
+#include "jobs/identifier_watch.h"
 #include "safety/notice.h"
 
 namespace medgen::cli {
@@ -59,12 +60,17 @@ int batch_command(const Arguments& words) {
   validate(arguments);
   std::signal(SIGXFSZ, SIG_IGN);  // a file that is too large fails in write(), like a full disk
   const Messages messages(arguments.quiet);
+  jobs::RowIdentifiers identifiers(
+      safety::identifier_action(arguments.identifiers.value_or("off")));
   jobs::BatchAsked asking = asked(arguments, messages);
+  asking.identifiers = &identifiers;
   if (arguments.check) return check(std::move(asking), messages);
   const jobs::BatchResolved job = resolve_batch(std::move(asking));
   if (!arguments.quiet) Messages::plain(safety::notice());
   try {
-    return run_batch(job, {arguments.quiet, arguments.stats}).status;
+    const int status = run_batch(job, {arguments.quiet, arguments.stats}).status;
+    if (const std::string found = identifiers.summary(); !found.empty()) messages.note(found);
+    return status;
   } catch (const batch::ReaderGone&) {
     throw OutputClosed{};
   }

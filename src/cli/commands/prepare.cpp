@@ -13,15 +13,17 @@
 #include "cli/run.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
+#include "jobs/identifier_watch.h"
 #include "medgen/error.h"
 #include "records/number_text.h"
+#include "safety/identifiers.h"
 
 namespace medgen::cli {
 namespace {
 
 struct PrepareArguments {
   CorpusArguments corpus;
-  std::optional<std::string> tokenizer, output, text_field, text_template;
+  std::optional<std::string> tokenizer, output, text_field, text_template, identifiers;
   std::optional<std::vector<std::string>> drop_sources;
   std::optional<double> valid_fraction, near_duplicates;
   std::optional<std::uint64_t> max_document_bytes;
@@ -52,6 +54,11 @@ PrepareArguments parse_prepare(const Arguments& words) {
             "Form for records with all of the fields named in it, used before their text field "
             "is considered, such as \"Q: {question} A: {answer}\"; \\n is a line break. Default: a "
             "record without text becomes \"Question: {question}\\nAnswer: {answer}\".");
+  line.choice(
+      "--identifiers", {"off", "warn", "refuse", "mask"}, a.identifiers,
+      "What to do about what may identify a patient (see medgen screen) in documents: warn, "
+      "count them; refuse, stop at the first; mask, put its class in its place, such as "
+      "[date]. Some is missed. Default: off.");
   line.number("--valid-fraction", a.valid_fraction,
               "Share of the documents for validation; 0 to 0.5. Default: " +
                   records::number_text(static_cast<float>(defaults.valid_fraction)) + ".");
@@ -156,6 +163,14 @@ int prepare_command(const Arguments& words) {
   const PrepareArguments a = parse_prepare(words);
   const Messages messages(a.quiet);
   corpus::PrepareOptions options = resolve(a);
+  const std::string action = a.identifiers.value_or("off");
+  jobs::DocumentIdentifiers identifiers(safety::identifier_action(action));
+  if (action != "off") {
+    options.identifiers = action;
+    options.read.look = [&](const auto& file, std::uint64_t number, corpus::Document& document) {
+      identifiers.look(file, number, document);
+    };
+  }
   Progress progress(a.quiet);
   const InterruptScope interrupt;
   options.progress = [&](int pass, std::uint64_t documents) {
@@ -183,6 +198,7 @@ int prepare_command(const Arguments& words) {
   const std::string text = a.json ? to_json(report, options) : summary(report);
   output.write(visible(text));
   output.flush();
+  if (const std::string found = identifiers.summary(); !found.empty()) messages.note(found);
   messages.note("wrote " + options.output.string());
   return kExitFine;
 }

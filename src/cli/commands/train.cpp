@@ -1,13 +1,17 @@
 // `medgen train`: options in, progress on standard error.
 #include <fmt/format.h>
 
+#include "base/refuse.h"
 #include "cli/commands/commands.h"
 #include "cli/options/train_arguments.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/run.h"
 #include "cli/signals.h"
+#include "corpus/shards.h"
+#include "jobs/identifier_watch.h"
 #include "jobs/model_files.h"
+#include "safety/identifiers.h"
 #include "wiring/torch_module.h"
 
 namespace medgen::cli {
@@ -62,17 +66,38 @@ class TrainProgressPrinter : public train::TrainObserver {
   const std::atomic<bool>& interrupt_;
 };
 
+// Nothing can be looked for in tokens.
+void refuse_shards(const train::TrainOptions& options) {
+  std::vector<std::filesystem::path> places = options.data;
+  places.insert(places.end(), options.anneal_data.begin(), options.anneal_data.end());
+  if (!options.valid.empty()) places.push_back(options.valid);
+  for (const std::filesystem::path& place : places) {
+    if (!corpus::is_shard_folder(place)) continue;
+    base::refuse("--identifiers looks at text, and " + place.string() +
+                 " holds tokens: give it to medgen prepare instead");
+  }
+}
+
 }  // namespace
 
 int train_command(const Arguments& words) {
-  const TrainArguments arguments = parse_train_arguments(words);
-  const train::TrainOptions& options = arguments.options;
+  TrainArguments arguments = parse_train_arguments(words);
+  train::TrainOptions& options = arguments.options;
+  const std::string action = arguments.identifiers.value_or("off");
+  jobs::DocumentIdentifiers identifiers(safety::identifier_action(action));
+  if (action != "off") {
+    refuse_shards(options);
+    options.look = [&](const auto& file, std::uint64_t number, corpus::Document& document) {
+      identifiers.look(file, number, document);
+    };
+  }
   wiring::TorchRoom& room = wiring::torch_room();
   const Messages messages(arguments.quiet);
   const InterruptScope interrupt;
   TrainProgressPrinter printer(arguments.quiet, interrupt.flag());
   room.train(options, printer);
   printer.end_line();
+  if (const std::string found = identifiers.summary(); !found.empty()) messages.note(found);
   if (interrupt.interrupted() && !std::filesystem::exists(options.output)) {
     messages.note(
         fmt::format("interrupted: a checkpoint is in {}; the same command resumes from it",

@@ -16,6 +16,7 @@ namespace medgen::cli {
 struct BatchArguments {
   std::optional<std::vector<std::string>> inputs;
   std::optional<std::string> output, input_format, prompt_column, id_column, format, shard, stats;
+  std::optional<std::string> identifiers;
   std::optional<std::string> model, tokenizer;
   std::optional<std::int64_t> max_errors;
   std::optional<int> slots;

@@ -186,6 +186,12 @@ TrainArguments parse_train_arguments(const Arguments& words) {
             "Let a checkpoint continue with --data or --weight other than it was made with: "
             "parameters and optimizer stay, the new text starts from its beginning.");
   line.choice("--dtype", {"fp32", "fp16"}, dtype, "How model.pt stores parameters. Default: fp16.");
+  line.choice(
+      "--identifiers", {"off", "warn", "refuse", "mask"}, a.identifiers,
+      "What to do about what may identify a patient (see medgen screen) in the documents of "
+      "text files, held-out ones too: warn, count them; refuse, stop at the first; mask, "
+      "put its class in its place, such as [date], before the text becomes tokens. Some is "
+      "missed. Prepared corpora hold tokens: give this to medgen prepare. Default: off.");
   line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
   line.parse(words);
   bind.copy();

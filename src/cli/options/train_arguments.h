@@ -1,6 +1,9 @@
 // The options of `medgen train`, from the command line into TrainOptions.
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "cli/commands/commands.h"
 #include "train/train_options.h"
 
@@ -8,6 +11,7 @@ namespace medgen::cli {
 
 struct TrainArguments {
   train::TrainOptions options;
+  std::optional<std::string> identifiers;
   bool quiet = false;
 };
 

@@ -1,0 +1,121 @@
+// See the header.
+#include "jobs/identifier_watch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/refuse.h"
+
+namespace medgen::jobs {
+namespace {
+
+using safety::Identifier;
+using safety::IdentifierAction;
+
+constexpr std::size_t kMostNamed = 10;
+constexpr const char* kCaveat = "patterns miss some (docs/IDENTIFIERS.md)";
+
+// "name at column 3 (11 characters), date at column 40 (9 characters)", never the text.
+std::string found_where(std::string_view text, const std::vector<Identifier>& found) {
+  const auto places = safety::places_of(text, found);
+  std::string words;
+  for (std::size_t i = 0; i < std::min(found.size(), kMostNamed); ++i) {
+    words += fmt::format("{}{} at column {} ({} characters)", i > 0 ? ", " : "",
+                         safety::name_of(found[i].kind), places[i].column, places[i].length);
+  }
+  if (found.size() > kMostNamed) words += fmt::format(" and {} more", found.size() - kMostNamed);
+  return words;
+}
+
+// Of one prompt.
+void look_at(batch::BatchRow& row, IdentifierAction action) {
+  const auto found = safety::find_identifiers(row.prompt);
+  row.identifiers = safety::classes_of(found);
+  if (found.empty()) return;
+  if (action == IdentifierAction::kMask) {
+    row.prompt = safety::mask_identifiers(row.prompt, found);
+  } else if (action == IdentifierAction::kRefuse) {
+    row.error = batch::RowError{"identifiers", "the prompt holds what may identify somebody: " +
+                                                   found_where(row.prompt, found) +
+                                                   "; take it out, or give `identifiers` mask"};
+  }
+}
+
+}  // namespace
+
+void IdentifierTally::add(const std::vector<std::string>& classes, const std::string& holder) {
+  if (classes.empty()) return;
+  ++holders_;
+  for (const std::string& name : classes) ++by_class_[name];
+  if (first_.size() < kMostNamed) first_.push_back(holder);
+}
+
+std::string IdentifierTally::words(const std::string& of_what, const std::string& holders) const {
+  if (holders_ == 0) return "no " + of_what;
+  std::string words = fmt::format("{} {} (", holders_, of_what);
+  const char* between = "";
+  for (const auto& [name, count] : by_class_) {
+    words += fmt::format("{}{} {}", std::exchange(between, ", "), name, count);
+  }
+  between = " ";
+  words += "; " + holders;
+  for (const std::string& one : first_) words += std::exchange(between, ", ") + one;
+  return words + (holders_ > first_.size() ? ", ...)" : ")");
+}
+
+void RowIdentifiers::watch_prompts(batch::RequestMaker& maker) const {
+  if (action_ == IdentifierAction::kOff) return;
+  maker.look = [action = action_](batch::BatchRow& row) { look_at(row, action); };
+}
+
+void RowIdentifiers::watch_texts(const batch::BatchRow& row, records::Record& record) {
+  if (action_ == IdentifierAction::kOff) return;
+  ++rows_;
+  const std::string number = std::to_string(row.position + 1);
+  prompts_.add(row.identifiers, number);
+  std::vector<Identifier> found;
+  for (const Completion& completion : record.completions) {
+    const auto more = safety::find_identifiers(completion.text);
+    found.insert(found.end(), more.begin(), more.end());
+  }
+  record.identifiers = safety::name_of(action_);
+  record.identifiers_found = safety::classes_of(found);
+  texts_.add(record.identifiers_found, number);
+}
+
+std::string RowIdentifiers::summary() const {
+  if (rows_ == 0) return {};
+  return fmt::format("identifiers: {} rows searched, found in {} and in {}; {}", rows_,
+                     prompts_.words("prompts", "rows"),
+                     texts_.words("rows' generated texts", "rows"), kCaveat);
+}
+
+void DocumentIdentifiers::look(const std::filesystem::path& file, std::uint64_t number,
+                               corpus::Document& document) {
+  if (action_ == IdentifierAction::kOff) return;
+  const auto found = safety::find_identifiers(document.text);
+  std::uint64_t& seen = seen_[file];
+  if (number > seen) {
+    seen = number;
+    documents_.add(safety::classes_of(found), fmt::format("{} document {}", file.string(), number));
+  }
+  if (found.empty()) return;
+  if (action_ == IdentifierAction::kMask) {
+    document.text = safety::mask_identifiers(document.text, found);
+  } else if (action_ == IdentifierAction::kRefuse) {
+    base::refuse(
+        fmt::format("{}: document {} holds what may identify somebody: {}; take it out, "
+                    "or give `identifiers` mask",
+                    file.string(), number, found_where(document.text, found)));
+  }
+}
+
+std::string DocumentIdentifiers::summary() const {
+  if (action_ == IdentifierAction::kOff) return {};
+  return fmt::format("identifiers: found in {}; {}", documents_.words("documents", "first"),
+                     kCaveat);
+}
+
+}  // namespace medgen::jobs

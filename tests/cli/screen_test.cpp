@@ -1,0 +1,229 @@
+// Identifiers of patients as a user meets them: `medgen screen`, and --identifiers of batch and
+// prepare. No finding's text may be printed.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "cli/models.h"
+#include "cli/process.h"
+#include "places.h"
+
+namespace medgen::cli_tests {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+using Json = nlohmann::ordered_json;
+
+class ScreenCliTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ =
+        scratch() /
+        ("screen-" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
+    fs::create_directories(folder_);
+  }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string file(const std::string& name, const std::string& content) const {
+    write(folder_ / name, content);
+    return path(name);
+  }
+  RunResult batch(const std::string& input, const std::string& action,
+                  const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> words = {"batch",
+                                      "--model",
+                                      MEDGEN_DEFAULT_MODEL,
+                                      input,
+                                      "--seed",
+                                      "7",
+                                      "--max-new-tokens",
+                                      "2",
+                                      "-n",
+                                      "1",
+                                      "-o",
+                                      path("out.jsonl"),
+                                      "--identifiers",
+                                      action};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  }
+  Json record(std::size_t i) const { return Json::parse(lines_of(read(path("out.jsonl")))[i]); }
+
+  fs::path folder_;
+};
+
+const std::string kRows =
+    "{\"id\":\"a\",\"prompt\":\"I feel ill\"}\n"
+    "{\"id\":\"b\",  \"prompt\":\"MRN 7654321 aches\"}\n";
+
+TEST_F(ScreenCliTest, SaysWhereAndHowManyAndNeverWhat) {
+  const std::string in = file("in.txt", "Dr. Okafor called.\n\nI feel ill, MRN 7654321\n");
+  const RunResult result = run({"screen", in});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.out, StartsWith(in + ":1:5: name, 6 characters\n" + in +
+                                     ":3:17: record-number, 7 characters\n\n"));
+  EXPECT_THAT(result.out, AllOf(HasSubstr("name                   1\n"),
+                                HasSubstr("other-number           0\n")));
+  EXPECT_THAT(result.out + result.err, Not(HasSubstr("Okafor")));
+  EXPECT_THAT(result.out + result.err, Not(HasSubstr("7654321")));
+  EXPECT_THAT(result.err, HasSubstr("2 of 2 rows hold what may identify somebody"));
+  EXPECT_EQ(run({"screen", "--fail", in}).status, 4);
+  EXPECT_EQ(run({"screen", "--fail", file("none.txt", "I feel ill\n")}).status, 0);
+}
+
+TEST_F(ScreenCliTest, JsonHasAnObjectForEachFinding) {
+  const std::string in = file("in.jsonl", kRows);
+  const RunResult result = run({"screen", "--json", in});
+  EXPECT_EQ(result.status, 0) << result.err;
+  const Json json = Json::parse(result.out);
+  EXPECT_EQ(json, (Json{{"class", "record-number"},
+                        {"file", in},
+                        {"row", 2},
+                        {"line", 2},
+                        {"column", 5},
+                        {"length", 7}}));
+}
+
+TEST_F(ScreenCliTest, MaskCopiesRowsInTheirFormat) {
+  const auto copy = [&](const std::string& name, const std::string& content,
+                        const std::vector<std::string>& more = {}) {
+    std::vector<std::string> words = {"screen", "--mask", file(name, content), "-o",
+                                      path("masked-" + name)};
+    words.insert(words.end(), more.begin(), more.end());
+    const RunResult result = run(words);
+    EXPECT_EQ(result.status, 0) << result.err;
+    return read(path("masked-" + name));
+  };
+  EXPECT_EQ(copy("a.txt", "I feel ill\n\nMRN 7654321, seen 3/14/2021\n"),
+            "I feel ill\n\nMRN [record-number], seen [date]\n");
+  EXPECT_EQ(copy("a.jsonl", kRows),
+            "{\"id\":\"a\",\"prompt\":\"I feel ill\"}\n"
+            "{\"id\":\"b\",\"prompt\":\"MRN [record-number] aches\"}\n");
+  EXPECT_EQ(copy("a.csv", "id,text\na,\"ill, MRN 7654321\"\nb,well\n", {"--prompt-column", "text"}),
+            "id,text\na,\"ill, MRN [record-number]\"\nb,well\n");
+  EXPECT_EQ(copy("a.tsv", "prompt\tx\nMRN 7654321\ty\n"), "prompt\tx\nMRN [record-number]\ty\n");
+}
+
+TEST_F(ScreenCliTest, RowsThatCannotBeReadAreToldAndNeverCopied) {
+  const std::string in = file("in.jsonl", kRows + "{\"prompt\":7}\n");
+  const RunResult result = run({"screen", in, "--mask", "-o", path("out.jsonl")});
+  EXPECT_EQ(result.status, 4);
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr(in + ":3: not searched"), HasSubstr("1 rows could not be read")));
+  EXPECT_EQ(lines_of(read(path("out.jsonl"))).size(), 2U);
+}
+
+TEST_F(ScreenCliTest, ContradictionsAreRefused) {
+  const std::string in = file("in.txt", "x\n");
+  const std::string there = file("there.txt", "kept");
+  for (const auto& [words, message] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"screen", in, "--mask"}, "give -o FILE"},
+           {{"screen", in, "-o", path("o.txt")}, "give --mask too"},
+           {{"screen", in, in, "--mask", "-o", path("o.txt")}, "one FILE at a time"},
+           {{"screen", in, "--mask", "-o", path("o.gz")}, "must not end in .gz"},
+           {{"screen", in, "--mask", "-o", there}, "exists"},
+           {{"screen", "-"}, "--input-format"},
+           {{"screen"}, "FILE"}}) {
+    const RunResult result = run(words);
+    EXPECT_EQ(result.status, 2) << result.err;
+    EXPECT_THAT(result.err, HasSubstr(message));
+    EXPECT_EQ(result.out, "");
+  }
+  EXPECT_EQ(read(there), "kept");
+}
+
+TEST_F(ScreenCliTest, BatchWarnsCountsAndMarksItsRecords) {
+  const RunResult result = batch(file("in.jsonl", kRows), "warn");
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("identifiers: 2 rows searched, found in 1 prompts "
+                                    "(record-number 1; rows 2) and in "));
+  EXPECT_EQ(record(1)["prompt"], "MRN 7654321 aches");
+  EXPECT_EQ(record(1)["provenance"]["identifiers"], "warn");
+  EXPECT_TRUE(record(1)["provenance"]["identifiers_found"].is_array());
+}
+
+TEST_F(ScreenCliTest, BatchRefusesRowsWithoutQuotingThem) {
+  const RunResult result = batch(file("in.jsonl", kRows), "refuse");
+  EXPECT_EQ(result.status, 4) << result.err;
+  EXPECT_EQ(record(1)["error"]["code"], "identifiers");
+  EXPECT_THAT(
+      record(1)["error"]["message"].get<std::string>(),
+      AllOf(HasSubstr("record-number at column 5 (7 characters)"), Not(HasSubstr("7654321"))));
+}
+
+TEST_F(ScreenCliTest, BatchMasksBeforeTheModelSeesThePrompt) {
+  ASSERT_EQ(batch(file("in.jsonl", kRows), "mask").status, 0);
+  const Json masked = record(1);
+  EXPECT_EQ(masked["prompt"], "MRN [record-number] aches");
+  EXPECT_EQ(masked["provenance"]["identifiers"], "mask");
+  // The same texts come from the masked prompt itself.
+  fs::remove(path("out.jsonl"));
+  fs::remove(path("out.jsonl.journal"));
+  std::string rows = kRows;
+  rows.replace(rows.find("7654321"), 7, "[record-number]");
+  ASSERT_EQ(batch(file("masked.jsonl", rows), "off").status, 0);
+  EXPECT_EQ(record(1)["completions"], masked["completions"]);
+}
+
+TEST_F(ScreenCliTest, OffLeavesNoTraceAndAnotherChoiceIsAnotherJob) {
+  const std::string in = file("in.jsonl", kRows);
+  const RunResult off = batch(in, "off");
+  ASSERT_EQ(off.status, 0) << off.err;
+  EXPECT_THAT(off.err + read(path("out.jsonl")) + read(path("out.jsonl.journal")),
+              Not(HasSubstr("identifiers")));
+  const RunResult other = batch(in, "mask");
+  EXPECT_EQ(other.status, 2);
+  EXPECT_THAT(other.err, HasSubstr("settings.identifiers"));
+  const RunResult wrong = batch(in, "hide");
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("mask"));
+}
+
+TEST_F(ScreenCliTest, PrepareCountsRefusesAndMasksDocuments) {
+  const std::string in =
+      file("docs.jsonl", "{\"text\":\"a small document\"}\n{\"text\":\"MRN 7654321, older\"}\n");
+  const auto prepare = [&](const std::string& action) {
+    return run({"prepare", "--tokenizer", checkpoint_tokenizer().string(), "--data", in,
+                "--valid-fraction", "0", "--identifiers", action, "--output", path(action)});
+  };
+  const RunResult warned = prepare("warn");
+  EXPECT_EQ(warned.status, 0) << warned.err;
+  EXPECT_THAT(warned.err,
+              HasSubstr("found in 1 documents (record-number 1; first " + in + " document 2)"));
+  const RunResult refused = prepare("refuse");
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr(in + ": document 2 holds"), Not(HasSubstr("7654321"))));
+  EXPECT_FALSE(fs::exists(path("refuse")));
+  EXPECT_EQ(prepare("off").status, 0);
+  EXPECT_EQ(prepare("mask").status, 0);
+  const auto tokens = [&](const std::string& action) {
+    return read(path(action) + "/000-train.tokens");
+  };
+  EXPECT_EQ(tokens("off"), tokens("warn"));
+  EXPECT_NE(tokens("off"), tokens("mask"));
+  const auto settings = [&](const std::string& action) {
+    return Json::parse(read(path(action) + "/prepare.json"))["settings"];
+  };
+  EXPECT_EQ(settings("mask")["identifiers"], "mask");
+  EXPECT_FALSE(settings("off").contains("identifiers"));
+}
+
+TEST_F(ScreenCliTest, TrainRefusesToLookInTokens) {
+  const std::string in = file("docs.txt", "a small document\n");
+  ASSERT_EQ(run({"prepare", "--tokenizer", checkpoint_tokenizer().string(), "--data", in,
+                 "--valid-fraction", "0", "--output", path("shards")})
+                .status,
+            0);
+  const RunResult result = run({"train", "--data", path("shards"), "--work-dir", path("w"),
+                                "--output", path("o"), "--identifiers", "warn"});
+  EXPECT_EQ(result.status, 2) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("medgen prepare"));
+}
+
+}  // namespace
+}  // namespace medgen::cli_tests
