@@ -230,14 +230,14 @@ class ScatterDrawing {
     column_width_ = 34 + kLetter * static_cast<double>(longest);
     columns_ = std::max(1, static_cast<int>((chart_.width - kLeft - kRight) / column_width_));
     const auto count = static_cast<int>(chart_.series.size());
-    legend_height_ = (count + columns_ - 1) / columns_ * kLegendLine + 6;
+    const int lines = (count + columns_ - 1) / columns_;
+    legend_height_ = lines * kLegendLine + 6;
   }
 
   void legend() {
     if (legend_height_ == 0) return;
     for (std::size_t i = 0; i < chart_.series.size(); ++i) {
-      const auto column = static_cast<double>(i % static_cast<std::size_t>(columns_));
-      const auto row = static_cast<double>(i / static_cast<std::size_t>(columns_));
+      const int column = static_cast<int>(i) % columns_, row = static_cast<int>(i) / columns_;
       const double x = kLeft + column * column_width_;
       const double y = chart_.height - legend_height_ + 14 + row * kLegendLine;
       if (chart_.series[i].joined) {
