@@ -23,7 +23,11 @@ void require(bool holds, const char* name, const T& value, const char* allowed) 
   }
   std::string setting = name;
   std::replace(setting.begin(), setting.end(), '-', '_');
-  throw SettingError(name, {setting, text, allowed, fmt::format(" is {}; {}", text, allowed)});
+  std::string range = allowed;
+  for (const std::string verb : {"it must be ", "it must lie "}) {
+    if (range.starts_with(verb)) range.erase(0, verb.size());
+  }
+  throw SettingError(name, {setting, text, range, fmt::format(" is {}; {}", text, allowed)});
 }
 
 void require_rate(const char* name, double value) {
