@@ -45,7 +45,7 @@ ScreenArguments parse_screen(const Arguments& words) {
       "prompt of a row is searched, no other column or field. docs/IDENTIFIERS.md says how much "
       "it finds. Exit status 0 whether or not anything was found; 4 if a row could not be read, or "
       "with --fail if something was found.");
-  line.positionals("FILE", a.inputs, true,
+  line.positionals(reads("FILE"), a.inputs, true,
                    "Files to search: .txt (a prompt a line), .csv or .tsv (with a header), .jsonl, "
                    "each also with .gz or .zst; or - for standard input.");
   line.choice("--input-format", {"txt", "csv", "tsv", "jsonl"}, a.input_format,
@@ -58,7 +58,7 @@ ScreenArguments parse_screen(const Arguments& words) {
             "Copy the rows of one FILE to -o with each finding replaced by its class, such as "
             "[date]. Rows without findings stay as they are; rows that cannot be read are left "
             "out.");
-  line.text("-o,--output", "FILE", a.output,
+  line.text("-o,--output", writes_file("FILE"), a.output,
             "Where --mask writes, in the format of the input and not compressed; must not exist.");
   line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
   line.parse(words);
