@@ -1,6 +1,8 @@
 // `medgen train`: options in, progress on standard error.
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "base/refuse.h"
 #include "cli/commands/commands.h"
 #include "cli/options/train_arguments.h"
@@ -18,7 +20,7 @@ namespace medgen::cli {
 namespace {
 
 std::string duration(double seconds) {
-  const auto total = static_cast<std::int64_t>(seconds + 0.5);
+  const long long total = std::llround(seconds);
   return fmt::format("{}:{:02}:{:02}", total / 3600, total / 60 % 60, total % 60);
 }
 
