@@ -117,7 +117,7 @@ void open_output(BatchResolved& job) {
   job.file->require_this_format();
   if (job.found() == nullptr || !job.found()->committed.done) {
     base::refuse(asked.output.string() +
-                 " is not a complete batch: give the command without --retry-errors to complete it "
+                 " is not a complete batch: give the command without `retry_errors` to complete it "
                  "first");
   }
 }

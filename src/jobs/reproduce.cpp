@@ -155,7 +155,7 @@ std::vector<Trial> read_trials(const std::string& file) {
   });
   if (trials.empty()) {
     throw Error(ErrorCode::kUsage, file +
-                                       " holds no records: give what generate --json, batch or "
+                                       " holds no records: give what generate `json`, batch or "
                                        "sweep wrote");
   }
   return trials;

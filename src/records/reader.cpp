@@ -187,7 +187,7 @@ void refuse_beyond_limits(std::string_view text, const std::string& where) {
   const std::string fault = base::json_fault(text, "");
   if (!fault.empty()) {
     throw Error(ErrorCode::kUsage,
-                where + " is " + fault + ": give what generate --json, batch or sweep wrote");
+                where + " is " + fault + ": give what generate `json`, batch or sweep wrote");
   }
 }
 

@@ -36,7 +36,7 @@ Sandbox enter_sandbox(const Confinement& confinement) {
     }
   }
   if (confinement.graphics_card) {
-    sandbox.missing.emplace_back("rules on files and system calls (not with --device cuda)");
+    sandbox.missing.emplace_back("rules on files and system calls (not with CUDA)");
     return sandbox;
   }
   const std::string failure = restrict_system_calls();
