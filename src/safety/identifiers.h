@@ -46,7 +46,7 @@ std::string_view name_of(IdentifierAction action);
 IdentifierAction identifier_action(std::string_view name);
 
 struct Identifier {
-  IdentifierClass kind;
+  IdentifierClass kind = IdentifierClass::kOther;
   std::size_t offset = 0, length = 0;  // bytes
 };
 
