@@ -26,8 +26,10 @@ struct ParsedOnly {};
 // How help shows a value, and what is done with the place that it names. Options whose metavar
 // sounds like a place (FILE, DIR, ...) and positionals other than TEXT have to say the latter.
 struct Metavar {
+  // NOLINTBEGIN(google-explicit-constructor): a text alone will do where a metavar is wanted
   Metavar(const char* shown) : name(shown) {}
   Metavar(std::string shown, Place what = Place::kNone) : name(std::move(shown)), place(what) {}
+  // NOLINTEND(google-explicit-constructor)
   std::string name;
   Place place = Place::kNone;
 };
