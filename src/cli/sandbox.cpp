@@ -38,7 +38,6 @@ constexpr std::array kModules = {"libmedgen_torch.so", "libmedgen_sentencepiece.
 constexpr std::array kReadBySystem = {"/usr/lib",
                                       "/usr/lib32",
                                       "/usr/lib64",
-                                      "/usr/libexec",
                                       "/usr/local/lib",
                                       "/lib",
                                       "/lib64",
