@@ -107,7 +107,7 @@ class RuleTrie {
 
   // Visits every place where children may begin once, children before their parents.
   void check() {
-    if (units_.empty() || units_.size() % kBlock != 0) fault("rules of normalization are damaged");
+    if (units_.size() % kBlock != 0) fault("rules of normalization are damaged");
     group_by_parent();
     nested_.assign(units_.size(), kUnseen);
     std::vector<std::size_t> open = {child_place(0)};
@@ -195,7 +195,8 @@ void check_rules(std::string_view blob) {
   if (blob.size() <= sizeof trie_bytes) fault("rules of normalization are damaged");
   std::memcpy(&trie_bytes, blob.data(), sizeof trie_bytes);
   blob.remove_prefix(sizeof trie_bytes);
-  if (trie_bytes >= blob.size() || trie_bytes % sizeof(std::uint32_t) != 0 || blob.back() != '\0') {
+  if (trie_bytes == 0 || trie_bytes >= blob.size() || trie_bytes % sizeof(std::uint32_t) != 0 ||
+      blob.back() != '\0') {
     fault("rules of normalization are damaged");
   }
   RuleTrie(blob.substr(0, trie_bytes), blob.substr(trie_bytes)).check();
