@@ -131,7 +131,7 @@ const TaskTemplate& find_template(const Templates& templates, const std::string&
   for (const auto& [name, unused] : templates) there += (there.empty() ? "" : ", ") + name;
   throw Error(ErrorCode::kUsage,
               "the model has no form for the task " + task + "; " +
-                  (there.empty() ? "it has none at all: give a file of them with --templates"
+                  (there.empty() ? "it has none at all: give a file of them as `templates`"
                                  : "it has forms for: " + there));
 }
 

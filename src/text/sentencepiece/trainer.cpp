@@ -60,7 +60,7 @@ std::string train(const TokenizerTrainingOptions& options, const TextSource& nex
   if (!status.ok()) {
     throw Error(ErrorCode::kRuntime,
                 "the vocabulary could not be trained: " + std::string(status.message()) +
-                    ". With little text, ask for a smaller --vocab-size.");
+                    ". With little text, ask for a smaller `vocab_size`.");
   }
   return model;
 }
