@@ -19,6 +19,7 @@
 #include "batch/row_parser.h"
 #include "bundle/pickle.h"
 #include "bundle/torchscript_weights.h"
+#include "fuzz/model_text.h"
 #include "medgen/error.h"
 #include "safety/identifiers.h"
 #include "text/utf8.h"
@@ -162,6 +163,16 @@ inline const std::map<std::string, Target>& targets() {
       {"pickle", run_pickle},
       {"archive", run_archive},
       {"identifiers", run_identifiers},
+      {"json", run_json},
+      {"config", run_config},
+      {"generation_config", run_generation_config},
+      {"manifest", run_manifest},
+      {"templates", run_templates},
+      {"tokenizer_model", run_tokenizer_model},
+      {"tokenizer_json", run_tokenizer_json},
+      {"vocabulary", run_vocabulary},
+      {"safetensors", run_safetensors},
+      {"safetensors_index", run_safetensors_index},
   };
   return kTargets;
 }

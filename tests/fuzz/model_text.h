@@ -1,0 +1,137 @@
+// The texts of a model folder as a fuzzer feeds them: JSON in every form that is
+// read, vocabularies, safetensors. Any bytes must give a value within its bounds, or an Error.
+#pragma once
+
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "base/json.h"
+#include "bundle/config.h"
+#include "bundle/manifest.h"
+#include "bundle/safetensors.h"
+#include "medgen/error.h"
+#include "medgen/templates.h"
+#include "text/gpt2_bpe.h"
+#include "text/gpt2_vocabulary.h"
+#include "text/sentencepiece_check.h"
+#include "text/utf8.h"
+
+namespace medgen::fuzz {
+
+inline void require_bounded(bool holds) {
+  if (!holds) std::abort();
+}
+
+// What an Error says must be text that can be printed.
+template <typename Read>
+void try_reading(Read&& read) {
+  try {
+    read();
+  } catch (const Error& error) {
+    require_bounded(!text::find_invalid_utf8(error.what()));
+  }
+}
+
+inline void run_json(const std::string& data) {
+  const auto value = base::parse_json<nlohmann::ordered_json>(data);
+  const std::string fault = base::json_fault(data, "");
+  require_bounded(!text::find_invalid_utf8(fault));
+  if (value.is_discarded()) return;
+  require_bounded(fault.empty() && base::json_depth(data) <= base::kMaxJsonDepth);
+  const std::string again = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  require_bounded(!base::parse_json<nlohmann::ordered_json>(again).is_discarded());
+}
+
+inline void run_config(const std::string& data) {
+  try_reading([&] { require_bounded(bundle::parse_config(data, "input").vocab_size > 0); });
+}
+
+inline void run_generation_config(const std::string& data) {
+  try_reading([&] {
+    const GenerationDefaults defaults = bundle::parse_generation_defaults(data, "input");
+    require_bounded(!defaults.temperature || *defaults.temperature >= 0);
+  });
+}
+
+inline void run_manifest(const std::string& data) {
+  try_reading([&] {
+    const Manifest manifest = bundle::parse_manifest(data, "input");
+    for (const BundleFile& file : manifest.files) {
+      require_bounded(bundle::is_plain_file_name(file.name));
+    }
+    const std::string again = bundle::manifest_to_json(manifest);
+    require_bounded(bundle::parse_manifest(again, "again").files.size() == manifest.files.size());
+  });
+}
+
+inline void run_templates(const std::string& data) {
+  try_reading([&] { require_bounded(!parse_templates(data, "input").empty()); });
+}
+
+inline void run_tokenizer_model(const std::string& data) {
+  try_reading([&] { text::check_sentencepiece_model(data, "input"); });
+}
+
+// A folder of this process that lasts as long as one input.
+class FuzzedFolder {
+ public:
+  FuzzedFolder() { std::filesystem::create_directories(path_); }
+  FuzzedFolder(const FuzzedFolder&) = delete;
+  FuzzedFolder& operator=(const FuzzedFolder&) = delete;
+  ~FuzzedFolder() { std::filesystem::remove_all(path_); }
+
+  std::filesystem::path write(const std::string& name, const std::string& data) const {
+    std::ofstream(path_ / name, std::ios::binary) << data;
+    return path_ / name;
+  }
+
+ private:
+  std::filesystem::path path_ = "/tmp/medgen-fuzz-" + std::to_string(::getpid());
+};
+
+inline void use_vocabulary(text::Gpt2Vocabulary vocabulary) {
+  require_bounded(vocabulary.pieces.size() <= std::size_t{1} << 20U);
+  const text::Gpt2Bpe made(std::move(vocabulary), "input");
+  const Tokenizer& tokenizer = made;
+  require_bounded(!text::find_invalid_utf8(tokenizer.decode(tokenizer.encode("I have a fever"))));
+}
+
+inline void run_tokenizer_json(const std::string& data) {
+  const FuzzedFolder folder;
+  const auto file = folder.write("tokenizer.json", data);
+  try_reading([&] { use_vocabulary(text::read_tokenizer_json(file)); });
+}
+
+// vocab.json, a NUL and merges.txt.
+inline void run_vocabulary(const std::string& data) {
+  const std::size_t end = std::min(data.find('\0'), data.size());
+  const FuzzedFolder folder;
+  const auto vocab = folder.write("vocab.json", data.substr(0, end));
+  const auto merges = folder.write("merges.txt", data.substr(std::min(end + 1, data.size())));
+  try_reading([&] { use_vocabulary(text::read_vocab_and_merges(vocab, merges)); });
+}
+
+inline void run_safetensors(const std::string& data) {
+  const FuzzedFolder folder;
+  const auto file = folder.write("model.safetensors", data);
+  try_reading([&] {
+    const auto tensors = bundle::Safetensors::open(file);
+    for (const auto& entry : tensors.tensors()) {
+      try_reading(
+          [&] { require_bounded(tensors.read_float32(entry.first).size() <= data.size()); });
+    }
+  });
+}
+
+inline void run_safetensors_index(const std::string& data) {
+  const FuzzedFolder folder;
+  const auto file = folder.write("model.safetensors.index.json", data);
+  try_reading([&] { bundle::Safetensors::open(file); });
+}
+
+}  // namespace medgen::fuzz
