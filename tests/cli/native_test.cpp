@@ -8,6 +8,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/user_key.h"
 #include "bundle/probe_text.h"
 #include "bundle/torchscript_weights.h"
 #include "cli/models.h"
@@ -146,8 +147,11 @@ void pack_with_a_wrong_weight(const fs::path& model) {
     return values;
   };
   base::ThreadPool pool(1);
-  const native::PackedKey key{bundle.sha256(), bundle.config(), native::Precision::kFloat32};
+  // Sealed with the key that the program will use.
+  ::setenv("XDG_CONFIG_HOME", (home() / "config").c_str(), 1);
   std::string why;
+  const native::PackedKey key{bundle.sha256(), bundle.config(), native::Precision::kFloat32,
+                              base::user_key(why)};
   native::PackedWeights::build(
       native::packed_path(model, key.precision), key,
       [&](std::byte* block, const auto&) {

@@ -30,10 +30,26 @@ void make_pipe(int ends[2]) { ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0); }
 
 }  // namespace
 
+const std::filesystem::path& home() {
+  struct Home {
+    std::filesystem::path path =
+        ::testing::TempDir() + "medgen-test-home-" + std::to_string(::getpid());
+    Home() { std::filesystem::create_directories(path); }
+    Home(const Home&) = delete;
+    Home& operator=(const Home&) = delete;
+    ~Home() {
+      std::error_code ignored;
+      std::filesystem::remove_all(path, ignored);
+    }
+  };
+  static const Home made;
+  return made.path;
+}
+
 std::vector<std::string> child_environment(std::map<std::string, std::string> variables) {
   variables.emplace("TERM", "xterm-256color");
-  // The user's own key and packed weights stay out of it.
-  variables.emplace("XDG_CONFIG_HOME", ::testing::TempDir() + "medgen-test-config");
+  variables.emplace("XDG_CONFIG_HOME", home() / "config");
+  variables.emplace("XDG_CACHE_HOME", home() / "cache");
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string variable(*entry);
     const std::string name = variable.substr(0, variable.find('='));

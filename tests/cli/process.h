@@ -64,6 +64,10 @@ class Process {
 
 RunResult run(const std::vector<std::string>& arguments, const RunOptions& options = {});
 
+// Of this test process, removed at its end: "config" and "cache" in it are those of the programs that
+// it runs, so that the user's own key and packed weights stay out of it.
+const std::filesystem::path& home();
+
 // What a child process is given: `variables` on top of ours, without MEDGEN_* but MEDGEN_SANDBOX
 // (off for a build with a sanitizer that looks for leaks), as NAME=VALUE.
 std::vector<std::string> child_environment(std::map<std::string, std::string> variables);

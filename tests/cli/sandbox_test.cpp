@@ -145,7 +145,7 @@ class HostileModuleTest : public ::testing::Test {
                   root_ / "program/libmedgen_sentencepiece.so");
     write(root_ / "secret", "a secret");
     write(root_ / "place/victim", "x");
-    write(root_ / "tokenizer.model", "x");
+    fs::copy_file(fs::path(MEDGEN_DEFAULT_MODEL) / "tokenizer.model", root_ / "tokenizer.model");
   }
 
   std::string attempts(const std::string& mode) const {

@@ -112,10 +112,10 @@ TEST_F(TrainFurtherTest, RefusesWhatCannotBeGivenWithABundle) {
   make_base();
   const train::TrainOptions saved = options_;
   options_.tokenizer = saved.from;
-  EXPECT_THAT(refusal(), HasSubstr("--from comes with its tokenizer"));
+  EXPECT_THAT(refusal(), HasSubstr("`from` comes with its tokenizer"));
   options_ = saved;
   options_.config = saved.from / "config.json";
-  EXPECT_THAT(refusal(), HasSubstr("--config cannot be given with it"));
+  EXPECT_THAT(refusal(), HasSubstr("`config` cannot be given with it"));
   options_ = saved;
   options_.from = folder_ / "nowhere";
   EXPECT_THAT(refusal(), HasSubstr("nowhere"));
@@ -155,7 +155,7 @@ TEST_F(TrainFurtherTest, RefusesAMeanOfWhatDoesNotBelongTogether) {
   const train::TrainOptions further = options_;
   options_.from.clear();
   options_.average_with = {base_};
-  EXPECT_THAT(refusal(), HasSubstr("--average-with needs --from"));
+  EXPECT_THAT(refusal(), HasSubstr("`average_with` needs `from`"));
 
   options_.average_with.clear();
   options_.tokenizer = tokenizer;
@@ -207,7 +207,7 @@ TEST_F(TrainFurtherTest, RefusesAShorterContext) {
   const int context = Bundle::open(base_).config().n_positions;
   options_.n_positions = context - 1;
   EXPECT_THAT(refusal(), HasSubstr("n-positions is " + std::to_string(context - 1) +
-                                   "; the context of --from is " + std::to_string(context)));
+                                   "; the context of `from` is " + std::to_string(context)));
 }
 
 TEST_F(TrainFurtherTest, LearnsFromATeacherAndRecordsIt) {

@@ -121,7 +121,7 @@ TEST_F(TrainResumeTest, RefusesACheckpointThatLacksASettingOfAllVersions) {
 TEST_F(TrainResumeTest, OtherDataNeedToBeAskedFor) {
   run_until(5);
   options_.weights = {{"page", 2}};
-  EXPECT_THAT(refusal(), HasSubstr("--continue-on-other-data"));
+  EXPECT_THAT(refusal(), HasSubstr("`continue_on_other_data`"));
   options_.continue_on_other_data = true;
   run_until(8);
   EXPECT_THAT(metrics(), HasSubstr("data is different from step 6 on"));

@@ -223,8 +223,8 @@ TEST_F(TrainTest, RefusesWhatCannotWork) {
   refused("freeze", [&] { options_.freeze = {"0-2"}; });
   refused("freeze", [&] { options_.freeze = {"everything"}; });
   refused("no tokenizer", [&] { options_.tokenizer.clear(); });
-  refused("needs --anneal-data", [&] { options_.anneal_weights = {{"page", 2}}; });
-  refused("--early-stop-patience needs held-out text", [&] {
+  refused("needs `anneal_data`", [&] { options_.anneal_weights = {{"page", 2}}; });
+  refused("`early_stop_patience` needs held-out text", [&] {
     options_.early_stop_patience = 2;
     options_.valid.clear();
   });

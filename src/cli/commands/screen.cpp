@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "base/csv.h"
+#include "base/json.h"
 #include "base/refuse.h"
 #include "batch/input.h"
 #include "batch/write_output.h"
@@ -143,7 +144,7 @@ class RowCopier {
                           const std::string& prompt) const {
     if (format_ == batch::InputFormat::kText) return prompt;
     if (format_ != batch::InputFormat::kJsonl) return record_with(raw.fields, prompt);
-    Json json = Json::parse(raw.text);
+    auto json = base::parse_json<Json>(raw.text);
     (form == batch::RowForm::kOpenAi ? json["body"]["prompt"] : json[prompt_name_]) = prompt;
     return json.dump();
   }

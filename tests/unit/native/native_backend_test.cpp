@@ -170,7 +170,7 @@ TEST(NativeBackendTest, LogitsComeOnlyForTheRowsThatWantThem) {
 
 TEST(NativeBackendTest, WeightsThatLeaveMemoryAfterEachLayerGiveTheSameBits) {
   const TemporaryFolder folder;
-  const PackedKey key{std::string(64, 'a'), tiny().config, Precision::kInt8};
+  const PackedKey key{std::string(64, 'a'), tiny().config, Precision::kInt8, base::SecretKey{7}};
   std::string why;
   PackedWeights::build(
       folder.path() / "packed.bin", key,
