@@ -15,7 +15,8 @@ namespace medgen::base {
 // everybody may write to.
 void require_own_output(const std::filesystem::path& path);
 
-// Whether `path` is a file of this user's, or root's, that nobody else may write: what was kept there may be used.
+// Whether `path` is a file of this user's, or root's, that nobody else may write: what was kept
+// there may be used.
 bool is_own_file(const std::filesystem::path& path);
 
 // "DIR/.NAME.new-" and sixteen random letters and digits, for `target` "DIR/NAME".

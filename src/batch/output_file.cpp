@@ -95,10 +95,11 @@ void OutputFile::require_same(const Json& job, const std::function<Json(Json)>& 
 
 void OutputFile::require_this_format() const {
   if (!found_ || found_->format == kJournalFormat) return;
-  refuse(fmt::format("{} was begun by another medgen: its journal has format {}, and this medgen "
-                     "continues jobs of format {}: finish it with the medgen that began it, or "
-                     "start it again with `restart`, which overwrites the output",
-                     path_.string(), found_->format, kJournalFormat));
+  refuse(
+      fmt::format("{} was begun by another medgen: its journal has format {}, and this medgen "
+                  "continues jobs of format {}: finish it with the medgen that began it, or "
+                  "start it again with `restart`, which overwrites the output",
+                  path_.string(), found_->format, kJournalFormat));
 }
 
 void OutputFile::continue_if_same(const Json& job, const Json& extra) {

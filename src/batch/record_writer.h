@@ -62,7 +62,7 @@ class RecordWriter {
   bool dirty_ = false;
   std::chrono::milliseconds commit_interval_{900};
   std::chrono::steady_clock::time_point last_commit_;
-  std::uint64_t journal_limit_ = 0;  // bytes at which rewriting it is worthwhile
+  std::uint64_t journal_limit_ = 0;   // bytes at which rewriting it is worthwhile
   bool journal_has_records_ = false;  // some that waited for their turn, with their text
 };
 

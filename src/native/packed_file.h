@@ -17,7 +17,8 @@ struct PackedKey {
   std::string sha256;  // of the model.pt it was made from
   ModelConfig config;
   Precision precision = Precision::kInt8;
-  std::optional<base::SecretKey> secret = {};  // what seals the file; without one none is used or made
+  std::optional<base::SecretKey> secret =
+      {};  // what seals the file; without one none is used or made
 };
 
 // Seals packed weights in medgen's own installed folder, which all users share: who can write there

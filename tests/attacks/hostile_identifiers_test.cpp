@@ -26,7 +26,8 @@ TEST_P(HostileIdentifiersTest, ALineOfTenMegabytesIsSearchedInTime) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, kPatience);
 }
 
-INSTANTIATE_TEST_SUITE_P(Lines, HostileIdentifiersTest, ::testing::Values("1", "A", "MRN ", "1-", "A'A-"));
+INSTANTIATE_TEST_SUITE_P(Lines, HostileIdentifiersTest,
+                         ::testing::Values("1", "A", "MRN ", "1-", "A'A-"));
 
 TEST(HostileRowTest, TheLongestRowIsSearchedByTheProgram) {
   const auto file = cli_tests::scratch() / "hostile-line.txt";
