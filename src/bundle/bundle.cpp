@@ -1,6 +1,8 @@
 // See medgen/bundle.h. Trusts nothing it reads: a bundle may be damaged, incomplete or hostile.
 #include "medgen/bundle.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/files.h"
@@ -54,8 +56,8 @@ void verify_size(const fs::path& directory, const BundleFile& file) {
   }
   const std::uint64_t size = fs::file_size(path);
   if (size != file.size) {
-    fail(path.string() + " has " + std::to_string(size) + " bytes; manifest.json expects " +
-         std::to_string(file.size) + kGetAgain);
+    fail(fmt::format("{} has {} bytes; manifest.json expects {}{}", path.string(), size, file.size,
+                     kGetAgain));
   }
 }
 
@@ -127,9 +129,9 @@ Bundle Bundle::read(const fs::path& directory, bool with_model) {
       parse_generation_defaults(text("generation_config.json"), path_of("generation_config.json"));
   const std::int64_t expected = bundle.config_.parameter_count();
   if (bundle.manifest_.parameter_count != expected) {
-    fail(path_of("manifest.json") + ": parameter_count is " +
-         std::to_string(bundle.manifest_.parameter_count) + " but config.json describes " +
-         std::to_string(expected) + kGetAgain);
+    fail(fmt::format("{}: parameter_count is {} but config.json describes {}{}",
+                     path_of("manifest.json"), bundle.manifest_.parameter_count, expected,
+                     kGetAgain));
   }
   require_listed(directory, bundle.manifest_);
   bundle.tokenizer_ = load_tokenizer(directory);

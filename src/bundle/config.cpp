@@ -2,6 +2,8 @@
 // computed from it, so that no product overflows and no allocation is excessive.
 #include "bundle/config.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <cmath>
 #include <limits>
@@ -27,8 +29,7 @@ constexpr std::int64_t kMaxParameters = std::int64_t{1} << 34;  // 64 GiB as flo
 
 void check_range(const char* key, int value, int highest) {
   if (value < 1 || value > highest) {
-    fail(std::string(key) + " is " + std::to_string(value) + "; it must lie in 1 .. " +
-         std::to_string(highest));
+    fail(fmt::format("{} is {}; it must lie in 1 .. {}", key, value, highest));
   }
 }
 
@@ -153,7 +154,7 @@ std::vector<ParameterSpec> parameter_specs(const ModelConfig& config) {
       {"transformer.wpe.weight", {config.n_positions, width}},
   };
   for (int layer = 0; layer < config.n_layer; ++layer) {
-    const std::string block = "transformer.h." + std::to_string(layer) + ".";
+    const std::string block = fmt::format("transformer.h.{}.", layer);
     specs.insert(specs.end(), {
                                   {block + "ln_1.weight", {width}},
                                   {block + "ln_1.bias", {width}},
@@ -198,26 +199,28 @@ void validate(const ModelConfig& config) {
   check_range("n_head", config.n_head, config.n_embd);
   check_range("n_inner", config.n_inner, kMaxInner);
   if (config.n_embd % config.n_head != 0) {
-    fail("n_head is " + std::to_string(config.n_head) + ", which does not divide n_embd " +
-         std::to_string(config.n_embd) + "; every head must have the same width");
+    fail(fmt::format(
+        "n_head is {}, which does not divide n_embd {}; every head must have the same width",
+        config.n_head, config.n_embd));
   }
   if (!std::isfinite(config.layer_norm_epsilon) || config.layer_norm_epsilon <= 0 ||
       config.layer_norm_epsilon > 1) {
-    fail("layer_norm_epsilon is " + std::to_string(config.layer_norm_epsilon) +
-         "; it must be above 0 and at most 1 (GPT-2's is 0.00001)");
+    fail(fmt::format(
+        "layer_norm_epsilon is {:f}; it must be above 0 and at most 1 (GPT-2's is 0.00001)",
+        config.layer_norm_epsilon));
   }
   activation_formula(config.activation_function);  // refuses an unknown name
   for (const auto& [key, id] : {std::pair{"bos_token_id", config.bos_token_id},
                                 std::pair{"eos_token_id", config.eos_token_id}}) {
     if (id && (*id < 0 || *id >= config.vocab_size)) {
-      fail(std::string(key) + " is " + std::to_string(*id) + "; it must lie in 0 .. " +
-           std::to_string(config.vocab_size - 1));
+      fail(fmt::format("{} is {}; it must lie in 0 .. {}", key, *id, config.vocab_size - 1));
     }
   }
   if (config.parameter_count() > kMaxParameters) {
-    fail("the configuration describes " + std::to_string(config.parameter_count()) +
-         " parameters; at most " + std::to_string(kMaxParameters) +
-         " are supported, check vocab_size, n_embd and n_layer");
+    fail(
+        fmt::format("the configuration describes {} parameters; at most {} are supported, check "
+                    "vocab_size, n_embd and n_layer",
+                    config.parameter_count(), kMaxParameters));
   }
 }
 

@@ -1,6 +1,8 @@
 // See the header.
 #include "bundle/gpt2_parameters.h"
 
+#include <fmt/format.h>
+
 #include <functional>
 #include <memory>
 #include <numeric>
@@ -43,8 +45,9 @@ Gpt2Parameters Gpt2Parameters::of(TorchScriptWeights weights, const std::string&
     bytes += shared->bytes(parameters.stored_name(spec.name));
   }
   if (bytes > shared->file_bytes()) {
-    fail(shown + ": its parameters have " + std::to_string(bytes) + " bytes, the file only " +
-         std::to_string(shared->file_bytes()) + "; several of them name the same place");
+    fail(fmt::format(
+        "{}: its parameters have {} bytes, the file only {}; several of them name the same place",
+        shown, bytes, shared->file_bytes()));
   }
   return parameters;
 }
@@ -79,8 +82,8 @@ std::vector<float> Gpt2Parameters::read(const std::string& name,
   const std::int64_t expected =
       std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
   if (static_cast<std::int64_t>(values.size()) != expected) {
-    fail(source_.shown + ": tensor \"" + stored_name(name) + "\" gave " +
-         std::to_string(values.size()) + " values; " + std::to_string(expected) + " are expected");
+    fail(fmt::format("{}: tensor \"{}\" gave {} values; {} are expected", source_.shown,
+                     stored_name(name), values.size(), expected));
   }
   return values;
 }

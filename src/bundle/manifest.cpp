@@ -1,6 +1,8 @@
 // See the header. Both texts come from outside, so every key is checked for type and range.
 #include "bundle/manifest.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -108,9 +110,10 @@ Manifest parse_manifest(std::string_view text, const std::string& source) {
   const json object = parse_json_object(text, source);
   const json& version = member(object, "format_version", source);
   if (version != kBundleFormatVersion) {
-    bad_value(source, "format_version", version,
-              std::to_string(kBundleFormatVersion) +
-                  ", the format this medgen reads; update medgen or convert the model again");
+    bad_value(
+        source, "format_version", version,
+        fmt::format("{}, the format this medgen reads; update medgen or convert the model again",
+                    kBundleFormatVersion));
   }
   Manifest manifest;
   manifest.format_version = kBundleFormatVersion;
@@ -181,7 +184,7 @@ GenerationDefaults parse_generation_defaults(std::string_view text, const std::s
       setting<int>(object, "max_length", source, 1, kMaxInt, "a whole number of 1 or more");
   defaults.max_new_tokens =
       setting<int>(object, "max_new_tokens", source, 1, kMaxInt, "a whole number of 1 or more");
-  const std::string returned = "1 .. " + std::to_string(kMaxNumReturnSequences);
+  const std::string returned = fmt::format("1 .. {}", kMaxNumReturnSequences);
   defaults.num_return_sequences = setting<int>(object, "num_return_sequences", source, 1,
                                                kMaxNumReturnSequences, returned.c_str());
   const auto do_sample = object.find("do_sample");

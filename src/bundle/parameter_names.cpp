@@ -1,6 +1,8 @@
 // See the header.
 #include "bundle/parameter_names.h"
 
+#include <fmt/format.h>
+
 #include <string_view>
 
 #include "bundle/fail.h"
@@ -17,7 +19,7 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::string text;
   for (const std::int64_t size : shape) {
     text += text.empty() ? "[" : ", ";
-    text += std::to_string(size);
+    text += fmt::to_string(size);
   }
   return text.empty() ? "[]" : text + "]";
 }
@@ -83,9 +85,10 @@ ParameterSources match_parameters(const ModelConfig& config,
     if (name.empty()) continue;
     const auto shape = wanted.find(name);
     if (shape == wanted.end()) {
-      fail(source + " holds the tensor \"" + tensor.name +
-           "\", which a GPT-2 of this config.json (n_layer " + std::to_string(config.n_layer) +
-           ") does not have; check that both belong to the same model");
+      fail(
+          fmt::format("{} holds the tensor \"{}\", which a GPT-2 of this config.json (n_layer {}) "
+                      "does not have; check that both belong to the same model",
+                      source, tensor.name, config.n_layer));
     }
     if (shape->second != tensor.shape) {
       fail(source + ": tensor \"" + tensor.name + "\" has shape " + shape_text(tensor.shape) +

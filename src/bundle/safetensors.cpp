@@ -88,12 +88,13 @@ Entry parse_entry(const std::string& name, const json& description, std::string_
   entry.begin = offsets[0];
   entry.end = offsets[1];
   if (entry.end > data.size()) {
-    fail(where + " ends at byte " + std::to_string(entry.end) + " but the file has only " +
-         std::to_string(data.size()) + " bytes of data: it is truncated, get it again");
+    fail(fmt::format(
+        "{} ends at byte {} but the file has only {} bytes of data: it is truncated, get it again",
+        where, entry.end, data.size()));
   }
   if (entry.end - entry.begin != bytes) {
-    fail(where + " has " + std::to_string(entry.end - entry.begin) +
-         " bytes; its shape and dtype need " + std::to_string(bytes));
+    fail(fmt::format("{} has {} bytes; its shape and dtype need {}", where, entry.end - entry.begin,
+                     bytes));
   }
   entry.tensor.bytes = data.substr(entry.begin, bytes);
   return entry;
@@ -107,30 +108,32 @@ void check_layout(std::vector<Entry>& entries, std::uint64_t data_bytes, const s
   std::uint64_t place = 0;
   for (const Entry& entry : entries) {
     if (entry.begin != place) {
-      fail(file + ": tensor \"" + entry.name + "\" begins at byte " + std::to_string(entry.begin) +
-           " of the data, where " + std::to_string(place) + " is expected: tensors " +
-           (entry.begin < place ? "overlap" : "leave a hole") + ", the file is damaged");
+      fail(fmt::format(
+          "{}: tensor \"{}\" begins at byte {} of the data, where {} is expected: tensors {}, the "
+          "file is damaged",
+          file, entry.name, entry.begin, place, entry.begin < place ? "overlap" : "leave a hole"));
     }
     place = entry.end;
   }
   if (place != data_bytes) {
-    fail(file + ": its tensors end at byte " + std::to_string(place) + " of " +
-         std::to_string(data_bytes) + " bytes of data, the file is damaged");
+    fail(fmt::format("{}: its tensors end at byte {} of {} bytes of data, the file is damaged",
+                     file, place, data_bytes));
   }
 }
 
 std::vector<Entry> parse_file(std::string_view bytes, const std::string& file) {
   std::uint64_t header_bytes = 0;
   if (bytes.size() < sizeof header_bytes) {
-    fail(file + " is too short for a safetensors file (" + std::to_string(bytes.size()) +
-         " bytes); get it again");
+    fail(fmt::format("{} is too short for a safetensors file ({} bytes); get it again", file,
+                     bytes.size()));
   }
   std::memcpy(&header_bytes, bytes.data(), sizeof header_bytes);
   bytes.remove_prefix(sizeof header_bytes);
   if (header_bytes > kMaxHeaderBytes || header_bytes > bytes.size()) {
-    fail(file + " announces a header of " + std::to_string(header_bytes) + " bytes but only " +
-         std::to_string(std::min<std::uint64_t>(bytes.size(), kMaxHeaderBytes)) +
-         " are there or allowed: it is truncated or not a safetensors file");
+    fail(
+        fmt::format("{} announces a header of {} bytes but only {} are there or allowed: it is "
+                    "truncated or not a safetensors file",
+                    file, header_bytes, std::min<std::uint64_t>(bytes.size(), kMaxHeaderBytes)));
   }
   const json header =
       parse_json_object(bytes.substr(0, header_bytes), file + " (its safetensors header)");
@@ -216,9 +219,8 @@ std::vector<float> Safetensors::read_float32(const std::string& name) const {
   const auto bad =
       std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
   if (bad != values.end()) {
-    fail(where + " holds " + (std::isnan(*bad) ? "NaN" : "an infinity") + " (element " +
-         std::to_string(bad - values.begin()) +
-         "); such a model cannot work, get the checkpoint again");
+    fail(fmt::format("{} holds {} (element {}); such a model cannot work, get the checkpoint again",
+                     where, std::isnan(*bad) ? "NaN" : "an infinity", bad - values.begin()));
   }
   for (const base::MappedFile& file : files_) file.forget();
   return values;

@@ -1,6 +1,7 @@
 // See the header.
 #include "bundle/torch_archive.h"
 
+#include <fmt/format.h>
 #include <zip.h>
 
 #include <algorithm>
@@ -227,8 +228,7 @@ bool TorchArchive::has(const std::string& record) const {
 std::string TorchArchive::text(const std::string& record, std::uint64_t max_bytes) const {
   const std::uint64_t bytes = state_->find(record).bytes;
   if (bytes > max_bytes) {
-    fail("its " + record + " has " + std::to_string(bytes) + " bytes; at most " +
-         std::to_string(max_bytes) + " are read");
+    fail(fmt::format("its {} has {} bytes; at most {} are read", record, bytes, max_bytes));
   }
   std::string text(bytes, '\0');
   state_->read(record, 0, text.data(), text.size());

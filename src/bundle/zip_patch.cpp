@@ -4,6 +4,7 @@
 #include "bundle/zip_patch.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -137,7 +138,7 @@ void ZipPatch::read_directory() {
 void ZipPatch::replace(const std::string& name, const void* content, std::uint64_t bytes) {
   const auto found = entries_.find(name);
   if (found == entries_.end() || !found->second.stored || found->second.bytes != bytes) {
-    fail("it has no stored entry " + name + " of " + std::to_string(bytes) + " bytes");
+    fail(fmt::format("it has no stored entry {} of {} bytes", name, bytes));
   }
   const Entry& entry = found->second;
   std::vector<unsigned char> header(30);

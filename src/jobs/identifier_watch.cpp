@@ -73,7 +73,7 @@ void RowIdentifiers::watch_prompts(batch::RequestMaker& maker) const {
 void RowIdentifiers::watch_texts(const batch::BatchRow& row, records::Record& record) {
   if (action_ == IdentifierAction::kOff) return;
   ++rows_;
-  const std::string number = std::to_string(row.position + 1);
+  const std::string number = fmt::to_string(row.position + 1);
   prompts_.add(row.identifiers, number);
   std::vector<Identifier> found;
   for (const Completion& completion : record.completions) {

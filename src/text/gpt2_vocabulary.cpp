@@ -58,8 +58,8 @@ Json parse_tokenizer_json(const Path& file, const std::string& text) {
 }
 
 [[noreturn]] void fail_at_id(const Path& file, std::string_view token, const std::string& id) {
-  fail(file, "token " + in_quotes(token) + " has the id " + id.substr(0, 40) +
-                 "; ids are whole numbers from 0 to " + std::to_string(kMaxVocabSize - 1));
+  fail(file, fmt::format("token {} has the id {}; ids are whole numbers from 0 to {}",
+                         in_quotes(token), id.substr(0, 40), kMaxVocabSize - 1));
 }
 
 TokenId token_id(const Path& file, std::string_view token, const Json& value) {
@@ -103,8 +103,8 @@ struct Builder {
     }
     if (slot >= result.pieces.size()) result.pieces.resize(slot + 1);
     if (!result.pieces[slot].empty()) {
-      fail(file, "tokens " + in_quotes(result.pieces[slot]) + " and " + in_quotes(token) +
-                     " have the same id " + std::to_string(id));
+      fail(file, fmt::format("tokens {} and {} have the same id {}", in_quotes(result.pieces[slot]),
+                             in_quotes(token), id));
     }
     result.pieces[slot] = token;
     if (!ids.emplace(token, id).second) fail(file, "token " + in_quotes(token) + " appears twice");
@@ -149,12 +149,12 @@ class VocabularyReader : public nlohmann::json_sax<Json> {
     return true;
   }
   bool number_unsigned(std::uint64_t id) override {
-    if (id >= std::uint64_t{kMaxVocabSize}) return other(std::to_string(id));
+    if (id >= std::uint64_t{kMaxVocabSize}) return other(fmt::to_string(id));
     if (depth_ == 0) fail_without_vocabulary(builder_.file);
     builder_.add(token_, static_cast<TokenId>(id));
     return true;
   }
-  bool number_integer(std::int64_t id) override { return other(std::to_string(id)); }
+  bool number_integer(std::int64_t id) override { return other(fmt::to_string(id)); }
   bool number_float(double, const std::string& text) override { return other(text); }
   bool null() override { return other("null"); }
   bool boolean(bool value) override { return other(value ? "true" : "false"); }
@@ -198,7 +198,7 @@ void read_merges(const Path& file, Builder& builder) {
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.empty() || line.starts_with("#version")) continue;
-    const std::string place = "line " + std::to_string(number);
+    const std::string place = fmt::format("line {}", number);
     const auto merge = split_merge(line);
     if (!merge) {
       fail(file, place + ": expected two tokens with one space between, found " + in_quotes(line));
@@ -257,7 +257,7 @@ void read_json_merges(const Path& file, const Json& merges, Builder& builder) {
   if (!merges.is_array()) fail(file, "model.merges is not a list");
   for (std::size_t i = 0; i < merges.size(); ++i) {
     const Json& entry = merges[i];
-    const std::string place = "model.merges[" + std::to_string(i) + "]";
+    const std::string place = fmt::format("model.merges[{}]", i);
     std::optional<Pair> merge;
     if (entry.is_string()) {
       merge = split_merge(entry.get_ref<const std::string&>());
@@ -287,8 +287,8 @@ void read_added_tokens(const Path& file, const Json& added, Builder& builder) {
     if (known == builder.ids.end()) {
       builder.add(text, id);
     } else if (known->second != id) {
-      fail(file, "added token " + in_quotes(text) + " has the id " + std::to_string(id) +
-                     ", but the vocabulary gives it " + std::to_string(known->second));
+      fail(file, fmt::format("added token {} has the id {}, but the vocabulary gives it {}",
+                             in_quotes(text), id, known->second));
     }
     builder.result.added.push_back({text, id, is_set(entry, "special")});
   }

@@ -1,6 +1,8 @@
 // UTF-8: see utf8.h. One function, next_character(), decides what is well-formed; the rest asks it.
 #include "text/utf8.h"
 
+#include <fmt/format.h>
+
 #include "medgen/error.h"
 
 namespace medgen::text {
@@ -47,9 +49,9 @@ void require_utf8(std::string_view text, std::string_view what) {
   const auto offset = find_invalid_utf8(text);
   if (!offset) return;
   throw Error(ErrorCode::kUsage,
-              std::string(what) + " is not valid UTF-8: the fault is at byte offset " +
-                  std::to_string(*offset) + " of " + std::to_string(text.size()) +
-                  ". Convert it to UTF-8 first, for example with iconv.");
+              fmt::format("{} is not valid UTF-8: the fault is at byte offset {} of {}. Convert it "
+                          "to UTF-8 first, for example with iconv.",
+                          what, *offset, text.size()));
 }
 
 std::string replace_invalid_utf8(std::string_view bytes) {

@@ -1,6 +1,7 @@
 // `medgen clean`: removes journals and what killed runs left.
 #include "jobs/clean.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <iostream>
@@ -80,7 +81,7 @@ int clean_command(const Arguments& words) {
     return kExitFine;
   }
   for (const Remain& remain : remains) jobs::remove_remain(remain);
-  messages.note("removed " + std::to_string(remains.size()));
+  messages.note(fmt::format("removed {}", remains.size()));
   return kExitFine;
 }
 

@@ -1,5 +1,6 @@
 // SentencePiece models through the sentencepiece library: see text/sentencepiece_tokenizer.h. Part
 // of the module, not of libmedgen.
+#include <fmt/format.h>
 #include <sentencepiece_processor.h>
 
 #include <array>
@@ -129,9 +130,9 @@ void SentencePieceTokenizer::describe_tokens() {
 
 std::size_t SentencePieceTokenizer::checked(TokenId id) const {
   if (id < 0 || id >= vocab_size()) {
-    throw Error(ErrorCode::kUsage, "token id " + std::to_string(id) +
-                                       " is not in this vocabulary; ids go from 0 to " +
-                                       std::to_string(vocab_size() - 1));
+    throw Error(ErrorCode::kUsage,
+                fmt::format("token id {} is not in this vocabulary; ids go from 0 to {}", id,
+                            vocab_size() - 1));
   }
   return static_cast<std::size_t>(id);
 }

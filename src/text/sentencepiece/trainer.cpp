@@ -1,5 +1,6 @@
 // Trains a SentencePiece vocabulary through the sentencepiece library: see text/train_tokenizer.h.
 // Part of the module, not of libmedgen.
+#include <fmt/format.h>
 #include <sentencepiece_trainer.h>
 
 #include "medgen/error.h"
@@ -24,16 +25,17 @@ class SourceIterator : public sentencepiece::SentenceIterator {
 
 void validate(const TokenizerTrainingOptions& options) {
   if (options.vocab_size < 512 || options.vocab_size > 65536) {
-    throw Error(ErrorCode::kUsage, "vocab-size is " + std::to_string(options.vocab_size) +
-                                       "; it must lie between 512 and 65536");
+    throw Error(
+        ErrorCode::kUsage,
+        fmt::format("vocab-size is {}; it must lie between 512 and 65536", options.vocab_size));
   }
   if (options.type != "unigram" && options.type != "bpe") {
     throw Error(ErrorCode::kUsage, "type is '" + options.type + "'; it must be 'unigram' or 'bpe'");
   }
   if (!(options.character_coverage >= 0.9 && options.character_coverage <= 1.0)) {
-    throw Error(ErrorCode::kUsage, "character-coverage is " +
-                                       std::to_string(options.character_coverage) +
-                                       "; it must lie between 0.9 and 1");
+    throw Error(ErrorCode::kUsage,
+                fmt::format("character-coverage is {:f}; it must lie between 0.9 and 1",
+                            options.character_coverage));
   }
 }
 
@@ -45,9 +47,9 @@ std::string train(const TokenizerTrainingOptions& options, const TextSource& nex
   std::string model;
   const auto status = sentencepiece::SentencePieceTrainer::Train(
       {{"model_type", options.type},
-       {"vocab_size", std::to_string(options.vocab_size)},
-       {"character_coverage", std::to_string(options.character_coverage)},
-       {"num_threads", std::to_string(options.threads)},
+       {"vocab_size", fmt::to_string(options.vocab_size)},
+       {"character_coverage", fmt::format("{:f}", options.character_coverage)},
+       {"num_threads", fmt::to_string(options.threads)},
        {"byte_fallback", "true"},
        {"normalization_rule_name", "identity"},
        {"remove_extra_whitespaces", "false"},
