@@ -139,7 +139,7 @@ class Run : engine::ValidRequestSource, GenerationObserver {
     // If a file has shrunk, its last row may be partial: it waits for what follows.
     std::optional<ReadRow> last;
     while (!stop_ && input.next(row)) {
-      if (last) admit(*std::move(last));
+      if (last) admit(std::move(*last));
       last.reset();
       std::optional<engine::ValidRequest> request;
       std::optional<Record> kept;
@@ -152,7 +152,7 @@ class Run : engine::ValidRequestSource, GenerationObserver {
       last = ReadRow{
           {std::move(row), input.hash(), 0, std::move(kept)}, input.place(), std::move(request)};
       if (options_.expected) continue;
-      admit(*std::move(last));
+      admit(std::move(*last));
       last.reset();
     }
     // Only the rows that were there before can tell that standard input was cut short.
@@ -160,7 +160,7 @@ class Run : engine::ValidRequestSource, GenerationObserver {
     const bool differs = options_.expected && (input.rows() != options_.expected->rows ||
                                                input.hash() != options_.expected->hash);
     if (!stop_ && (misses_rows || differs)) input_changed();
-    if (last) admit(*std::move(last));
+    if (last) admit(std::move(*last));
     const std::lock_guard lock(mutex_);
     all_read_ = !stop_;
     input_ended_ = true;
