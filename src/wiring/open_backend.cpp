@@ -2,6 +2,7 @@
 #include "wiring/open_backend.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -84,9 +85,12 @@ std::unique_ptr<native::PackedWeights> build(const ModelSource& source,
                    if (options.packing) options.packing(done, total);
                  });
   };
-  const bool beside = !source.folder.empty() && ::access(source.folder.c_str(), W_OK) == 0;
-  const std::filesystem::path file =
-      beside ? native::packed_path(source.folder, key.precision) : native::cached_packed_path(key);
+  // Another user's file beside the model is left to them.
+  const std::filesystem::path at_model = native::packed_path(source.folder, key.precision);
+  struct stat there {};
+  const bool beside = !source.folder.empty() && ::access(source.folder.c_str(), W_OK) == 0 &&
+                      (::lstat(at_model.c_str(), &there) != 0 || there.st_uid == ::geteuid());
+  const std::filesystem::path file = beside ? at_model : native::cached_packed_path(key);
   const base::Stopwatch watch;
   std::string why;
   auto packed = native::PackedWeights::build(file, key, fill, why);

@@ -147,8 +147,6 @@ void pack_with_a_wrong_weight(const fs::path& model) {
     return values;
   };
   base::ThreadPool pool(1);
-  // Sealed with the key that the program will use.
-  ::setenv("XDG_CONFIG_HOME", (home() / "config").c_str(), 1);
   std::string why;
   const native::PackedKey key{bundle.sha256(), bundle.config(), native::Precision::kFloat32,
                               base::user_key(why)};

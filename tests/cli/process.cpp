@@ -48,7 +48,6 @@ const std::filesystem::path& home() {
 
 std::vector<std::string> child_environment(std::map<std::string, std::string> variables) {
   variables.emplace("TERM", "xterm-256color");
-  variables.emplace("XDG_CONFIG_HOME", home() / "config");
   variables.emplace("XDG_CACHE_HOME", home() / "cache");
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string variable(*entry);

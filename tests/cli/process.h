@@ -64,8 +64,8 @@ class Process {
 
 RunResult run(const std::vector<std::string>& arguments, const RunOptions& options = {});
 
-// Of this test process, removed at its end: "config" and "cache" in it are those of the programs
-// that it runs, so that the user's own key and packed weights stay out of it.
+// Of this test process, removed at its end: "cache" in it is that of the programs that it runs. Their key is the
+// user's own, so that packed weights beside a model stay usable.
 const std::filesystem::path& home();
 
 // What a child process is given: `variables` on top of ours, without MEDGEN_* but MEDGEN_SANDBOX

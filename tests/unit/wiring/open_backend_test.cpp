@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -188,6 +189,33 @@ TEST_F(OpenBackendTest, PackedWeightsAreLookedForBesideTheBundleAndThenInTheCach
   ASSERT_EQ(places.size(), 2U);
   EXPECT_EQ(places[0].parent_path(), source_.folder);
   EXPECT_EQ(places[1].parent_path(), cache_ / "medgen");
+}
+
+TEST_F(OpenBackendTest, AnotherUsersPackedWeightsBesideABundleAreLeftAlone) {
+  const TemporaryFolder bundle;
+  source_.folder = bundle.path();
+  open();
+  const fs::path packed = native::packed_path(bundle.path(), native::Precision::kFloat32);
+  ASSERT_TRUE(fs::exists(packed)) << notes_;
+  EXPECT_TRUE(kept().empty());
+  if (::geteuid() != 0 || ::chown(packed.c_str(), 12345, 12345) != 0) {
+    GTEST_SKIP() << "only root can give a file away";
+  }
+  const fs::file_time_type before = fs::last_write_time(packed);
+  open();
+  EXPECT_THAT(notes_, HasSubstr("belongs to another user"));
+  EXPECT_EQ(fs::last_write_time(packed), before);
+  EXPECT_EQ(kept().size(), 1U) << "in this user's cache";
+}
+
+TEST_F(OpenBackendTest, AFullCheckReadsTheModelThoughItsWeightsArePacked) {
+  open();
+  verified_ = 0;
+  open();
+  EXPECT_EQ(verified_, 0);
+  options_.verify_all = true;
+  open();
+  EXPECT_EQ(verified_, 1);
 }
 
 }  // namespace
