@@ -139,7 +139,7 @@ JournalContent read_journal(base::Blocks blocks, const std::filesystem::path& pa
                             path.string(), format.dump(), kJournalFormat));
   }
   content.format = format.get<int>();
-  content.job = header["job"];
+  content.job = without_prompts(header["job"]);  // medgen 0.1 wrote them out
   content.extra = header.value("extra", Json());
   std::vector<Record> waiting;
   while (lines.next(line) && line.ended) {
@@ -233,6 +233,21 @@ void compare(const std::string& name, const Json& before, const Json& now,
   found.push_back(name + " was " + before.dump() + " and is now " + now.dump());
 }
 }  // namespace
+
+Json without_prompts(Json job) {
+  if (!job.is_structured()) return job;
+  for (const auto& item : job.items()) {
+    Json& value = item.value();
+    const bool prompt =
+        job.is_object() && (item.key() == "negative_prompt" || item.key() == "negative_prompt_ids");
+    if (prompt && !value.is_object()) {
+      value = Json{{"sha256", base::sha256(value.dump())}};
+    } else {
+      value = without_prompts(std::move(value));
+    }
+  }
+  return job;
+}
 
 std::vector<std::string> differences(const Json& before, const Json& now) {
   std::vector<std::string> found;

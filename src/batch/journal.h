@@ -84,6 +84,10 @@ class Journal {
 
 std::filesystem::path journal_path(const std::filesystem::path& output);
 
+// A job as its journal and messages have it: the hash of a prompt among its settings in place of
+// the prompt. What has hashes already is left as it is.
+Json without_prompts(Json job);
+
 // Where two jobs differ: "settings.temperature was 0.7 and is now 0.9", one each.
 std::vector<std::string> differences(const Json& before, const Json& now);
 

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
+#include "batch/journal.h"
 #include "medgen/version.h"
 
 namespace medgen::jobs {
@@ -49,7 +52,7 @@ batch::Json describe(const BatchResolved& job, const std::string& backend,
   all["order"] = job.asked.in_order ? "input" : "as finished";
   all["shard"] = fmt::format("{}/{}", input.shard.index, input.shard.count);
   all["medgen"] = std::string(version());
-  return all;
+  return batch::without_prompts(std::move(all));
 }
 
 }  // namespace medgen::jobs

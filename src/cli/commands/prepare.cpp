@@ -75,7 +75,8 @@ PrepareArguments parse_prepare(const Arguments& words) {
   line.number(
       "--examples", a.examples,
       fmt::format(
-          "Bad records and duplicates of each kind to name in the report; 0 to 10000. Default: {}.",
+          "Bad records and duplicates of each kind to name in the report, which quotes how the "
+          "duplicates begin; 0 to 10000. Default: {}.",
           defaults.examples));
   line.flag("--force", a.force, "Replace DIR if it is a prepared corpus.");
   line.flag("--json", a.json, "Print the report, which is also in DIR/prepare.json.");

@@ -134,6 +134,25 @@ TEST_F(JournalTest, NewerFormatsAreRefusedByName) {
   }
 }
 
+TEST_F(JournalTest, HoldsNoPromptOfTheSettingsAndReadsOlderOnesSo) {
+  const Json sampling{{"negative_prompt", "secret"}, {"temperature", 0.5}};
+  const Json job{{"settings", {{"variants", {{"a", sampling}}}, {"negative_prompt_ids", {7, 8}}}}};
+  const Json kept = without_prompts(job);
+  EXPECT_EQ(kept["settings"]["variants"]["a"].dump(), "{\"negative_prompt\":{\"sha256\":\"" +
+                                                          base::sha256("\"secret\"") +
+                                                          "\"},\"temperature\":0.5}");
+  EXPECT_EQ(kept["settings"]["negative_prompt_ids"].dump(),
+            "{\"sha256\":\"" + base::sha256("[7,8]") + "\"}");
+  EXPECT_EQ(without_prompts(kept), kept);
+  Journal::create(path_, job, Json());
+  EXPECT_EQ(read_journal(path_).job, kept);
+  Json other = job;
+  other["settings"]["variants"]["a"]["negative_prompt"] = "another secret";
+  const auto found = differences(kept, without_prompts(other));
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_THAT(found[0], ::testing::StartsWith("settings.variants.a.negative_prompt.sha256 was "));
+}
+
 TEST(DifferencesTest, NamesWhatDiffersAndHow) {
   const Json before{{"a", 1}, {"b", Json{{"c", 0.5}, {"d", "x"}}}};
   const Json now{{"a", 1}, {"b", Json{{"c", 0.7}, {"e", true}}}};
