@@ -213,6 +213,11 @@ std::string Process::maps() const {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+std::string Process::command_line() const {
+  std::ifstream file("/proc/" + std::to_string(pid_) + "/cmdline");
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
 RunResult Process::wait() {
   const auto end = Clock::now() + std::chrono::seconds(120);
   while (gather(100)) {

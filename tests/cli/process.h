@@ -50,7 +50,9 @@ class Process {
   void signal(int number);
   void close_output();       // the reader goes away
   std::string maps() const;  // its mappings, from /proc; "" once it has ended
-  RunResult wait();          // at most 120 s, then it is killed
+  // Its words as anybody sees them in /proc, each ended by a 0.
+  std::string command_line() const;
+  RunResult wait();  // at most 120 s, then it is killed
 
  private:
   bool gather(int timeout_ms);  // false when nothing more can come
@@ -64,8 +66,8 @@ class Process {
 
 RunResult run(const std::vector<std::string>& arguments, const RunOptions& options = {});
 
-// Of this test process, removed at its end: "cache" in it is that of the programs that it runs. Their key is the
-// user's own, so that packed weights beside a model stay usable.
+// Of this test process, removed at its end: "cache" in it is that of the programs that it runs.
+// Their key is the user's own, so that packed weights beside a model stay usable.
 const std::filesystem::path& home();
 
 // What a child process is given: `variables` on top of ours, without MEDGEN_* but MEDGEN_SANDBOX

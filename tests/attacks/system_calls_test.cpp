@@ -1,0 +1,172 @@
+// What the program asks the kernel for, as strace tells it: no network, no other program, no file
+// written but beside its outputs.
+// Knows the form of strace's lines, not how the program keeps to it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <regex>
+
+#include "attacks/canary.h"
+#include "cli/models.h"
+#include "cli/process.h"
+#include "places.h"
+#include "temporary_folder.h"
+
+namespace medgen::attacks {
+namespace {
+
+namespace fs = std::filesystem;
+using cli_tests::RunOptions;
+using cli_tests::RunResult;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using Words = std::vector<std::string>;
+
+constexpr const char* kStrace = "/usr/bin/strace";
+
+// Those of strace's lines that a program which keeps to itself does not cause: calls of the
+// network, another program after the first, a process, and a file opened for writing outside
+// `folder`. Whether the kernel granted them does not count, but for processes, whose threads are no
+// matter.
+Words forbidden(const std::string& trace, const std::string& folder) {
+  static const std::regex kCall(R"(^(?:\d+ +)?(?:<\.\.\. )?(\w+)(?:\(| resumed>).*)");
+  static const std::regex kOpened(
+      R"re(\w+\((?:AT_FDCWD, )?"([^"]*)".*O_(?:WRONLY|RDWR|CREAT|TMPFILE).*)re");
+  Words found;
+  bool started = false;
+  for (const std::string& line : cli_tests::lines_of(trace)) {
+    std::smatch call;
+    if (!std::regex_match(line, call, kCall) || line.find(" resumed>") != std::string::npos)
+      continue;
+    const std::string name = call[1];
+    if (name.starts_with("exec")) {
+      if (started) found.push_back(line);
+      started = true;
+    } else if (name == "fork" || name == "vfork" || name.starts_with("clone")) {
+      if (line.find("CLONE_THREAD") == std::string::npos) found.push_back(line);
+    } else if (name.starts_with("open") || name == "creat") {
+      std::smatch opened;
+      if (!std::regex_search(line, opened, kOpened)) continue;
+      const std::string file = opened[1];
+      const bool inside = file.starts_with(folder + "/") || !file.starts_with("/");
+      if (!inside && file != "/dev/null") found.push_back(line);
+    } else {
+      found.push_back(line);
+    }
+  }
+  return found;
+}
+
+class SystemCallsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!fs::exists(kStrace)) GTEST_SKIP() << "strace is not installed";
+    if (traced({"/bin/true"}).status != 0) GTEST_SKIP() << "strace may not trace here";
+  }
+
+  // Runs it in the folder, with all places that it may write to by habit there.
+  RunResult traced(const Words& words, const std::string& input = {}) const {
+    RunOptions options;
+    options.program = "/bin/bash";
+    options.input = input;
+    options.environment = {{"HOME", folder_.path()},
+                           {"TMPDIR", folder_.path()},
+                           {"XDG_CONFIG_HOME", folder_ / "config"},
+                           {"XDG_CACHE_HOME", folder_ / "cache"}};
+    Words all = {
+        "-c",
+        "cd \"$1\" && shift && exec \"$@\"",
+        "shell",
+        folder_.path(),
+        kStrace,
+        "-f",
+        "-qq",
+        "-s",
+        "4096",
+        "-e",
+        "signal=none",
+        "-e",
+        "trace=%network,execve,execveat,?fork,?vfork,clone,?clone3,?open,openat,?openat2,?creat,"
+        "memfd_create,ptrace",
+        "-o",
+        trace()};
+    all.insert(all.end(), words.begin(), words.end());
+    return cli_tests::run(all, options);
+  }
+  Words forbidden_of(const Words& words, const std::string& input = {}) const {
+    const RunResult result = traced(words, input);
+    EXPECT_EQ(result.status, 0) << result.err;
+    const std::string lines = cli_tests::read(trace());
+    EXPECT_THAT(lines, HasSubstr("execve(\"" + words.front()));
+    return forbidden(lines, folder_.path());
+  }
+  std::string trace() const { return (folder_ / "trace").string(); }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(SystemCallsTest, NoSocketNoOtherProgramAndNoFileElsewhere) {
+  const std::string model = (folder_ / "model").string();
+  fs::copy(cli_tests::tiny_model(), model, fs::copy_options::recursive);
+  folder_.write("corpus.jsonl", documents("fever"));
+  folder_.write("rows.jsonl", cli_tests::prompts(5));
+  for (const Words& words : {
+           Words{"generate", "--model", model, "I feel"},
+           Words{"batch", "rows.jsonl", "--model", model, "-o", "out.jsonl", "--log-file", "log"},
+           Words{"metrics", "out.jsonl", "--model", model, "--resamples", "50", "--csv",
+                 "metrics.csv", "--report", "report.html"},
+           Words{"train-tokenizer", "--data", "corpus.jsonl", "--output", "vocabulary",
+                 "--vocab-size", "512"},
+       }) {
+    Words all = {MEDGEN_PROGRAM};
+    all.insert(all.end(), words.begin(), words.end());
+    EXPECT_THAT(forbidden_of(all), IsEmpty()) << words.front();
+  }
+}
+
+// Companions: the same reading of what other programs do.
+TEST_F(SystemCallsTest, ASocketIsNoticed) {
+  traced({"/bin/bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/9"});
+  const Words found = forbidden(cli_tests::read(trace()), folder_.path());
+  EXPECT_THAT(found, Contains(HasSubstr(" socket(AF_INET")));
+  EXPECT_THAT(found, Contains(HasSubstr(" connect(")));
+}
+
+TEST_F(SystemCallsTest, AnotherProgramIsNoticed) {
+  EXPECT_THAT(forbidden_of({"/bin/bash", "-c", "exec /bin/true"}),
+              Contains(HasSubstr("execve(\"/bin/true\"")));
+  EXPECT_THAT(forbidden_of({"/bin/bash", "-c", "/bin/true; :"}), Contains(HasSubstr("clone")));
+}
+
+TEST_F(SystemCallsTest, AFileElsewhereIsNoticed) {
+  const TemporaryFolder other;
+  const std::string file = (other / "file").string();
+  EXPECT_THAT(forbidden_of({"/usr/bin/touch", file}), Contains(HasSubstr(file)));
+  EXPECT_THAT(forbidden_of({"/usr/bin/touch", "inside", trace()}), IsEmpty());
+  EXPECT_THAT(forbidden_of({"/bin/cat", file}), IsEmpty());
+}
+
+TEST(SystemCallsReadingTest, CountsThreadsAsNoProcessAndARefusedCallAsACall) {
+  const std::string harmless =
+      "7 execve(\"/m\", [\"m\"], 0x7f /* 3 vars */) = 0\n"
+      "7 openat(AT_FDCWD, \"/lib/libc.so.6\", O_RDONLY|O_CLOEXEC) = 3\n"
+      "7 openat(AT_FDCWD, \"/f/out\", O_WRONLY|O_CREAT|O_EXCL, 0600) = 3\n"
+      "7 clone3({flags=CLONE_VM|CLONE_FS|CLONE_THREAD, stack=0x7f} => {parent_tid=[8]}, 88) = 8\n"
+      "8 <... clone3 resumed> => {parent_tid=[9]}, 88) = 9\n";
+  EXPECT_THAT(forbidden(harmless, "/f"), IsEmpty());
+  for (const std::string line :
+       {"8 socket(AF_UNIX, SOCK_STREAM, 0) = -1 EPERM (Operation not permitted)",
+        "8 connect(3, {sa_family=AF_INET}, 16 <unfinished ...>",
+        "8 execve(\"/m\", [\"m\"], 0x7f) = -1 EACCES (Permission denied)",
+        "8 clone(child_stack=NULL, flags=CLONE_CHILD_SETTID|SIGCHLD) = 9", "8 vfork() = 9",
+        "8 openat(AT_FDCWD, \"/tmp/x\", O_RDWR|O_TMPFILE, 0600) = 3",
+        "8 openat(AT_FDCWD, \"/fx/out\", O_WRONLY) = -1 EACCES (Permission denied)",
+        "8 memfd_create(\"x\", 0) = 3"}) {
+    EXPECT_EQ(forbidden(harmless + line + "\n", "/f"), Words{line});
+  }
+}
+
+}  // namespace
+}  // namespace medgen::attacks
