@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <sstream>
@@ -155,6 +156,33 @@ bool sounds_like_place(const std::string& metavar) {
   throw std::logic_error(name + " names a place: declare what is done with it (reads(), ...)");
 }
 
+bool is_same_file(const std::string& a, const std::string& b) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (fs::equivalent(a, b, error)) return fs::is_regular_file(a, error);
+  const auto place = [&](const std::string& path) {
+    return fs::weakly_canonical(fs::absolute(path, error), error);
+  };
+  return place(a) == place(b) && !fs::exists(a, error);
+}
+
+// Why these places cannot be used together: a file would be written over what is read, or over what
+// is written too. Empty if they can.
+std::string clash_of(const std::vector<NamedPlace>& places) {
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const std::string output = places[i].path.string();
+    if (places[i].place != Place::kOutputFile || output == "-" || output.empty()) continue;
+    for (std::size_t j = 0; j < places.size(); ++j) {
+      const bool read = places[j].place == Place::kInput || places[j].place == Place::kModel;
+      const bool also_written = places[j].place == Place::kOutputFile && j > i;
+      if ((!read && !also_written) || !is_same_file(output, places[j].path)) continue;
+      return output + (read ? " is both input and output: choose another output"
+                            : " is named for two outputs: choose another file for one of them");
+    }
+  }
+  return "";
+}
+
 constexpr const char* kFooter =
     "Every option can also be set by the environment variable in square brackets; an option on "
     "the\n"
@@ -260,6 +288,16 @@ struct CommandLine::Impl {
       setting->values = found.at(setting->name);
       if (place != setting->name) remember_place(setting->name, place);
     }
+  }
+
+  std::vector<NamedPlace> places_of(const std::map<std::string, Values>& found) const {
+    std::vector<NamedPlace> places;
+    for (const Setting& setting : settings) {
+      const auto values = found.find(setting.name);
+      if (setting.place == Place::kNone || values == found.end()) continue;
+      for (const std::string& value : values->second) places.push_back({value, setting.place});
+    }
+    return places;
   }
 
   SandboxRequest sandbox_request() const {
@@ -508,7 +546,12 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
   }
   // What is refused from here on is reported as the user asked.
   if (!parse_only) {
-    start_log({.file = impl.early("--log-file"), .format = impl.early("--log-format")}, false);
+    auto found = impl.from_command_line();
+    found.merge(impl.from_environment());
+    const std::string clash = clash_of(impl.places_of(found));
+    const auto file = clash.empty() ? impl.early("--log-file") : std::nullopt;
+    start_log({.file = file, .format = impl.early("--log-format")}, false);
+    if (!clash.empty()) base::refuse(clash);
   }
   for (const std::string& extra : impl.app.remaining()) {
     if (extra == "--") continue;
@@ -525,8 +568,10 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
     impl.apply(impl.from_config_file(),
                [&](const Impl::Setting& setting) { return impl.place_in_config(setting); });
   }
+  const SandboxRequest request = impl.sandbox_request();
+  if (const std::string clash = clash_of(request.places); !clash.empty()) base::refuse(clash);
   start_log(log, impl.quiet != nullptr && *impl.quiet);
-  enter_sandbox(impl.sandbox_request());
+  enter_sandbox(request);
 }
 
 }  // namespace medgen::cli

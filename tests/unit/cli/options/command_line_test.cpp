@@ -183,6 +183,37 @@ TEST_F(CommandLineTest, HelpListsVariablesAndExitStatuses) {
 }
 
 // So that no command can forget to tell the sandbox.
+TEST_F(CommandLineTest, NoFileIsBothReadAndWrittenOrWrittenTwice) {
+  const std::string input = write_config("precious");
+  const auto refusal = [&](const std::vector<std::string>& words) -> std::string {
+    std::optional<std::vector<std::string>> inputs;
+    std::optional<std::string> csv, report;
+    CommandLine line("test", "A test.");
+    line.positionals(reads("FILE"), inputs, true, "Inputs.");
+    line.text("--csv", writes_file("FILE"), csv, "One.");
+    line.text("--report", writes_file("FILE"), report, "Two.");
+    try {
+      line.parse(words);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kUsage);
+      return error.what();
+    }
+    return "";
+  };
+  const std::string folder = file_.parent_path().string();
+  const std::string again = folder + "/./" + file_.filename().string();
+  for (const char* output : {"--csv", "--report", "--log-file"}) {
+    EXPECT_THAT(refusal({"other", input, output, again}), HasSubstr("both input and output"));
+  }
+  EXPECT_THAT(refusal({input, "--csv", "new", "--report", "./new"}), HasSubstr("two outputs"));
+  EXPECT_EQ(refusal({input, "--csv", "new", "--report", "newer"}), "");
+  EXPECT_EQ(refusal({input, "--csv", "/dev/null", "--report", "/dev/null"}), "");
+  EXPECT_EQ(refusal({"-", "--csv", "-"}), "");
+  std::string content;
+  std::ifstream(input) >> content;
+  EXPECT_EQ(content, "precious") << "not even a line of the log";
+}
+
 TEST_F(CommandLineTest, OptionsAndPositionalsThatNameAPlaceMustSayWhatIsDoneWithIt) {
   std::optional<std::string> value;
   std::optional<std::vector<std::string>> all;
