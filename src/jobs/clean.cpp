@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/new_file.h"
 #include "base/refuse.h"
@@ -18,15 +20,23 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kJournalEnding = ".journal";
 
-// A batch holds the lock of its output while it runs.
+// A batch holds the lock of its output while it runs. The output may be a link, to where the
+// sandbox lets nothing be read: then nobody knows.
 bool is_being_written(const fs::path& journal) {
   const std::string name = journal.string();
   const std::string output = name.substr(0, name.size() - kJournalEnding.size());
-  const int fd = ::open(output.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (fd < 0) return false;
+  const int fd = ::open(output.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return errno != ENOENT;
   const bool locked = ::flock(fd, LOCK_SH | LOCK_NB) != 0;
   ::close(fd);
   return locked;
+}
+
+// What another user wrote may be of any size, and is not this user's to remove.
+bool is_own(const fs::path& path) {
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+         status.st_uid == ::geteuid();
 }
 
 }  // namespace
@@ -41,9 +51,8 @@ std::vector<Remain> find_remains(const fs::path& folder) {
   }
   for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
     const fs::path& path = entries->path();
-    std::error_code ignored;
-    if (!path.filename().string().ends_with(kJournalEnding) ||
-        !fs::is_regular_file(fs::symlink_status(path, ignored)) || is_being_written(path)) {
+    if (!path.filename().string().ends_with(kJournalEnding) || !is_own(path) ||
+        is_being_written(path)) {
       continue;
     }
     try {

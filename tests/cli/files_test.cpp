@@ -1,6 +1,8 @@
 // What is on the disk after a run, who may read it, and how it is removed.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -116,6 +118,33 @@ TEST_F(FilesCliTest, CleanKeepsUnfinishedJobsUnlessAskedOtherwise) {
   EXPECT_THAT(run({"clean", folder_.string(), "--yes", "--unfinished"}).out,
               HasSubstr("unfinished"));
   EXPECT_FALSE(fs::exists(folder_ / "out.jsonl.journal"));
+}
+
+TEST_F(FilesCliTest, CleanLeavesTheJournalOfARunningBatchEvenIfItsOutputIsALink) {
+  fs::create_directory(folder_ / "elsewhere");
+  fs::create_symlink("real.jsonl", folder_ / "near.jsonl");
+  fs::create_symlink(folder_ / "elsewhere/real.jsonl", folder_ / "far.jsonl");
+  for (const char* name : {"near.jsonl", "far.jsonl"}) {
+    ASSERT_EQ(batch(folder_ / name).status, 0);
+    const fs::path journal = folder_ / (name + std::string(".journal"));
+    const int running = ::open((folder_ / name).c_str(), O_RDWR | O_CLOEXEC);
+    ASSERT_EQ(::flock(running, LOCK_EX | LOCK_NB), 0);
+    run({"clean", folder_.string(), "--yes", "--unfinished"});
+    EXPECT_TRUE(fs::exists(journal)) << name;
+    ::close(running);
+  }
+  EXPECT_EQ(run({"clean", folder_.string(), "--yes"}).status, 0);
+  EXPECT_FALSE(fs::exists(folder_ / "near.jsonl.journal")) << "the batch is over";
+}
+
+TEST_F(FilesCliTest, CleanLeavesWhatOtherUsersMade) {
+  ASSERT_EQ(batch(folder_ / "out.jsonl").status, 0);
+  const fs::path journal = folder_ / "out.jsonl.journal";
+  if (::geteuid() != 0 || ::chown(journal.c_str(), 12345, 12345) != 0) {
+    GTEST_SKIP() << "only root can give a file away";
+  }
+  EXPECT_THAT(run({"clean", folder_.string(), "--yes"}).out, IsEmpty());
+  EXPECT_TRUE(fs::exists(journal));
 }
 
 TEST_F(FilesCliTest, PackedWeightsThatSomebodyElseMadeAreNotUsed) {
