@@ -86,12 +86,17 @@ void require_own_output(const fs::path& path) {
   std::deque<fs::path> parts(absolute.begin(), absolute.end());
   fs::path at;
   struct stat status {};
+  bool everybody = false;  // whether everybody may write to the folder that `status` is of
+  bool planted = false;    // whether a folder on the way belongs to another user and lies in such
   for (int links = 0; !parts.empty() && links < 40;) {
     const fs::path next = parts.front().is_absolute() ? parts.front() : at / parts.front();
     parts.pop_front();
     if (::lstat(next.c_str(), &status) != 0) return;  // not there yet
     if (!S_ISLNK(status.st_mode)) {
       at = next;
+      if (!S_ISDIR(status.st_mode)) continue;
+      planted = planted || (everybody && !is_trusted(status.st_uid));
+      everybody = (status.st_mode & S_IWOTH) != 0;
       continue;
     }
     ++links;
@@ -100,13 +105,14 @@ void require_own_output(const fs::path& path) {
     if (error) return;
     parts.insert(parts.begin(), to.begin(), to.end());
   }
-  struct stat folder {};
-  if (!S_ISREG(status.st_mode) || ::stat(folder_of(at).c_str(), &folder) != 0) return;
-  const bool open_to_all = (folder.st_mode & S_IWOTH) != 0;
-  if (open_to_all && status.st_uid != ::geteuid()) {
+  if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)) return;
+  if (everybody && status.st_uid != ::geteuid()) {
     refuse_foreign(path, at, "belongs to another user, in a folder that everybody may write to");
   }
-  if (open_to_all && status.st_nlink > 1) {
+  if (planted && status.st_uid != ::geteuid()) {
+    refuse_foreign(path, at, "belongs to another user, below a folder that everybody may write to");
+  }
+  if ((everybody || planted) && status.st_nlink > 1) {
     refuse_foreign(path, at,
                    "is a second name of another file, in a folder that everybody may write to");
   }

@@ -11,8 +11,8 @@
 namespace medgen::base {
 
 // Throws Error(kUsage) if another user could have chosen what is written to: a link on the way
-// belongs to somebody else (root excepted), or the file itself does and lies in a folder that
-// everybody may write to.
+// belongs to somebody else (root excepted), or the file or pipe itself does and lies in a folder
+// that everybody may write to, or in one that another user made there.
 void require_own_output(const std::filesystem::path& path);
 
 // Whether `path` is a file of this user's, or root's, that nobody else may write: what was kept

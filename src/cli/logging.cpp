@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "base/file_system.h"
+#include "base/new_file.h"
 #include "base/write_all.h"
 #include "cli/terminal.h"
 #include "medgen/version.h"
@@ -132,6 +133,7 @@ class FileSink : public DescriptorSink {
 
 // Only regular files: a link could lead to anything, and a pipe without a reader would wait.
 int open_log_file(const std::filesystem::path& file) {
+  base::require_own_output(file);
   const int descriptor = base::file_system().open(
       file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
   if (descriptor < 0 && errno == ELOOP) {

@@ -74,6 +74,39 @@ TEST(NewFileTest, AnotherUsersFileIsRefusedOnlyWhereAnybodyCouldHavePutIt) {
   EXPECT_THAT(refusal(folder / "second"), HasSubstr("second name"));
 }
 
+TEST(NewFileTest, WhatAnotherUserPutIntoAFolderThatHeMadeWhereEverybodyMayIsRefused) {
+  const TemporaryFolder folder;
+  fs::create_directories(folder / "theirs/deeper");
+  write_file(folder / "theirs/file", "x");
+  write_file(folder / "theirs/deeper/file", "x");
+  ASSERT_EQ(::mkfifo((folder / "theirs/pipe").c_str(), 0600), 0);
+  for (const char* name : {"theirs/file", "theirs/deeper/file", "theirs/pipe", "theirs"}) {
+    if (!give_away(folder / name)) GTEST_SKIP() << "needs root";
+  }
+  // Companion: what a user has in a folder of his own is his choice.
+  EXPECT_EQ(refusal(folder / "theirs/file"), "");
+  ::chmod(folder.path().c_str(), 01777);
+  for (const char* name : {"theirs/file", "theirs/deeper/file", "theirs/pipe"}) {
+    EXPECT_THAT(refusal(folder / name), HasSubstr("below a folder that everybody may write to"))
+        << name;
+  }
+  write_file(folder / "theirs/mine", "x");
+  for (const char* name : {"theirs/mine", "theirs/missing"}) {
+    EXPECT_EQ(refusal(folder / name), "") << name;
+  }
+}
+
+TEST(NewFileTest, APipeOfAnotherUserIsRefusedWhereAnybodyCouldHavePutIt) {
+  const TemporaryFolder folder;
+  for (const char* name : {"theirs", "mine"}) {
+    ASSERT_EQ(::mkfifo((folder / name).c_str(), 0600), 0);
+  }
+  if (!give_away(folder / "theirs")) GTEST_SKIP() << "needs root";
+  ::chmod(folder.path().c_str(), 01777);
+  EXPECT_THAT(refusal(folder / "theirs"), HasSubstr("belongs to another user"));
+  EXPECT_EQ(refusal(folder / "mine"), "");
+}
+
 TEST(NewFileTest, SiblingsHaveOtherNamesEveryTime) {
   const fs::path a = random_sibling("folder/name");
   const fs::path b = random_sibling("folder/name");

@@ -143,6 +143,17 @@ TEST(LoggingTest, AFileThatCannotBeWrittenIsRefused) {
                     HasSubstr("No such file or directory"), HasSubstr("leave --log-file out")));
 }
 
+TEST(LoggingTest, AFileThatAnotherUserPutWhereEverybodyMayWriteIsRefused) {
+  const TemporaryFolder folder;
+  std::ofstream(folder / "log") << "";
+  if (::geteuid() != 0 || ::chown((folder / "log").c_str(), 12345, 12345) != 0) {
+    GTEST_SKIP() << "only root can give a file away";
+  }
+  EXPECT_EQ(told({.file = folder / "log"}, [] {}), "");
+  ::chmod(folder.path().c_str(), 01777);
+  EXPECT_THAT(refusal(folder / "log"), HasSubstr("belongs to another user"));
+}
+
 // The second call is the write of the first line.
 TEST(LoggingTest, ADiskThatIsFullAtTheStartIsRefused) {
   const TemporaryFolder folder;
