@@ -172,19 +172,20 @@ void write_file_atomically(const fs::path& path, std::string_view content) {
     return;
   }
   require_own_output(path);
+  const fs::path target = behind_links(path);
   fs::path aside;
-  const int fd = make_sibling_file(path, aside, O_WRONLY);
+  const int fd = make_sibling_file(target, aside, O_WRONLY);
   if (fd < 0) fail_write(path, errno);
   const Descriptor file(fd);  // its lock is held until the file has its name
   try {
     put(file, content, path);
     flush(file, path);
-    if (file_system().rename(aside.c_str(), path.c_str()) != 0) fail_write(path, errno);
+    if (file_system().rename(aside.c_str(), target.c_str()) != 0) fail_write(path, errno);
   } catch (...) {
     file_system().unlink(aside.c_str());
     throw;
   }
-  flush_path(parent_of(path));
+  flush_path(parent_of(target));
 }
 
 void copy_file_flushed(const fs::path& from, const fs::path& to, ErrorCode code) {

@@ -118,6 +118,18 @@ void require_own_output(const fs::path& path) {
   }
 }
 
+fs::path behind_links(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_symlink(path, error)) return path;
+  const fs::path found = fs::canonical(path, error);
+  if (!error) return found;
+  fs::path at = path;
+  for (int links = 0; links < 40 && fs::is_symlink(at, error); ++links) {
+    at = folder_of(at) / fs::read_symlink(at, error);
+  }
+  return at;
+}
+
 bool is_own_file(const fs::path& path) {
   struct stat status {};
   return ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&

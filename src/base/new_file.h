@@ -15,6 +15,10 @@ namespace medgen::base {
 // that everybody may write to, or in one that another user made there.
 void require_own_output(const std::filesystem::path& path);
 
+// The file that a link named `path` leads to, though it may not be there yet; else `path` itself.
+// Renaming something to this replaces the file and not the link.
+std::filesystem::path behind_links(const std::filesystem::path& path);
+
 // Whether `path` is a file of this user's, or root's, that nobody else may write: what was kept
 // there may be used.
 bool is_own_file(const std::filesystem::path& path);

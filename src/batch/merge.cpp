@@ -231,13 +231,14 @@ Merged merge_to_descriptor(const std::vector<fs::path>& outputs, int descriptor,
 
 Merged merge_to_file(const std::vector<fs::path>& outputs, const fs::path& path) {
   base::require_own_output(path);
+  const fs::path target = base::behind_links(path);
   fs::path aside;
-  int descriptor = base::make_sibling_file(path, aside, O_WRONLY);
+  int descriptor = base::make_sibling_file(target, aside, O_WRONLY);
   if (descriptor < 0) fail_to_merge(aside, errno);
   try {
     Merged merged = merge_to_descriptor(outputs, descriptor, aside.string());
     flush_to_disk(descriptor, aside.string());
-    if (base::file_system().rename(aside.c_str(), path.c_str()) != 0) fail_to_merge(path, errno);
+    if (base::file_system().rename(aside.c_str(), target.c_str()) != 0) fail_to_merge(path, errno);
     ::close(std::exchange(descriptor, -1));  // and with it the lock
     JournalContent content;
     content.format = merged.format;

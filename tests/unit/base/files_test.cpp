@@ -75,6 +75,19 @@ TEST(WriteFileTest, ReplacesAtomicallyAndLeavesNothingBeside) {
   EXPECT_EQ(folder.entries(), 1);
 }
 
+// "/dev/stdout" is a link: whoever writes to it does not mean to put a file in its place.
+TEST(WriteFileTest, ReplacesTheFileThatALinkLeadsToAndKeepsTheLink) {
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "kept");
+  fs::create_symlink("kept/file", folder / "link");
+  for (const char* content : {"made", "replaced"}) {
+    write_file_atomically(folder / "link", content);
+    EXPECT_TRUE(fs::is_symlink(folder / "link"));
+    EXPECT_EQ(read_file(folder / "kept/file", 100), content);
+  }
+  EXPECT_EQ(folder.entries(), 2);
+}
+
 TEST(WriteFileTest, KeepsTheOldContentWhenTheNewCannotBeWritten) {
   const TemporaryFolder folder;
   fs::create_directory(folder / "x");  // rename of a file onto a folder fails

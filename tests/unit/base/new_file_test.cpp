@@ -107,6 +107,21 @@ TEST(NewFileTest, APipeOfAnotherUserIsRefusedWhereAnybodyCouldHavePutIt) {
   EXPECT_EQ(refusal(folder / "mine"), "");
 }
 
+TEST(NewFileTest, LinksLeadToWhatIsThereAndToWhatIsNotThereYet) {
+  const TemporaryFolder folder;
+  write_file(folder / "file", "x");
+  fs::create_directory(folder / "deeper");
+  fs::create_symlink("file", folder / "link");
+  fs::create_symlink("../link", folder / "deeper/again");
+  fs::create_symlink("deeper/missing", folder / "ahead");
+  const fs::path file = fs::canonical(folder / "file");
+  EXPECT_EQ(behind_links(folder / "link"), file);
+  EXPECT_EQ(behind_links(folder / "deeper/again"), file);
+  EXPECT_EQ(behind_links(folder / "ahead"), folder / "deeper/missing");
+  EXPECT_EQ(behind_links(folder / "file"), folder / "file");
+  EXPECT_EQ(behind_links(folder / "missing"), folder / "missing");
+}
+
 TEST(NewFileTest, SiblingsHaveOtherNamesEveryTime) {
   const fs::path a = random_sibling("folder/name");
   const fs::path b = random_sibling("folder/name");
