@@ -98,6 +98,7 @@ std::unique_ptr<native::PackedWeights> build(const ModelSource& source,
                                               {"kept", why.empty()},
                                               {"bytes", packed->model().size_bytes},
                                               {"time", watch.elapsed()}});
+  if (std::string reason; !key.secret && !base::user_key(reason)) why = reason;
   if (!why.empty() && options.note) {
     options.note("the packed weights could not be kept (" + why +
                  "), so the next start packs them again");
@@ -110,6 +111,7 @@ std::unique_ptr<native::PackedWeights> find_or_build(const ModelSource& source,
                                                      const kernels::Kernels& kernels,
                                                      const BackendOptions& options) {
   if (options.verify_all && source.verify) source.verify();
+  std::vector<std::string> notes;
   for (const auto& place : packed_places(source, key)) {
     const base::Stopwatch watch;
     std::string why;
@@ -119,10 +121,13 @@ std::unique_ptr<native::PackedWeights> find_or_build(const ModelSource& source,
                                                     {"time", watch.elapsed()}});
       return found;
     }
-    if (!why.empty() && options.note) {
-      options.note("the packed weights " + place.string() + " are not used (" + why +
-                   "); they are being rebuilt");
+    if (!why.empty()) {
+      notes.push_back("the packed weights " + place.string() + " are not used (" + why +
+                      "); they are being rebuilt");
     }
+  }
+  for (const std::string& note : notes) {
+    if (options.note) options.note(note);
   }
   return build(source, key, kernels, options);
 }

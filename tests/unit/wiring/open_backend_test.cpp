@@ -4,12 +4,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
 
+#include "base/files.h"
 #include "bundle/config.h"
 #include "medgen/error.h"
+#include "native/packed_file.h"
 #include "places.h"
 #include "temporary_folder.h"
 #include "unit/byte_tokenizer.h"
@@ -114,6 +117,45 @@ TEST_F(OpenBackendTest, DamagedPackedWeightsAreNamedAndBuiltAgain) {
   notes_.clear();
   open();
   EXPECT_EQ(notes_, "");
+}
+
+// As where an administrator ran a model in a folder that this user may not write.
+TEST_F(OpenBackendTest, UselessPackedWeightsAreNotMentionedWhereGoodOnesAreFoundElsewhere) {
+  source_.folder = "/nonexistent";
+  open();
+  const TemporaryFolder model;
+  source_.folder = model.path();
+  const fs::path useless = native::packed_path(model.path(), native::Precision::kFloat32);
+  base::write_file(useless, "something else");
+  open();
+  EXPECT_EQ(notes_, "");
+  EXPECT_EQ(verified_, 1);
+  // Companion: they are, where there are no others.
+  fs::remove(kept().at(0));
+  open();
+  EXPECT_THAT(notes_, HasSubstr(useless.string()));
+}
+
+TEST_F(OpenBackendTest, AKeyThatCannotBeUsedIsNamedWithWhatToDo) {
+  const TemporaryFolder config;
+  const char* before = std::getenv("XDG_CONFIG_HOME");
+  const std::string restored = before == nullptr ? "" : before;
+  ::setenv("XDG_CONFIG_HOME", config.path().c_str(), 1);
+  fs::create_directory(config / "medgen");
+  const fs::path key = config / "medgen/key";
+  base::write_file(key, std::string(32, 'k'));
+  ::chmod(key.c_str(), 0644);
+  open();
+  EXPECT_THAT(notes_, AllOf(HasSubstr(key.string()), HasSubstr("chmod 600")));
+  notes_.clear();
+  ::chmod(key.c_str(), 0600);
+  open();
+  EXPECT_EQ(notes_, "");
+  if (before == nullptr) {
+    ::unsetenv("XDG_CONFIG_HOME");
+  } else {
+    ::setenv("XDG_CONFIG_HOME", restored.c_str(), 1);
+  }
 }
 
 TEST_F(OpenBackendTest, NothingIsPackedFromAModelThatIsNotWhatItsChecksumSays) {
