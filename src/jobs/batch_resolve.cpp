@@ -95,11 +95,17 @@ void set_seed(BatchResolved& job, std::uint64_t seed) {
   }
 }
 
-void refuse_input_as_output(const BatchAsked& asked) {
+void refuse_useless_inputs(const BatchAsked& asked) {
   for (const std::string& name : asked.input.names) {
     std::error_code ignored;
     if (fs::equivalent(name, asked.output, ignored)) {
       base::refuse(name + " is both input and output: choose another output");
+    }
+    // The rows are looked through first, and then read again.
+    if (fs::is_fifo(name, ignored)) {
+      base::refuse(name +
+                   " is a pipe, and a batch reads its input twice: give a file, or the pipe "
+                   "as standard input, named -");
     }
   }
 }
@@ -108,7 +114,7 @@ void open_output(BatchResolved& job) {
   const BatchAsked& asked = job.asked;
   if (asked.output.empty()) return;
   if (!asked.retry_errors) {
-    refuse_input_as_output(asked);
+    refuse_useless_inputs(asked);
     job.file = std::make_unique<batch::OutputFile>(asked.output, asked.restart);
     return;
   }

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "jobs/batch_description.h"
 #include "medgen/error.h"
@@ -178,6 +179,13 @@ TEST_F(BatchJobTest, AnInputIsNoOutput) {
   same.restart = true;
   EXPECT_THAT(error_of([&] { resolved(same); }, ErrorCode::kUsage),
               HasSubstr("both input and output"));
+}
+
+TEST_F(BatchJobTest, APipeIsNoInputOfAFileSinceItCanBeReadOnce) {
+  BatchAsked piped = asked();
+  piped.input.names = {(folder_ / "pipe").string()};
+  ASSERT_EQ(::mkfifo(piped.input.names[0].c_str(), 0600), 0);
+  EXPECT_THAT(error_of([&] { resolved(piped); }, ErrorCode::kUsage), HasSubstr("is a pipe"));
 }
 
 TEST_F(BatchJobTest, OfASweepEveryVariantHasTheSeedAndTheRecordsTheSettingsAskedFor) {
