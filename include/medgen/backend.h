@@ -38,10 +38,12 @@ class MEDGEN_API Backend {
   virtual int acquire_slot() = 0;
   virtual void release_slot(int slot) = 0;
 
-  // Makes the first n_tokens of `from`'s cache the whole cache of `to`.
+  // Makes the first n_tokens of `from`'s cache the whole cache of `to`. Throws Error(kRuntime) if
+  // `from` does not hold so many.
   virtual void share_cache(int from, int to, int n_tokens) = 0;
 
-  // Forgets what `slot` holds beyond its first n_tokens.
+  // Forgets what `slot` holds beyond its first n_tokens. Throws Error(kRuntime) if it does not hold
+  // so many.
   virtual void truncate_cache(int slot, int n_tokens) = 0;
 
   // Runs the rows: prefill is many rows of a slot, decode one row per slot; both may be mixed.

@@ -35,14 +35,15 @@ class BundleBackend : public Backend {
 
   void share_cache(int from, int to, int n_tokens) override {
     const c10::InferenceMode no_gradients;
-    if (n_tokens > slots_.length(from)) slots_.set_length(from, -1);  // throws: not cached
+    slots_.require_cached(from, n_tokens);
     slots_.set_length(to, n_tokens);
     const auto part = [&](int slot) { return cache_.select(2, slot).narrow(3, 0, n_tokens); };
     if (from != to && n_tokens > 0) part(to).copy_(part(from));
   }
 
   void truncate_cache(int slot, int n_tokens) override {
-    slots_.set_length(slot, std::min(n_tokens, slots_.length(slot)));
+    slots_.require_cached(slot, n_tokens);
+    slots_.set_length(slot, n_tokens);
   }
 
   std::span<const float> step(std::span<const Row> rows) override {

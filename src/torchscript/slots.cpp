@@ -42,6 +42,13 @@ void Slots::set_length(int slot, int length) {
   lengths_[static_cast<std::size_t>(slot)] = length;
 }
 
+void Slots::require_cached(int slot, int n_tokens) const {
+  const int cached = length(slot);
+  if (n_tokens < 0 || n_tokens > cached) {
+    broken(fmt::format("{} tokens of slot {}, which holds {}", n_tokens, slot, cached));
+  }
+}
+
 std::vector<Slots::Group> Slots::advance(std::span<const Row> rows, const BackendInfo& info) {
   std::vector<Group> groups;
   for (std::size_t i = 0; i < rows.size(); ++i) {

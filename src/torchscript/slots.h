@@ -16,6 +16,8 @@ class Slots {
   void release(int slot);
   int length(int slot) const;
   void set_length(int slot, int length);
+  // Throws Error(kRuntime) unless `slot` holds that many tokens.
+  void require_cached(int slot, int n_tokens) const;
 
   // Adjacent rows of one slot.
   struct Group {

@@ -58,14 +58,15 @@ class UncachedBackend : public Backend {
   void release_slot(int slot) override { slots_.release(slot); }
 
   void share_cache(int from, int to, int n_tokens) override {
-    if (n_tokens > slots_.length(from)) slots_.set_length(from, -1);  // throws: not cached
+    slots_.require_cached(from, n_tokens);
     slots_.set_length(to, n_tokens);
     if (from != to) sequence(to).assign(sequence(from).begin(), sequence(from).begin() + n_tokens);
   }
 
   void truncate_cache(int slot, int n_tokens) override {
-    slots_.set_length(slot, std::min(n_tokens, slots_.length(slot)));
-    sequence(slot).resize(static_cast<std::size_t>(slots_.length(slot)));
+    slots_.require_cached(slot, n_tokens);
+    slots_.set_length(slot, n_tokens);
+    sequence(slot).resize(static_cast<std::size_t>(n_tokens));
   }
 
   std::span<const float> step(std::span<const Row> rows) override {

@@ -117,6 +117,15 @@ TEST_P(SlotRulesTest, ATruncatedCacheForgetsTheRest) {
   EXPECT_THROW(backend_->truncate_cache(slot, -1), Error);
 }
 
+TEST_P(SlotRulesTest, NoMoreThanIsCachedIsKept) {
+  const int slot = backend_->acquire_slot();
+  EXPECT_THROW(backend_->truncate_cache(slot, 1), Error);
+  feed(slot, 0, {1, 2});
+  EXPECT_THROW(backend_->truncate_cache(slot, 3), Error);
+  backend_->truncate_cache(slot, 2);  // companion: all of it may be kept
+  EXPECT_THAT(feed(slot, 2, {6}), Pointwise(FloatNear(1e-5F), fresh({1, 2, 6})));
+}
+
 // Companion: the comparisons above see another token in the cache.
 TEST_P(SlotRulesTest, AnotherTokenBeforeGivesOtherLogits) {
   EXPECT_THAT(fresh({1, 6}), ::testing::Not(Pointwise(FloatNear(1e-5F), fresh({2, 6}))));

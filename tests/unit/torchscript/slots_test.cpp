@@ -75,6 +75,17 @@ TEST_F(TorchscriptSlotsTest, ALengthBelowZeroIsRefused) {
   EXPECT_EQ(slots_.length(slot), 2);
 }
 
+TEST_F(TorchscriptSlotsTest, OnlyWhatIsCachedCanBeKeptOrShared) {
+  const int slot = slots_.acquire();
+  slots_.set_length(slot, 2);
+  for (const int bad : {3, -1}) {
+    EXPECT_THAT(broken_by([&] { slots_.require_cached(slot, bad); }),
+                HasSubstr(std::to_string(bad) + " tokens of slot 0, which holds 2"));
+  }
+  for (const int fine : {0, 1, 2}) EXPECT_NO_THROW(slots_.require_cached(slot, fine));
+  EXPECT_THAT(broken_by([&] { slots_.require_cached(slot + 1, 0); }), HasSubstr("is not taken"));
+}
+
 TEST_F(TorchscriptSlotsTest, AStepsRowsAreGroupedBySlotAndExtendTheCaches) {
   const int a = slots_.acquire();
   const int b = slots_.acquire();
