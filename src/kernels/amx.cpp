@@ -1,5 +1,5 @@
 // The kernels for AMX: AVX-512 with VNNI, and tiles for int8 products of many rows. A thread must
-// have asked Linux for the tiles' state; see cpu.h.
+// have asked Linux for the tiles' state; see base/instruction_set.h.
 #include "kernels/activations.h"
 #include "kernels/kernels.h"
 

@@ -6,8 +6,8 @@
 #include <chrono>
 #include <cstdint>
 
-#include "kernels/cpu.h"
 #include "kernels/kernels.h"
+#include "kernels/tables.h"
 
 namespace medgen::native {
 namespace {

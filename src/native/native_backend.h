@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "kernels/cpu.h"
+#include "kernels/tables.h"
 #include "medgen/backend.h"
 #include "native/packed_file.h"
 #include "native/transformer.h"

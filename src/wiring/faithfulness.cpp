@@ -11,7 +11,7 @@
 
 #include "base/files.h"
 #include "base/new_file.h"
-#include "kernels/cpu.h"
+#include "kernels/tables.h"
 #include "medgen/error.h"
 
 namespace medgen::wiring {

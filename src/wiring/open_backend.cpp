@@ -14,7 +14,7 @@
 #include "base/sha256.h"
 #include "bundle/gpt2_parameters.h"
 #include "bundle/probe_text.h"
-#include "kernels/cpu.h"
+#include "kernels/tables.h"
 #include "medgen/error.h"
 #include "wiring/torch_module.h"
 

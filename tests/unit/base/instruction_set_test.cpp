@@ -11,7 +11,7 @@
 #include <string>
 
 #include "engine/row_loops.h"
-#include "kernels/cpu.h"
+#include "kernels/tables.h"
 #include "medgen/error.h"
 #include "train/training_kernels.h"
 

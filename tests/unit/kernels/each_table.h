@@ -6,8 +6,8 @@
 
 #include <string>
 
-#include "kernels/cpu.h"
 #include "kernels/kernels.h"
+#include "kernels/tables.h"
 
 namespace medgen::kernels {
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "bundle/config.h"
-#include "kernels/cpu.h"
+#include "kernels/tables.h"
 #include "native/native_backend.h"
 #include "native/packer.h"
 #include "unit/exact_activation.h"

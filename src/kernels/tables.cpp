@@ -1,5 +1,5 @@
-// See cpu.h.
-#include "kernels/cpu.h"
+// See tables.h.
+#include "kernels/tables.h"
 
 #include "base/instruction_set.h"
 

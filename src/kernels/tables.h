@@ -1,4 +1,4 @@
-// Which of the kernels this processor can run, and which of them are used.
+// The tables of kernels in this build: which of them this process can run, and which is used.
 #pragma once
 
 #include <cstdint>
