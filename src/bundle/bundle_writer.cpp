@@ -6,6 +6,7 @@
 #include "base/sha256.h"
 #include "base/vocabulary.h"
 #include "bundle/config.h"
+#include "bundle/enclosed_file.h"
 #include "bundle/manifest.h"
 #include "medgen/bundle.h"
 #include "medgen/error.h"
@@ -75,10 +76,10 @@ void BundleWriter::add_tokenizer(const fs::path& tokenizer) {
   // medgen does not need these, but a Python tokenizer in the same folder does.
   for (const char* name :
        {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"}) {
-    const fs::path beside = tokenizer / name;
+    const auto beside = find_enclosed_file(tokenizer, name);
     std::error_code ignored;
-    if (fs::is_regular_file(beside, ignored) && !fs::exists(staging() / name, ignored)) {
-      base::copy_file_flushed(beside, staging() / name, ErrorCode::kModel);
+    if (beside && !fs::exists(staging() / name, ignored)) {
+      base::copy_file_flushed(*beside, staging() / name, ErrorCode::kModel);
     }
   }
   const auto loaded = load_tokenizer(staging());

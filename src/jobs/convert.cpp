@@ -9,6 +9,7 @@
 
 #include "base/files.h"
 #include "bundle/config.h"
+#include "bundle/enclosed_file.h"
 #include "bundle/gpt2_parameters.h"
 #include "bundle/safetensors.h"
 #include "medgen/bundle.h"
@@ -19,6 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::uint64_t kMaxCardBytes = 4U << 20U;
 constexpr std::uint64_t kMaxTextBytes = 16U << 20U;
 
 [[noreturn]] void fail(const std::string& message) { throw Error(ErrorCode::kModel, message); }
@@ -85,8 +87,8 @@ bundle::TensorReader make_reader(const bundle::Gpt2Parameters& parameters,
 std::string model_card(const fs::path& folder, const std::string& name, const ModelConfig& config,
                        const std::string& origin) {
   for (const char* card : {"MODEL_CARD.md", "README.md"}) {
-    if (is_file(folder / card)) {
-      return base::read_file(folder / card, kMaxTextBytes, ErrorCode::kModel);
+    if (const auto file = bundle::find_enclosed_file(folder, card)) {
+      return base::read_file(*file, kMaxCardBytes, ErrorCode::kModel);
     }
   }
   return fmt::format(
@@ -160,11 +162,9 @@ void write_bundle(const bundle::Gpt2Parameters& parameters, const fs::path& fold
   const std::string name = options.name.empty() ? origin : options.name;
   writer.add_config(parameters.config());
   writer.add_tokenizer(options.tokenizer.value_or(folder));
-  const fs::path generation_config = folder / "generation_config.json";
+  const auto settings = bundle::find_enclosed_file(folder, "generation_config.json");
   writer.add_generation_config(
-      is_file(generation_config)
-          ? base::read_file(generation_config, kMaxTextBytes, ErrorCode::kModel)
-          : std::string());
+      settings ? base::read_file(*settings, kMaxTextBytes, ErrorCode::kModel) : std::string());
   writer.add_model_card(model_card(folder, name, parameters.config(), origin));
   torch.export_model(parameters.config(), options.storage, make_reader(parameters, options),
                      writer.model_pt());

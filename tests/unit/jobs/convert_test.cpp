@@ -231,6 +231,62 @@ TEST_F(ConvertTest, CopiesCardAndGenerationSettings) {
   EXPECT_THAT(error_of([&] { convert(); }), HasSubstr("top_k is -7"));
 }
 
+TEST_F(ConvertTest, WhatIsCopiedIsNotTakenFromElsewhereByALink) {
+  const path checkpoint = write();
+  const path secret = folder_ / "checkpoint-secret";
+  base::write_file(secret, "{}");
+  const TemporaryFolder elsewhere;
+  base::write_file(elsewhere / "README.md", "of somebody else");
+  options_.tokenizer.reset();
+  for (const auto& entry : std::filesystem::directory_iterator(fixture("tokenizer")))
+    std::filesystem::copy(entry.path(), checkpoint / entry.path().filename());
+  for (const std::string name : {"README.md", "MODEL_CARD.md", "generation_config.json",
+                                 "special_tokens_map.json", "added_tokens.json"}) {
+    for (const path& target : {secret, path("../checkpoint-secret"), elsewhere / "README.md"}) {
+      std::filesystem::remove(checkpoint / name);
+      std::filesystem::create_symlink(target, checkpoint / name);
+      EXPECT_THAT(
+          error_of([&] { convert_checkpoint(checkpoint, folder_ / "out", options_, torch_); }),
+          AllOf(HasSubstr(name), HasSubstr("a link to a file outside of that folder"),
+                HasSubstr("put the file itself there")));
+      EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
+    }
+    std::filesystem::remove(checkpoint / name);
+  }
+}
+
+// Companion: a snapshot of the Hugging Face cache is made of links, and a card may link to another
+// file of its own folder.
+TEST_F(ConvertTest, LinksIntoTheBlobsOfAHubsCacheAndWithinTheFolderAreFollowed) {
+  const path snapshot = folder_ / "models--x/snapshots/0123";
+  const path blobs = folder_ / "models--x/blobs";
+  std::filesystem::create_directories(snapshot.parent_path());
+  std::filesystem::create_directories(blobs);
+  std::filesystem::rename(write(), snapshot);
+  base::write_file(blobs / "abc", "# A blob\n");
+  std::filesystem::create_symlink("../../blobs/abc", snapshot / "README.md");
+  convert_checkpoint(snapshot, folder_ / "out", options_, torch_);
+  EXPECT_EQ(Bundle::open(folder_ / "out").model_card(), "# A blob\n");
+
+  base::write_file(snapshot / "docs.md", "# Its own\n");
+  std::filesystem::create_symlink("docs.md", snapshot / "MODEL_CARD.md");
+  convert_checkpoint(snapshot, folder_ / "own", options_, torch_);
+  EXPECT_EQ(Bundle::open(folder_ / "own").model_card(), "# Its own\n");
+
+  const TemporaryFolder elsewhere;  // a folder called blobs that is itself a link
+  base::write_file(elsewhere / "abc", "of somebody else");
+  std::filesystem::remove(snapshot / "MODEL_CARD.md");
+  std::filesystem::remove_all(blobs);
+  std::filesystem::create_symlink(elsewhere.path(), blobs);
+  EXPECT_THAT(error_of([&] { convert_checkpoint(snapshot, folder_ / "no", options_, torch_); }),
+              HasSubstr("a link to a file outside of that folder"));
+}
+
+TEST_F(ConvertTest, ACardThatIsTooLongIsRefused) {
+  base::write_file(write() / "README.md", std::string((std::size_t{4} << 20U) + 1, 'x'));
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("README.md"), HasSubstr("longer than the 4194304 bytes")));
+}
+
 TEST_F(ConvertTest, ReadsShardsAndHalfPrecisionFixtures) {
   for (const char* name : {"gelu_fast_sharded", "silu_bf16", "tanh_f16"}) {
     FakeTorchRoom torch;
