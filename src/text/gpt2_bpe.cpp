@@ -13,20 +13,22 @@ namespace {
 
 constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 
+constexpr TokenId kGone = -1;
+// A longer word, hardly one of a language, leaves no memory behind for the next.
+constexpr std::size_t kLongWord = 4096;
+
 // A token of the word being built, in a doubly linked list. Merging extends the left one and
-// removes the right one.
+// removes the right one. There is one for each byte of a word, so its size counts.
 struct Symbol {
-  TokenId id;
+  TokenId id;  // or kGone
   std::uint32_t previous;
   std::uint32_t next;
-  bool gone;
 };
 
 // A merge that was possible when queued. The lowest rank goes first; on ties, the leftmost.
 struct Candidate {
   std::uint32_t rank;
   std::uint32_t at;
-  TokenId result;
 };
 bool later(const Candidate& a, const Candidate& b) {
   return a.rank != b.rank ? a.rank > b.rank : a.at > b.at;
@@ -74,9 +76,11 @@ Gpt2Bpe::Gpt2Bpe(Gpt2Vocabulary vocabulary, const std::string& source)
     byte_ids_[byte] = found->second;
   }
   merges_.reserve(vocabulary.merges.size());
+  results_.reserve(vocabulary.merges.size());
   std::uint32_t rank = 0;
   for (const auto& merge : vocabulary.merges) {
     merges_[pair_key(merge.left, merge.right)] = {rank++, merge.result};
+    results_.push_back(merge.result);
   }
 }
 
@@ -108,14 +112,18 @@ void Gpt2Bpe::encode_word(std::string_view word, Scratch& scratch,
   symbols.clear();
   heap.clear();
   const auto size = static_cast<std::uint32_t>(word.size());
+  if (size > kLongWord) {
+    symbols.reserve(size);
+    heap.reserve(std::size_t{2} * size);  // a merge takes one away and adds two at most
+  }
   for (std::uint32_t i = 0; i < size; ++i) {
     symbols.push_back({byte_ids_[static_cast<unsigned char>(word[i])], i == 0 ? kNone : i - 1,
-                       i + 1 == size ? kNone : i + 1, false});
+                       i + 1 == size ? kNone : i + 1});
   }
   const auto note = [&](std::uint32_t left, std::uint32_t right) {
     if (left == kNone || right == kNone) return;
     if (const Merge* merge = find_merge(symbols[left].id, symbols[right].id)) {
-      heap.push_back({merge->rank, left, merge->result});
+      heap.push_back({merge->rank, left});
       std::ranges::push_heap(heap, later);
     }
   };
@@ -126,21 +134,28 @@ void Gpt2Bpe::encode_word(std::string_view word, Scratch& scratch,
     std::ranges::pop_heap(heap, later);
     heap.pop_back();
     Symbol& left = symbols[best.at];
-    if (left.gone || left.next == kNone) continue;
+    if (left.id == kGone || left.next == kNone) continue;
     // Its neighbours may have changed since it was queued; the reference checks the same.
     const Merge* merge = find_merge(left.id, symbols[left.next].id);
-    if (merge == nullptr || merge->result != best.result) continue;
+    if (merge == nullptr || merge->result != results_[best.rank]) continue;
     Symbol& right = symbols[left.next];
-    right.gone = true;
-    left.id = best.result;
+    right.id = kGone;
+    left.id = merge->result;
     left.next = right.next;
     if (left.next != kNone) symbols[left.next].previous = best.at;
     note(left.previous, best.at);
     note(best.at, left.next);
   }
+  if (size > kLongWord) {
+    std::vector<Candidate>().swap(heap);
+    const auto gone = std::ranges::count(symbols, kGone, &Symbol::id);
+    const std::size_t needed = out.size() + symbols.size() - static_cast<std::size_t>(gone);
+    if (needed > out.capacity()) out.reserve(std::max(needed, out.capacity() + out.capacity() / 2));
+  }
   for (std::uint32_t i = 0; i != kNone && i < size; i = symbols[i].next) {
     out.push_back(symbols[i].id);
   }
+  if (size > kLongWord) std::vector<Symbol>().swap(symbols);
 }
 
 std::vector<TokenId> Gpt2Bpe::encode(std::string_view text, Specials specials) const {

@@ -14,7 +14,8 @@
 
 namespace medgen::text {
 
-// Encoding takes O(n log n) time for a text of n bytes, whatever its words look like.
+// Encoding takes O(n log n) time and less than 30 n bytes for a text of n bytes, whatever its words
+// look like.
 class Gpt2Bpe : public Tokenizer {
  public:
   // `source` begins error messages: the file or folder the vocabulary came from. Throws
@@ -50,6 +51,7 @@ class Gpt2Bpe : public Tokenizer {
   std::vector<std::string> bytes_;  // of each piece
   std::array<TokenId, 256> byte_ids_{};
   std::unordered_map<std::uint64_t, Merge> merges_;  // key: left id, right id
+  std::vector<TokenId> results_;                     // of the merges, by rank
   std::unordered_map<std::string, TokenId> words_;   // by bytes; filled only for ignore_merges
   bool add_prefix_space_ = false;
   SpecialTokens ordinary_;  // added tokens recognised in every text

@@ -1,6 +1,5 @@
-// See the header. A model is a protocol buffer: fields, each a number, a wire type and a value. Its
-// rules of normalization hold a trie of 32-bit units (Yata's double array), which the library
-// follows without comparing an index with the trie's length.
+// See the header. A model's rules of normalization hold a trie of 32-bit units (Yata's double
+// array), which the library follows without comparing an index with the trie's length.
 #include "text/sentencepiece_check.h"
 
 #include <fmt/format.h>
@@ -14,6 +13,7 @@
 
 #include "medgen/error.h"
 #include "text/utf8.h"
+#include "text/wire_reader.h"
 
 namespace medgen::text {
 namespace {
@@ -27,67 +27,6 @@ constexpr std::size_t kMaxModelFileBytes = std::size_t{16} << 20U;  // copied se
 // The library keeps so many rules that begin at one place, and reads as many as it found.
 constexpr int kMaxNestedRules = 32;
 constexpr std::size_t kMaxRuleText = 256;  // Unicode's longest takes 33 bytes
-
-struct WireField {
-  std::uint64_t number = 0;
-  unsigned type = 0;
-  std::string_view bytes;  // of types 1, 2 and 5
-};
-
-constexpr unsigned kVarint = 0;
-constexpr unsigned kEightBytes = 1;
-constexpr unsigned kLengthDelimited = 2;
-constexpr unsigned kFourBytes = 5;
-
-// Takes a message apart, field by field.
-class WireReader {
- public:
-  explicit WireReader(std::string_view message) : rest_(message) {}
-
-  bool done() const { return rest_.empty(); }
-
-  // False if what follows is no field. Groups (types 3 and 4) are in no tokenizer.model.
-  bool next(WireField& field) {
-    std::uint64_t tag = 0;
-    std::uint64_t value = 0;
-    if (!varint(tag) || tag > UINT32_MAX) return false;
-    field = {tag >> 3U, static_cast<unsigned>(tag & 7U), {}};
-    if (field.number == 0) return false;
-    switch (field.type) {
-      case kVarint:
-        return varint(value);
-      case kEightBytes:
-        return take(8, field.bytes);
-      case kLengthDelimited:
-        return varint(value) && take(value, field.bytes);
-      case kFourBytes:
-        return take(4, field.bytes);
-      default:
-        return false;
-    }
-  }
-
- private:
-  bool take(std::uint64_t count, std::string_view& out) {
-    if (count > rest_.size()) return false;
-    out = rest_.substr(0, count);
-    rest_.remove_prefix(count);
-    return true;
-  }
-
-  bool varint(std::uint64_t& value) {
-    value = 0;
-    for (unsigned shift = 0; shift < 64 && !rest_.empty(); shift += 7) {
-      const auto byte = static_cast<unsigned char>(rest_.front());
-      rest_.remove_prefix(1);
-      value |= std::uint64_t{byte & 0x7FU} << shift;
-      if (byte < 0x80) return true;
-    }
-    return false;
-  }
-
-  std::string_view rest_;
-};
 
 // What is wrong is text that follows "its ".
 struct ModelFault {

@@ -141,6 +141,26 @@ TEST(HostileVocabularyTest, AnIdThatTheFileCannotJustifyIsRefused) {
   expect_refused({"tokenize", "--tokenizer", folder.string(), "a"}, 3, "0 to 1048575");
 }
 
+// The peak of `batch --check` on one row, in megabytes.
+long peak_of_row(const std::string& prompt, const std::string& tokens) {
+  const fs::path file = scratch() / "long-row.jsonl";
+  write(file, "{\"prompt\": \"" + prompt + "\"}\n");
+  const MeasuredResult result = measured_run(
+      {"batch", file.string(), "--check", "--model", MEDGEN_DEFAULT_MODEL, "--sandbox", "off"});
+  EXPECT_THAT(result.out + result.err, HasSubstr(tokens));
+  return result.peak_megabytes;
+}
+
+TEST(HostileTextTest, ALongRowTakesLittleMemoryWhateverItsWordsLookLike) {
+  constexpr long kMegabytes = 3;
+  const long least = peak_of_row("I feel ill", "0 bad");
+  for (const std::string word : {"a", "#", " ", "I have a fever and ", "\u00e9"}) {
+    std::string prompt;
+    while (prompt.size() < kMegabytes << 20U) prompt += word;
+    EXPECT_LT(peak_of_row(prompt, "1 bad") - least, 30 * kMegabytes) << word;
+  }
+}
+
 TEST(HostileConfigurationTest, SectionsOfManyPartsAreRefused) {
   const fs::path file = scratch() / "medgen.conf";
   std::string parts = "a";

@@ -4,11 +4,13 @@
 #include <sentencepiece_processor.h>
 
 #include <array>
+#include <mutex>
 #include <vector>
 
 #include "medgen/error.h"
 #include "text/sentencepiece/module.h"
 #include "text/special_tokens.h"
+#include "text/unigram.h"
 #include "text/utf8.h"
 
 // In the library, but in none of its installed headers: its messages on stderr, except errors,
@@ -22,6 +24,9 @@ namespace {
 
 constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";  // U+2581
 constexpr int kFatal = 4;
+// For longer texts the library's memory counts: 240 bytes for each of theirs.
+constexpr std::size_t kLongText = std::size_t{1} << 14U;
+constexpr std::size_t kTooLong = std::size_t{1} << 31U;  // for Unigram
 
 std::string spaces_restored(std::string_view piece) {
   std::string text;
@@ -65,6 +70,7 @@ class SentencePieceTokenizer : public Tokenizer {
   void find_dummy_prefix(const std::string& source);
   void describe_tokens();
   std::size_t checked(TokenId id) const;
+  const Unigram* for_long_texts() const;
   void encode_plain(std::string_view text, bool at_start, std::vector<TokenId>& out) const;
 
   Processor whole_;         // as the model says
@@ -73,6 +79,9 @@ class SentencePieceTokenizer : public Tokenizer {
   std::vector<std::string> bytes_;     // of each token
   std::vector<TokenId> space_symbol_;  // byte pieces of U+2581; empty if the model has none
   SpecialTokens controls_;
+  std::string model_;  // what unigram_ is read from
+  mutable std::once_flag read_;
+  mutable std::unique_ptr<const Unigram> unigram_;
 };
 
 SentencePieceTokenizer::SentencePieceTokenizer(std::string_view model, const std::string& source) {
@@ -81,6 +90,7 @@ SentencePieceTokenizer::SentencePieceTokenizer(std::string_view model, const std
   find_dummy_prefix(source);
   if (adds_dummy_prefix_) load(continuation_, without_dummy_prefix(model), source);
   describe_tokens();
+  model_ = model;
 }
 
 void SentencePieceTokenizer::load(Processor& processor, std::string_view model,
@@ -137,11 +147,27 @@ std::size_t SentencePieceTokenizer::checked(TokenId id) const {
   return static_cast<std::size_t>(id);
 }
 
+// Null for a model of another kind. Few texts are long, so it is made for the first of them.
+const Unigram* SentencePieceTokenizer::for_long_texts() const {
+  std::call_once(read_, [this] { unigram_ = Unigram::read(model_); });
+  return unigram_.get();
+}
+
 // `text` has no U+2581 that must survive.
 void SentencePieceTokenizer::encode_plain(std::string_view text, bool at_start,
                                           std::vector<TokenId>& out) const {
-  const Processor& processor = at_start || !adds_dummy_prefix_ ? whole_ : continuation_;
   std::vector<int> ids;
+  const bool is_long = text.size() >= kLongText && text.size() < kTooLong;
+  if (const Unigram* unigram = is_long ? for_long_texts() : nullptr) {
+    ids = unigram->encode(text, at_start && adds_dummy_prefix_);
+    if (out.empty()) {
+      out = std::move(ids);
+    } else {
+      out.insert(out.end(), ids.begin(), ids.end());
+    }
+    return;
+  }
+  const Processor& processor = at_start || !adds_dummy_prefix_ ? whole_ : continuation_;
   const auto status = processor.Encode(text, &ids);
   if (!status.ok()) {
     throw Error(ErrorCode::kRuntime,

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "text/sentencepiece_tokenizer.h"
+#include "text/unigram.h"
 #include "unit/text/support.h"
 
 namespace medgen::text {
@@ -162,6 +163,55 @@ TEST_P(SentencePieceTest, EndlessWordsComeBack) {
   for (const std::string& text : {letters, std::string(100000, ' '), std::string(100000, '\0')}) {
     EXPECT_TRUE(tokenizer_->decode(tokenizer_->encode(text)) == text) << text.size();
   }
+}
+
+// Long texts do not go through the library, whose ids for short ones are the reference here.
+TEST_P(SentencePieceTest, WithoutTheLibraryAUnigramModelGivesTheLibrarysIds) {
+  const bool prefix = GetParam().second;
+  const std::string model = with_dummy_prefix(small_sentencepiece_model(GetParam().first), prefix);
+  const auto unigram = Unigram::read(model);
+  if (std::string_view(GetParam().first) == "bpe") {
+    EXPECT_EQ(unigram, nullptr);
+    return;
+  }
+  ASSERT_NE(unigram, nullptr);
+  std::mt19937 random(11);
+  int prefixes_seen = 0;
+  for (int round = 0; round < 2500; ++round) {
+    std::string text = text_test::random_text(random, 1 + (round % 50 == 0 ? 3000 : round % 40));
+    for (std::size_t at = 0; (at = text.find("▁", at)) != text.npos;) text.replace(at, 3, " fever");
+    ASSERT_LT(text.size(), std::size_t{1} << 14U) << "is no reference";
+    const Ids ids = tokenizer_->encode(text);
+    ASSERT_EQ(unigram->encode(text, prefix), ids) << nlohmann::json(text);
+    if (unigram->encode(text, !prefix) != ids) ++prefixes_seen;
+  }
+  EXPECT_GT(prefixes_seen, 1000) << "companion: the comparison sees a space";
+}
+
+TEST_P(SentencePieceTest, ALongTextHasTheIdsOfItsParts) {
+  std::string part;
+  for (int i = 0; part.size() < 10000; ++i) part += "I have a fever and " + std::to_string(i);
+  std::string text;
+  Ids expected;
+  // Nothing crosses a line break, which is a symbol of its own.
+  for (int i = 0; i < 4; ++i) {
+    text += "\n" + part;
+    Ids ids = tokenizer_->encode("\n" + part);
+    if (i > 0 && GetParam().second) ids.erase(ids.begin());  // the dummy prefix
+    expected.insert(expected.end(), ids.begin(), ids.end());
+  }
+  EXPECT_EQ(tokenizer_->encode(text), expected);
+}
+
+TEST(UnigramTest, AModelThatChangesItsTextsIsLeftToTheLibrary) {
+  const std::string model = small_sentencepiece_model();
+  ASSERT_NE(Unigram::read(model), nullptr);
+  const std::string rules = model + std::string("\x1A\x03\x12\x01x", 5);
+  const std::string removes_spaces = model + std::string("\x1A\x02\x20\x01", 4);
+  const std::string keeps_space_symbol = model + std::string("\x1A\x02\x28\x00", 4);
+  const std::string suffix = model + std::string("\x12\x03\xC0\x01\x01", 5);
+  for (const std::string& other : {rules, removes_spaces, keeps_space_symbol, suffix})
+    EXPECT_EQ(Unigram::read(other), nullptr);
 }
 
 TEST_P(SentencePieceTest, ThreadsShareOneTokenizer) {
