@@ -137,6 +137,20 @@ TEST(NativeCliTest, VerifyHoldsOnTheDefaultModel) {
   EXPECT_THAT(table.out, HasSubstr("int8 against TorchScript: perplexity"));
 }
 
+TEST(NativeCliTest, VerifyRunsALoneFileWithATokenizerAndAsksForItWithout) {
+  const std::string file = (checkpoint("traced") / "model.pt").string();
+  const RunResult without = run({"verify", file});
+  EXPECT_EQ(without.status, 2);
+  EXPECT_THAT(without.err, HasSubstr("give --tokenizer DIR"));
+  const RunResult with =
+      run({"verify", file, "--tokenizer", checkpoint_tokenizer().string(), "--json"});
+  EXPECT_EQ(with.status, 0) << with.out << with.err;
+  EXPECT_EQ(Json::parse(with.out, nullptr, false)["holds"], true);
+  const RunResult folder = run({"verify", tiny_model(), "--tokenizer", file});
+  EXPECT_EQ(folder.status, 2);
+  EXPECT_THAT(folder.err, HasSubstr("leave --tokenizer out"));
+}
+
 // A packed file that is whole and claims to belong to the model, but has one weight wrong.
 void pack_with_a_wrong_weight(const fs::path& model) {
   const Bundle bundle = Bundle::open(model);

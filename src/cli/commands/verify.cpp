@@ -18,7 +18,7 @@ namespace medgen::cli {
 namespace {
 
 struct VerifyArguments {
-  std::optional<std::string> model;
+  std::optional<std::string> model, tokenizer;
   std::optional<int> threads;
   bool json = false, quiet = false;
 };
@@ -29,8 +29,11 @@ VerifyArguments parse_verify(const Arguments& words) {
       "medgen verify",
       "Compares the native engine with TorchScript on the model's probe text, in every "
       "precision, and with itself over batches, threads and this machine's instruction sets.");
-  line.positional(reads_model("MODEL"), a.model, false,
-                  "The model's folder. Default: the model that comes with medgen.");
+  line.positional(
+      reads_model("MODEL"), a.model, false,
+      "The model's folder, or a TorchScript GPT-2 (with --tokenizer). Default: the model "
+      "that comes with medgen.");
+  line.text("--tokenizer", reads("DIR"), a.tokenizer, "Tokenizer for a MODEL that is a .pt file.");
   line.number("--threads", a.threads,
               "Threads; 0 to 1024, 0 is one per physical core. Default: 0.");
   line.flag("--json", a.json, "Print one line of JSON instead of a table.");
@@ -68,7 +71,7 @@ int verify_command(const Arguments& words) {
   BackendArguments backend;
   backend.threads = a.threads;
   const BackendOptions options = resolve(backend, messages);
-  const jobs::ModelFiles model = jobs::open_model(a.model, std::nullopt);
+  const jobs::ModelFiles model = jobs::open_model(a.model, a.tokenizer);
   const auto checks = wiring::verify_model(jobs::source_of(model), options);
   bool all_hold = true;
   for (const wiring::Check& check : checks) all_hold = all_hold && check.holds();
