@@ -112,11 +112,29 @@ TEST(CommandsCliTest, InspectSaysWhatAModelIs) {
        {"tiny", "2 layers", "6 heads", "width 30", "24 tokens", "gpt2-bpe", "fp32", "model.pt"}) {
     EXPECT_THAT(text.out, HasSubstr(part));
   }
+  EXPECT_THAT(text.out, HasSubstr("length and SHA-256 of each as it says"));
   const Json json = Json::parse(run({"inspect", tiny_model(), "--json"}).out);
   EXPECT_EQ(json["architecture"]["n_head"], 6);
   EXPECT_EQ(json["context"], 24);
   EXPECT_EQ(json["sha256"].get<std::string>().size(), 64U);
   EXPECT_EQ(run({"inspect", "/nonexistent"}).status, 3);
+}
+
+TEST(CommandsCliTest, InspectSaysThatPackedWeightsAreNotWhatItChecked) {
+  const std::filesystem::path model = copy_of_tiny_model("inspected");
+  write(model / "packed-int8.bin", "from somewhere");
+  const RunResult text = run({"inspect", model.string()});
+  ASSERT_EQ(text.status, 0) << text.err;
+  EXPECT_THAT(text.out, Not(HasSubstr("all checked")));
+  const auto list_ends = text.out.find("Not checked: ");
+  ASSERT_NE(list_ends, std::string::npos);
+  EXPECT_THAT(text.out.substr(0, list_ends), Not(HasSubstr("packed-")));
+  EXPECT_THAT(text.out.substr(list_ends), HasSubstr("(packed-*.bin) are not part of the model"));
+  // Companion: what the manifest lists is checked.
+  write(model / "config.json", read(model / "config.json") + " ");
+  const RunResult changed = run({"inspect", model.string()});
+  EXPECT_EQ(changed.status, 3);
+  EXPECT_THAT(changed.err, HasSubstr("config.json"));
 }
 
 TEST(CommandsCliTest, ConvertRefusesToOverwriteUnlessForced) {

@@ -22,6 +22,14 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kCardLines = 12;
 
+// Packed weights come and go as the engine runs, and anybody's may lie there.
+constexpr std::string_view kNotChecked =
+    "  Not checked: manifest.json itself, for which there is no checksum, and whatever else lies "
+    "in\n"
+    "  the folder. Packed weights (packed-*.bin) are not part of the model; whether they fit it "
+    "and\n"
+    "  are this user's is checked whenever they are used.\n";
+
 std::string first_lines(const std::string& text, int count) {
   std::istringstream lines(text);
   std::string out;
@@ -109,7 +117,7 @@ std::string to_text(const Bundle& bundle) {
       "tokenizer     {}, {} ids\n"
       "generation    {}\n"
       "made by       medgen {}\n\n"
-      "files, all checked (SHA-256, bytes, name)\n",
+      "files of the manifest, length and SHA-256 of each as it says (SHA-256, bytes, name)\n",
       bundle.name(), config.n_layer, config.n_head, config.n_embd, config.n_inner,
       config.activation_function, config.tie_word_embeddings ? "" : ", separate output head",
       bundle.manifest().parameter_count, bundle.manifest().dtype, config.n_positions,
@@ -118,6 +126,7 @@ std::string to_text(const Bundle& bundle) {
   for (const BundleFile& file : bundle.manifest().files) {
     out += fmt::format("  {}  {}  {}\n", file.sha256, file.size, file.name);
   }
+  out += kNotChecked;
   if (!bundle.templates().empty()) {
     out += "\ntasks, their forms and notices\n" + templates_text(bundle.templates());
   }
@@ -134,8 +143,8 @@ int inspect_command(const Arguments& words) {
   bool json = false;
   CommandLine line(
       "medgen inspect",
-      "Shows what a model is: architecture, size, precision, tokenizer, context, checksums (all "
-      "verified) and the first lines of its card.");
+      "Shows what a model is: architecture, size, precision, tokenizer, context, the files of its "
+      "manifest (their checksums are verified) and the first lines of its card.");
   line.positional(reads("MODEL"), model, false,
                   "The model's folder. Default: the model that comes with medgen.");
   line.flag("--json", json, "Print one JSON object.");
