@@ -1,6 +1,8 @@
 // GPT-2's byte-level byte-pair encoding: see gpt2_bpe.h.
 #include "text/gpt2_bpe.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 
@@ -69,9 +71,11 @@ Gpt2Bpe::Gpt2Bpe(Gpt2Vocabulary vocabulary, const std::string& source)
   for (std::size_t byte = 0; byte < 256; ++byte) {
     const auto found = ids.find(byte_spellings()[byte]);
     if (found == ids.end()) {
-      throw Error(ErrorCode::kModel, source + ": the vocabulary has no token '" +
-                                         byte_spellings()[byte] + "' for byte " +
-                                         std::to_string(byte) + "; byte-level BPE needs all 256");
+      throw Error(
+          ErrorCode::kModel,
+          fmt::format(
+              "{}: the vocabulary has no token '{}' for byte {}; byte-level BPE needs all 256",
+              source, byte_spellings()[byte], byte));
     }
     byte_ids_[byte] = found->second;
   }
@@ -86,9 +90,9 @@ Gpt2Bpe::Gpt2Bpe(Gpt2Vocabulary vocabulary, const std::string& source)
 
 std::size_t Gpt2Bpe::checked(TokenId id) const {
   if (id < 0 || id >= vocab_size()) {
-    throw Error(ErrorCode::kUsage, "token id " + std::to_string(id) +
-                                       " is not in this vocabulary; ids go from 0 to " +
-                                       std::to_string(vocab_size() - 1));
+    throw Error(ErrorCode::kUsage,
+                fmt::format("token id {} is not in this vocabulary; ids go from 0 to {}", id,
+                            vocab_size() - 1));
   }
   return static_cast<std::size_t>(id);
 }
@@ -161,9 +165,9 @@ void Gpt2Bpe::encode_word(std::string_view word, Scratch& scratch,
 std::vector<TokenId> Gpt2Bpe::encode(std::string_view text, Specials specials) const {
   require_utf8(text, "the text");
   if (text.size() >= kNone) {
-    throw Error(ErrorCode::kUsage, "the text has " + std::to_string(text.size()) +
-                                       " bytes; at most " + std::to_string(kNone - 1) +
-                                       " can be tokenized at once");
+    throw Error(ErrorCode::kUsage,
+                fmt::format("the text has {} bytes; at most {} can be tokenized at once",
+                            text.size(), kNone - 1));
   }
   std::vector<TokenId> ids;
   Scratch scratch;

@@ -1,6 +1,8 @@
 // Cuts text into GPT-2's words with PCRE2: see gpt2_split.h.
 #include "text/gpt2_split.h"
 
+#include <fmt/format.h>
+
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
@@ -84,7 +86,7 @@ void Gpt2Splitter::split(std::string_view text,
     // The text is known to be UTF-8; checking it again at every word would make this quadratic.
     const int found = pcre2_match(code_->compiled, reinterpret_cast<PCRE2_SPTR>(text.data()),
                                   text.size(), at, PCRE2_NO_UTF_CHECK, match.get(), nullptr);
-    if (found < 0) fail("cannot split the text at byte " + std::to_string(at), found);
+    if (found < 0) fail(fmt::format("cannot split the text at byte {}", at), found);
     on_word(text.substr(at, range[1] - at));
     at = range[1];
   }
