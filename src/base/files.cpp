@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/file_system.h"
 #include "base/new_file.h"
 #include "base/write_all.h"
@@ -37,23 +38,6 @@ std::string reason(int error) { return std::system_category().message(error); }
   if (error == ENOSPC || error == EDQUOT) why += "; free some space or choose another place";
   fail(ErrorCode::kRuntime, "write", path, why);
 }
-
-// Closes on every way out.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  // Some file systems report a failed write only here.
-  int close() { return ::close(std::exchange(fd_, -1)); }
-
- private:
-  int fd_;
-};
 
 struct stat checked_stat(const Descriptor& file, const fs::path& path, ErrorCode code) {
   struct stat status {};

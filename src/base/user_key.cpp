@@ -7,12 +7,12 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
 
 #include "base/new_file.h"
+#include "base/user_folder.h"
 #include "base/write_all.h"
 
 namespace medgen::base {
@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path key_path() {
-  const fs::path folder = user_key_folder();
+  const fs::path folder = user_folder(UserFolder::kConfig);
   return folder.empty() ? fs::path() : folder / "key";
 }
 
@@ -59,21 +59,6 @@ std::optional<SecretKey> read_key(int fd, std::string& why) {
 }
 
 }  // namespace
-
-fs::path user_key_folder() {
-  fs::path folder;
-  if (const char* xdg = std::getenv("XDG_CONFIG_HOME"); xdg != nullptr && *xdg == '/') {
-    folder = xdg;
-  } else if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/') {
-    folder = fs::path(home) / ".config";
-  } else {
-    return {};
-  }
-  folder /= "medgen";
-  std::error_code ignored;  // whoever opens a file in it says why
-  fs::create_directories(folder, ignored);
-  return folder;
-}
 
 std::optional<SecretKey> user_key(std::string& why) {
   why.clear();

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <array>
-#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -15,8 +14,5 @@ using SecretKey = std::array<unsigned char, 32>;
 // Nothing, with the reason in `why`, if there is no such folder, or if the file is another user's
 // or readable by others.
 std::optional<SecretKey> user_key(std::string& why);
-
-// The folder of that file, which is made if there is none; empty if there can be none.
-std::filesystem::path user_key_folder();
 
 }  // namespace medgen::base

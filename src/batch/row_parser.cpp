@@ -28,11 +28,6 @@ struct Refused {
 }
 
 Json parse_object(const std::string& text) {
-  if (base::json_depth(text) > base::kMaxJsonDepth) {
-    refuse("json_too_deep",
-           fmt::format("its JSON is nested more deeply than {} levels: give a flatter object",
-                       base::kMaxJsonDepth));
-  }
   bool twice = false;
   std::vector<std::set<std::string>> seen;
   const auto watch = [&](int, nlohmann::json::parse_event_t event, Json& value) {
@@ -46,6 +41,11 @@ Json parse_object(const std::string& text) {
   };
   auto object = base::parse_json<Json>(text, watch);
   if (object.is_discarded()) {
+    if (base::json_depth(text) > base::kMaxJsonDepth) {
+      refuse("json_too_deep",
+             fmt::format("its JSON is nested more deeply than {} levels: give a flatter object",
+                         base::kMaxJsonDepth));
+    }
     refuse("invalid_json",
            "it is " + base::json_fault(text, "not valid JSON") + ": give one JSON object per line");
   }

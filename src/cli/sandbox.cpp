@@ -10,13 +10,12 @@
 #include <system_error>
 
 #include "base/module.h"
-#include "base/user_key.h"
+#include "base/user_folder.h"
 #include "batch/journal.h"
 #include "batch/retry.h"
 #include "cli/output.h"
 #include "jobs/model_files.h"
 #include "medgen/error.h"
-#include "native/packed_file.h"
 
 namespace medgen::cli {
 namespace fs = std::filesystem;
@@ -107,9 +106,9 @@ void add_input(const fs::path& path, std::vector<Rule>& rules) {
 
 void add_packed_weights(const fs::path& model, std::vector<Rule>& rules) {
   if (is_folder(model) && ::access(model.c_str(), W_OK) == 0) rules.push_back({model, Use::kPut});
-  const fs::path cache = native::packed_cache();
+  const fs::path cache = base::user_folder(base::UserFolder::kCache);
   if (!cache.empty()) rules.push_back({cache, Use::kWork});
-  const fs::path key = base::user_key_folder();
+  const fs::path key = base::user_folder(base::UserFolder::kConfig);
   if (!key.empty()) rules.push_back({key, Use::kWork});
 }
 

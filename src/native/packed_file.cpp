@@ -15,8 +15,10 @@
 #include <new>
 #include <system_error>
 
+#include "base/descriptor.h"
 #include "base/file_seal.h"
 #include "base/new_file.h"
+#include "base/user_folder.h"
 #include "bundle/config.h"
 #include "medgen/error.h"
 
@@ -57,19 +59,7 @@ std::optional<base::Seal> seal_of(int fd, const Header& header, const PackedKey&
   return base::seal_file(fd, kHeaderBytes, header.body_bytes, sealed, *key.secret, header.salt);
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
+using base::Descriptor;
 
 std::string reason(const char* what) {
   std::string text = what;
@@ -230,23 +220,8 @@ fs::path packed_path(const fs::path& folder, Precision precision) {
   return folder / (name + ".bin");
 }
 
-fs::path packed_cache() {
-  fs::path cache;
-  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg != nullptr && *xdg == '/') {
-    cache = xdg;
-  } else if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/') {
-    cache = fs::path(home) / ".cache";
-  } else {
-    return {};
-  }
-  cache /= "medgen";
-  std::error_code error;
-  fs::create_directories(cache, error);
-  return cache;
-}
-
 fs::path cached_packed_path(const PackedKey& key) {
-  const fs::path cache = packed_cache();
+  const fs::path cache = base::user_folder(base::UserFolder::kCache);
   if (cache.empty()) return {};
   std::string name = key.sha256.substr(0, 32);
   name += "-";

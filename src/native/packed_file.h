@@ -64,11 +64,7 @@ class PackedWeights {
 // "packed-int8.bin" in `folder`; the bundle's own place.
 std::filesystem::path packed_path(const std::filesystem::path& folder, Precision precision);
 
-// The part of the user's cache folder that is medgen's, made if need be; empty without such a
-// folder.
-std::filesystem::path packed_cache();
-
-// In the user's cache folder ($XDG_CACHE_HOME, else ~/.cache), for bundles that cannot be written;
+// In the user's cache folder, for bundles that cannot be written;
 // empty if there is no such folder.
 std::filesystem::path cached_packed_path(const PackedKey& key);
 
