@@ -3,6 +3,7 @@
 #include "engine/row_loops.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -277,6 +278,21 @@ const RowLoops& choose_row_loops() { return base::choose_code<RowLoops>(kLoops);
 const RowLoops& row_loops() {
   static const RowLoops& loops = choose_row_loops();
   return loops;
+}
+
+double log_total(const float* x, std::size_t n) {
+  constexpr std::size_t kAtOnce = 64;  // blocks
+  const RowLoops& loops = row_loops();
+  float highest = -kInfinity;
+  for (std::size_t i = 0; i < n; i += kAtOnce * kRowBlock) {
+    float maxima[kAtOnce];
+    const std::size_t count = std::min(n - i, kAtOnce * kRowBlock);
+    if (loops.block_maxima(x + i, count, maxima)) return std::numeric_limits<double>::quiet_NaN();
+    highest =
+        std::max(highest, *std::max_element(maxima, maxima + (count + kRowBlock - 1) / kRowBlock));
+  }
+  if (!std::isfinite(highest)) return std::numeric_limits<double>::quiet_NaN();
+  return static_cast<double>(highest) + fixed_log64(loops.exp_sum(x, n, highest));
 }
 
 double draw_weight(float x, float highest, float scale) {

@@ -42,6 +42,10 @@ const RowLoops& choose_row_loops();
 // All that this processor can run, the simplest first; for tests.
 std::vector<const RowLoops*> all_row_loops();
 
+// ln(sum of e^x) with the bits of a draw's log-probability; NaN for a
+// row that has a NaN or no finite maximum. Takes row_loops().
+double log_total(const float* x, std::size_t n);
+
 // The draw weight of one token, as draw_sums() has it.
 double draw_weight(float x, float highest, float scale);
 

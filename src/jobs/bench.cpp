@@ -12,6 +12,7 @@
 #include "base/thread_pool.h"
 #include "engine/sampler.h"
 #include "jobs/model_files.h"
+#include "research/evaluation.h"
 
 namespace medgen::jobs {
 namespace {
@@ -71,6 +72,19 @@ class Bench {
       const int slot = prefill(settings_.prefill_tokens);
       rates.push_back(settings_.prefill_tokens / seconds_since(start));
       backend_.release_slot(slot);
+    }
+    return spread_of(rates);
+  }
+
+  // As texts are scored: the same tokens, each with its log-probability.
+  Spread scoring_rate() {
+    research::ScoredSequence sequence;
+    for (int i = 0; i <= settings_.prefill_tokens; ++i) sequence.tokens.push_back(token(i));
+    std::vector<double> rates;
+    for (int i = 0; i < settings_.repeats; ++i) {
+      const auto start = Clock::now();
+      research::score(backend_, std::span(&sequence, 1));
+      rates.push_back(settings_.prefill_tokens / seconds_since(start));
     }
     return spread_of(rates);
   }
@@ -195,6 +209,7 @@ BenchResult bench(const BenchAsked& asked) {
   result.first_token_ms = bench.first_token_ms();
   for (const int n : sequences) result.decode.push_back(bench.decode(n));
   result.prefill_per_second = bench.prefill_rate();
+  result.scored_per_second = bench.scoring_rate();
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   result.peak_memory_kb = usage.ru_maxrss;

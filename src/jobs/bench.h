@@ -45,7 +45,7 @@ struct BenchResult {
   std::string isa;  // of the native engine; else empty
   BenchSettings settings;
   double load_ms = 0, first_token_ms = 0;
-  Spread prefill_per_second;
+  Spread prefill_per_second, scored_per_second;  // tokens
   std::vector<DecodeResult> decode;
   double weight_bytes = 0, multiplications = 0;  // that a step reads and a token takes
   double bandwidth = 0;                          // bytes a second

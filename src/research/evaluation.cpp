@@ -9,20 +9,15 @@
 #include <utility>
 
 #include "base/refuse.h"
+#include "engine/row_loops.h"
 #include "medgen/error.h"
 
 namespace medgen::research {
 namespace {
 
 constexpr std::size_t kMostLogitBytes = std::size_t{128} << 20U;
+constexpr std::size_t kRowsPerPiece = 8;  // that a thread takes at a time
 constexpr double kLn2 = 0.69314718055994530942;
-
-double log_probability(std::span<const float> logits, TokenId token) {
-  const double largest = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
-  return static_cast<double>(logits[static_cast<std::size_t>(token)]) - largest - std::log(sum);
-}
 
 // Slots that are always released.
 class SlotLease {
@@ -95,9 +90,25 @@ class Wave {
 
   void read_logits(std::span<const float> logits) {
     const auto width = static_cast<std::size_t>(backend_.info().vocab_size);
+    values_.resize(targets_.size());
+    const std::size_t pieces = (targets_.size() + kRowsPerPiece - 1) / kRowsPerPiece;
+    backend_.parallel(static_cast<int>(pieces), [&](int piece) {
+      const std::size_t begin = static_cast<std::size_t>(piece) * kRowsPerPiece;
+      const std::size_t end = std::min(begin + kRowsPerPiece, targets_.size());
+      for (std::size_t row = begin; row < end; ++row) {
+        const float* const values = logits.data() + row * width;
+        const auto token = static_cast<std::size_t>(targets_[row].second);
+        values_[row] = static_cast<double>(values[token]) - engine::log_total(values, width);
+      }
+    });
     for (std::size_t row = 0; row < targets_.size(); ++row) {
-      results_[targets_[row].first].push_back(
-          log_probability(logits.subspan(row * width, width), targets_[row].second));
+      if (std::isnan(values_[row])) {
+        throw Error(ErrorCode::kRuntime,
+                    "the model gives NaN or infinite logits, so no text can be scored; its "
+                    "weights are damaged or overflow in this precision: verify the model, or "
+                    "convert it again with `dtype` fp32");
+      }
+      results_[targets_[row].first].push_back(values_[row]);
     }
   }
 
@@ -106,6 +117,7 @@ class Wave {
   std::vector<std::vector<double>>& results_;
   std::vector<Row> rows_;
   std::vector<std::pair<std::size_t, TokenId>> targets_;  // of the rows that want logits
+  std::vector<double> values_;                            // of targets_
 };
 
 }  // namespace

@@ -23,9 +23,10 @@ struct ScoredSequence {
   std::size_t first_scored = 1;  // tokens before it are context alone; at least 1
 };
 
-// Log-probabilities (natural, in double, over the whole row of logits) of tokens[first_scored] and
-// those after it, for each sequence. Sequences go through the backend's slots several at once; not
-// more than 128 MiB of logits are requested per step. All slots are always released.
+// Log-probabilities (natural, with the bits that generating them would give) of
+// tokens[first_scored] and those after it, for each sequence. Sequences go through the backend's
+// slots several at once; not more than 128 MiB of logits are requested per step. All slots are
+// always released. Throws Error(kRuntime) for logits that are not numbers.
 std::vector<std::vector<double>> score(Backend& backend, std::span<const ScoredSequence> sequences);
 
 enum class Windows {

@@ -70,9 +70,18 @@ class Units {
 
   const char* name() const { return words_ ? "word" : "token"; }
 
+  // Texts so far whose first token stands for some of the prompt, too.
+  std::size_t crossing() const { return crossing_; }
+
   Tokens operator()(const Sample& sample) {
     if (words_) return words_of(sample.text);
-    if (tokens_unknown(sample)) return tokenizer_->encode(sample.text);
+    if (tokens_unknown(sample)) {
+      JoinedTokens joined = join_tokens(*tokenizer_, sample.prompt, sample.text);
+      crossing_ += joined.crosses_border ? 1 : 0;
+      return {joined.tokens.begin() + static_cast<std::ptrdiff_t>(joined.first),
+              joined.tokens.end()};
+    }
+    crossing_ += sample.crosses_border ? 1 : 0;
     Tokens tokens = sample.tokens;
     if (sample.finish_reason == "eos" && !tokens.empty()) tokens.pop_back();
     return tokens;
@@ -94,6 +103,7 @@ class Units {
 
   const Tokenizer* tokenizer_;
   bool words_ = false;
+  std::size_t crossing_ = 0;
   std::unordered_map<std::string, TokenId> numbers_;
 };
 
@@ -471,6 +481,7 @@ Metrics compute_metrics(const std::vector<Sample>& samples, const std::vector<Sa
   }
   if (options.bootstrap_resamples > 0) resample(metrics.rows, rows, measures, options);
   measure_distances(metrics);
+  note_crossing(units.crossing(), metrics.notices);
   note_rows(metrics);
   return metrics;
 }

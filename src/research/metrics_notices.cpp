@@ -80,6 +80,13 @@ void note_reference(std::size_t all, std::size_t used, std::size_t cut, std::siz
   }
 }
 
+void note_crossing(std::size_t texts, std::vector<std::string>& notices) {
+  if (texts == 0) return;
+  notices.push_back(
+      fmt::format("In {} the first token reaches back into the prompt: it counts as the text's.",
+                  counted(texts, "text")));
+}
+
 void note_rows(Metrics& metrics) {
   if (metrics.unit == "word") {
     metrics.notices.push_back(

@@ -13,6 +13,9 @@ namespace medgen::research {
 void note_reference(std::size_t all, std::size_t used, std::size_t cut, std::size_t longest,
                     const std::string& unit, std::vector<std::string>& notices);
 
+// In so many texts the prompt's last bytes and the text's first share a token.
+void note_crossing(std::size_t texts, std::vector<std::string>& notices);
+
 // Adds to metrics.notices what the finished table shows.
 void note_rows(Metrics& metrics);
 

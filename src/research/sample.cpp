@@ -1,11 +1,23 @@
 // Samples from the records that medgen writes, and from plain ones.
 #include "research/sample.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "records/reader.h"
 
 namespace medgen::research {
+
+JoinedTokens join_tokens(const Tokenizer& tokenizer, const std::string& prompt,
+                         const std::string& text) {
+  JoinedTokens joined{.tokens = tokenizer.encode(prompt + text)};
+  const std::vector<TokenId> alone = tokenizer.encode(prompt);
+  joined.first = static_cast<std::size_t>(
+      std::mismatch(alone.begin(), alone.end(), joined.tokens.begin(), joined.tokens.end()).first -
+      alone.begin());
+  joined.crosses_border = joined.first < alone.size();
+  return joined;
+}
 
 std::vector<Sample> samples_of(const records::RecordReader& record, const std::string& setting,
                                const std::string& id) {

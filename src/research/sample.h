@@ -24,7 +24,17 @@ struct Sample {
   std::optional<double> logprob = {};       // the model's, summed over num_tokens, natural
   std::optional<double> mean_entropy = {};  // of the model's distribution over num_tokens, nats
   std::string finish_reason = {};           // as in a record; empty: unknown
+  bool crosses_border = false;              // its first token begins with the prompt's last bytes
 };
+
+// A prompt and its text as a model reads them: encoded together.
+struct JoinedTokens {
+  std::vector<TokenId> tokens;
+  std::size_t first = 0;        // of the text: the first that is not among the prompt's own tokens
+  bool crosses_border = false;  // tokens[first] stands for some of the prompt, too
+};
+JoinedTokens join_tokens(const Tokenizer& tokenizer, const std::string& prompt,
+                         const std::string& text);
 
 // The samples of one record: what `batch`, `sweep` and `generate --json` write ("completions"), a
 // line of OpenAI's batch output ("response"), or a plain {"text", "setting"?, "id"?, "prompt"?}.

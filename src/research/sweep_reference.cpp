@@ -26,28 +26,59 @@ std::vector<ScoredSequence> windows_of(const std::vector<TokenId>& tokens, std::
   return windows;
 }
 
+// Whether the ids are how this tokenizer spells the text. A stop string may have been cut from it.
+bool spells(const Tokenizer& tokenizer, std::vector<TokenId> ids, std::string_view text) {
+  if (!ids.empty() && tokenizer.eos_id() == ids.back()) ids.pop_back();
+  const auto known = [&](TokenId id) { return id >= 0 && id < tokenizer.vocab_size(); };
+  if (ids.empty() || !std::all_of(ids.begin(), ids.end(), known)) return false;
+  const std::string whole = tokenizer.decode(ids);
+  // Some tokenizers drop the blank that begins a text.
+  const auto bare = [](std::string_view some) {
+    if (some.starts_with(' ')) some.remove_prefix(1);
+    return some;
+  };
+  return bare(whole).starts_with(bare(text));
+}
+
+// What the model reads: prompt, then text, whose ids are those it was generated as where known.
+JoinedTokens tokens_of(const Sample& sample, const Tokenizer& tokenizer) {
+  if (!spells(tokenizer, sample.tokens, sample.text)) {
+    return join_tokens(tokenizer, sample.prompt, sample.text);
+  }
+  JoinedTokens joined{.tokens = tokenizer.encode(sample.prompt)};
+  joined.first = joined.tokens.size();
+  joined.tokens.insert(joined.tokens.end(), sample.tokens.begin(), sample.tokens.end());
+  return joined;
+}
+
 }  // namespace
 
 void score_texts(Backend& backend, const Tokenizer& tokenizer, std::optional<TokenId> start,
                  std::vector<Sample>& samples) {
   const auto context = static_cast<std::size_t>(backend.info().n_positions);
-  for (Sample& sample : samples) {
-    std::vector<TokenId> tokens = tokenizer.encode(sample.prompt);
-    if (start) tokens.insert(tokens.begin(), *start);
-    std::vector<TokenId> text = tokenizer.encode(sample.text);
-    if (tokens.empty() && !text.empty()) {
-      tokens.push_back(text.front());
-      text.erase(text.begin());
+  std::vector<ScoredSequence> windows;
+  std::vector<std::size_t> owners;  // of windows
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    JoinedTokens joined = tokens_of(samples[i], tokenizer);
+    if (start) {
+      joined.tokens.insert(joined.tokens.begin(), *start);
+      ++joined.first;
     }
-    const std::size_t first = tokens.size();
-    tokens.insert(tokens.end(), text.begin(), text.end());
-    double sum = 0;
-    for (const auto& window : score(backend, windows_of(tokens, first, context))) {
-      for (const double value : window) sum += value;
+    // Nothing precedes the first token, so it has no probability.
+    if (joined.first == 0 && !joined.tokens.empty()) ++joined.first;
+    samples[i].tokens.assign(joined.tokens.begin() + static_cast<std::ptrdiff_t>(joined.first),
+                             joined.tokens.end());
+    samples[i].num_tokens = static_cast<int>(samples[i].tokens.size());
+    samples[i].crosses_border = joined.crosses_border;
+    if (samples[i].num_tokens > 0) samples[i].logprob = 0;
+    for (ScoredSequence& window : windows_of(joined.tokens, joined.first, context)) {
+      windows.push_back(std::move(window));
+      owners.push_back(i);
     }
-    sample.tokens = std::move(text);
-    sample.num_tokens = static_cast<int>(sample.tokens.size());
-    if (sample.num_tokens > 0) sample.logprob = sum;
+  }
+  const auto scores = score(backend, windows);
+  for (std::size_t w = 0; w < scores.size(); ++w) {
+    for (const double value : scores[w]) *samples[owners[w]].logprob += value;
   }
 }
 

@@ -12,7 +12,9 @@ namespace medgen::research {
 
 // Fills tokens, num_tokens and logprob of each: of the text's own tokens after its prompt, or after
 // `start` where there is none (without that the first token is context alone and not counted).
-// Texts longer than the context go through it in windows that overlap by half.
+// Tokens that a sample has are kept if they spell its text; else prompt and text are encoded
+// together, as the model would have read them. Texts longer than the context go through it in
+// windows that overlap by half.
 void score_texts(Backend& backend, const Tokenizer& tokenizer, std::optional<TokenId> start,
                  std::vector<Sample>& samples);
 

@@ -34,7 +34,7 @@ BenchArguments parse_bench(const Arguments& words) {
   BenchArguments a;
   CommandLine line(
       "medgen bench",
-      "Measures loading, the first token, prefill and decoding, with the default sampler "
+      "Measures loading, the first token, prefill, scoring and decoding, with the default sampler "
       "(temperature 0.7, top-k 50), and this machine's own limits for comparison.");
   line.text("--model", reads_model("DIR"), a.model,
             "The model's folder. Default: the model that comes with medgen.");
@@ -73,9 +73,11 @@ void print_text(Output& out, const BackendInfo& info, const char* isa, const Res
                         r.multiplications / 1e6));
   out.write(fmt::format("load {:.1f} ms   first token {:.1f} ms   peak memory {} MB\n", r.load_ms,
                         r.first_token_ms, r.peak_memory_kb / 1024));
-  out.write(fmt::format("prefill {:.0f} tokens/s ({:.0f} to {:.0f})\n\n",
-                        r.prefill_per_second.median, r.prefill_per_second.least,
-                        r.prefill_per_second.most));
+  const Spread& scored = r.scored_per_second;
+  out.write(fmt::format(
+      "prefill {:.0f} tokens/s ({:.0f} to {:.0f})   scoring {:.0f} tokens/s ({:.0f} to {:.0f})\n\n",
+      r.prefill_per_second.median, r.prefill_per_second.least, r.prefill_per_second.most,
+      scored.median, scored.least, scored.most));
   out.write(
       "sequences  tokens/s     (least to most)  step ms matrices attention  sampling    rest    "
       "GB/s  GMAC/s\n");
@@ -126,6 +128,8 @@ void print_json(Output& out, const BackendInfo& info, const char* isa, const Ben
       {"first_token_ms", r.first_token_ms},
       {"prefill",
        {{"tokens", s.prefill_tokens}, {"tokens_per_second", to_json(r.prefill_per_second)}}},
+      {"scoring",
+       {{"tokens", s.prefill_tokens}, {"tokens_per_second", to_json(r.scored_per_second)}}},
       {"decode", decode},
       {"peak_memory_mb", r.peak_memory_kb / 1024},
       {"machine", {{"read_gigabytes_per_second", r.bandwidth / 1e9}, {"multiply", rates}}}};

@@ -299,6 +299,19 @@ TEST(SamplerTest, EntropyIsThatOfTheModelWhateverIsGone) {
   }
 }
 
+TEST(RowLoopsTest, LogTotalHasTheBitsOfADraw) {
+  for (const std::size_t n : {1U, 64U, 1000U, 4096U, 4097U, 50257U}) {
+    std::vector<float> x = random_logits(n, n, 120);
+    const Draw draw = Sampler().sample(x, {}, 0.3);
+    EXPECT_EQ(static_cast<double>(x[static_cast<std::size_t>(draw.token)]) - log_total(x.data(), n),
+              draw.logprob);
+    x[n / 2] = kNan;
+    EXPECT_TRUE(std::isnan(log_total(x.data(), n)));
+    x[n / 2] = kInf;
+    EXPECT_TRUE(std::isnan(log_total(x.data(), n)));
+  }
+}
+
 TEST(RowLoopsTest, AllInstructionSetsGiveTheSameBits) {
   const RowLoops& plain = *all_row_loops().front();
   for (const RowLoops* loops : all_row_loops()) {
