@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Makes tests/fixtures/metrics/metrics.json: texts and what other implementations say about them.
+"""Makes tests/fixtures/metrics/metrics.json, texts and what other implementations say about them, and tests.json.
 
 Self-BLEU-4 is nltk's sentence_bleu (smoothing method 1), Zipf's coefficient scipy's linregress, Holm's
-correction statsmodels', the bootstrap scipy's; counts are plain Python. Needs
+correction statsmodels', bootstrap, permutation tests and Wilson's interval scipy's; counts are plain Python. Needs
     pip install nltk scipy statsmodels
 and is run in development alone: the tests read the file.
 """
@@ -97,7 +97,43 @@ def everything(tokens):
     }
 
 
+def permutation(top, bottom, **options):
+    """scipy's, exchanging the two settings' sums of each prompt; top and bottom are [2][prompts]."""
+    pairs = numpy.arange(len(top[0]))
+    sums = numpy.array([top, bottom])
+
+    def statistic(a, b, axis=-1):
+        # a and b number the sums: below len(pairs) the first setting's.
+        def ratio(numbers):
+            of = sums[:, numbers // len(pairs), numbers % len(pairs)]
+            return of[0].sum(axis) / of[1].sum(axis)
+        return ratio(numpy.asarray(a).astype(int)) - ratio(numpy.asarray(b).astype(int))
+
+    return float(scipy.stats.permutation_test((pairs, pairs + len(pairs)), statistic, permutation_type="samples",
+                                              vectorized=True, **options).pvalue)
+
+
+def tests():
+    rng = numpy.random.default_rng(21)
+    cases = []
+    for prompts, hits in ((8, None), (10, (0.1, 0.5)), (12, (0.95, 0.7)), (40, None)):
+        bottom = rng.integers(2, 6, (2, prompts)).astype(float) if hits is None else numpy.full((2, prompts), 3.0)
+        top = (numpy.stack([rng.normal(9, 2, prompts), rng.normal(7, 2, prompts)]) if hits is None else
+               numpy.stack([rng.binomial(3, hit, prompts) for hit in hits]).astype(float))
+        cases.append({"top": top.tolist(), "bottom": bottom.tolist(),
+                      "p": permutation(top, bottom, n_resamples=numpy.inf if prompts < 20 else 100000,
+                                       rng=numpy.random.default_rng(4)),
+                      "exact": prompts < 20})
+    wilson = []
+    for hits, n in ((0, 40), (40, 40), (1, 17), (13, 90), (450, 900)):
+        interval = scipy.stats.binomtest(hits, n).proportion_ci(0.9, method="wilson")
+        wilson.append({"hits": hits, "n": n, "low": interval.low, "high": interval.high})
+    return {"permutation": cases, "wilson": wilson}
+
+
 def main():
+    folder = pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures/metrics"
+    (folder / "tests.json").write_text(json.dumps(tests(), separators=(",", ":")) + "\n")
     rng = numpy.random.default_rng(20)
     texts = make_texts(rng)
     tokens = [text["tokens"] for text in texts]
@@ -136,8 +172,7 @@ def main():
         "bootstrap": {"top": top.tolist(), "bottom": bottom.tolist(), "low": float(interval.low),
                       "high": float(interval.high)},
     }
-    path = pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures/metrics/metrics.json"
-    path.write_text(json.dumps(fixture, separators=(",", ":")) + "\n")
+    (folder / "metrics.json").write_text(json.dumps(fixture, separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":

@@ -103,8 +103,8 @@ std::string results_caption(const research::Metrics& metrics) {
   }
   if (metrics.reference() != nullptr) {
     out +=
-        " Marked: the setting closest to the human texts, which is best; neither the "
-        "lowest nor highest is.";
+        " Marked: the setting closest to the human texts, or several that are equally close, "
+        "which is best; neither the lowest nor highest is.";
   }
   if (!metrics.baseline.empty()) {
     out += " * differs from the baseline " + metrics.baseline + " (p < 0.05 after Holm).";

@@ -47,16 +47,12 @@ std::string interval_text(const research::MetricInfo& info, const research::Inte
 // Several may be; if most settings are, as with no repetition at all, it says nothing.
 bool is_closest(const research::Metrics& metrics, const research::SettingMetrics& row,
                 std::size_t m) {
-  const auto& distance = row.metrics[m].distance;
-  if (!distance) return false;
-  std::size_t equal = 0, settings = 0;
-  for (const research::SettingMetrics& other : metrics.rows) {
-    if (other.is_reference || !other.metrics[m].distance) continue;
-    if (*other.metrics[m].distance < *distance) return false;
-    ++settings;
-    if (*other.metrics[m].distance == *distance) ++equal;
-  }
-  return equal == 1 || 2 * equal <= settings;
+  if (row.is_reference) return false;
+  const std::vector<std::string> closest = metrics.closest(research::metric_infos()[m].name);
+  const auto settings = std::count_if(metrics.rows.begin(), metrics.rows.end(),
+                                      [](const auto& other) { return !other.is_reference; });
+  return std::count(closest.begin(), closest.end(), row.setting) > 0 &&
+         (closest.size() == 1 || 2 * static_cast<std::ptrdiff_t>(closest.size()) <= settings);
 }
 
 std::string stars(const research::Metric& metric) {

@@ -30,9 +30,24 @@ std::vector<std::vector<double>> bootstrap(std::span<const PromptSums> series, i
 // nothing if fewer than two are left.
 std::optional<Interval> percentile_interval(std::vector<double> values, double confidence);
 
-// Two-sided p of "no difference" from bootstrapped differences: twice the smaller share on one side
-// of 0, a difference of exactly 0 on both; never below 2 / (resamples + 1).
-double two_sided_p(std::span<const double> differences);
+// Two statistics of the same prompts, in the same order.
+struct PairedSums {
+  const PromptSums* a = nullptr;
+  const PromptSums* b = nullptr;
+};
+
+// Two-sided p of "both settings make the same texts" for each pair: the share of permutations whose
+// difference is at least as large as the one seen. Under that hypothesis a prompt's two sums could
+// as well be exchanged, so the test holds its level whatever their distribution, and for rare
+// events (Fisher 1935; Good, "Permutation, Parametric and Bootstrap Tests of Hypotheses", 2005,
+// chapter 3). Exact, over all exchanges of the prompts that differ, where there are at most
+// `resamples` of them; else over so many random ones, and itself among them (Phipson and Smyth
+// 2010). All pairs see the same exchanges.
+std::vector<double> permutation_p_values(std::span<const PairedSums> pairs, int resamples,
+                                         std::uint64_t seed);
+
+// The least p that permutation_p_values() can give for so many prompts.
+double least_p_value(std::size_t prompts, int resamples);
 
 // Holm's step-down correction (1979), in the order given.
 std::vector<double> holm(std::span<const double> p_values);

@@ -7,9 +7,9 @@
 
 #include "base/json.h"
 #include "base/lines.h"
-#include "base/random.h"
 #include "medgen/error.h"
 #include "research/evaluation.h"
+#include "research/shares.h"
 #include "text/utf8.h"
 
 namespace medgen::research {
@@ -155,32 +155,8 @@ class ChoiceScorer {
   std::string form_;
 };
 
-void set_interval(const std::vector<bool>& right, const ChoiceOptions& options,
-                  double interval[2]) {
-  const std::size_t items = right.size();
-  std::vector<double> means;
-  for (int i = 0; i < options.resamples; ++i) {
-    const base::RandomKey key{.seed = options.seed, .request = static_cast<std::uint64_t>(i)};
-    std::size_t hits = 0;
-    for (std::uint32_t j = 0; j < items; ++j) {
-      hits += right[static_cast<std::size_t>(base::uniform(key, j) * static_cast<double>(items))]
-                  ? 1
-                  : 0;
-    }
-    means.push_back(static_cast<double>(hits) / static_cast<double>(items));
-  }
-  std::sort(means.begin(), means.end());
-  const auto at = [&](double share) {
-    return means[static_cast<std::size_t>(
-        std::llround(share * static_cast<double>(means.size() - 1)))];
-  };
-  interval[0] = at(0.025);
-  interval[1] = at(0.975);
-}
-
 ChoiceScore summary(const std::vector<ChoiceItem>& items,
-                    const std::vector<ChoiceScorer::Outcome>& outcomes, const std::string* type,
-                    const ChoiceOptions& options) {
+                    const std::vector<ChoiceScorer::Outcome>& outcomes, const std::string* type) {
   ChoiceScore score;
   std::vector<bool> right, normalized;
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -195,8 +171,8 @@ ChoiceScore summary(const std::vector<ChoiceItem>& items,
   score.accuracy = static_cast<double>(std::count(right.begin(), right.end(), true)) / count;
   score.accuracy_normalized =
       static_cast<double>(std::count(normalized.begin(), normalized.end(), true)) / count;
-  set_interval(right, options, score.interval);
-  set_interval(normalized, options, score.interval_normalized);
+  score.interval = wilson_interval(score.accuracy, count, 0.95);
+  score.interval_normalized = wilson_interval(score.accuracy_normalized, count, 0.95);
   return score;
 }
 
@@ -238,10 +214,10 @@ ChoiceEvaluation evaluate_choices(Backend& backend, const Tokenizer& tokenizer,
   }
   ChoiceEvaluation result;
   result.truncated = scorer.truncated;
-  result.all = summary(items, outcomes, nullptr, options);
+  result.all = summary(items, outcomes, nullptr);
   for (const ChoiceItem& item : items) {
     if (item.type.empty() || result.by_type.contains(item.type)) continue;
-    result.by_type[item.type] = summary(items, outcomes, &item.type, options);
+    result.by_type[item.type] = summary(items, outcomes, &item.type);
   }
   return result;
 }

@@ -14,6 +14,7 @@
 #include "corpus/documents.h"
 #include "medgen/backend.h"
 #include "medgen/tokenizer.h"
+#include "research/bootstrap.h"
 
 namespace medgen::research {
 
@@ -121,19 +122,15 @@ struct ChoiceOptions {
   // The form of an item; must end with {choice} and name it once.
   std::string form = "Question: {prompt}\nAnswer: {choice}";
   std::optional<TokenId> prefix;  // precedes everything, if the model wants one
-  std::uint64_t seed = 1;         // of the bootstrap
-  int resamples = 2000;           // of the bootstrap
   std::function<void(std::uint64_t items)> progress;
 };
 
 struct ChoiceScore {
   std::uint64_t items = 0;
-  double chance = 0;               // mean of 1 / number of choices
-  double accuracy = 0;             // by summed log-probability
-  double accuracy_normalized = 0;  // by log-probability divided by the choice's characters
-  // 95% percentile intervals of the bootstrap over items (Efron and Tibshirani, 1993, ch. 13).
-  double interval[2] = {0, 0};
-  double interval_normalized[2] = {0, 0};
+  double chance = 0;                       // mean of 1 / number of choices
+  double accuracy = 0;                     // by summed log-probability
+  double accuracy_normalized = 0;          // by log-probability divided by the choice's characters
+  Interval interval, interval_normalized;  // 95 %, Wilson's, items being independent
 };
 
 struct ChoiceEvaluation {

@@ -20,8 +20,8 @@ struct MetricsOptions {
   // The setting that the others are compared with; empty: none.
   std::string baseline;
 
-  // Resampled sets of prompts; 0: no intervals and no comparison's p. With 10,000 the smallest p is
-  // 0.0002, which many comparisons need.
+  // Resampled sets of prompts, and permutations of them; 0: no intervals and no comparison's p.
+  // With 10,000 the smallest p is 0.0001, enough for Holm's correction of 500 comparisons.
   int bootstrap_resamples = 10'000;
 
   double confidence = 0.95;  // in (0, 1)
@@ -39,7 +39,7 @@ struct MetricsOptions {
 struct Comparison {
   double difference = 0;
   Interval interval;
-  double p_value = 1;  // two-sided, that there is no difference; at least 2^(1 - prompts)
+  double p_value = 1;  // two-sided, of permutation_p_values()
   double p_holm = 1;   // corrected for all comparisons of the table (Holm 1979)
 };
 
@@ -49,6 +49,7 @@ struct Metric {
   std::optional<Interval> interval = {};
   std::optional<Comparison> comparison = {};
   std::optional<double> distance = {};  // |value - the reference's|
+  std::optional<Interval> distance_interval = {};
 };
 
 // One row of the table.
@@ -73,16 +74,18 @@ struct Metrics {
   std::vector<std::string> notices;  // what a reader should know about the numbers
 
   const SettingMetrics* reference() const;  // null: none
-  // The setting nearest to the reference in this metric, the first of several; empty without one.
-  std::string closest(std::string_view metric) const;
+  // The settings nearest to the reference in this metric: all whose distance reads the same when
+  // shown. Empty without a reference.
+  std::vector<std::string> closest(std::string_view metric) const;
 };
 
 struct MetricInfo {
-  std::string_view name;   // "self_bleu_4", as in JSON and CSV
-  std::string_view label;  // "Self-BLEU-4"
-  std::string_view help;   // its definition in a sentence or two
-  int digits = 3;          // shown after the point
-  bool is_share = false;   // shown in percent
+  std::string_view name;            // "self_bleu_4", as in JSON and CSV
+  std::string_view label;           // "Self-BLEU-4"
+  std::string_view help;            // its definition in a sentence or two
+  int digits = 3;                   // shown after the point
+  bool is_share = false;            // shown in percent
+  bool needs_equal_counts = false;  // depends on the number of texts: compared among equals alone
 };
 
 const std::vector<MetricInfo>& metric_infos();

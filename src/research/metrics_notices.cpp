@@ -4,9 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace medgen::research {
 namespace {
+
+constexpr double kLevel = 0.05;
 
 std::string counted(std::size_t n, const std::string& unit) {
   return fmt::format("{} {}{}", n, unit, n == 1 ? "" : "s");
@@ -19,7 +22,7 @@ void note_counts(const Metrics& metrics, std::vector<std::string>& notices) {
   if (fewest->texts != most->texts) {
     notices.push_back(
         fmt::format("The rows have different numbers of texts ({} to {}): self-BLEU, distinct-n, "
-                    "once-n and Zipf depend on that number and do not compare across them.",
+                    "once-n and Zipf depend on that number and are not compared across them.",
                     fewest->texts, most->texts));
   }
   std::size_t prompts = most->prompts;
@@ -52,7 +55,10 @@ void note_lengths(const Metrics& metrics, std::vector<std::string>& notices) {
 void note_comparisons(const Metrics& metrics, std::vector<std::string>& notices) {
   if (metrics.baseline.empty() || metrics.bootstrap_resamples == 0) return;
   std::string names;
+  std::size_t comparisons = 0, prompts = 0;
   for (const SettingMetrics& row : metrics.rows) {
+    if (row.setting == metrics.baseline && !row.is_reference) prompts = row.prompts;
+    for (const Metric& metric : row.metrics) comparisons += metric.comparison ? 1 : 0;
     const bool compared = std::any_of(row.metrics.begin(), row.metrics.end(),
                                       [](const Metric& m) { return m.comparison.has_value(); });
     if (row.is_reference || row.setting == metrics.baseline || compared || row.prompts < 2) {
@@ -62,6 +68,18 @@ void note_comparisons(const Metrics& metrics, std::vector<std::string>& notices)
   }
   if (!names.empty()) {
     notices.push_back("Not compared with the baseline, which has other prompts: " + names + ".");
+  }
+  if (comparisons == 0) return;
+  const auto count = static_cast<double>(comparisons);
+  if (count * std::exp2(1.0 - static_cast<double>(prompts)) >= kLevel) {
+    notices.push_back(
+        fmt::format("Too few prompts ({}) for any of {} comparisons to pass Holm's correction.",
+                    prompts, comparisons));
+  } else if (count * least_p_value(prompts, metrics.bootstrap_resamples) >= kLevel) {
+    notices.push_back(fmt::format(
+        "Too few resamples ({}) for any of {} comparisons to pass Holm's correction: take {} or "
+        "more.",
+        metrics.bootstrap_resamples, comparisons, std::ceil(count / kLevel)));
   }
 }
 

@@ -26,6 +26,7 @@ Json metric_json(const Metric& metric) {
                               {"p_holm", c.p_holm}};
   }
   if (metric.distance) json["distance"] = *metric.distance;
+  if (metric.distance_interval) json["distance_interval"] = pair_of(*metric.distance_interval);
   return json;
 }
 
@@ -48,6 +49,8 @@ std::string csv_line(const SettingMetrics& row, const Metric& metric) {
   add(c != nullptr ? std::optional(c->p_value) : std::nullopt);
   add(c != nullptr ? std::optional(c->p_holm) : std::nullopt);
   add(metric.distance);
+  add(metric.distance_interval ? std::optional(metric.distance_interval->low) : std::nullopt);
+  add(metric.distance_interval ? std::optional(metric.distance_interval->high) : std::nullopt);
   return line + "\n";
 }
 
@@ -83,21 +86,22 @@ const std::vector<MetricInfo>& metric_infos() {
       {"self_bleu_4", "Self-BLEU-4",
        "Mean BLEU-4 of a text against all other texts of the setting (nltk's smoothing method 1). "
        "High: the texts resemble each other.",
-       3},
+       3, false, true},
       {"self_bleu_4_prompt", "Self-BLEU-4 per prompt",
-       "The same against the other texts of the same prompt alone.", 3},
-      {"distinct_1", "Distinct-1", "Distinct tokens / all tokens.", 3},
-      {"distinct_2", "Distinct-2", "Distinct pairs of tokens / all pairs.", 3},
-      {"distinct_3", "Distinct-3", "Distinct runs of three tokens / all such runs.", 3},
+       "The same against the other texts of the same prompt alone.", 3, false, true},
+      {"distinct_1", "Distinct-1", "Distinct tokens / all tokens.", 3, false, true},
+      {"distinct_2", "Distinct-2", "Distinct pairs of tokens / all pairs.", 3, false, true},
+      {"distinct_3", "Distinct-3", "Distinct runs of three tokens / all such runs.", 3, false,
+       true},
       {"once_1", "Once-1",
        "Tokens seen exactly once / all tokens: what the nucleus-sampling paper calls distinct-1.",
-       3},
-      {"once_2", "Once-2", "The same for pairs: the paper's distinct-2.", 3},
-      {"once_3", "Once-3", "The same for runs of three: the paper's distinct-3.", 3},
+       3, false, true},
+      {"once_2", "Once-2", "The same for pairs: the paper's distinct-2.", 3, false, true},
+      {"once_3", "Once-3", "The same for runs of three: the paper's distinct-3.", 3, false, true},
       {"zipf", "Zipf",
        "Zipf's coefficient: minus the slope of log frequency on log rank over the 5,000 most "
        "frequent tokens.",
-       3},
+       3, false, true},
       {"repetition", "Repetition",
        "Texts that end in one phrase of at least two tokens said at least three times in a row "
        "(the "
@@ -132,13 +136,22 @@ const SettingMetrics* Metrics::reference() const {
   return nullptr;
 }
 
-std::string Metrics::closest(std::string_view metric) const {
-  const SettingMetrics* best = nullptr;
+std::vector<std::string> Metrics::closest(std::string_view metric) const {
+  const auto info = std::find_if(metric_infos().begin(), metric_infos().end(),
+                                 [&](const MetricInfo& one) { return one.name == metric; });
+  std::optional<double> least;
   for (const SettingMetrics& row : rows) {
     const auto& distance = row.metric(metric).distance;
-    if (distance && (best == nullptr || *distance < *best->metric(metric).distance)) best = &row;
+    if (distance && (!least || *distance < *least)) least = distance;
   }
-  return best != nullptr ? best->setting : std::string();
+  std::vector<std::string> names;
+  for (const SettingMetrics& row : rows) {
+    const auto& distance = row.metric(metric).distance;
+    if (distance && metric_text(*info, distance) == metric_text(*info, least)) {
+      names.push_back(row.setting);
+    }
+  }
+  return names;
 }
 
 Json metrics_json(const Metrics& metrics) {
@@ -159,7 +172,7 @@ Json metrics_json(const Metrics& metrics) {
   }
   if (metrics.reference() != nullptr) {
     for (const MetricInfo& info : metric_infos()) {
-      const std::string closest = metrics.closest(info.name);
+      const std::vector<std::string> closest = metrics.closest(info.name);
       if (!closest.empty()) json["closest_to_reference"][std::string(info.name)] = closest;
     }
   }
@@ -170,7 +183,7 @@ Json metrics_json(const Metrics& metrics) {
 std::string metrics_csv(const Metrics& metrics) {
   std::string csv =
       "setting,reference,metric,value,low,high,difference,difference_low,difference_high,p_value,"
-      "p_holm,distance\n";
+      "p_holm,distance,distance_low,distance_high\n";
   for (const SettingMetrics& row : metrics.rows) {
     for (const Metric& metric : row.metrics) csv += csv_line(row, metric);
     for (const auto& [reason, count] : row.finish_reasons) {

@@ -114,10 +114,10 @@ Json score_json(const research::TextScore& score) {
 
 Json choice_json(const research::ChoiceScore& score) {
   return {{"accuracy", score.accuracy},
-          {"accuracy_interval", {score.interval[0], score.interval[1]}},
+          {"accuracy_interval", {score.interval.low, score.interval.high}},
           {"accuracy_normalized", score.accuracy_normalized},
           {"accuracy_normalized_interval",
-           {score.interval_normalized[0], score.interval_normalized[1]}},
+           {score.interval_normalized.low, score.interval_normalized.high}},
           {"chance", score.chance},
           {"items", score.items}};
 }
@@ -170,9 +170,9 @@ std::string to_text(const jobs::EvaluatedText& result, int context) {
 
 std::string row_of(const research::ChoiceScore& score, const std::string& name) {
   return fmt::format("{:7.1f}% [{:5.1f}, {:5.1f}] {:10.1f}% [{:5.1f}, {:5.1f}] {:7.1f}% {:6}  {}\n",
-                     100 * score.accuracy, 100 * score.interval[0], 100 * score.interval[1],
-                     100 * score.accuracy_normalized, 100 * score.interval_normalized[0],
-                     100 * score.interval_normalized[1], 100 * score.chance, score.items, name);
+                     100 * score.accuracy, 100 * score.interval.low, 100 * score.interval.high,
+                     100 * score.accuracy_normalized, 100 * score.interval_normalized.low,
+                     100 * score.interval_normalized.high, 100 * score.chance, score.items, name);
 }
 
 std::string to_text(const research::ChoiceEvaluation& evaluation) {

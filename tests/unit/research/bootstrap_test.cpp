@@ -1,4 +1,5 @@
-// Resampling and its corrections, against scipy, numpy and statsmodels where they have them.
+// Resampling, permutations and corrections, against scipy, numpy and statsmodels where they have
+// them.
 #include "research/bootstrap.h"
 
 #include <gmock/gmock.h>
@@ -83,39 +84,85 @@ TEST(BootstrapTest, EveryPromptIsDrawnOnceOnAverage) {
   EXPECT_DOUBLE_EQ(sums.value(), std::exp(0.25));
 }
 
-TEST(TwoSidedPTest, CountsTheSmallerSide) {
-  EXPECT_DOUBLE_EQ(two_sided_p(std::vector<double>(99, 1.0)), 2.0 / 100);
-  EXPECT_DOUBLE_EQ(two_sided_p(std::vector<double>(99, -1.0)), 2.0 / 100);
-  EXPECT_DOUBLE_EQ(two_sided_p(std::vector<double>(99, 0.0)), 1);
-  EXPECT_DOUBLE_EQ(two_sided_p(std::vector<double>(99, NAN)), 1);
-  std::vector<double> mixed(99, 1.0);
-  for (std::size_t i = 0; i < 9; ++i) mixed[i] = -1;
-  EXPECT_DOUBLE_EQ(two_sided_p(mixed), 0.2);
+const Json& tests() {
+  static const Json json =
+      Json::parse(std::ifstream(std::string(MEDGEN_FIXTURES) + "/metrics/tests.json"));
+  return json;
 }
 
-// If there is no difference, p below 0.05 comes about one time in twenty.
-TEST(TwoSidedPTest, HoldsItsLevel) {
+double p_of(const PromptSums& a, const PromptSums& b, int resamples = 10000,
+            std::uint64_t seed = 1) {
+  return permutation_p_values(std::vector{PairedSums{&a, &b}}, resamples, seed)[0];
+}
+
+TEST(PermutationTest, GivesScipysP) {
+  ASSERT_EQ(tests()["permutation"].size(), 4U);
+  for (const Json& one : tests()["permutation"]) {
+    const PromptSums a{one["top"][0], one["bottom"][0]}, b{one["top"][1], one["bottom"][1]};
+    const double p = one["p"];
+    if (one["exact"]) {
+      EXPECT_NEAR(p_of(a, b), p, 1e-12);
+      EXPECT_NEAR(p_of(b, a), p, 1e-12);
+    } else {
+      EXPECT_NEAR(p_of(a, b, 100000), p, 4 * std::sqrt(p * (1 - p) / 50000));
+    }
+  }
+}
+
+TEST(PermutationTest, PromptsThatDoNotDifferSayNothing) {
+  PromptSums a{std::vector<double>(100, 0.0), std::vector<double>(100, 1.0)}, b = a;
+  EXPECT_EQ(p_of(a, b), 1);
+  for (std::size_t i = 0; i < 5; ++i) b.top[i] = 1;
+  EXPECT_EQ(p_of(a, b), 2.0 / 32) << "the sign test of five prompts";
+  EXPECT_EQ(p_of(a, b, 31), p_of(a, b, 31)) << "too few resamples for all, still repeatable";
+  EXPECT_NE(p_of(a, b, 31), 2.0 / 32);
+  b.top[5] = 1;
+  EXPECT_EQ(p_of(a, b), 2.0 / 64);
+}
+
+TEST(PermutationTest, WhatIsNoNumberIsNoEvidence) {
+  const PromptSums a{{1, 0}, {1, 0}}, b{{0, 2}, {0, 1}};  // exchanging one leaves 0 / 0
+  EXPECT_EQ(p_of(a, b), 1);
+}
+
+TEST(PermutationTest, PairsShareTheirExchangesAndTheLeastPIsKnown) {
+  PromptSums a{{}, std::vector<double>(40, 1.0)}, b = a;
+  for (int i = 0; i < 40; ++i) {
+    a.top.push_back(i);
+    b.top.push_back(i + 5 + i % 3);
+  }
+  const PairedSums pair{&a, &b};
+  const auto both = permutation_p_values(std::vector{pair, pair}, 999, 3);
+  EXPECT_EQ(both[0], both[1]);
+  EXPECT_EQ(both[0], least_p_value(40, 999));
+  EXPECT_DOUBLE_EQ(least_p_value(40, 999), 1.0 / 1000);
+  EXPECT_DOUBLE_EQ(least_p_value(5, 999), 1.0 / 16);
+}
+
+// If there is no difference, p below 0.05 comes about one time in twenty, for rare events less
+// often.
+TEST(PermutationTest, HoldsItsLevel) {
   std::uint64_t state = 1;
   const auto coin = [&state] {  // uniform enough, and not the generator under test
     state = state * 6364136223846793005U + 1442695040888963407U;
     return static_cast<double>(state >> 11U) * 0x1p-53;
   };
-  int rejected = 0;
-  for (int trial = 0; trial < 400; ++trial) {
-    PromptSums a, b;
-    for (int prompt = 0; prompt < 50; ++prompt) {
-      a.top.push_back(coin());
-      b.top.push_back(coin());
-      a.bottom.push_back(1);
-      b.bottom.push_back(1);
+  for (const bool rare : {false, true}) {
+    int rejected = 0;
+    for (int trial = 0; trial < 400; ++trial) {
+      PromptSums a, b;
+      for (int prompt = 0; prompt < 50; ++prompt) {
+        for (PromptSums* sums : {&a, &b}) {
+          const double value = coin();
+          sums->top.push_back(rare ? (value < 0.1 ? 1 : 0) : value * value);
+          sums->bottom.push_back(1);
+        }
+      }
+      if (p_of(a, b, 400, static_cast<std::uint64_t>(trial)) < 0.05) ++rejected;
     }
-    const auto values = bootstrap(std::vector{a, b}, 400, static_cast<std::uint64_t>(trial));
-    std::vector<double> differences;
-    for (std::size_t r = 0; r < 400; ++r) differences.push_back(values[0][r] - values[1][r]);
-    if (two_sided_p(differences) < 0.05) ++rejected;
+    EXPECT_LT(rejected, 36) << rare;
+    EXPECT_GT(rejected, rare ? 0 : 8);
   }
-  EXPECT_GT(rejected, 6);
-  EXPECT_LT(rejected, 40);
 }
 
 }  // namespace

@@ -226,31 +226,32 @@ TEST(ChoicesTest, ScoreSumsAndPerCharacter) {
   EXPECT_EQ(result.truncated, 0U);
 }
 
-TEST(ChoicesTest, IntervalsAreThoseOfABinomialAndRepeat) {
+TEST(ChoicesTest, IntervalsAreThoseOfABinomial) {
   std::vector<ChoiceItem> items;
   for (int i = 0; i < 400; ++i) {
     items.push_back(
         {.prompt = "a", .choices = {"b", "z"}, .answer = i % 4 == 0 ? 0 : 1, .type = ""});
   }
   FakeBackend backend(kVocabulary, 100, 3, next_letter);
-  const ChoiceOptions options{
-      .form = "{prompt}{choice}", .prefix = {}, .seed = 1, .resamples = 2000, .progress = nullptr};
+  const ChoiceOptions options{.form = "{prompt}{choice}", .prefix = {}, .progress = nullptr};
   const auto result = evaluate_choices(backend, ByteTokenizer(), items, options);
   EXPECT_DOUBLE_EQ(result.all.accuracy, 0.25);
   const double half = 1.96 * std::sqrt(0.25 * 0.75 / 400);
-  EXPECT_NEAR(result.all.interval[0], 0.25 - half, 0.01);
-  EXPECT_NEAR(result.all.interval[1], 0.25 + half, 0.01);
-  const auto again = evaluate_choices(backend, ByteTokenizer(), items, options);
-  EXPECT_EQ(again.all.interval[0], result.all.interval[0]);
+  EXPECT_NEAR(result.all.interval.low, 0.25 - half, 0.01);
+  EXPECT_NEAR(result.all.interval.high, 0.25 + half, 0.01);
+  for (ChoiceItem& item : items) item.answer = 0;
+  const auto right = evaluate_choices(backend, ByteTokenizer(), items, options);
+  EXPECT_EQ(right.all.interval.high, 1);
+  EXPECT_LT(right.all.interval.low, 0.995) << "all right is not certainly all right";
 }
 
 TEST(ChoicesTest, ALongPromptLosesItsBeginning) {
   FakeBackend backend(kVocabulary, 12, 3, next_letter);
   const std::vector<ChoiceItem> items = {
       {.prompt = std::string(50, 'a'), .choices = {"b", "z"}, .answer = 0, .type = ""}};
-  const auto result = evaluate_choices(
-      backend, ByteTokenizer(), items,
-      {.form = "{prompt}{choice}", .prefix = 256, .seed = 1, .resamples = 10, .progress = nullptr});
+  const auto result =
+      evaluate_choices(backend, ByteTokenizer(), items,
+                       {.form = "{prompt}{choice}", .prefix = 256, .progress = nullptr});
   EXPECT_EQ(result.truncated, 1U);
   EXPECT_DOUBLE_EQ(result.all.accuracy, 1.0);
 }
@@ -260,9 +261,8 @@ TEST(ChoicesTest, RefuseAFormWithoutTheChoiceAtItsEnd) {
   const std::vector<ChoiceItem> items = {
       {.prompt = "p", .choices = {"b", "z"}, .answer = 0, .type = ""}};
   for (const char* form : {"{prompt}", "{prompt} {choice}.", "{choice} {choice}", "{choice}"}) {
-    EXPECT_THROW(evaluate_choices(
-                     backend, ByteTokenizer(), items,
-                     {.form = form, .prefix = {}, .seed = 1, .resamples = 10, .progress = nullptr}),
+    EXPECT_THROW(evaluate_choices(backend, ByteTokenizer(), items,
+                                  {.form = form, .prefix = {}, .progress = nullptr}),
                  Error)
         << form;
   }
