@@ -3,10 +3,14 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "medgen/error.h"
 
 namespace medgen::jobs {
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 // Enough has been read.
 struct LimitReached {};
@@ -83,10 +87,64 @@ EvalResult evaluate(const EvalAsked& asked) {
   research::ChoiceOptions options;
   if (asked.form) options.form = *asked.form;
   options.prefix = prefix_of(model);
+  options.shots = asked.shots;
+  options.seed = asked.seed;
   options.progress = progress_of(asked, "item");
   result.choices = research::evaluate_choices(*backend, *model.tokenizer, items, options);
   result.form = options.form;
+  result.shots = options.shots;
   return result;
+}
+
+ComparedResult compare_models(const EvalAsked& asked) {
+  ComparedResult result;
+  result.first = evaluate(asked);
+  EvalAsked other = asked;
+  other.model = asked.compare;
+  other.tokenizer = std::nullopt;
+  result.second = evaluate(other);
+  if (result.first.text) {
+    result.text =
+        research::compare_texts(result.first.text->evaluation, result.second.text->evaluation);
+  }
+  if (result.first.choices) {
+    const research::ChoiceEvaluation &a = *result.first.choices, &b = *result.second.choices;
+    result.choices = research::compare_choices(a, b, &research::ItemScore::right);
+    result.choices_normalized =
+        research::compare_choices(a, b, &research::ItemScore::right_normalized);
+  }
+  return result;
+}
+
+std::string items_jsonl(const EvalResult& result) {
+  std::string lines;
+  const auto add = [&](const Json& line) {
+    lines += line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  };
+  std::size_t number = 0;
+  if (result.text) {
+    const research::TextEvaluation& evaluation = result.text->evaluation;
+    for (const research::DocumentScore& document : evaluation.documents) {
+      add({{"document", ++number},
+           {"source", evaluation.sources[document.source]},
+           {"logprob", -document.nats},
+           {"tokens", document.tokens},
+           {"bytes", document.bytes},
+           {"words", document.words}});
+    }
+  }
+  number = 0;
+  if (!result.choices) return lines;
+  for (const research::ItemScore& item : result.choices->items) {
+    Json line = {{"item", ++number}};
+    if (!item.type.empty()) line["type"] = item.type;
+    line.update({{"logprobs", item.logprobs},
+                 {"answer", item.answer},
+                 {"chosen", item.chosen},
+                 {"chosen_normalized", item.chosen_normalized}});
+    add(line);
+  }
+  return lines;
 }
 
 }  // namespace medgen::jobs

@@ -7,6 +7,8 @@
 
 #include "base/json.h"
 #include "base/lines.h"
+#include "base/random.h"
+#include "base/refuse.h"
 #include "medgen/error.h"
 #include "research/evaluation.h"
 #include "research/shares.h"
@@ -17,6 +19,7 @@ namespace {
 
 constexpr std::size_t kMostFileBytes = std::size_t{256} << 20U;
 constexpr std::size_t kItemsAtOnce = 32;
+constexpr std::uint32_t kShotStream = 0x40000004U;  // of random numbers
 
 // What is wrong with the line, or empty.
 std::string parse_item(std::string_view line, ChoiceItem& item) {
@@ -92,35 +95,39 @@ class ChoiceScorer {
         options_(options),
         form_(form_of_context(options.form)) {}
 
-  struct Outcome {
-    bool right = false, right_normalized = false;
-  };
-
-  std::vector<Outcome> run(std::span<const ChoiceItem> items) {
+  // Scores some of all items, those from `begin` on.
+  std::vector<ItemScore> run(std::span<const ChoiceItem> all, std::size_t begin,
+                             std::size_t count) {
+    const std::span<const ChoiceItem> items = all.subspan(begin, count);
     std::vector<ScoredSequence> sequences;
-    for (const ChoiceItem& item : items) {
-      const std::string context = replaced(form_, "{prompt}", item.prompt);
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const std::string context =
+          examples(all, begin + i) + replaced(form_, "{prompt}", items[i].prompt);
       bool cut = false;
-      for (const std::string& choice : item.choices) {
+      for (const std::string& choice : items[i].choices) {
         sequences.push_back(sequence(part(context, choice), cut));
       }
       truncated += cut ? 1 : 0;
     }
     const auto scores = score(backend_, sequences);
-    std::vector<Outcome> outcomes;
+    std::vector<ItemScore> results;
     std::size_t at = 0;
     for (const ChoiceItem& item : items) {
-      std::vector<double> sums, normalized;
+      ItemScore& result = results.emplace_back();
+      std::vector<double> normalized;
       for (const std::string& choice : item.choices) {
         double sum = 0;
         for (const double value : scores[at]) sum += value;
         ++at;
-        sums.push_back(sum);
+        result.logprobs.push_back(sum);
         normalized.push_back(sum / characters(choice));
       }
-      outcomes.push_back({largest(sums) == item.answer, largest(normalized) == item.answer});
+      result.chosen = largest(result.logprobs);
+      result.chosen_normalized = largest(normalized);
+      result.answer = item.answer;
+      result.type = item.type;
     }
-    return outcomes;
+    return results;
   }
 
   std::uint64_t truncated = 0;
@@ -128,6 +135,22 @@ class ChoiceScorer {
  private:
   static int largest(const std::vector<double>& values) {
     return static_cast<int>(std::max_element(values.begin(), values.end()) - values.begin());
+  }
+
+  // Other items with their answers.
+  std::string examples(std::span<const ChoiceItem> all, std::size_t item) const {
+    std::string text;
+    if (options_.shots == 0) return text;
+    int shown = 0;
+    for (const std::uint32_t other : base::permutation(static_cast<std::uint32_t>(all.size()),
+                                                       {options_.seed, item, kShotStream})) {
+      if (other == item) continue;
+      const ChoiceItem& example = all[other];
+      text += replaced(form_, "{prompt}", example.prompt) +
+              example.choices[static_cast<std::size_t>(example.answer)] + "\n\n";
+      if (++shown == options_.shots) break;
+    }
+    return text;
   }
 
   ScoredSequence sequence(const Parts& parts, bool& cut) const {
@@ -155,22 +178,21 @@ class ChoiceScorer {
   std::string form_;
 };
 
-ChoiceScore summary(const std::vector<ChoiceItem>& items,
-                    const std::vector<ChoiceScorer::Outcome>& outcomes, const std::string* type) {
+ChoiceScore summary(const std::vector<ChoiceItem>& items, const std::vector<ItemScore>& scores,
+                    const std::string* type) {
   ChoiceScore score;
-  std::vector<bool> right, normalized;
+  double right = 0, right_normalized = 0;
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (type != nullptr && items[i].type != *type) continue;
-    right.push_back(outcomes[i].right);
-    normalized.push_back(outcomes[i].right_normalized);
+    ++score.items;
+    right += scores[i].right() ? 1 : 0;
+    right_normalized += scores[i].right_normalized() ? 1 : 0;
     score.chance += 1.0 / static_cast<double>(items[i].choices.size());
   }
-  score.items = right.size();
   const auto count = static_cast<double>(score.items);
   score.chance /= count;
-  score.accuracy = static_cast<double>(std::count(right.begin(), right.end(), true)) / count;
-  score.accuracy_normalized =
-      static_cast<double>(std::count(normalized.begin(), normalized.end(), true)) / count;
+  score.accuracy = right / count;
+  score.accuracy_normalized = right_normalized / count;
   score.interval = wilson_interval(score.accuracy, count, 0.95);
   score.interval_normalized = wilson_interval(score.accuracy_normalized, count, 0.95);
   return score;
@@ -204,20 +226,22 @@ std::vector<ChoiceItem> read_choices(const std::filesystem::path& file) {
 ChoiceEvaluation evaluate_choices(Backend& backend, const Tokenizer& tokenizer,
                                   const std::vector<ChoiceItem>& items,
                                   const ChoiceOptions& options) {
+  if (options.shots < 0 || static_cast<std::size_t>(options.shots) >= items.size()) {
+    base::refuse_value("shots", fmt::to_string(options.shots),
+                       fmt::format("from 0 to {}, the other items", items.size() - 1));
+  }
   ChoiceScorer scorer(backend, tokenizer, options);
-  std::vector<ChoiceScorer::Outcome> outcomes;
+  ChoiceEvaluation result;
   for (std::size_t begin = 0; begin < items.size(); begin += kItemsAtOnce) {
     const std::size_t count = std::min(kItemsAtOnce, items.size() - begin);
-    const auto some = scorer.run(std::span(items).subspan(begin, count));
-    outcomes.insert(outcomes.end(), some.begin(), some.end());
-    if (options.progress) options.progress(outcomes.size());
+    for (ItemScore& item : scorer.run(items, begin, count)) result.items.push_back(std::move(item));
+    if (options.progress) options.progress(result.items.size());
   }
-  ChoiceEvaluation result;
   result.truncated = scorer.truncated;
-  result.all = summary(items, outcomes, nullptr);
+  result.all = summary(items, result.items, nullptr);
   for (const ChoiceItem& item : items) {
     if (item.type.empty() || result.by_type.contains(item.type)) continue;
-    result.by_type[item.type] = summary(items, outcomes, &item.type);
+    result.by_type[item.type] = summary(items, result.items, &item.type);
   }
   return result;
 }

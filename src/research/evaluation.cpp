@@ -19,6 +19,17 @@ constexpr std::size_t kMostLogitBytes = std::size_t{128} << 20U;
 constexpr std::size_t kRowsPerPiece = 8;  // that a thread takes at a time
 constexpr double kLn2 = 0.69314718055994530942;
 
+std::uint64_t count_words(std::string_view text) {
+  std::uint64_t words = 0;
+  bool inside = false;
+  for (const char c : text) {
+    const bool blank = c == ' ' || (c >= '\t' && c <= '\r');
+    words += !blank && !inside ? 1 : 0;
+    inside = !blank;
+  }
+  return words;
+}
+
 // Slots that are always released.
 class SlotLease {
  public:
@@ -153,6 +164,10 @@ double TextScore::bits_per_byte() const { return nats / kLn2 / static_cast<doubl
 
 double TextScore::perplexity() const { return std::exp(nats / static_cast<double>(tokens)); }
 
+double TextScore::word_perplexity() const { return std::exp(nats / static_cast<double>(words)); }
+
+double TextScore::byte_perplexity() const { return std::exp(nats / static_cast<double>(bytes)); }
+
 std::optional<double> TextScore::perplexity_error() const {
   if (documents < 2 || tokens == 0) return std::nullopt;
   const auto count = static_cast<double>(documents);
@@ -187,7 +202,9 @@ void TextEvaluator::add(const corpus::Document& document) {
       source_numbers_.emplace(name, static_cast<std::uint32_t>(sources_.size()));
   if (added) sources_.push_back(name);
   const auto number = static_cast<std::uint32_t>(documents_.size());
-  documents_.push_back({.bytes = document.text.size(), .source = entry->second});
+  documents_.push_back({.bytes = document.text.size(),
+                        .words = count_words(document.text),
+                        .source = entry->second});
   const std::vector<TokenId> tokens = tokenizer_.encode(document.text);
   if (options_.windows == Windows::kPacked) {
     add_packed(tokens, number);
@@ -249,7 +266,7 @@ void TextEvaluator::flush() {
   const auto results = score(backend_, sequences);
   for (std::size_t i = 0; i < pending_.size(); ++i) {
     for (std::size_t j = 0; j < results[i].size(); ++j) {
-      PerDocument& document = documents_[pending_[i].owners[j]];
+      DocumentScore& document = documents_[pending_[i].owners[j]];
       document.nats -= results[i][j];
       ++document.tokens;
     }
@@ -271,23 +288,26 @@ TextEvaluation TextEvaluator::finish() {
   result.stride = options_.stride;
   for (const std::string& name : sources_) result.by_source[name];
   const auto each = [&](auto visit) {
-    for (const PerDocument& document : documents_) {
+    for (const DocumentScore& document : documents_) {
       visit(result.all, document);
       visit(result.by_source[sources_[document.source]], document);
     }
   };
-  each([](TextScore& sum, const PerDocument& document) {
+  each([](TextScore& sum, const DocumentScore& document) {
     sum.nats += document.nats;
     sum.tokens += document.tokens;
     sum.bytes += document.bytes;
+    sum.words += document.words;
     ++sum.documents;
   });
-  each([](TextScore& sum, const PerDocument& document) {
+  each([](TextScore& sum, const DocumentScore& document) {
     if (sum.tokens == 0) return;
     const double mean = sum.nats / static_cast<double>(sum.tokens);
     const double off = document.nats - mean * static_cast<double>(document.tokens);
     sum.square += off * off;
   });
+  result.sources = std::move(sources_);
+  result.documents = std::move(documents_);
   return result;
 }
 

@@ -54,24 +54,37 @@ struct TextScore {
   double nats = 0;           // -log p of all scored tokens
   std::uint64_t tokens = 0;  // scored; kPacked: an EOS after each document included
   std::uint64_t bytes = 0;   // UTF-8 bytes of the text
+  std::uint64_t words = 0;   // what whitespace separates
   std::uint64_t documents = 0;
   double square = 0;  // sum over documents of (nats_d - mean * tokens_d)^2
 
   double bits_per_byte() const;  // nats / ln 2 / bytes
   double perplexity() const;     // exp(nats / tokens)
+  // exp(nats / words) and exp(nats / bytes), which compare across tokenizers, as
+  // lm-evaluation-harness has them.
+  double word_perplexity() const;
+  double byte_perplexity() const;
   // Perplexity's standard error by the delta method, documents being the sample of a ratio
   // estimator (Cochran, "Sampling Techniques", 6.4): perplexity * sqrt(D / (D - 1) * square) /
   // tokens. Nothing for a single document.
   std::optional<double> perplexity_error() const;
 };
 
+struct DocumentScore {
+  double nats = 0;
+  std::uint64_t tokens = 0, bytes = 0, words = 0;
+  std::uint32_t source = 0;  // an index into TextEvaluation::sources
+};
+
 struct TextEvaluation {
   TextScore all;
+  std::vector<std::string> sources;
+  std::vector<DocumentScore> documents;        // as read
   std::map<std::string, TextScore> by_source;  // by the "source" field, else the file's name
   int stride = 0;                              // as used
 };
 
-// Scores documents as they come, holding a few windows and 40 bytes a document.
+// Scores documents as they come, holding a few windows and 48 bytes a document.
 class TextEvaluator {
  public:
   TextEvaluator(Backend& backend, const Tokenizer& tokenizer, const TextEvaluationOptions& options);
@@ -82,11 +95,6 @@ class TextEvaluator {
   struct Window {
     ScoredSequence sequence;
     std::vector<std::uint32_t> owners;  // the document of each scored token
-  };
-  struct PerDocument {
-    double nats = 0;
-    std::uint64_t tokens = 0, bytes = 0;
-    std::uint32_t source = 0;
   };
 
   void add_windows(const std::vector<TokenId>& tokens, std::uint32_t document);
@@ -102,7 +110,7 @@ class TextEvaluator {
   std::vector<std::uint32_t> owners_;  // kPacked: of stream_, its first token's left out
   std::vector<Window> pending_;
   std::size_t pending_tokens_ = 0;
-  std::vector<PerDocument> documents_;
+  std::vector<DocumentScore> documents_;
   std::vector<std::string> sources_;
   std::map<std::string, std::uint32_t> source_numbers_;
 };
@@ -122,7 +130,22 @@ struct ChoiceOptions {
   // The form of an item; must end with {choice} and name it once.
   std::string form = "Question: {prompt}\nAnswer: {choice}";
   std::optional<TokenId> prefix;  // precedes everything, if the model wants one
+  // Other items with their right answers that precede each, in the same form, a blank line after
+  // each: drawn for every item anew, by `seed`. Fewer than there are items.
+  int shots = 0;
+  std::uint64_t seed = 0;
   std::function<void(std::uint64_t items)> progress;
+};
+
+// What the model made of one item.
+struct ItemScore {
+  std::vector<double> logprobs;  // of each choice, summed over its tokens
+  int chosen = 0, chosen_normalized = 0;
+  int answer = 0;
+  std::string type;
+
+  bool right() const { return chosen == answer; }
+  bool right_normalized() const { return chosen_normalized == answer; }
 };
 
 struct ChoiceScore {
@@ -136,6 +159,7 @@ struct ChoiceScore {
 struct ChoiceEvaluation {
   ChoiceScore all;
   std::map<std::string, ChoiceScore> by_type;
+  std::vector<ItemScore> items;
   std::uint64_t truncated = 0;  // items whose beginning did not fit the context
 };
 
@@ -143,7 +167,8 @@ struct ChoiceEvaluation {
 // normalised score divides by the number of characters (code points) of the choice, as
 // lm-evaluation-harness's acc_norm does, and the tokens of a choice are those by which the tokens
 // of prompt and choice together go beyond the prompt's, as there. A prompt that does not fit loses
-// its beginning. Throws Error(kUsage) for a form without {choice} at its end.
+// its beginning. Throws Error(kUsage) for a form without {choice} at its end and for `shots` out of
+// range.
 ChoiceEvaluation evaluate_choices(Backend& backend, const Tokenizer& tokenizer,
                                   const std::vector<ChoiceItem>& items,
                                   const ChoiceOptions& options);

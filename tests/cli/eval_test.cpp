@@ -4,9 +4,11 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "cli/models.h"
 #include "cli/process.h"
+#include "places.h"
 
 namespace medgen::cli_tests {
 namespace {
@@ -78,6 +80,85 @@ TEST(EvalCliTest, ScoresChoices) {
   EXPECT_EQ(json["by_type"]["t"]["items"], 2);
 }
 
+std::string some_choices() {
+  std::string lines;
+  for (int i = 0; i < 6; ++i) {
+    lines += R"({"prompt": "p )" + std::to_string(i) + R"(", "choices": ["a", "b b"], "answer": )" +
+             std::to_string(i % 2) + "}\n";
+  }
+  return file("six-choices.jsonl", lines);
+}
+
+TEST(EvalCliTest, PerplexityOfWordsAndBytesIsOfTheSameNats) {
+  const auto json = evaluate({"--data", some_text()});
+  EXPECT_EQ(json["words"], 10 + 1 + 7);
+  const double nats = std::log(json["perplexity"].get<double>()) * json["tokens"].get<double>();
+  EXPECT_NEAR(std::log(json["word_perplexity"].get<double>()) * 18, nats, 1e-6);
+  EXPECT_NEAR(std::log(json["byte_perplexity"].get<double>()) * 79, nats, 1e-6);
+}
+
+TEST(EvalCliTest, ItemsHaveEveryLogProbabilityAndNoText) {
+  const std::string items = (scratch() / "items.jsonl").string();
+  const auto json =
+      evaluate({"--data", some_text(), "--choices", some_choices(), "--items", items});
+  std::istringstream lines(read(items));
+  double sum = 0, right = 0;
+  int documents = 0, number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_THAT(line, ::testing::Not(HasSubstr("fever")));
+    const auto item = nlohmann::json::parse(line);
+    if (item.contains("document")) {
+      EXPECT_EQ(item["document"], ++documents);
+      sum += item["logprob"].get<double>();
+      continue;
+    }
+    EXPECT_EQ(item["item"], ++number);
+    const auto logprobs = item["logprobs"].get<std::vector<double>>();
+    ASSERT_EQ(logprobs.size(), 2U);
+    EXPECT_EQ(item["chosen"], logprobs[1] > logprobs[0] ? 1 : 0);
+    right += item["chosen"] == item["answer"] ? 1 : 0;
+  }
+  EXPECT_EQ(documents, 3);
+  EXPECT_EQ(number, 6);
+  EXPECT_EQ(json["accuracy"].get<double>(), right / 6);
+  EXPECT_NEAR(-sum, std::log(json["perplexity"].get<double>()) * json["tokens"].get<double>(),
+              1e-6);
+}
+
+TEST(EvalCliTest, ShotsChangeWhatTheModelReads) {
+  const auto logprobs = [](const std::vector<std::string>& more) {
+    const std::string items = (scratch() / "shot-items.jsonl").string();
+    std::vector<std::string> words = {"--choices", some_choices(),  "--items",
+                                      items,       "--choice-form", "{prompt}{choice}"};
+    words.insert(words.end(), more.begin(), more.end());
+    evaluate(words);
+    return read(items);
+  };
+  const std::string none = logprobs({});
+  EXPECT_EQ(logprobs({"--shots", "0"}), none);
+  const std::string two = logprobs({"--shots", "2"});
+  EXPECT_NE(two, none);
+  EXPECT_EQ(logprobs({"--shots", "2"}), two);
+  EXPECT_NE(logprobs({"--shots", "2", "--seed", "5"}), two);
+}
+
+TEST(EvalCliTest, ComparesTwoModelsOnTheSameData) {
+  const auto same =
+      evaluate({"--data", some_text(), "--choices", some_choices(), "--compare", tiny_model()});
+  EXPECT_EQ(same["bits_per_byte"]["difference"], 0);
+  EXPECT_EQ(same["bits_per_byte"]["p_value"], 1);
+  EXPECT_EQ(same["accuracy"]["only_first_right"], 0);
+  EXPECT_EQ(same["accuracy"]["p_value"], 1);
+  EXPECT_EQ(same["first"]["perplexity"], same["second"]["perplexity"]);
+  const auto other = evaluate({"--data", some_text(), "--compare", MEDGEN_DEFAULT_MODEL});
+  EXPECT_LT(other["bits_per_byte"]["difference"], -1);
+  EXPECT_LT(other["bits_per_byte"]["interval"][1], 0);
+  EXPECT_EQ(other["bits_per_byte"]["p_value"], 0.25) << "three documents cannot show more";
+  const RunResult text =
+      run({"eval", "--model", tiny_model(), "--data", some_text(), "--compare", tiny_model()});
+  EXPECT_THAT(text.out, HasSubstr("bits/byte: +0.0000"));
+}
+
 TEST(EvalCliTest, RefusesBadInput) {
   const struct {
     std::vector<std::string> options;
@@ -91,6 +172,11 @@ TEST(EvalCliTest, RefusesBadInput) {
       {{"--data", some_text(), "--limit", "0"}, 2, "1 or more"},
       {{"--data", "none.jsonl"}, 1, "none.jsonl"},
       {{"--data", file("eval-empty.jsonl", "x\n")}, 1, "no text to evaluate"},
+      {{"--data", some_text(), "--shots", "2"}, 2, "--shots and --seed are of --choices"},
+      {{"--choices", some_choices(), "--shots", "6"}, 2, "from 0 to 5"},
+      {{"--choices", some_choices(), "--shots", "-1"}, 2, "0 or more"},
+      {{"--data", some_text(), "--compare", tiny_model(), "--items", "i.jsonl"}, 2, "of one model"},
+      {{"--data", some_text(), "--compare", "none"}, 3, "no model at none"},
       {{"--choices", file("eval-bad.jsonl", "{}\n")}, 1, "eval-bad.jsonl:1"},
   };
   for (const auto& bad : cases) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/files.h"
 #include "base/refuse.h"
 #include "cli/commands/commands.h"
 #include "cli/options/backend_options.h"
@@ -27,8 +28,9 @@ constexpr int kMaxBadRecordsNamed = 10;
 
 struct EvalArguments {
   CorpusArguments corpus;
-  std::optional<std::string> model, tokenizer, choices, form, windows, text_field;
-  std::optional<int> stride;
+  std::optional<std::string> model, tokenizer, compare, choices, form, windows, text_field, items;
+  std::optional<int> stride, shots;
+  std::optional<std::uint64_t> seed;
   BackendArguments backend;
   std::optional<std::uint64_t> limit;
   bool json = false, quiet = false;
@@ -58,6 +60,18 @@ EvalArguments parse_eval(const Arguments& words) {
   line.text("--choice-form", "TEXT", a.form,
             "How to join prompt and choice; ends with {choice}; \\n is a line break. Default: "
             "Question: {prompt}\\nAnswer: {choice}");
+  line.number("--shots", a.shots,
+              "Other items with their right answers before each, a blank line after each; 0 or "
+              "more. Default: 0.");
+  line.number("--seed", a.seed, "Which items --shots draws. Default: 0.");
+  line.text(
+      "--compare", reads_model("DIR"), a.compare,
+      "A second model on the same data, and its difference from the first: bits per byte with "
+      "an interval over documents, accuracy with McNemar's exact test.");
+  line.text(
+      "--items", writes_file("FILE"), a.items,
+      "Write the log-probability of every document and choice, without their texts: a line of "
+      "JSON for each.");
   line.number("--limit", a.limit, "Use only the first N documents or items; 1 or more.");
   declare(line, a.backend);
   line.flag("--json", a.json, "Print one JSON object.");
@@ -79,6 +93,16 @@ EvalArguments parse_eval(const Arguments& words) {
   }
   if (a.limit && *a.limit < 1) {
     base::refuse_value("limit", fmt::to_string(*a.limit), "1 or more");
+  }
+  if ((a.shots || a.seed) && !a.choices) {
+    throw Error(ErrorCode::kUsage, "--shots and --seed are of --choices, which are not given");
+  }
+  if (a.shots && *a.shots < 0) {
+    base::refuse_value("shots", fmt::to_string(*a.shots), "0 or more");
+  }
+  if (a.items && a.compare) {
+    throw Error(ErrorCode::kUsage,
+                "--items is of one model: evaluate each by itself, without --compare");
   }
   resolve(a.backend);  // refuses bad options before anything is read
   return a;
@@ -107,8 +131,11 @@ Json score_json(const research::TextScore& score) {
   return {{"bits_per_byte", any ? number(score.bits_per_byte()) : Json(nullptr)},
           {"perplexity", any ? number(score.perplexity()) : Json(nullptr)},
           {"perplexity_stderr", error ? number(*error) : Json(nullptr)},
+          {"word_perplexity", any ? number(score.word_perplexity()) : Json(nullptr)},
+          {"byte_perplexity", any ? number(score.byte_perplexity()) : Json(nullptr)},
           {"tokens", score.tokens},
           {"bytes", score.bytes},
+          {"words", score.words},
           {"documents", score.documents}};
 }
 
@@ -134,10 +161,12 @@ void add_json(Json& json, const jobs::EvaluatedText& result, int context) {
   json["by_source"] = std::move(sources);
 }
 
-void add_json(Json& json, const research::ChoiceEvaluation& evaluation, const std::string& form) {
+void add_json(Json& json, const research::ChoiceEvaluation& evaluation, const std::string& form,
+              int shots) {
   json.update(choice_json(evaluation.all));
   json["truncated"] = evaluation.truncated;
   json["form"] = form;
+  json["shots"] = shots;
   Json types = Json::object();
   for (const auto& [name, score] : evaluation.by_type) types[name] = choice_json(score);
   json["by_type"] = std::move(types);
@@ -146,9 +175,10 @@ void add_json(Json& json, const research::ChoiceEvaluation& evaluation, const st
 // Where a number can be infinite, ">" keeps it at the right.
 std::string row_of(const research::TextScore& score, const std::string& name) {
   const auto error = score.perplexity_error();
-  return fmt::format("{:>9.4f} {:>11.3f} {:>9} {:11} {:11} {:9}  {}\n", score.bits_per_byte(),
-                     score.perplexity(), error ? fmt::format("{:.3f}", *error) : "-", score.tokens,
-                     score.bytes, score.documents, name);
+  return fmt::format("{:>9.4f} {:>11.3f} {:>9} {:>11.3f} {:11} {:11} {:9}  {}\n",
+                     score.bits_per_byte(), score.perplexity(),
+                     error ? fmt::format("{:.3f}", *error) : "-", score.word_perplexity(),
+                     score.tokens, score.bytes, score.documents, name);
 }
 
 std::string to_text(const jobs::EvaluatedText& result, int context) {
@@ -161,7 +191,7 @@ std::string to_text(const jobs::EvaluatedText& result, int context) {
           : fmt::format(
                 "windows of {} tokens, stride {}, each document by itself, its first token {}\n\n",
                 context, result.evaluation.stride, result.has_prefix ? "after BOS" : "not counted");
-  out += "bits/byte  perplexity  std.err      tokens       bytes documents  source\n";
+  out += "bits/byte  perplexity  std.err    per word      tokens       bytes documents  source\n";
   for (const auto& [name, score] : result.evaluation.by_source) {
     if (score.tokens > 0 && score.bytes > 0) out += row_of(score, name);
   }
@@ -193,6 +223,9 @@ jobs::EvalAsked asked(const EvalArguments& a, const Messages& messages, EvalProg
   asked.choices = a.choices;
   if (a.form) asked.form = with_line_breaks(*a.form);
   asked.limit = a.limit;
+  asked.compare = a.compare;
+  asked.shots = a.shots.value_or(0);
+  asked.seed = a.seed.value_or(0);
   asked.progress = [&](const char* what, std::uint64_t count) { progress(what, count); };
   asked.on_bad = [&, told = 0](const std::filesystem::path& file,
                                const corpus::BadRecord& bad) mutable {
@@ -214,11 +247,60 @@ std::string to_text(const jobs::EvalResult& result) {
 Json to_json(const jobs::EvalResult& result) {
   Json json = {{"model", result.model_name}, {"model_sha256", result.model_sha256}};
   if (result.text) add_json(json, *result.text, result.context);
-  if (result.choices) add_json(json, *result.choices, result.form);
+  if (result.choices) add_json(json, *result.choices, result.form, result.shots);
   return json;
 }
 
-void print(const jobs::EvalResult& result, bool as_json) {
+Json paired_json(double difference, const research::Interval& interval, double p_value) {
+  return {{"difference", number(difference)},
+          {"interval", {number(interval.low), number(interval.high)}},
+          {"p_value", p_value}};
+}
+
+Json paired_json(const research::PairedChoices& pair) {
+  Json json = paired_json(pair.difference, pair.interval, pair.p_value);
+  json["only_first_right"] = pair.only_first;
+  json["only_second_right"] = pair.only_second;
+  return json;
+}
+
+Json to_json(const jobs::ComparedResult& result) {
+  Json json = {{"first", to_json(result.first)}, {"second", to_json(result.second)}};
+  if (result.text) {
+    json["bits_per_byte"] =
+        paired_json(result.text->difference, result.text->interval, result.text->p_value);
+  }
+  if (result.choices) json["accuracy"] = paired_json(*result.choices);
+  if (result.choices_normalized) {
+    json["accuracy_normalized"] = paired_json(*result.choices_normalized);
+  }
+  return json;
+}
+
+std::string to_text(const research::PairedChoices& pair, const char* what) {
+  return fmt::format(
+      "{}: {:+.1f} points [{:+.1f}, {:+.1f}]; only the first right: {}, only the second: {}; p = "
+      "{:.4f}\n",
+      what, 100 * pair.difference, 100 * pair.interval.low, 100 * pair.interval.high,
+      pair.only_first, pair.only_second, pair.p_value);
+}
+
+std::string to_text(const jobs::ComparedResult& result) {
+  std::string text = fmt::format(
+      "first: {}\n{}\nsecond: {}\n{}\nsecond minus first, 95 % interval\n", result.first.model_name,
+      to_text(result.first), result.second.model_name, to_text(result.second));
+  if (result.text) {
+    text += fmt::format("bits/byte: {:+.4f} [{:+.4f}, {:+.4f}] over {} documents; p = {:.4f}\n",
+                        result.text->difference, result.text->interval.low,
+                        result.text->interval.high, result.text->documents, result.text->p_value);
+  }
+  if (result.choices) text += to_text(*result.choices, "accuracy");
+  if (result.choices_normalized) text += to_text(*result.choices_normalized, "by characters");
+  return text;
+}
+
+template <class Result>
+void print(const Result& result, bool as_json) {
   Output output(STDOUT_FILENO);
   if (as_json) {
     output.write(to_json(result).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
@@ -226,6 +308,12 @@ void print(const jobs::EvalResult& result, bool as_json) {
     output.write(visible(to_text(result)));
   }
   output.flush();
+}
+
+void note_truncated(const jobs::EvalResult& result, const Messages& messages) {
+  if (!result.choices || result.choices->truncated == 0) return;
+  messages.note(fmt::format("{} items did not fit the context and lost their beginning",
+                            result.choices->truncated));
 }
 
 }  // namespace
@@ -236,12 +324,18 @@ int eval_command(const Arguments& words) {
   const InterruptScope interrupt;
   EvalProgress progress(a.quiet, interrupt);
   try {
-    const jobs::EvalResult result = jobs::evaluate(asked(a, messages, progress));
-    progress.end();
-    if (result.choices && result.choices->truncated > 0) {
-      messages.note(fmt::format("{} items did not fit the context and lost their beginning",
-                                result.choices->truncated));
+    const jobs::EvalAsked what = asked(a, messages, progress);
+    if (a.compare) {
+      const jobs::ComparedResult result = jobs::compare_models(what);
+      progress.end();
+      note_truncated(result.first, messages);
+      print(result, a.json);
+      return kExitFine;
     }
+    const jobs::EvalResult result = jobs::evaluate(what);
+    progress.end();
+    note_truncated(result, messages);
+    if (a.items) base::write_file_atomically(*a.items, jobs::items_jsonl(result));
     print(result, a.json);
   } catch (const Interrupted&) {
     progress.end();
