@@ -38,6 +38,7 @@ constexpr std::array kCommands{
     Command{"sweep", sweep_command, "run a file of prompts under several settings, with a report",
             "Compare settings"},
     Command{"metrics", metrics_command, "measure how diverse, likely and repetitive texts are"},
+    Command{"ratings", ratings_command, "read back what people rated, and how far they agree"},
     Command{"explain", explain_command, "show what decoding settings do to the next token",
             "Understand"},
     Command{"tokenize", tokenize_command, "show the tokens of a text, or the text of tokens"},

@@ -14,7 +14,8 @@ namespace medgen::report {
 struct RatingAxis {
   std::string_view column;
   std::string_view question;
-  std::string_view answers;  // what may be entered
+  std::vector<std::string_view> answers;  // what may be entered
+  bool is_ordered = false;                // from less to more
 };
 
 // The axes of the human evaluation in Singhal et al., "Large language models encode clinical

@@ -25,6 +25,7 @@ int train_command(const Arguments& words);
 int eval_command(const Arguments& words);
 int train_tokenizer_command(const Arguments& words);
 int metrics_command(const Arguments& words);
+int ratings_command(const Arguments& words);
 int bench_command(const Arguments& words);
 int verify_command(const Arguments& words);
 int doctor_command(const Arguments& words);
