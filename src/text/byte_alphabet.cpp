@@ -21,7 +21,7 @@ const std::array<std::string, 256>& byte_spellings() {
 std::string bytes_of_piece(std::string_view piece) {
   // By code point; all spellings have one or two bytes of UTF-8.
   static const std::array<int, 0x200> bytes = [] {
-    std::array<int, 0x200> result;
+    std::array<int, 0x200> result{};
     result.fill(-1);
     for (int byte = 0; byte < 256; ++byte) {
       const std::string& spelling = byte_spellings()[static_cast<std::size_t>(byte)];

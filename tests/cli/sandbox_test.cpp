@@ -97,7 +97,7 @@ TEST(SandboxCliTest, TheModeIsAnOptionOfEveryCommandAndAVariable) {
 void without_landlock(const std::function<void()>& work) {
   std::thread([&] {  // a filter of system calls is one of the thread that enters it
     ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    const scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    auto* const filter = seccomp_init(SCMP_ACT_ALLOW);
     ASSERT_EQ(seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), 444 /* create a ruleset */, 0), 0);
     ASSERT_EQ(seccomp_load(filter), 0);
     seccomp_release(filter);
