@@ -18,13 +18,27 @@ using TokenId = std::int32_t;
 
 enum class Specials { kAsText, kParse };  // how encode() treats spellings like "<|endoftext|>"
 
+// A token that is found in a text by its spelling, before the vocabulary's own rules apply.
+struct AddedToken {
+  std::string text;
+  TokenId id = 0;
+  bool special = false;  // found only with Specials::kParse; others are found in every text
+};
+
+// The ids that the tokenizer's files put around a whole text, such as BOS: what transformers'
+// `tokenizer(text)` adds and encode() does not.
+struct TextFrame {
+  std::vector<TokenId> before;
+  std::vector<TokenId> after;
+};
+
 // Immutable after construction, so every member function is safe to call from several threads.
 class MEDGEN_API Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  // Ids of `text`, without BOS or EOS. Throws Error(kUsage) naming the byte offset if `text` is not
-  // valid UTF-8.
+  // Ids of `text`, without those of text_frame(). Throws Error(kUsage) naming the byte offset if
+  // `text` is not valid UTF-8.
   virtual std::vector<TokenId> encode(std::string_view text,
                                       Specials specials = Specials::kAsText) const = 0;
 
@@ -43,6 +57,11 @@ class MEDGEN_API Tokenizer {
   virtual std::optional<TokenId> bos_id() const = 0;
   virtual std::optional<TokenId> eos_id() const = 0;
   virtual std::string_view kind() const = 0;  // "gpt2-bpe" or "sentencepiece"
+
+  virtual std::vector<AddedToken> added_tokens() const { return {}; }  // by id
+  virtual TextFrame text_frame() const { return {}; }
+  virtual std::optional<TokenId> pad_id() const { return std::nullopt; }
+  virtual std::optional<TokenId> unk_id() const { return std::nullopt; }
 };
 
 // Opens a folder that holds `tokenizer.model` (SentencePiece), `vocab.json` + `merges.txt`, or a

@@ -176,6 +176,8 @@ std::vector<TokenId> prompt_tokens(const ModelFiles& model, std::string_view pro
   const Tokenizer& tokenizer = *model.tokenizer;
   std::vector<TokenId> tokens = tokenizer.encode(prompt);
   if (model.prompt_prefix) tokens.insert(tokens.begin(), *model.prompt_prefix);
+  const TextFrame frame = tokenizer.text_frame();
+  tokens.insert(tokens.end(), frame.after.begin(), frame.after.end());
   if (!tokens.empty()) return tokens;
   const std::optional<TokenId> first = tokenizer.bos_id() ? tokenizer.bos_id() : tokenizer.eos_id();
   if (!first) {

@@ -56,9 +56,11 @@ Gpt2Bpe::Gpt2Bpe(Gpt2Vocabulary vocabulary, const std::string& source)
   for (const auto& token : vocabulary.added) {
     bytes_[static_cast<std::size_t>(token.id)] = token.text;
     all.push_back({token.text, token.id});
+    added_.push_back({token.text, token.id, token.special});
     if (!token.special) ordinary.push_back({token.text, token.id});
     if (token.text == kEndOfText) end_of_text_ = token.id;
   }
+  std::ranges::sort(added_, {}, &AddedToken::id);
   ordinary_ = SpecialTokens(std::move(ordinary));
   all_ = SpecialTokens(std::move(all));
 

@@ -34,6 +34,7 @@ class Gpt2Bpe : public Tokenizer {
   std::optional<TokenId> bos_id() const override { return end_of_text_; }
   std::optional<TokenId> eos_id() const override { return end_of_text_; }
   std::string_view kind() const override { return "gpt2-bpe"; }
+  std::vector<AddedToken> added_tokens() const override { return added_; }
 
  private:
   struct Merge {
@@ -57,6 +58,7 @@ class Gpt2Bpe : public Tokenizer {
   SpecialTokens ordinary_;  // added tokens recognised in every text
   SpecialTokens all_;       // plus those recognised only on request
   std::optional<TokenId> end_of_text_;
+  std::vector<AddedToken> added_;  // by id
 };
 
 }  // namespace medgen::text
