@@ -85,15 +85,14 @@ FaultFinder find_fault(std::string_view text) {
   return finder;
 }
 
-// A key in a message: short, and without what could end its quotes or a line.
-std::string shown_key(const std::string& key) {
+}  // namespace
+
+std::string json_key_shown(const std::string& key) {
   constexpr std::size_t kLongest = 40;
   const std::string text =
       nlohmann::json(key).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
   return text.size() <= kLongest + 2 ? text : text.substr(0, kLongest) + "...\"";
 }
-
-}  // namespace
 
 int json_depth(std::string_view text) { return extent_of(text).depth; }
 
@@ -114,7 +113,7 @@ std::string json_fault(std::string_view text, std::string_view otherwise) {
   if (!finder.number()) return std::string(otherwise);
   if (finder.last_key().empty()) return "JSON with a number that is too large (above 1.8e308)";
   return fmt::format("JSON with a number that is too large (above 1.8e308) under {}",
-                     shown_key(finder.last_key()));
+                     json_key_shown(finder.last_key()));
 }
 
 std::size_t json_error_byte(std::string_view text) { return find_fault(text).byte(); }

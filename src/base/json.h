@@ -43,6 +43,8 @@ bool read_json(std::string_view text, Reader& reader) {
 // What a discarded text is, to follow "it is": the limit that it exceeds or the member whose number
 // is too large, and `otherwise` if it is not JSON at all. Quotes nothing else of it.
 std::string json_fault(std::string_view text, std::string_view otherwise);
+// A key in a message, in quotes: short, and without what could end them or a line.
+std::string json_key_shown(const std::string& key);
 // Where reading ends, counted from 1; for a text that is not JSON.
 std::size_t json_error_byte(std::string_view text);
 

@@ -28,6 +28,7 @@ void check(const InputOptions& options) {
     }
     if (!options.format) format_of_name(name);
   }
+  check(options.columns.fields);
 }
 
 Input::Input(const InputOptions& options, const std::atomic<bool>& stop)
@@ -44,7 +45,7 @@ void Input::open_next() {
                         ? base::descriptor_blocks(STDIN_FILENO, shown, ErrorCode::kRuntime, &stop_)
                         : base::file_blocks(name),
                     format, shown);
-  parser_.emplace(format, options_.columns, shown);
+  parser_.emplace(format, options_.columns, shown, options_.warn);
 }
 
 bool Input::next_raw(RawRow& raw) {

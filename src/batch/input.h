@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,8 @@ struct InputOptions {
   std::vector<std::string> names;  // files; a lone "-" is standard input
   std::optional<InputFormat> format;
   RowNames columns;
+  // Told once a file of each field that is nearly a setting; may be empty.
+  std::function<void(const std::string& message)> warn = {};
   bool trust_ids = false;  // do not check for duplicate ids
   // Positions of the rows that repeat an earlier row's id, in order, if an earlier pass has found
   // them; then no table of ids is kept.

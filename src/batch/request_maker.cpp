@@ -1,6 +1,7 @@
 // The checks that need settings and tokens.
 #include "batch/request_maker.h"
 
+#include "batch/row_settings.h"
 #include "engine/sequence.h"
 #include "engine/settings.h"
 #include "medgen/error.h"
@@ -22,6 +23,7 @@ engine::ValidSettings RequestMaker::settings_of(const BatchRow& row) const {
     throw Error(ErrorCode::kUsage,
                 "n and num_return_sequences are two names for one setting: give one of them");
   }
+  check_ceilings(row.settings);
   return engine::check_settings(row.settings, row.form == RowForm::kOpenAi ? openai : plain,
                                 *tokenizer);
 }

@@ -18,6 +18,8 @@ using RowError = records::RecordError;  // why a row has no result
 
 inline constexpr const char* kDuplicateId = "duplicate_id";  // the code of a row whose id is taken
 
+inline constexpr const char* kUnclearField = "unclear_field";  // named as a setting: FieldChoice
+
 enum class RowForm {
   kPlain,   // {"id", "prompt", ...}, a CSV record, a line of text
   kOpenAi,  // {"custom_id", "method", "url", "body"}

@@ -101,6 +101,34 @@ void check_extra(const std::string& name) {
   }
 }
 
+// A null gives no setting.
+void add_setting(const std::string& name, const Json& value, BatchRow& row) {
+  if (value.is_null()) return;
+  if (row.settings.contains(name)) {
+    refuse("bad_setting",
+           "it sets " + name + " both by itself and within \"settings\": give it once");
+  }
+  row.settings[name] = value;
+}
+
+void add_settings(const Json& settings, BatchRow& row) {
+  if (!settings.is_object() && !settings.is_null()) {
+    refuse("bad_setting",
+           std::string("its field \"settings\" is a JSON ") + settings.type_name() +
+               ": give an object such as {\"top_p\": 0.9}, or `carry` settings if it is your own");
+  }
+  for (const auto& [name, value] : settings.items()) {
+    if (!engine::is_setting(name)) {
+      const std::string nearest = engine::nearest_setting(name);
+      refuse("bad_setting",
+             fmt::format("\"settings\" holds {}, which is no setting{}", base::json_key_shown(name),
+                         nearest.empty() ? std::string(": docs/SAMPLING.md lists them")
+                                         : "; did you mean \"" + nearest + "\"?"));
+    }
+    add_setting(name, value, row);
+  }
+}
+
 const Json& required_prompt(const Json& object, const std::string& name) {
   const auto prompt = object.find(name);
   if (prompt == object.end() || prompt->is_null()) {
@@ -150,13 +178,27 @@ std::uint64_t key_of_id(const std::string& id) {
   return std::stoull(base::sha256("medgen row " + id).substr(0, 16), nullptr, 16);
 }
 
-RowParser::RowParser(InputFormat format, const RowNames& names, std::string input_name)
+RowParser::RowParser(InputFormat format, const RowNames& names, std::string input_name,
+                     std::function<void(const std::string&)> warn)
     : format_(format),
       prompt_name_(names.prompt.value_or("prompt")),
       id_name_(names.id.value_or("id")),
       id_was_named_(names.id.has_value()),
       input_name_(std::move(input_name)),
-      wants_header_(format == InputFormat::kCsv || format == InputFormat::kTsv) {}
+      wants_header_(format == InputFormat::kCsv || format == InputFormat::kTsv),
+      fields_(names.fields),
+      warn_(std::move(warn)) {}
+
+void RowParser::look_at_name(const std::string& name) const {
+  if (!warn_) return;
+  const std::string meant = watch_.look(name, fields_);
+  if (meant.empty()) return;
+  const std::string shown = base::json_key_shown(name);
+  warn_(
+      fmt::format("{}: the field {} is carried through and sets nothing; the setting is called "
+                  "\"{}\": rename it, or give `carry` {} if it is your own",
+                  input_name_, shown, meant, shown));
+}
 
 void RowParser::take_header(const RawRow& row) {
   const auto fail = [&](const std::string& why) {
@@ -168,11 +210,19 @@ void RowParser::take_header(const RawRow& row) {
   }
   columns_ = row.fields;
   std::set<std::string> names;
+  std::vector<std::string> unclear;
   for (const std::string& column : columns_) {
     if (!names.insert(column).second) fail("has two columns with the same name: rename one");
-    const bool own = column == prompt_name_ || column == id_name_;
-    if (!own && records::is_member(column))
+    if (column == prompt_name_ || column == id_name_) continue;
+    if (records::is_member(column))
       fail("has a column \"" + column + "\", a name that results use");
+    if (kind_of(column, fields_) == FieldKind::kUnclear) unclear.push_back(column);
+  }
+  if (!unclear.empty()) {
+    throw Error(ErrorCode::kUsage, input_name_ + ": " + unclear_fields(unclear, fields_, true));
+  }
+  for (const std::string& column : columns_) {
+    if (column != prompt_name_ && column != id_name_) look_at_name(column);
   }
   if (!names.contains(prompt_name_)) {
     fail("has no column \"" + prompt_name_ +
@@ -235,10 +285,11 @@ void RowParser::parse_csv(const RawRow& raw, BatchRow& row) const {
   Json object = Json::object();
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const std::string& name = columns_[i];
-    if (name == prompt_name_ || !(name == id_name_ || engine::is_setting(name))) {
+    const bool acts = name != id_name_ && kind_of(name, fields_) == FieldKind::kSetting;
+    if (name == prompt_name_ || !(name == id_name_ || acts)) {
       object[name] = fields[i];
     } else if (!fields[i].empty()) {  // an empty cell gives no id and no setting
-      object[name] = name == id_name_ ? Json(fields[i]) : setting_of_text(name, fields[i]);
+      object[name] = acts ? setting_of_text(name, fields[i]) : Json(fields[i]);
     }
   }
   take_plain(object, row);
@@ -250,12 +301,19 @@ void RowParser::take_plain(const Json& object, BatchRow& row) const {
   std::string prompt = required_prompt(object, prompt_name_).get<std::string>();
   for (const auto& [name, value] : object.items()) {
     if (name == prompt_name_ || name == id_name_) continue;
-    if (engine::is_setting(name)) {
-      if (!value.is_null()) row.settings[name] = value;
-      continue;
+    const FieldKind kind = kind_of(name, fields_);
+    if (kind == FieldKind::kUnclear) {
+      refuse(kUnclearField, unclear_fields({name}, fields_, false));
     }
-    check_extra(name);
-    row.extras[name] = value;
+    if (kind == FieldKind::kSetting) {
+      add_setting(name, value, row);
+    } else if (name == "settings" && format_ == InputFormat::kJsonl && !is_carried(name, fields_)) {
+      add_settings(value, row);
+    } else {
+      check_extra(name);
+      row.extras[name] = value;
+      look_at_name(name);
+    }
   }
   take_prompt(std::move(prompt), row);
 }

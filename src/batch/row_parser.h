@@ -2,6 +2,7 @@
 // throws and nothing of the row's text gets into a message.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,18 +10,22 @@
 
 #include "batch/raw_rows.h"
 #include "batch/row.h"
+#include "batch/row_fields.h"
 
 namespace medgen::batch {
 
 struct RowNames {
   std::optional<std::string> prompt;  // column or field of the prompt; "prompt" unless set
   std::optional<std::string> id;      // of the id; "id" unless set
+  FieldChoice fields = {};            // those named as settings
 };
 
 // Rows of one input, which for CSV begins with its header.
 class RowParser {
  public:
-  RowParser(InputFormat format, const RowNames& names, std::string input_name);
+  // `warn` is told once of each field that is nearly a setting; may be empty.
+  RowParser(InputFormat format, const RowNames& names, std::string input_name,
+            std::function<void(const std::string& message)> warn = {});
 
   // True for formats whose first row is a header, until it was taken.
   bool wants_header() const { return wants_header_; }
@@ -33,6 +38,7 @@ class RowParser {
   void parse_json(const std::string& text, BatchRow& row) const;
   void parse_csv(const RawRow& raw, BatchRow& row) const;
   void take_plain(const Json& object, BatchRow& row) const;
+  void look_at_name(const std::string& name) const;
 
   InputFormat format_;
   std::string prompt_name_;
@@ -41,6 +47,9 @@ class RowParser {
   std::string input_name_;
   bool wants_header_;
   std::vector<std::string> columns_;
+  FieldChoice fields_;
+  std::function<void(const std::string&)> warn_;
+  mutable FieldWatch watch_;  // what was warned of
 };
 
 }  // namespace medgen::batch

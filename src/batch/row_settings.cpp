@@ -1,9 +1,12 @@
 // See the header. OpenAI's names are those of its "Create completion" request.
 #include "batch/row_settings.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/json.h"
+#include "base/refuse.h"
 #include "engine/settings.h"
 
 namespace medgen::batch {
@@ -21,6 +24,21 @@ Json setting_of_text(std::string_view name, const std::string& text) {
   if (is_text) return text;
   auto value = base::parse_json<Json>(text);
   return value.is_discarded() ? Json(text) : value;
+}
+
+void check_ceilings(const Json& settings) {
+  constexpr double kCeiling = 100;
+  for (const char* name :
+       {"temperature", "top_n_sigma", "dynatemp_range", "dynatemp_exponent", "mirostat_tau",
+        "repetition_penalty", "dry_multiplier", "dry_base", "length_penalty", "guidance_scale"}) {
+    const auto value = settings.find(name);
+    if (value == settings.end() || !value->is_number() || value->get<double>() <= kCeiling) {
+      continue;
+    }
+    base::refuse_value(name, fmt::format("{:g}", value->get<double>()),
+                       fmt::format("at most {:g} in a row", kCeiling),
+                       "is it a measurement? then give `carry` " + std::string(name));
+  }
 }
 
 const char* openai_setting(std::string_view name, const Json& value) {

@@ -2,6 +2,8 @@
 // that happens here.
 #include "batch/run.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -350,6 +352,10 @@ Survey survey(const InputOptions& options, const RequestMaker* maker, const std:
   while (!stop && input.next(row)) {
     ++result.shard_rows;
     if (row.error && row.error->code == kDuplicateId) result.duplicate_rows.push_back(row.position);
+    if (row.error && row.error->code == kUnclearField && !result.unclear) {
+      result.unclear =
+          fmt::format("row {} (line {}): {}", row.position + 1, input.line(), row.error->message);
+    }
     if (result.duplicate_rows.size() > kMaxDuplicateRows) {
       throw Error(
           ErrorCode::kUsage,

@@ -23,6 +23,8 @@ struct Survey {
   std::uint64_t bad = 0;                      // rows of the shard that will give error records
   std::string hash;                           // Input::hash() at the end
   std::vector<std::uint64_t> duplicate_rows;  // of the shard; see InputOptions
+  // Of the first row of the shard with an unclear field (see FieldChoice): what to do.
+  std::optional<std::string> unclear = {};
 };
 
 // Reads the whole input. Throws Error(kUsage) if the shard has a million duplicate ids: then the

@@ -3,7 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "batch/journal.h"
 #include "medgen/version.h"
@@ -16,6 +19,11 @@ std::string format_name(records::Form form) {
   return form == records::Form::kText ? "txt" : "jsonl";
 }
 
+// The order of names says nothing.
+batch::Json sorted(const std::vector<std::string>& names) {
+  return std::set<std::string>(names.begin(), names.end());
+}
+
 batch::Json input_of(const BatchResolved& job) {
   const batch::InputOptions& options = job.asked.input;
   batch::Json input{{"source", batch::is_standard_input(options) ? "standard input" : "files"}};
@@ -25,6 +33,11 @@ batch::Json input_of(const BatchResolved& job) {
   }
   input["prompt_column"] = options.columns.prompt.value_or("prompt");
   input["id_column"] = options.columns.id.value_or("id");
+  // Where nothing was chosen the job is as it was before there was a choice.
+  const batch::FieldChoice& fields = options.columns.fields;
+  if (fields.all_act) input["row_settings"] = "all";
+  if (!fields.acting.empty()) input["row_settings"] = sorted(fields.acting);
+  if (!fields.carried.empty()) input["carry"] = sorted(fields.carried);
   return input;
 }
 

@@ -153,6 +153,7 @@ BatchLeft survey_rows(BatchResolved& job, const std::atomic<bool>& stop) {
     job.survey = batch::survey(asked.input, continued ? nullptr : &job.maker, stop);
   }
   if (stop) return BatchLeft::kUnknown;
+  if (job.survey && job.survey->unclear) base::refuse(*job.survey->unclear);
   if (continued) {
     const batch::Json described =
         describe(job, part_of_model(job, "backend"), part_of_model(job, "precision"));

@@ -71,6 +71,7 @@ batch::RunOptions run_options(const BatchResolved& job, const BatchOpened& opene
                               const std::atomic<bool>& stop, OnBatchProgress progress) {
   batch::RunOptions options;
   options.input = job.asked.input;
+  if (job.survey) options.input.warn = {};  // the survey did
   options.expected = job.survey;
   if (job.survey) options.input.duplicate_rows = job.survey->duplicate_rows;
   options.max_errors = job.asked.max_errors;

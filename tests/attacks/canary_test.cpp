@@ -173,8 +173,8 @@ TEST_F(CanaryTest, WhatReadsFilesOfPromptsWritesThemToItsOutputs) {
   // Not JSON, of a wrong type, out of range, too long.
   const std::string bad =
       in("bad.jsonl", row + kPrompt + "\n{\"prompt\":[\"" + kPrompt + "\"]}\n{\"prompt\":\"" +
-                          kPrompt + "\",\"top_p\":7}\n{\"prompt\":\"" + repeated(kPrompt, 60) +
-                          "\"}\n");
+                          kPrompt + "\",\"settings\":{\"top_p\":7}}\n{\"prompt\":\"" +
+                          repeated(kPrompt, 60) + "\"}\n");
   const auto batch = [&](const Words& more) { return joined(joined({"batch"}, more), settings()); };
   expect_no_leak({batch({text, "-o", "out.jsonl", "--stats", "stats.json"}), {"out.jsonl"}});
   expect_no_leak({batch({csv, "-o", "out.csv", "--format", "csv"}), {"out.csv"}});
@@ -260,8 +260,10 @@ TEST_F(CanaryTest, TrainingLeavesTheTextsOfItsCheckpointAlone) {
 // A row of many tokens holds back short ones, which wait in the journal.
 TEST_F(CanaryTest, TheJournalOfAKilledBatchHoldsWhatWaitsUntilTheJobIsComplete) {
   const std::string rows =
-      "{\"prompt\":\"I feel\",\"n\":8,\"max_new_tokens\":1000,\"ignore_eos\":true}\n" +
-      repeated("{\"prompt\":\"" + kPrompt + "\",\"n\":1,\"max_new_tokens\":60}\n", 34);
+      "{\"prompt\":\"I "
+      "feel\",\"settings\":{\"n\":8,\"max_new_tokens\":1000,\"ignore_eos\":true}}\n" +
+      repeated("{\"prompt\":\"" + kPrompt + "\",\"settings\":{\"n\":1,\"max_new_tokens\":60}}\n",
+               34);
   const Words words = {"batch",     "-",       "--input-format", "jsonl",  "-o",
                        "out.jsonl", "--model", model(),          "--seed", "1",
                        "--slots",   "10",      "--threads",      "1"};

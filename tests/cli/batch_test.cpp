@@ -121,7 +121,7 @@ TEST_F(BatchCliTest, ReadsTextTablesAndOpenAisForm) {
   EXPECT_EQ(first(file("a.txt", "I feel ill\n"))["id"], 1);
   const Json csv =
       first(file("a.csv", "key,words,temperature,lang\n\"k,1\",\"I \"\"feel\"\"\",0,de\n"),
-            {"--prompt-column", "words", "--id-column", "key"});
+            {"--prompt-column", "words", "--id-column", "key", "--row-settings", "temperature"});
   EXPECT_EQ(csv["id"], "k,1");
   EXPECT_EQ(csv["prompt"], "I \"feel\"");
   EXPECT_EQ(csv["lang"], "de");
@@ -144,9 +144,10 @@ TEST_F(BatchCliTest, ReadsTextTablesAndOpenAisForm) {
 }
 
 TEST_F(BatchCliTest, BadRowsBecomeErrorRecordsWithoutTheirText) {
-  const std::string in = file(
-      "in.jsonl", prompts(2) + "secret\n" + R"({"id":"x","prompt":"secret","temperature":-1})" +
-                      "\n" + R"({"id":"y","prompt":")" + std::string(99, 's') + "\"}\n");
+  const std::string in =
+      file("in.jsonl", prompts(2) + "secret\n" +
+                           R"({"id":"x","prompt":"secret","settings":{"temperature":-1}})" + "\n" +
+                           R"({"id":"y","prompt":")" + std::string(99, 's') + "\"}\n");
   const RunResult result = batch({in, "-o", path("out.jsonl"), "--seed", "7"});
   EXPECT_EQ(result.status, 4);
   EXPECT_THAT(result.err, AllOf(HasSubstr("3 failed"), Not(HasSubstr("secret"))));

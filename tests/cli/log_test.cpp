@@ -159,7 +159,7 @@ TEST(LogCliTest, NoPromptAndNoOutputIsTold) {
     rows += "{\"prompt\":\"" + prompt + "\",\"text\":\" walk, says the zebraquartz number " +
             std::to_string(i) + "\"}\n";
   }
-  rows += "{\"prompt\":\"" + prompt + "\",\"top_p\":7}\n";  // a bad one
+  rows += "{\"prompt\":\"" + prompt + "\",\"settings\":{\"top_p\":7}}\n";  // a bad one
   const std::string input = folder.write("rows.jsonl", rows);
   std::string corpus;
   for (unsigned i = 0; i < 600; ++i) {

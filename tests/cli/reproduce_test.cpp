@@ -38,13 +38,14 @@ class ReproduceCliTest : public ::testing::Test {
   }
   // A batch of many kinds of rows.
   std::string batch_output() const {
-    const std::string in = file(
-        "in.jsonl",
-        "{\"id\":\"a\",\"prompt\":\"I feel bad\"}\n{\"id\":7,\"prompt\":\"I feel\"}\n"
-        "{\"prompt\":\"My knee\",\"num_beams\":2}\n"
-        "{\"id\":\"w\",\"prompt\":\"I cough\",\"bad_words\":[\"a\"],\"stop\":[\"e\"],\"seed\":3}\n"
-        "{\"id\":\"long\",\"prompt\":\"" +
-            std::string(60, 'q') + "\"}\n");
+    const std::string in =
+        file("in.jsonl",
+             "{\"id\":\"a\",\"prompt\":\"I feel bad\"}\n{\"id\":7,\"prompt\":\"I feel\"}\n"
+             "{\"prompt\":\"My knee\",\"settings\":{\"num_beams\":2}}\n"
+             "{\"id\":\"w\",\"prompt\":\"I "
+             "cough\",\"settings\":{\"bad_words\":[\"a\"],\"stop\":[\"e\"],\"seed\":3}}\n"
+             "{\"id\":\"long\",\"prompt\":\"" +
+                 std::string(60, 'q') + "\"}\n");
     const std::string out = path("out.jsonl");
     EXPECT_EQ(run(words("batch", {in, "-o", out, "-n", "2", "--seed", "5", "--max-new-tokens", "7",
                                   "--truncate-prompt"}))

@@ -229,7 +229,7 @@ TEST_F(SweepCliTest, BadInputIsRefusedAndLeavesNothing) {
 
 TEST_F(SweepCliTest, APromptThatDoesNotFitOneSettingFailsForAll) {
   const std::string in =
-      file("in.jsonl", prompts(2) + "{\"prompt\":\"own settings\",\"top_k\":3}\n");
+      file("in.jsonl", prompts(2) + "{\"prompt\":\"own settings\",\"settings\":{\"top_k\":3}}\n");
   const RunResult result = sweep({in, "-o", path("out"), "--grid", "max_length=4,20", "-n", "1"});
   EXPECT_EQ(result.status, 4) << result.err;
   const std::vector<Json> records = records_of(samples("out"));

@@ -57,7 +57,7 @@ inline std::string rows_of(base::Blocks blocks, batch::InputFormat format) {
   std::string all;
   try {
     batch::RowSplitter splitter(std::move(blocks), format, "input");
-    batch::RowParser parser(format, {}, "input");
+    batch::RowParser parser(format, {.prompt = {}, .id = {}, .fields = {.all_act = true}}, "input");
     std::uint64_t position = 0;
     for (batch::RawRow raw; splitter.next(raw);) {
       all += std::to_string(raw.line) + " " + raw.text + "\n";

@@ -71,6 +71,7 @@ batch::InputOptions input_of(const ScreenArguments& a) {
   options.names = a.inputs.value_or(std::vector<std::string>{});
   if (a.input_format) options.format = batch::format_of_name("input." + *a.input_format);
   options.columns.prompt = a.prompt_column;
+  options.columns.fields.all_carried = true;  // nothing is run
   return options;
 }
 

@@ -47,6 +47,7 @@ SweepArguments parse_sweep(const Arguments& words) {
       "drawn (greedy, beams) give one text unless they say n. Exit status 4: complete, but some "
       "prompts failed; or more than --max-errors.");
   declare_input(line, a.batch);
+  a.batch.rows_may_set = false;
   line.texts("--grid", "SETTING=VALUE,...", a.grid,
              "Values of one setting, such as temperature=0.5,0.7,1.0; given several times, all "
              "combinations are compared, at most 1000. Any setting below except the seed.");

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "base/refuse.h"
@@ -28,11 +29,39 @@ batch::Shard parse_shard(const std::string& text) {
   return shard;
 }
 
+// Names with commas between them.
+std::vector<std::string> split_names(const std::string& option, const std::string& list) {
+  std::vector<std::string> names;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    names.push_back(list.substr(begin, end - begin));
+    if (names.back().empty()) {
+      base::refuse(option + " has an empty name: give names with commas between them, such as " +
+                   "temperature,n");
+    }
+    begin = end + 1;
+  }
+  return names;
+}
+
+batch::FieldChoice field_choice(const BatchArguments& a) {
+  batch::FieldChoice choice;
+  choice.may_act = a.rows_may_set;
+  if (a.carry) choice.carried = split_names("--carry", *a.carry);
+  choice.all_act = a.row_settings == "all";
+  if (a.row_settings && !choice.all_act) {
+    choice.acting = split_names("--row-settings", *a.row_settings);
+    // As on the command line.
+    for (std::string& name : choice.acting) std::replace(name.begin(), name.end(), '-', '_');
+  }
+  return choice;
+}
+
 batch::InputOptions input_options(const BatchArguments& a) {
   batch::InputOptions options;
   options.names = a.inputs.value_or(std::vector<std::string>{});
   if (a.input_format) options.format = batch::format_of_name("input." + *a.input_format);
-  options.columns = {a.prompt_column, a.id_column};
+  options.columns = {a.prompt_column, a.id_column, field_choice(a)};
   options.trust_ids = a.trust_ids;
   if (a.shard) options.shard = parse_shard(*a.shard);
   return options;
@@ -64,6 +93,9 @@ void declare_input(CommandLine& line, BatchArguments& a) {
             "A row's random numbers are keyed by the first 64 bits of SHA-256(\"medgen row \" + "
             "id), or without an id by its number in the whole input; so order, files, slots, "
             "threads, shards and resuming change no result. Default: id, where there is one.");
+  line.text("--carry", "NAME,...", a.carry,
+            "Columns or fields that are carried through to the result although they are named as "
+            "a setting, or nearly: a fever called temperature. All others are carried anyway.");
   line.flag("--trust-ids", a.trust_ids,
             "Do not check for duplicate ids, which takes up to 55 bytes of memory per id.");
   line.text("--shard", "I/N", a.shard,
@@ -110,6 +142,11 @@ void declare_output(CommandLine& line, BatchArguments& a) {
 
 void declare(CommandLine& line, BatchArguments& a) {
   declare_input(line, a);
+  line.text("--row-settings", "NAME,...", a.row_settings,
+            "Columns or fields of a row that set the setting of their name for it: temperature,n; "
+            "or all. Without this a row with such a field is refused, unless --carry names it. A "
+            "null or an empty cell sets nothing, and a name that no row has changes nothing. The "
+            "object \"settings\" of a JSONL row and OpenAI's form need no --row-settings.");
   line.flag("--truncate-prompt", a.truncate_prompt,
             "Keep only the end of prompts that do not fit, leaving room to continue, instead of "
             "an error.");
@@ -156,6 +193,7 @@ void validate(const BatchArguments& a) {
 jobs::BatchAsked asked(const BatchArguments& a, const Messages& messages) {
   jobs::BatchAsked asked;
   asked.input = input_options(a);
+  asked.input.warn = [messages](const std::string& text) { messages.note(with_flags(text)); };
   asked.model = a.model;
   asked.tokenizer = a.tokenizer;
   resolve(a.decoding, {});  // refuses what no model's defaults can make right

@@ -16,7 +16,7 @@ namespace medgen::cli {
 struct BatchArguments {
   std::optional<std::vector<std::string>> inputs;
   std::optional<std::string> output, input_format, prompt_column, id_column, format, shard, stats;
-  std::optional<std::string> identifiers;
+  std::optional<std::string> identifiers, row_settings, carry;
   std::optional<std::string> model, tokenizer;
   std::optional<std::int64_t> max_errors;
   std::optional<int> slots;
@@ -24,6 +24,7 @@ struct BatchArguments {
   DecodingArguments decoding;
   bool check = false, restart = false, retry_errors = false, unordered = false, quiet = false;
   bool trust_ids = false, truncate_prompt = false;
+  bool rows_may_set = true;  // their own settings
 };
 
 void declare(CommandLine& line, BatchArguments& arguments);

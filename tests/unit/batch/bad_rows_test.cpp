@@ -36,6 +36,9 @@ RequestMaker maker() {
   return made;
 }
 
+// Fields named as settings act.
+RowNames acting() { return {.prompt = {}, .id = {}, .fields = {.all_act = true}}; }
+
 // As an input of this one row gives it.
 RawRow raw_row(InputFormat format, const std::string& text) {
   RawRow row{.line = 1, .text = text};
@@ -50,7 +53,7 @@ RawRow raw_row(InputFormat format, const std::string& text) {
 }
 
 RowError error_of(InputFormat format, const std::string& header, const std::string& text) {
-  RowParser parser(format, {}, "input");
+  RowParser parser(format, acting(), "input");
   if (!header.empty()) parser.take_header(raw_row(format, header));
   BatchRow row = parser.parse(raw_row(format, text), 6);
   const bool made = maker().make(row).has_value();
@@ -165,6 +168,9 @@ TEST(BadRowsTest, SettingsOfTheWrongKindOrOutOfRange) {
                 {with(R"("temperature":"secret")"), "bad_setting"},
                 {with(R"("temperature":1e400)"), "invalid_json"},
                 {with(R"("temperature":[1])"), "bad_setting"},
+                {with(R"("temperature":100.5)"), "bad_setting"},
+                {with(R"("temperature":100)"), ""},
+                {with(R"("repetition_penalty":101)"), "bad_setting"},
                 {with(R"("temperature":true)"), "bad_setting"},
                 {with(R"("top_k":-1)"), "bad_setting"},
                 {with(R"("top_k":1.5)"), "bad_setting"},
@@ -266,8 +272,8 @@ TEST(BadRowsTest, HeadersThatCannotBeUsedAreRefused) {
   EXPECT_TRUE(refused("prompt,notice"));
   EXPECT_TRUE(refused("prompt,\"a"));
   EXPECT_TRUE(refused("prompt,\xFF"));
-  EXPECT_TRUE(refused("prompt", {.prompt = {}, .id = "key"}));
-  EXPECT_FALSE(refused("key,text", {.prompt = "text", .id = "key"}));
+  EXPECT_TRUE(refused("prompt", {.prompt = {}, .id = "key", .fields = {}}));
+  EXPECT_FALSE(refused("key,text", {.prompt = "text", .id = "key", .fields = {}}));
 }
 
 TEST(RowParserTest, TooLongRowsAreErrorsWithTheirNumber) {
@@ -293,7 +299,7 @@ TEST(RowParserTest, KeysComeFromTheIdOrTheNumber) {
 TEST(RowParserTest, KeyOfAnIdIsPinned) { EXPECT_EQ(key_of_id("sym-0001"), 0x7ADE2408D3EC3B01ULL); }
 
 TEST(RowParserTest, CarriesExtraFieldsInTheirOrder) {
-  const RowParser parser(InputFormat::kJsonl, {}, "input");
+  const RowParser parser(InputFormat::kJsonl, acting(), "input");
   const BatchRow row =
       parser.parse({.line = 1,
                     .text = R"({"z":1,"id":"x","prompt":"p","n":2,"a":{"b":null}})",

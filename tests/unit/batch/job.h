@@ -81,6 +81,7 @@ inline RunResult run_job(const TestJob& job) {
   input.names = {job.input.string()};
   input.shard = job.shard;
   input.format = job.format;
+  input.columns.fields.all_act = true;  // rows have settings of their own
   const RequestMaker maker = test_maker(job);
   OutputFile file(job.output, job.restart);
   const Survey expected = survey(input, file.found() ? nullptr : &maker, never);

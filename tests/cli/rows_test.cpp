@@ -1,0 +1,124 @@
+// Files of prompts as people have them, from the outside.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "cli/models.h"
+#include "cli/process.h"
+
+namespace medgen::cli_tests {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using Json = nlohmann::ordered_json;
+
+class RowsCliTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = scratch() / ::testing::UnitTest::GetInstance()->current_test_info()->name();
+    fs::create_directories(folder_);
+  }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string file(const std::string& name, const std::string& content) const {
+    write(folder_ / name, content);
+    return path(name);
+  }
+  static RunResult medgen(const std::string& command, const std::vector<std::string>& more,
+                          const RunOptions& options = {}) {
+    std::vector<std::string> all = {command, "--model", tiny_model()};
+    all.insert(all.end(), more.begin(), more.end());
+    return run(all, options);
+  }
+  static RunResult batch(std::vector<std::string> more, const RunOptions& options = {}) {
+    more.insert(more.end(), {"--seed", "7", "--max-new-tokens", "4"});
+    return medgen("batch", more, options);
+  }
+  static std::vector<Json> records(const std::string& lines) {
+    std::vector<Json> all;
+    for (const std::string& line : lines_of(lines)) all.push_back(Json::parse(line));
+    return all;
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(RowsCliTest, AFeverIsNoTemperatureUnlessTheUserSaysSo) {
+  for (const std::string& in :
+       {file("a.csv", "id,prompt,temperature\nv1,I feel,38.2\n"),
+        file("a.jsonl",
+             "{\"prompt\":\"I cough\"}\n{\"prompt\":\"I feel\",\"temperature\":38.2}\n")}) {
+    const RunResult refused = batch({in, "-o", path("out")});
+    EXPECT_EQ(refused.status, 2);
+    EXPECT_THAT(refused.err, AllOf(HasSubstr("--row-settings temperature"),
+                                   HasSubstr("--carry temperature"), Not(HasSubstr("38.2"))));
+    EXPECT_FALSE(fs::exists(path("out")));
+    EXPECT_FALSE(fs::exists(path("out.journal")));
+    const Json carried = records(batch({in, "-o", "-", "--carry", "temperature"}).out).back();
+    EXPECT_EQ(carried["provenance"]["sampling"]["temperature"], 0.7);
+    EXPECT_TRUE(carried["temperature"] == 38.2 || carried["temperature"] == "38.2");
+    const Json set = records(batch({in, "-o", "-", "--row-settings", "temperature"}).out).back();
+    EXPECT_EQ(set["provenance"]["sampling"]["temperature"], 38.2);
+    EXPECT_FALSE(set.contains("temperature"));
+  }
+}
+
+TEST_F(RowsCliTest, CheckListsRowsWithUnclearFields) {
+  const std::string in = file("a.jsonl", "{\"prompt\":\"I\"}\n{\"prompt\":\"I\",\"n\":2}\n");
+  const RunResult checked = batch({in, "--check"});
+  EXPECT_EQ(checked.status, 4);
+  EXPECT_THAT(checked.out, AllOf(HasSubstr("row 2 (line 2): unclear_field"),
+                                 HasSubstr("--row-settings n"), HasSubstr("--carry n")));
+  // What was read from a pipe is known only row by row.
+  const RunResult piped = batch({"-", "-o", "-", "--input-format", "jsonl"}, {.input_path = in});
+  EXPECT_EQ(piped.status, 4);
+  EXPECT_EQ(records(piped.out).at(1)["error"]["code"], "unclear_field");
+}
+
+TEST_F(RowsCliTest, TheJournalKnowsWhatFieldsAre) {
+  const std::string in = file("a.jsonl", "{\"prompt\":\"I\",\"n\":2}\n");
+  EXPECT_EQ(batch({in, "-o", path("out"), "--row-settings", "n"}).status, 0);
+  const RunResult other = batch({in, "-o", path("out"), "--carry", "n"});
+  EXPECT_EQ(other.status, 2);
+  EXPECT_THAT(other.err, HasSubstr("row_settings"));
+  EXPECT_THAT(batch({in, "-o", path("out"), "--row-settings", "n"}).err,
+              HasSubstr("nothing to do"));
+}
+
+TEST_F(RowsCliTest, NearlySettingsAreNamedOnce) {
+  const std::string in = file("a.jsonl",
+                              "{\"prompt\":\"I\",\"max_tokens\":2}\n"
+                              "{\"prompt\":\"My\",\"max_tokens\":3}\n");
+  const RunResult told = batch({in, "-o", path("out")});
+  EXPECT_EQ(told.status, 0);
+  const std::size_t first = told.err.find("\"max_tokens\"");
+  ASSERT_NE(first, std::string::npos) << told.err;
+  EXPECT_THAT(told.err, HasSubstr("\"max_new_tokens\""));
+  EXPECT_EQ(told.err.find("the field \"max_tokens\"", first), std::string::npos) << told.err;
+  EXPECT_THAT(batch({in, "-o", "-", "--carry", "max_tokens"}).err, Not(HasSubstr("max_tokens")));
+}
+
+TEST_F(RowsCliTest, RowsWithNoSettingsOfThatNameAndMisspeltNamesAreTold) {
+  const std::string in = file("a.jsonl", "{\"prompt\":\"I\"}\n");
+  EXPECT_EQ(batch({in, "-o", "-", "--row-settings", "n"}).status, 0);
+  const RunResult misspelt = batch({in, "-o", "-", "--row-settings", "temprature"});
+  EXPECT_EQ(misspelt.status, 2);
+  EXPECT_THAT(misspelt.err, HasSubstr("did you mean \"temperature\""));
+  EXPECT_EQ(batch({in, "-o", "-", "--row-settings", "n", "--carry", "n"}).status, 2);
+  EXPECT_EQ(batch({in, "-o", "-", "--row-settings", "n,,top_p"}).status, 2);
+}
+
+TEST_F(RowsCliTest, ASweepOffersToCarryOnly) {
+  const std::string in = file("a.jsonl", "{\"prompt\":\"I\",\"temperature\":38.2}\n");
+  const RunResult refused = medgen("sweep", {in, "-o", path("out"), "--grid", "top_k=1,2"});
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err,
+              AllOf(HasSubstr("--carry temperature"), Not(HasSubstr("--row-settings"))));
+}
+
+}  // namespace
+}  // namespace medgen::cli_tests
