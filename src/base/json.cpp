@@ -43,7 +43,7 @@ JsonExtent extent_of(std::string_view text) {
   return extent;
 }
 
-// Keeps the last key, and where and why the library stops.
+// Keeps the last key, and whether a number is why the library stops.
 class FaultFinder : public nlohmann::json_sax<nlohmann::json> {
  public:
   bool null() override { return true; }
@@ -61,20 +61,17 @@ class FaultFinder : public nlohmann::json_sax<nlohmann::json> {
   bool end_object() override { return true; }
   bool start_array(std::size_t) override { return true; }
   bool end_array() override { return true; }
-  bool parse_error(std::size_t byte, const std::string&,
+  bool parse_error(std::size_t, const std::string&,
                    const nlohmann::json::exception& error) override {
     constexpr int kNumberOutOfRange = 406;
-    byte_ = byte;
     number_ = error.id == kNumberOutOfRange;
     return false;
   }
 
-  std::size_t byte() const { return byte_; }
   bool number() const { return number_; }
   const std::string& last_key() const { return key_; }
 
  private:
-  std::size_t byte_ = 0;
   bool number_ = false;
   std::string key_;
 };
@@ -110,12 +107,13 @@ std::string json_fault(std::string_view text, std::string_view otherwise) {
     return fmt::format("JSON of more than {} values", kMaxJsonValues);
   }
   const FaultFinder finder = find_fault(text);
-  if (!finder.number()) return std::string(otherwise);
+  if (!finder.number()) {
+    const std::string why = otherwise.empty() ? "" : json_syntax_fault(text);
+    return why.empty() ? std::string(otherwise) : fmt::format("{} ({})", otherwise, why);
+  }
   if (finder.last_key().empty()) return "JSON with a number that is too large (above 1.8e308)";
   return fmt::format("JSON with a number that is too large (above 1.8e308) under {}",
                      json_key_shown(finder.last_key()));
 }
-
-std::size_t json_error_byte(std::string_view text) { return find_fault(text).byte(); }
 
 }  // namespace medgen::base

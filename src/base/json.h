@@ -41,11 +41,16 @@ bool read_json(std::string_view text, Reader& reader) {
 }
 
 // What a discarded text is, to follow "it is": the limit that it exceeds or the member whose number
-// is too large, and `otherwise` if it is not JSON at all. Quotes nothing else of it.
+// is too large; if it is not JSON at all `otherwise`, with the place and the cause: "not JSON
+// (column 7: a comma before a closing bracket)". An empty `otherwise` stays empty. Quotes nothing
+// else of it.
 std::string json_fault(std::string_view text, std::string_view otherwise);
 // A key in a message, in quotes: short, and without what could end them or a line.
 std::string json_key_shown(const std::string& key);
-// Where reading ends, counted from 1; for a text that is not JSON.
-std::size_t json_error_byte(std::string_view text);
+// Why and where a text is not JSON: "line 3, column 7: a comma before a closing bracket", without
+// the line for a text of one. Empty for JSON.
+std::string json_syntax_fault(std::string_view text);
+// Where an object has a key for the second time, in the same words; empty if none has.
+std::string json_repeated_key(std::string_view text);
 
 }  // namespace medgen::base

@@ -54,7 +54,10 @@ Json parse_object(const std::string& text) {
                                 ": give an object such as {\"id\": \"a\", \"prompt\": \"...\"}");
   }
   if (twice) {
-    refuse("duplicate_field", "a field is given twice: give each once");
+    const std::string place = base::json_repeated_key(text);
+    refuse("duplicate_field", "a field is given twice" +
+                                  (place.empty() ? std::string() : " (" + place + ")") +
+                                  ": give each once");
   }
   return object;
 }

@@ -12,11 +12,8 @@ namespace medgen::bundle {
 nlohmann::json parse_json_object(std::string_view text, const std::string& source) {
   auto value = base::parse_json<nlohmann::json>(text);
   if (value.is_discarded()) {
-    // The library's own text quotes the file's bytes; the position is enough.
-    const std::string place = fmt::format("not valid JSON (near byte {} of {})",
-                                          base::json_error_byte(text), text.size());
-    throw Error(ErrorCode::kModel,
-                fmt::format("{} is {}; get the file again", source, base::json_fault(text, place)));
+    throw Error(ErrorCode::kModel, fmt::format("{} is {}; get the file again", source,
+                                               base::json_fault(text, "not valid JSON")));
   }
   if (!value.is_object()) {
     throw Error(ErrorCode::kModel,

@@ -89,8 +89,7 @@ void check_needs(const ExplainRequest& request, const Tokenizer* tokenizer, bool
 
 ExplainRequest parse_explain_request(const std::string& line) {
   const Json object = base::parse_json<Json>(line);
-  const std::string fault = object.is_discarded() ? base::json_fault(line, "") : "";
-  if (!fault.empty()) refuse("the line is " + fault);
+  if (object.is_discarded()) refuse("the line is " + base::json_fault(line, "not JSON"));
   if (!object.is_object()) {
     refuse("the line is not a JSON object such as {\"prompt_ids\":[...],\"settings\":{...}}");
   }

@@ -103,8 +103,7 @@ bool is_plain_name(const std::string& name) {
 
 SweepCell parse_cell(const std::string& line, const std::string& where) {
   const auto json = base::parse_json<engine::SettingsJson>(line);
-  const std::string fault = json.is_discarded() ? base::json_fault(line, "") : "";
-  if (!fault.empty()) refuse(where + ": it is " + fault);
+  if (json.is_discarded()) refuse(where + ": it is " + base::json_fault(line, "not JSON"));
   if (!json.is_object()) {
     refuse(where + R"(: it is not a JSON object, such as {"name": "nucleus", "top_p": 0.95})");
   }

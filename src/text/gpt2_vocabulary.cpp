@@ -44,11 +44,7 @@ std::string in_quotes(std::string_view token) {
 
 // The library's own message would quote the text.
 [[noreturn]] void fail_as_json(const Path& file, std::string_view text) {
-  const std::size_t byte = std::min(base::json_error_byte(text), text.size());
-  const auto line =
-      1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(byte), '\n');
-  fail(file, fmt::format("is {}; get the file again",
-                         base::json_fault(text, fmt::format("not valid JSON (line {})", line))));
+  fail(file, fmt::format("is {}; get the file again", base::json_fault(text, "not valid JSON")));
 }
 
 Json parse_tokenizer_json(const Path& file, const std::string& text) {

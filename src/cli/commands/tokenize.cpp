@@ -93,9 +93,7 @@ Json convert_record(const Tokenizer& tokenizer, const TokenizeArguments& argumen
   try {
     const auto record = base::parse_json<Json>(line);
     if (record.is_discarded()) {
-      throw Error(
-          ErrorCode::kRuntime,
-          base::json_fault(line, fmt::format("not JSON (byte {})", base::json_error_byte(line))));
+      throw Error(ErrorCode::kRuntime, base::json_fault(line, "not JSON"));
     }
     if (!arguments.decode) {
       return tokens_json(

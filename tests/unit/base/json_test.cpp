@@ -62,12 +62,14 @@ TEST(BoundedJsonTest, ANumberOutOfRangeIsNamedByItsKey) {
   EXPECT_LT(json_fault(hostile, "not JSON").size(), 150U);
 }
 
-TEST(BoundedJsonTest, OtherTextIsWhatTheCallerCallsIt) {
+TEST(BoundedJsonTest, OtherTextIsWhatTheCallerCallsItAndWhy) {
   for (const char* text : {"", "{", "{\"a\": }", "nonsense", "{} {}"}) {
     EXPECT_TRUE(parse_json<Json>(text).is_discarded()) << text;
-    EXPECT_EQ(json_fault(text, "not JSON"), "not JSON") << text;
+    EXPECT_THAT(json_fault(text, "not JSON"), ::testing::StartsWith("not JSON (column ")) << text;
+    EXPECT_EQ(json_fault(text, ""), "") << text;
   }
-  EXPECT_EQ(json_error_byte("{\"a\": x}"), 7U);
+  EXPECT_EQ(json_fault("{\"a\": nan}", "not JSON"),
+            "not JSON (column 7: NaN or Infinity, which JSON does not know; write null)");
 }
 
 // Lines that hand text to the library's own parser.
