@@ -84,6 +84,35 @@ FaultFinder find_fault(std::string_view text) {
 
 }  // namespace
 
+std::vector<std::string> json_member_texts(std::string_view object) {
+  std::vector<std::string> texts;
+  int depth = 0;
+  bool in_value = false;
+  for (std::size_t i = 0; i < object.size(); ++i) {
+    const char c = object[i];
+    if (c == '"') {
+      const std::size_t begin = i;
+      for (++i; i < object.size() && object[i] != '"'; ++i) {
+        if (object[i] == '\\') ++i;
+      }
+      if (in_value) texts.back() += object.substr(begin, i + 1 - begin);
+      continue;
+    }
+    if (c == ' ' || c == '\t' || c == '\r' || c == '\n') continue;
+    if (c == '}' || c == ']') --depth;
+    if (depth == 1 && c == ':' && !in_value) {
+      texts.emplace_back();
+      in_value = true;
+    } else if (depth == 0 || (depth == 1 && c == ',')) {
+      in_value = false;
+    } else if (in_value) {
+      texts.back() += c;
+    }
+    if (c == '{' || c == '[') ++depth;
+  }
+  return texts;
+}
+
 std::string json_key_shown(const std::string& key) {
   constexpr std::size_t kLongest = 40;
   const std::string text =

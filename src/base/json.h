@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace medgen::base {
 
@@ -45,6 +46,10 @@ bool read_json(std::string_view text, Reader& reader) {
 // (column 7: a comma before a closing bracket)". An empty `otherwise` stays empty. Quotes nothing
 // else of it.
 std::string json_fault(std::string_view text, std::string_view otherwise);
+// The values of an object's members as they are spelled, in their order, without blanks around or
+// between their parts. `object` must be JSON.
+std::vector<std::string> json_member_texts(std::string_view object);
+
 // A key in a message, in quotes: short, and without what could end them or a line.
 std::string json_key_shown(const std::string& key);
 // Why and where a text is not JSON: "line 3, column 7: a comma before a closing bracket", without

@@ -56,7 +56,7 @@ std::vector<std::uint32_t> permutation(std::uint32_t n, const RandomKey& key) {
 std::uint64_t system_seed() {
   std::random_device device;
   const std::uint64_t upper = device();
-  return upper << 32 | device();
+  return (upper << 32 | device()) >> 11;
 }
 
 }  // namespace medgen::base

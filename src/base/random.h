@@ -28,7 +28,8 @@ double uniform(const RandomKey& key, std::uint32_t counter);
 // number with uniform()'s of the same key.
 std::vector<std::uint32_t> permutation(std::uint32_t n, const RandomKey& key);
 
-// A seed from the operating system, for runs without one.
+// A seed from the operating system, for runs without one; below 2^53, so that programs that read
+// numbers as doubles keep it.
 std::uint64_t system_seed();
 
 }  // namespace medgen::base

@@ -82,18 +82,35 @@ void take_prompt(std::string prompt, BatchRow& row) {
   if (row.prompt.empty()) refuse("no_prompt", "the prompt is empty: give at least one character");
 }
 
-void take_id(const Json& id, BatchRow& row) {
-  const bool whole = id.is_number_integer() || id.is_number_unsigned();
-  if (!id.is_string() && !whole) {
-    refuse("bad_id", std::string("the id is a JSON ") + id.type_name() +
-                         ": give a string or a whole number of at most 64 bits");
+// A whole number is that, however long, and 3.0 is 3; anything else is empty.
+std::string whole_number(std::string_view spelling) {
+  std::string_view digits = spelling.substr(0, spelling.find('.'));
+  const std::string_view rest = spelling.substr(digits.size());
+  if (rest.find_first_not_of("0", 1) != std::string_view::npos) return "";
+  const std::string_view figures = digits.substr(digits.starts_with('-') ? 1 : 0);
+  const bool whole = figures.find_first_not_of("0123456789") == std::string_view::npos;
+  return whole ? std::string(digits) : "";
+}
+
+// `spelling`: of a number, as the row has it.
+void take_id(const Json& id, std::string_view spelling, BatchRow& row) {
+  std::string text = id.is_string()           ? id.get<std::string>()
+                     : id.is_number_integer() ? id.dump()
+                     : id.is_number()         ? whole_number(spelling)
+                                              : "";
+  if (!id.is_string() && text.empty()) {
+    refuse("bad_id",
+           std::string("the id is a JSON ") + id.type_name() + ": give a string or a whole number");
   }
-  std::string text = id.is_string() ? id.get<std::string>() : id.dump();
   if (text.empty() || text.size() > kMaxIdBytes) {
     refuse("bad_id",
            fmt::format("the id is {} bytes long: give 1 to {}", text.size(), kMaxIdBytes));
   }
-  row.id = id;
+  // Of a number beyond 64 bits only the text has all digits.
+  constexpr std::size_t kExactDigits = 15;
+  const bool beyond =
+      id.is_number_float() && (spelling.find('.') == spelling.npos || text.size() > kExactDigits);
+  row.id = beyond ? Json(text) : id;
   row.key = key_of_id(text);
   row.id_text = std::move(text);
 }
@@ -145,9 +162,13 @@ const Json& required_prompt(const Json& object, const std::string& name) {
 }
 
 // {"custom_id", "method", "url", "body"}
-void take_openai(const Json& object, BatchRow& row) {
+void take_openai(const Json& object, const std::vector<std::string>& spellings, BatchRow& row) {
   row.form = RowForm::kOpenAi;
-  take_id(object.at("custom_id"), row);
+  std::size_t member = 0;
+  for (const auto& [name, value] : object.items()) {
+    if (name == "custom_id") take_id(value, spellings[member], row);
+    ++member;
+  }
   const auto text_of = [&](const char* name) {
     const auto it = object.find(name);
     return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
@@ -267,9 +288,9 @@ void RowParser::parse_json(const std::string& text, BatchRow& row) const {
   const Json object = parse_object(text);
   if (object.contains("custom_id") &&
       (object.contains("url") || object.contains("body") || object.contains("method"))) {
-    take_openai(object, row);
+    take_openai(object, base::json_member_texts(text), row);
   } else {
-    take_plain(object, row);
+    take_plain(object, base::json_member_texts(text), row);
   }
 }
 
@@ -295,14 +316,21 @@ void RowParser::parse_csv(const RawRow& raw, BatchRow& row) const {
       object[name] = acts ? setting_of_text(name, fields[i]) : Json(fields[i]);
     }
   }
-  take_plain(object, row);
+  take_plain(object, {}, row);
 }
 
-void RowParser::take_plain(const Json& object, BatchRow& row) const {
-  const auto id = object.find(id_name_);
-  if (id != object.end() && !id->is_null()) take_id(*id, row);
-  std::string prompt = required_prompt(object, prompt_name_).get<std::string>();
+void RowParser::take_plain(const Json& object, const std::vector<std::string>& spellings,
+                           BatchRow& row) const {
+  std::size_t member = 0;
   for (const auto& [name, value] : object.items()) {
+    const std::string spelling = spellings.empty() ? "" : spellings[member];
+    if (name == id_name_ && !value.is_null()) take_id(value, spelling, row);
+    ++member;
+  }
+  std::string prompt = required_prompt(object, prompt_name_).get<std::string>();
+  member = 0;
+  for (const auto& [name, value] : object.items()) {
+    const std::size_t here = member++;
     if (name == prompt_name_ || name == id_name_) continue;
     const FieldKind kind = kind_of(name, fields_);
     if (kind == FieldKind::kUnclear) {
@@ -314,7 +342,7 @@ void RowParser::take_plain(const Json& object, BatchRow& row) const {
       add_settings(value, row);
     } else {
       check_extra(name);
-      row.extras[name] = value;
+      row.extras.push_back({name, spellings.empty() ? value.dump() : spellings[here]});
       look_at_name(name);
     }
   }

@@ -37,7 +37,9 @@ class RowParser {
  private:
   void parse_json(const std::string& text, BatchRow& row) const;
   void parse_csv(const RawRow& raw, BatchRow& row) const;
-  void take_plain(const Json& object, BatchRow& row) const;
+  // `spellings` of its members, where it was JSON.
+  void take_plain(const Json& object, const std::vector<std::string>& spellings,
+                  BatchRow& row) const;
   void look_at_name(const std::string& name) const;
 
   InputFormat format_;

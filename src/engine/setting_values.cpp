@@ -29,8 +29,18 @@ using Json = SettingsJson;
                      {setting, given, wanted, fmt::format(" is {}; it must be {}", given, wanted)});
 }
 
-std::int64_t read_whole(const Json& value, const std::string& name, std::int64_t low,
+// 3.0 is 3, as pandas writes the numbers of a column with gaps; other values stay what they are.
+Json as_whole(const Json& value) {
+  constexpr double kExact = 9007199254740992;  // 2^53
+  if (!value.is_number_float()) return value;
+  const auto number = value.get<double>();
+  if (!(std::abs(number) < kExact) || number != std::floor(number)) return value;
+  return static_cast<std::int64_t>(number);
+}
+
+std::int64_t read_whole(const Json& given, const std::string& name, std::int64_t low,
                         std::int64_t high, const std::string& wanted) {
+  const Json value = as_whole(given);
   if (value.is_number_unsigned() && value.get<std::uint64_t>() > std::uint64_t{1} << 62) {
     refuse(value, name, wanted);
   }
@@ -67,7 +77,14 @@ void from_json(const Json& value, const std::string& name, int& field) {
                                       "a whole number up to 2147483647"));
 }
 
-void from_json(const Json& value, const std::string& name, std::uint64_t& field) {
+// Text too: beyond 2^53 that is how records have it.
+void from_json(const Json& given, const std::string& name, std::uint64_t& field) {
+  if (given.is_string()) {
+    const auto text = given.get<std::string>();
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), field);
+    if (error == std::errc() && end == text.data() + text.size()) return;
+  }
+  const Json value = as_whole(given);
   const bool negative =
       value.is_number_integer() && !value.is_number_unsigned() && value.get<std::int64_t>() < 0;
   if (!value.is_number_integer() || negative) {

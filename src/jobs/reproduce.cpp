@@ -77,6 +77,10 @@ class Reproduction : public RequestSource, public GenerationObserver {
     Trial& trial = trials_[request.tag];
     trial.differences = records::compare(trial.recorded.completions, now);
     trial.why = changes(trial.recorded, model_, backend_, request);
+    if (!trial.differences.empty()) {
+      trial.why.insert(trial.why.begin(), trial.recorded.doubts.begin(),
+                       trial.recorded.doubts.end());
+    }
     trial.recorded.completions.clear();
   }
   void on_request_failure(const Request& request, const Error& error) override {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cmath>
 #include <utility>
 
@@ -133,6 +134,52 @@ Completion completion_of(const Json& json) {
   return completion;
 }
 
+// Whether a program that reads numbers as doubles can have written it: what it holds is a double,
+// or one printed with its 17 significant digits and zeros behind them.
+bool looks_rounded(std::uint64_t number) {
+  constexpr double kExact = 9007199254740992;  // 2^53
+  const auto as_double = static_cast<double>(number);
+  if (as_double < kExact) return false;
+  const std::string digits = fmt::to_string(number);
+  for (const int precision : {16, 17}) {
+    std::string printed = fmt::format("{:.{}e}", as_double, precision - 1);
+    printed.erase(printed.find('e'));
+    printed.erase(1, 1);  // the point
+    printed.resize(digits.size(), '0');
+    if (printed == digits) return true;
+  }
+  return as_double < 18446744073709551616.0 && static_cast<std::uint64_t>(as_double) == number;
+}
+
+// A seed or a key: text, or a number, as medgen wrote all of them once. Throws the library's
+// exceptions for anything else.
+std::uint64_t whole_of(const Json& provenance, const char* name, RecordedRun& run) {
+  const Json& value = provenance.at(name);
+  if (value.is_string()) {
+    const auto text = value.get<std::string>();
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size()) {
+      throw Error(ErrorCode::kUsage, fmt::format("its {} is not a whole number of 64 bits", name));
+    }
+    return number;
+  }
+  const bool is_float = value.is_number_float();
+  if (is_float && !(value.get<double>() >= 0 && value.get<double>() < 18446744073709551616.0 &&
+                    std::floor(value.get<double>()) == value.get<double>())) {
+    throw Error(ErrorCode::kUsage, fmt::format("its {} is not a whole number of 64 bits", name));
+  }
+  const auto number =
+      is_float ? static_cast<std::uint64_t>(value.get<double>()) : value.get<std::uint64_t>();
+  if (looks_rounded(number)) {
+    run.doubts.push_back(
+        fmt::format("its {} is {}, which looks rounded by a program that reads numbers as doubles: "
+                    "take it from the file that medgen wrote",
+                    name, number));
+  }
+  return number;
+}
+
 // Throws Error, or the library's exceptions for members that are missing or of another type.
 void take_record(const Json& json, RecordedRun& run) {
   run.prompt = json.at("prompt").get<std::string>();
@@ -142,11 +189,11 @@ void take_record(const Json& json, RecordedRun& run) {
   run.model_sha256 = provenance.at("model").at("sha256").get<std::string>();
   run.backend = provenance.at("backend").get<std::string>();
   run.precision = provenance.at("precision").get<std::string>();
-  run.key = provenance.at("key").get<std::uint64_t>();
+  run.key = whole_of(provenance, "key", run);
   run.prompt_tokens = provenance.at("prompt_tokens").get<std::size_t>();
   run.sampling = provenance.at("sampling");
   run.settings = engine::make_settings(run.sampling, {});
-  run.settings.sampling.seed = provenance.at("seed").get<std::uint64_t>();
+  run.settings.sampling.seed = whole_of(provenance, "seed", run);
   for (const Json& completion : json.at("completions")) {
     run.completions.push_back(completion_of(completion));
   }
@@ -291,11 +338,12 @@ RecordedRun RecordReader::run() const {
   return run;
 }
 
-bool RecordReader::is_of(const Json& id, const std::string& prompt, const Json& extras) const {
+bool RecordReader::is_of(const Json& id, const std::string& prompt,
+                         const std::vector<Field>& extras) const {
   if (!json_.is_object()) return false;
   if (json_.value("id", Json()) != id || json_.value("prompt", Json()) != prompt) return false;
-  for (const auto& [name, value] : extras.items()) {
-    if (json_.value(name, Json()) != value) return false;
+  for (const Field& field : extras) {
+    if (json_.value(field.name, Json()) != base::parse_json<Json>(field.json)) return false;
   }
   return true;
 }

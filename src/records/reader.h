@@ -47,6 +47,7 @@ struct RecordedRun {
   Json sampling;  // the settings as written
   std::string medgen, model_name, model_sha256, backend, precision;
   std::vector<Completion> completions;  // without tokens, unless they are in the record
+  std::vector<std::string> doubts;      // about its numbers, if it cannot be made again as it is
   std::optional<std::string> obstacle;  // why it cannot be made again
 };
 
@@ -72,7 +73,7 @@ class RecordReader {
   RecordedRun run() const;
 
   // Whether it was made for a row with these.
-  bool is_of(const Json& id, const std::string& prompt, const Json& extras) const;
+  bool is_of(const Json& id, const std::string& prompt, const std::vector<Field>& extras) const;
   bool is_openai_of(const Json& id) const;
   std::uint64_t num_tokens() const;  // of all texts; 0 in OpenAI's form
 

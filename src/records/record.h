@@ -52,13 +52,20 @@ struct RecordError {
   std::string message;
 };
 
+// A field of a row that is carried through, with its value as the row spells it: 1.10 and
+// 12345678901234567890123 stay what they are.
+struct Field {
+  std::string name;
+  std::string json;
+};
+
 // The texts of one prompt under one setting, with enough to regenerate them.
 struct Record {
   Json id;
   std::string setting;  // its name in a sweep
   std::string prompt;
-  Json extras = Json::object();  // fields of the row that are carried through
-  Request request;               // request.id keys the random numbers, besides the seed
+  std::vector<Field> extras;
+  Request request;  // request.id keys the random numbers, besides the seed
   std::vector<Completion> completions;
   std::optional<RecordError> error;  // then the members after `setting` do not count
 

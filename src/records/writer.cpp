@@ -63,6 +63,12 @@ void add_tokens(const Completion& completion, const SamplingParams& asked, Json&
   json["mean_entropy"] = entropy / static_cast<double>(completion.logprobs.size());
 }
 
+// Numbers that a tool may read as doubles, which are exact up to 2^53, are written as text beyond.
+Json number_or_text(std::uint64_t number) {
+  constexpr std::uint64_t kExact = std::uint64_t{1} << 53U;
+  return number < kExact ? Json(number) : Json(fmt::to_string(number));
+}
+
 // Enough to regenerate the texts.
 Json provenance_json(const Origin& origin, const Record& record) {
   const Request& request = record.request;
@@ -70,9 +76,9 @@ Json provenance_json(const Origin& origin, const Record& record) {
             {"model", Json{{"name", origin.model_name}, {"sha256", origin.model_sha256}}},
             {"backend", origin.backend.name},
             {"precision", origin.backend.precision},
-            {"seed", request.sampling.seed},
+            {"seed", number_or_text(request.sampling.seed)},
             {"sampling", sampling_json(request)},
-            {"key", request.id},
+            {"key", fmt::to_string(request.id)},
             {"prompt_tokens", request.prompt.size()}};
   if (!record.identifiers.empty()) {
     json["identifiers"] = record.identifiers;
@@ -106,6 +112,14 @@ std::string one_line(const std::string& text) {
   return out;
 }
 
+// An object with further members in the middle, whose values are JSON already.
+std::string spliced(const Json& before, const std::vector<Field>& fields, const Json& after) {
+  std::string text = before.dump();
+  text.pop_back();
+  for (const Field& field : fields) text += "," + Json(field.name).dump() + ":" + field.json;
+  return text + "," + after.dump().substr(1) + "\n";
+}
+
 std::string json_record(const Record& record, Form form, const Origin& origin) {
   Json json;
   json["id"] = record.id;
@@ -116,20 +130,19 @@ std::string json_record(const Record& record, Form form, const Origin& origin) {
     return json.dump() + "\n";
   }
   json["prompt"] = record.prompt;
-  for (const auto& [name, value] : record.extras.items()) json[name] = value;
-  json["completions"] = Json::array();
+  Json made{{"completions", Json::array()}};
   // A sweep's have log-probabilities for the entropy even where none are asked for.
   const SamplingParams& asked = record.request.sampling;
   const Tokenizer* tokenizer = asked.logprobs ? origin.tokenizer : nullptr;
   for (const Completion& completion : record.completions) {
     Json text = completion_json(completion, tokenizer);
     if (form == Form::kSweep) add_tokens(completion, asked, text);
-    json["completions"].push_back(std::move(text));
+    made["completions"].push_back(std::move(text));
   }
-  json["provenance"] = provenance_json(origin, record);
-  json["generated"] = true;
-  json["notice"] = safety::notice();
-  return json.dump() + "\n";
+  made["provenance"] = provenance_json(origin, record);
+  made["generated"] = true;
+  made["notice"] = safety::notice();
+  return spliced(json, record.extras, made);
 }
 
 // Ids are hashes and the time of creation is 0, so that the same row gives the same bytes.

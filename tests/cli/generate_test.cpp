@@ -99,7 +99,7 @@ TEST(GenerateCliTest, JsonHoldsWhatIsPromisedInOrder) {
   const Json& provenance = json["provenance"];
   EXPECT_EQ(provenance["model"]["name"], "tiny");
   EXPECT_EQ(provenance["model"]["sha256"].get<std::string>().size(), 64U);
-  EXPECT_EQ(provenance["seed"], 18446744073709551615ULL);
+  EXPECT_EQ(provenance["seed"], "18446744073709551615");
   EXPECT_EQ(provenance["sampling"]["temperature"], 0.7);
   EXPECT_EQ(provenance["sampling"]["stop"], Json::array({"zzz"}));
   EXPECT_EQ(json["generated"], true);

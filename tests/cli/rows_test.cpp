@@ -120,5 +120,69 @@ TEST_F(RowsCliTest, ASweepOffersToCarryOnly) {
               AllOf(HasSubstr("--carry temperature"), Not(HasSubstr("--row-settings"))));
 }
 
+TEST_F(RowsCliTest, NumbersKeepTheirDigits) {
+  const std::string in =
+      file("a.jsonl",
+           "{\"id\":12345678901234567890123,\"prompt\":\"I\"}\n"
+           "{\"id\":9007199254740993,\"prompt\":\"I\",\"patient\":12345678901234567890123,"
+           "\"g\":1.0,\"h\":1e2,\"i\":1.10,\"j\":\"\\u00e9\"}\n");
+  const RunResult made = batch({in, "-o", path("out"), "-n", "1"});
+  EXPECT_EQ(made.status, 0) << made.err;
+  const std::string out = read(path("out"));
+  EXPECT_THAT(out, AllOf(HasSubstr("{\"id\":\"12345678901234567890123\","),
+                         HasSubstr("{\"id\":9007199254740993,"),
+                         HasSubstr("\"patient\":12345678901234567890123,\"g\":1.0,\"h\":1e2,"
+                                   "\"i\":1.10,\"j\":\"\\u00e9\",")));
+  // And a retry knows the rows again.
+  EXPECT_EQ(medgen("reproduce", {path("out")}).status, 0);
+}
+
+TEST_F(RowsCliTest, TakesWhatPandasWrites) {
+  const std::string csv = file("a.csv", "id,prompt,n,seed\n1.0,My knee,3.0,\n2.0,My hip,,7.0\n");
+  const std::string jsonl = file("a.jsonl",
+                                 "{\"id\":1.0,\"prompt\":\"My knee\",\"n\":3.0}\n"
+                                 "{\"id\":2.0,\"prompt\":\"My hip\",\"n\":null}\n");
+  for (const std::string& in : {csv, jsonl}) {
+    const RunResult made = batch({in, "-o", "-", "-n", "2", "--row-settings", "all"});
+    EXPECT_EQ(made.status, 0) << made.err;
+    const std::vector<Json> all = records(made.out);
+    ASSERT_EQ(all.size(), 2U);
+    EXPECT_EQ(all[0]["completions"].size(), 3U);
+    EXPECT_EQ(all[1]["completions"].size(), 2U);
+    EXPECT_EQ(all[1]["provenance"]["seed"], 7);
+  }
+  // The number 1.0 is the number 1.
+  const std::string one =
+      file("b.jsonl", "{\"id\":1,\"prompt\":\"My knee\",\"settings\":{\"n\":3}}\n");
+  EXPECT_EQ(records(batch({one, "-o", "-"}).out).at(0)["completions"],
+            records(batch({jsonl, "-o", "-", "--row-settings", "n"}).out).at(0)["completions"]);
+}
+
+TEST_F(RowsCliTest, ReproduceNamesANumberThatWasRounded) {
+  const std::string in = file("a.jsonl", "{\"prompt\":\"My knee\"}\n");
+  Json made = records(medgen("batch", {in, "-o", "-", "--seed", "10273948491240133441"}).out).at(0);
+  EXPECT_EQ(made["provenance"]["seed"], "10273948491240133441");
+  made["provenance"]["seed"] = 10273948491240133000ULL;
+  const RunResult told = medgen("reproduce", {file("rounded.jsonl", made.dump() + "\n")});
+  EXPECT_EQ(told.status, 1);
+  EXPECT_THAT(told.out, AllOf(HasSubstr("seed is 10273948491240133000"), HasSubstr("rounded")));
+  made["provenance"]["seed"] = 10273948491240133441ULL;  // as medgen 0.1 wrote it
+  EXPECT_EQ(medgen("reproduce", {file("number.jsonl", made.dump() + "\n")}).status, 0);
+}
+
+TEST_F(RowsCliTest, BrokenJsonIsNamedWithItsCauseAndColumn) {
+  const std::string in = file("a.jsonl",
+                              "{\"prompt\":\"I\"}\n{\"prompt\":\"secret\",\"x\":NaN}\n"
+                              "{\"prompt\":\"secret\",}\n{\"prompt\":\"\\ud800 secret\"}\n"
+                              "{\"a\":1,\"prompt\":\"secret\",\"a\":2}\n");
+  const RunResult checked = batch({in, "--check"});
+  EXPECT_EQ(checked.status, 4);
+  EXPECT_THAT(checked.out,
+              AllOf(HasSubstr("row 2 (line 2): invalid_json: it is not valid JSON (column 24: NaN"),
+                    HasSubstr("(column 19: a comma before a closing bracket)"),
+                    HasSubstr("(column 12: half of a pair of surrogates"),
+                    HasSubstr("a field is given twice (column 26)"), Not(HasSubstr("secret"))));
+}
+
 }  // namespace
 }  // namespace medgen::cli_tests

@@ -72,6 +72,14 @@ TEST(BoundedJsonTest, OtherTextIsWhatTheCallerCallsItAndWhy) {
             "not JSON (column 7: NaN or Infinity, which JSON does not know; write null)");
 }
 
+TEST(BoundedJsonTest, MembersKeepTheirSpelling) {
+  EXPECT_THAT(
+      json_member_texts(R"( {"a": 1.10, "b":{ "c" : [1e2, "x, } \" y"] } ,"d":"\u00e9\\"})"),
+      ElementsAre("1.10", R"({"c":[1e2,"x, } \" y"]})", R"("\u00e9\\")"));
+  EXPECT_THAT(json_member_texts("{}"), IsEmpty());
+  EXPECT_THAT(json_member_texts(R"({"a:b":null})"), ElementsAre("null"));
+}
+
 // Lines that hand text to the library's own parser.
 std::vector<int> unbounded_readers(const std::string& source) {
   static const std::regex kCall(R"(([Jj]son|Json_t)::(parse|sax_parse|accept|from_\w+)\s*\()");

@@ -87,5 +87,9 @@ TEST(RandomTest, PermutationsOfThreeAreEquallyLikely) {
 
 TEST(RandomTest, SystemSeedsDiffer) { EXPECT_NE(system_seed(), system_seed()); }
 
+TEST(RandomTest, SystemSeedsAreExactAsDoubles) {
+  for (int i = 0; i < 100; ++i) EXPECT_LT(system_seed(), std::uint64_t{1} << 53U);
+}
+
 }  // namespace
 }  // namespace medgen::base

@@ -145,7 +145,9 @@ TEST(BadRowsTest, PromptsAndIdsOfTheWrongKind) {
                 {R"({"prompt":"a","id":true})", "bad_id"},
                 {R"({"prompt":"a","id":[1]})", "bad_id"},
                 {R"({"prompt":"a","id":1.5})", "bad_id"},
-                {R"({"prompt":"a","id":123456789012345678901234567890})", "bad_id"},
+                {R"({"prompt":"a","id":1e2})", "bad_id"},
+                {R"({"prompt":"a","id":123456789012345678901234567890})", ""},
+                {R"({"prompt":"a","id":3.0})", ""},
                 {R"({"prompt":"a","id":""})", "bad_id"},
                 {R"({"prompt":"a","id":")" + std::string(1025, 'i') + "\"}", "bad_id"},
                 {R"({"prompt":"a","id":")" + std::string(1024, 'i') + "\"}", ""},
@@ -174,6 +176,9 @@ TEST(BadRowsTest, SettingsOfTheWrongKindOrOutOfRange) {
                 {with(R"("temperature":true)"), "bad_setting"},
                 {with(R"("top_k":-1)"), "bad_setting"},
                 {with(R"("top_k":1.5)"), "bad_setting"},
+                {with(R"("top_k":3.0,"n":2.0,"seed":7.0)"), ""},
+                {with(R"("seed":"18446744073709551615")"), ""},
+                {with(R"("seed":"18446744073709551616")"), "bad_setting"},
                 {with(R"("top_k":99999999999)"), "bad_setting"},
                 {with(R"("top_p":0)"), "bad_setting"},
                 {with(R"("top_p":1.01)"), "bad_setting"},
@@ -291,8 +296,25 @@ TEST(RowParserTest, KeysComeFromTheIdOrTheNumber) {
   EXPECT_EQ(row(R"({"prompt":"a","id":"x"})", 3).key, row(R"({"id":"x","prompt":"b"})", 99).key);
   EXPECT_NE(row(R"({"prompt":"a","id":"x"})", 3).key, row(R"({"prompt":"a","id":"y"})", 3).key);
   EXPECT_EQ(row(R"({"prompt":"a","id":7})", 3).key, key_of_id("7"));
+  EXPECT_EQ(row(R"({"prompt":"a","id":7.0})", 3).key, key_of_id("7"));
   EXPECT_EQ(row(R"({"prompt":"a"})", 3).key, 4U);
   EXPECT_EQ(row(R"({"prompt":"a"})", 3).id, 4);
+}
+
+TEST(RowParserTest, IdsKeepTheirDigits) {
+  const RowParser parser(InputFormat::kJsonl, {}, "input");
+  const auto id = [&](const std::string& spelled) {
+    const BatchRow row = parser.parse(
+        {.line = 1, .text = R"({"prompt":"a","id":)" + spelled + "}", .too_long = false}, 0);
+    EXPECT_FALSE(row.error) << spelled;
+    return row.id.dump() + " " + row.id_text.value_or("");
+  };
+  EXPECT_EQ(id("9007199254740993"), "9007199254740993 9007199254740993");
+  EXPECT_EQ(id("18446744073709551615"), "18446744073709551615 18446744073709551615");
+  EXPECT_EQ(id("12345678901234567890123"), "\"12345678901234567890123\" 12345678901234567890123");
+  EXPECT_EQ(id("10000000000000000000000"), "\"10000000000000000000000\" 10000000000000000000000");
+  EXPECT_EQ(id("1.0"), "1.0 1");
+  EXPECT_EQ(id("-5"), "-5 -5");
 }
 
 // The number is part of the promise: results of other versions and machines depend on it.
@@ -302,11 +324,13 @@ TEST(RowParserTest, CarriesExtraFieldsInTheirOrder) {
   const RowParser parser(InputFormat::kJsonl, acting(), "input");
   const BatchRow row =
       parser.parse({.line = 1,
-                    .text = R"({"z":1,"id":"x","prompt":"p","n":2,"a":{"b":null}})",
+                    .text = R"({"z":1.10,"id":"x","prompt":"p","n":2,"a": {"b" : null}})",
                     .too_long = false},
                    0);
   EXPECT_FALSE(row.error);
-  EXPECT_EQ(row.extras.dump(), R"({"z":1,"a":{"b":null}})");
+  ASSERT_EQ(row.extras.size(), 2U);
+  EXPECT_EQ(row.extras[0].name + row.extras[0].json, "z1.10");
+  EXPECT_EQ(row.extras[1].name + row.extras[1].json, R"(a{"b":null})");
   EXPECT_EQ(row.settings.dump(), R"({"n":2})");
 }
 

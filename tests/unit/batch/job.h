@@ -68,7 +68,7 @@ inline std::string test_record(const FinishedRow& finished) {
   } else {
     json["prompt"] = finished.row.prompt;
   }
-  for (const auto& [name, value] : finished.row.extras.items()) json[name] = value;
+  for (const auto& [name, text] : finished.row.extras) json[name] = Json::parse(text);
   for (const Completion& c : finished.completions) {
     json["completions"].push_back(Json{{"text", c.text}, {"logprob", c.logprob}});
   }

@@ -53,7 +53,7 @@ class OldOutputTest : public ::testing::Test {
     BatchRow made;
     made.id = id;
     made.prompt = prompt;
-    made.extras["lang"] = "en";
+    made.extras.push_back({"lang", "\"en\""});
     return made;
   }
   TemporaryFolder folder_;

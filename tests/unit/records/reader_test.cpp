@@ -60,7 +60,7 @@ TEST(RecordReaderTest, ReadsTheJsonFormsThatAreWritten) {
     EXPECT_TRUE(reader.is_of("a", record.prompt, record.extras));
     EXPECT_FALSE(reader.is_of("b", record.prompt, record.extras));
     EXPECT_FALSE(reader.is_of("a", "else", record.extras));
-    EXPECT_FALSE(reader.is_of("a", record.prompt, Json{{"lang", "fr"}}));
+    EXPECT_FALSE(reader.is_of("a", record.prompt, {{"lang", "\"fr\""}}));
 
     const std::vector<RecordedText> texts = reader.texts();
     ASSERT_EQ(texts.size(), 2U);
@@ -86,6 +86,42 @@ TEST(RecordReaderTest, ReadsTheJsonFormsThatAreWritten) {
     ASSERT_EQ(run.completions.size(), 2U);
     EXPECT_EQ(run.completions[0].finish_reason, FinishReason::kEos);
     EXPECT_EQ(run.completions[1].text, " b\n");
+  }
+}
+
+// With these in place of what is written now.
+RecordedRun run_of(const Json& seed, const Json& key) {
+  Json json = Json::parse(sample_writer().write(sample_record(), Form::kJson));
+  json["provenance"]["seed"] = seed;
+  json["provenance"]["key"] = key;
+  return reader_of(json).run();
+}
+
+TEST(RecordReaderTest, SeedsAndKeysAreTextOrNumbers) {
+  for (const Json& seed : {Json(10273948491240133441ULL), Json("10273948491240133441")}) {
+    const RecordedRun run = run_of(seed, 12);
+    ASSERT_FALSE(run.obstacle) << *run.obstacle;
+    EXPECT_EQ(run.settings.sampling.seed, 10273948491240133441ULL);
+    EXPECT_EQ(run.key, 12U);
+    EXPECT_THAT(run.doubts, IsEmpty());
+  }
+  EXPECT_EQ(run_of(7.0, "12").settings.sampling.seed, 7U);
+  for (const Json& bad : {Json("secret"), Json("-1"), Json(""), Json("18446744073709551616"),
+                          Json(1.5), Json(-1.0), Json(1e300), Json(true), Json()}) {
+    EXPECT_TRUE(run_of(bad, 12).obstacle) << bad;
+  }
+}
+
+TEST(RecordReaderTest, NumbersThatWereRoundedAreNoticed) {
+  // As jq 1.6, JavaScript and C print the double next to 10273948491240133441.
+  for (const Json& rounded : {Json(10273948491240133000ULL), Json(10273948491240132608ULL),
+                              Json(1.0273948491240133e19), Json(9007199254740992ULL)}) {
+    EXPECT_THAT(run_of(rounded, 12).doubts, ElementsAre(HasSubstr("its seed is "))) << rounded;
+    EXPECT_THAT(run_of(1, rounded).doubts, ElementsAre(HasSubstr("its key is "))) << rounded;
+  }
+  for (const Json& exact : {Json(9007199254740991ULL), Json(9007199254740993ULL),
+                            Json(18446744073709551615ULL), Json("10273948491240133000")}) {
+    EXPECT_THAT(run_of(exact, exact).doubts, IsEmpty()) << exact;
   }
 }
 

@@ -24,7 +24,7 @@ inline Record sample_record() {
   record.id = "a";
   record.setting = "calm";
   record.prompt = "I \"feel\"";
-  record.extras["lang"] = "en";
+  record.extras.push_back({"lang", "\"en\""});
   record.request.id = 12;
   record.request.prompt = {256, 73};
   record.request.num_return_sequences = 2;

@@ -26,8 +26,28 @@ TEST(RecordWriterTest, JsonIsOneLineWithKeysInOrder) {
   EXPECT_THAT(
       line,
       HasSubstr(R"("model":{"name":"tiny","sha256":"abc"},"backend":"native","precision":"fp32",)"
-                R"("seed":18446744073709551615,"sampling":{"temperature":0.7,"top_k":50,)"));
+                R"("seed":"18446744073709551615","sampling":{"temperature":0.7,"top_k":50,)"));
   EXPECT_THAT(line, HasSubstr(R"(},"generated":true,"notice":")"));
+  EXPECT_TRUE(Json::accept(line));
+}
+
+TEST(RecordWriterTest, NumbersBeyondDoublesAndKeysAreText) {
+  Record record = sample_record();
+  record.request.sampling.seed = (std::uint64_t{1} << 53U) - 1;
+  EXPECT_THAT(sample_writer().write(record, Form::kJson),
+              AllOf(HasSubstr(R"("seed":9007199254740991,)"), HasSubstr(R"("key":"12",)")));
+  record.request.sampling.seed += 1;
+  record.request.id = 18446744073709551615ULL;
+  EXPECT_THAT(sample_writer().write(record, Form::kOpenAi),
+              AllOf(HasSubstr(R"("seed":"9007199254740992",)"),
+                    HasSubstr(R"("key":"18446744073709551615",)")));
+}
+
+TEST(RecordWriterTest, CarriedFieldsKeepTheirSpelling) {
+  Record record = sample_record();
+  record.extras = {{"a\"b", "1.10"}, {"big", "[12345678901234567890123,\"\\u00e9\"]"}};
+  const std::string line = sample_writer().write(record, Form::kJson);
+  EXPECT_THAT(line, HasSubstr(R"(","a\"b":1.10,"big":[12345678901234567890123,"\u00e9"],"comp)"));
   EXPECT_TRUE(Json::accept(line));
 }
 
