@@ -44,8 +44,10 @@ void Input::open_next() {
   splitter_.emplace(standard
                         ? base::descriptor_blocks(STDIN_FILENO, shown, ErrorCode::kRuntime, &stop_)
                         : base::file_blocks(name),
-                    format, shown);
-  parser_.emplace(format, options_.columns, shown, options_.warn);
+                    format, shown, options_.form);
+  RowNames names = options_.columns;
+  names.encoding = options_.form.encoding;
+  parser_.emplace(format, names, shown, options_.warn);
 }
 
 bool Input::next_raw(RawRow& raw) {

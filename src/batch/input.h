@@ -26,6 +26,7 @@ struct Shard {
 struct InputOptions {
   std::vector<std::string> names;  // files; a lone "-" is standard input
   std::optional<InputFormat> format;
+  FileForm form;
   RowNames columns;
   // Told once a file of each field that is nearly a setting; may be empty.
   std::function<void(const std::string& message)> warn = {};

@@ -12,6 +12,7 @@
 #include "base/byte_reader.h"
 #include "base/csv.h"
 #include "base/lines.h"
+#include "base/text_blocks.h"
 
 namespace medgen::batch {
 
@@ -21,6 +22,17 @@ enum class InputFormat { kText, kCsv, kTsv, kJsonl };
 
 // From the name, without .gz or .zst. Throws Error(kUsage) if the name does not tell.
 InputFormat format_of_name(const std::filesystem::path& path);
+
+// How a file of a format is written, where that is not the usual way.
+struct FileForm {
+  std::optional<char> separator;     // of a table; unset: a comma, or a tab in TSV
+  bool separator_of_header = false;  // the one that its header uses
+  base::Encoding encoding = base::Encoding::kUtf8;
+};
+
+// The separator that a header uses outside quotes. Throws Error(kUsage) with `name` if it uses two
+// equally often; a comma if it uses none.
+char separator_of_header(std::string_view beginning, const std::string& name);
 
 struct RawRow {
   std::uint64_t line = 0;  // where it begins, from 1
@@ -34,8 +46,10 @@ struct RawRow {
 // Rows of one input.
 class RowSplitter {
  public:
-  // `name` is for messages.
-  RowSplitter(base::Blocks blocks, InputFormat format, std::string name);
+  // `name` is for messages. Throws Error(kUsage) for a file that is not in its encoding as a whole.
+  RowSplitter(base::Blocks blocks, InputFormat format, std::string name, const FileForm& form = {});
+
+  char separator() const { return separator_; }  // of a table
 
   // False at the end. Throws Error(kUsage) for a CSV quote that is never closed: the rows after it
   // cannot be told apart.
@@ -46,6 +60,7 @@ class RowSplitter {
   bool next_record(RawRow& row);
 
   std::string name_;
+  char separator_ = ',';
   std::optional<base::Lines> lines_;
   std::optional<base::CsvReader> records_;  // one of the two
 };

@@ -14,8 +14,8 @@ struct FieldChoice {
   bool all_act = false;      // all that `carried` does not name
   bool all_carried = false;  // for readers that run nothing
   bool may_act = true;       // false where all rows are run under the same settings
-  std::vector<std::string> acting;
-  std::vector<std::string> carried;
+  std::vector<std::string> acting = {};
+  std::vector<std::string> carried = {};
 };
 
 enum class FieldKind {

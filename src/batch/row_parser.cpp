@@ -62,8 +62,19 @@ Json parse_object(const std::string& text) {
   return object;
 }
 
-void check_text(std::string_view text) {
+std::ptrdiff_t characters(std::string_view text) {
+  return std::count_if(text.begin(), text.end(),
+                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; });
+}
+
+void check_text(std::string_view text, base::Encoding encoding) {
   if (const auto offset = text::find_invalid_utf8(text)) {
+    if (encoding != base::Encoding::kUtf8) {
+      refuse("invalid_encoding",
+             fmt::format("{} does not define what stands behind its first {} characters: give the "
+                         "`encoding` that the file has",
+                         base::name_of(encoding), characters(text.substr(0, *offset))));
+    }
     refuse("invalid_utf8",
            fmt::format("it is not valid UTF-8 at byte {} of the row: convert the file to UTF-8",
                        *offset));
@@ -72,6 +83,28 @@ void check_text(std::string_view text) {
     refuse("nul_byte",
            fmt::format("it holds a NUL at byte {} of the row: give plain text in UTF-8", nul));
   }
+}
+
+// "; it has "id", "text"", and what may be wrong if that is one column.
+std::string columns_found(const std::vector<std::string>& columns) {
+  constexpr std::size_t kMostShown = 20;
+  std::string list;
+  for (const std::string& column : columns) {
+    if (list.empty() && columns.size() == 1 && column.empty()) break;
+    list += (list.empty() ? "" : ", ") + base::json_key_shown(column);
+    if (&column - columns.data() + 1 == kMostShown && columns.size() > kMostShown) {
+      list += fmt::format(" and {} more", columns.size() - kMostShown);
+      break;
+    }
+  }
+  if (list.empty()) return ", and no others";
+  const std::size_t other =
+      columns.size() == 1 ? columns[0].find_first_of(",;\t|") : std::string::npos;
+  if (other == std::string::npos) return "; it has " + list;
+  const char separator = columns[0][other];
+  const std::string name = separator == '\t' ? "tab" : fmt::format("\"{}\"", separator);
+  return fmt::format("; it has one column, {}. If a {} separates columns, give `delimiter` {}",
+                     list, separator == '\t' ? "tab" : name, name);
 }
 
 void take_prompt(std::string prompt, BatchRow& row) {
@@ -211,6 +244,7 @@ RowParser::RowParser(InputFormat format, const RowNames& names, std::string inpu
       input_name_(std::move(input_name)),
       wants_header_(format == InputFormat::kCsv || format == InputFormat::kTsv),
       fields_(names.fields),
+      encoding_(names.encoding),
       warn_(std::move(warn)) {}
 
 void RowParser::look_at_name(const std::string& name) const {
@@ -230,7 +264,9 @@ void RowParser::take_header(const RawRow& row) {
   };
   if (row.too_long || text::find_invalid_utf8(row.text) ||
       row.text.find('\0') != std::string::npos || !row.csv_error.empty()) {
-    fail("cannot be read as column names: it must be UTF-8, with quotes as in RFC 4180");
+    fail(std::string("cannot be read as column names: it must be ") + base::name_of(encoding_) +
+         ", with quotes as in RFC 4180; `encoding` gives another encoding, `delimiter` another "
+         "separator");
   }
   columns_ = row.fields;
   std::set<std::string> names;
@@ -249,12 +285,12 @@ void RowParser::take_header(const RawRow& row) {
     if (column != prompt_name_ && column != id_name_) look_at_name(column);
   }
   if (!names.contains(prompt_name_)) {
-    fail("has no column \"" + prompt_name_ +
-         "\": name the one that holds the prompts with "
-         "`prompt_column`");
+    fail("has no column \"" + prompt_name_ + "\"" + columns_found(columns_) +
+         ": name the one that holds the prompts with `prompt_column`");
   }
   if (id_was_named_ && !names.contains(id_name_)) {
-    fail("has no column \"" + id_name_ + "\", which `id_column` names");
+    fail("has no column \"" + id_name_ + "\", which `id_column` names" + columns_found(columns_) +
+         ": name another");
   }
   wants_header_ = false;
 }
@@ -269,7 +305,7 @@ BatchRow RowParser::parse(const RawRow& raw, std::uint64_t position) const {
       refuse("row_too_long",
              fmt::format("it is longer than the {} bytes that a row may have", kMaxRowBytes));
     }
-    check_text(raw.text);
+    check_text(raw.text, encoding_);
     if (format_ == InputFormat::kText) {
       take_prompt(raw.text, row);
     } else if (format_ == InputFormat::kJsonl) {

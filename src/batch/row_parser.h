@@ -18,6 +18,7 @@ struct RowNames {
   std::optional<std::string> prompt;  // column or field of the prompt; "prompt" unless set
   std::optional<std::string> id;      // of the id; "id" unless set
   FieldChoice fields = {};            // those named as settings
+  base::Encoding encoding = base::Encoding::kUtf8;  // that rows were decoded from, for messages
 };
 
 // Rows of one input, which for CSV begins with its header.
@@ -50,6 +51,7 @@ class RowParser {
   bool wants_header_;
   std::vector<std::string> columns_;
   FieldChoice fields_;
+  base::Encoding encoding_;
   std::function<void(const std::string&)> warn_;
   mutable FieldWatch watch_;  // what was warned of
 };

@@ -33,6 +33,11 @@ batch::Json input_of(const BatchResolved& job) {
   }
   input["prompt_column"] = options.columns.prompt.value_or("prompt");
   input["id_column"] = options.columns.id.value_or("id");
+  if (options.form.separator) input["delimiter"] = std::string(1, *options.form.separator);
+  if (options.form.separator_of_header) input["delimiter"] = "auto";
+  if (options.form.encoding != base::Encoding::kUtf8) {
+    input["encoding"] = base::name_of(options.form.encoding);
+  }
   // Where nothing was chosen the job is as it was before there was a choice.
   const batch::FieldChoice& fields = options.columns.fields;
   if (fields.all_act) input["row_settings"] = "all";

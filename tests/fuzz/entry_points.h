@@ -48,7 +48,7 @@ inline void check_row(const batch::BatchRow& row) {
     require(!row.prompt.empty() && row.prompt.find('\0') == std::string::npos);
     require(!text::find_invalid_utf8(row.prompt));
   }
-  batch::Json json{{"id", row.id}, {"prompt", row.prompt}, {"extras", Json::array()}};
+  batch::Json json{{"id", row.id}, {"prompt", row.prompt}, {"extras", batch::Json::array()}};
   for (const records::Field& field : row.extras) json["extras"].push_back({field.name, field.json});
   require(batch::Json::parse(json.dump()) == json);
 }

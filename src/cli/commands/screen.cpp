@@ -14,6 +14,7 @@
 #include "batch/input.h"
 #include "batch/write_output.h"
 #include "cli/commands/commands.h"
+#include "cli/options/batch_options.h"
 #include "cli/options/command_line.h"
 #include "cli/output.h"
 #include "cli/run.h"
@@ -31,7 +32,7 @@ constexpr std::uint64_t kMostRowsNamed = 10;
 
 struct ScreenArguments {
   std::optional<std::vector<std::string>> inputs;
-  std::optional<std::string> input_format, prompt_column, output;
+  std::optional<std::string> input_format, delimiter, encoding, prompt_column, output;
   bool json = false, fail = false, mask = false, quiet = false;
 };
 
@@ -51,6 +52,7 @@ ScreenArguments parse_screen(const Arguments& words) {
                    "each also with .gz or .zst; or - for standard input.");
   line.choice("--input-format", {"txt", "csv", "tsv", "jsonl"}, a.input_format,
               "The format, where the name does not say. Required for standard input.");
+  declare_file_form(line, a.delimiter, a.encoding);
   line.text("--prompt-column", "NAME", a.prompt_column,
             "Column or field to search. Default: prompt.");
   line.flag("--json", a.json, "Print a JSON object for each finding, and no table.");
@@ -59,8 +61,10 @@ ScreenArguments parse_screen(const Arguments& words) {
             "Copy the rows of one FILE to -o with each finding replaced by its class, such as "
             "[date]. Rows without findings stay as they are; rows that cannot be read are left "
             "out.");
-  line.text("-o,--output", writes_file("FILE"), a.output,
-            "Where --mask writes, in the format of the input and not compressed; must not exist.");
+  line.text(
+      "-o,--output", writes_file("FILE"), a.output,
+      "Where --mask writes, in the format of the input, in UTF-8 and not compressed; must not "
+      "exist.");
   line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
   line.parse(words);
   return a;
@@ -70,6 +74,7 @@ batch::InputOptions input_of(const ScreenArguments& a) {
   batch::InputOptions options;
   options.names = a.inputs.value_or(std::vector<std::string>{});
   if (a.input_format) options.format = batch::format_of_name("input." + *a.input_format);
+  options.form = file_form(a.delimiter, a.encoding);
   options.columns.prompt = a.prompt_column;
   options.columns.fields.all_carried = true;  // nothing is run
   return options;
@@ -133,8 +138,8 @@ class NewFile {
 // Writes a row again with another prompt.
 class RowCopier {
  public:
-  RowCopier(batch::InputFormat format, std::string prompt_name)
-      : format_(format), prompt_name_(std::move(prompt_name)) {}
+  RowCopier(batch::InputFormat format, std::string prompt_name, char separator)
+      : format_(format), prompt_name_(std::move(prompt_name)), separator_(separator) {}
 
   void take_header(const batch::RawRow& header) {
     const auto found = std::find(header.fields.begin(), header.fields.end(), prompt_name_);
@@ -155,9 +160,10 @@ class RowCopier {
     fields.at(column_) = prompt;
     std::string record;
     for (std::size_t i = 0; i < fields.size(); ++i) {
-      if (i > 0) record += format_ == batch::InputFormat::kTsv ? '\t' : ',';
+      if (i > 0) record += separator_;
       std::string field = base::quote_csv(fields[i]);
-      if (field == fields[i] && field.find('\t') != field.npos) field = '"' + field + '"';
+      const bool cuts = field.find('\t') != field.npos || field.find(separator_) != field.npos;
+      if (field == fields[i] && cuts) field = '"' + field + '"';
       record += field;
     }
     return record;
@@ -165,6 +171,7 @@ class RowCopier {
 
   batch::InputFormat format_;
   std::string prompt_name_;
+  char separator_;
   std::size_t column_ = 0;
 };
 
@@ -196,9 +203,11 @@ class Screening {
     batch::RowSplitter splitter(
         standard ? base::descriptor_blocks(STDIN_FILENO, shown, ErrorCode::kRuntime, &stop_)
                  : base::file_blocks(name),
-        format, shown);
-    batch::RowParser parser(format, options.columns, shown);
-    RowCopier copier(format, options.columns.prompt.value_or("prompt"));
+        format, shown, options.form);
+    batch::RowNames names = options.columns;
+    names.encoding = options.form.encoding;
+    batch::RowParser parser(format, names, shown);
+    RowCopier copier(format, names.prompt.value_or("prompt"), splitter.separator());
     std::uint64_t position = 0;
     for (batch::RawRow raw; !stop_ && splitter.next(raw);) {
       if (parser.wants_header()) {

@@ -16,7 +16,7 @@ namespace medgen::cli {
 struct BatchArguments {
   std::optional<std::vector<std::string>> inputs;
   std::optional<std::string> output, input_format, prompt_column, id_column, format, shard, stats;
-  std::optional<std::string> identifiers, row_settings, carry;
+  std::optional<std::string> identifiers, row_settings, carry, delimiter, encoding;
   std::optional<std::string> model, tokenizer;
   std::optional<std::int64_t> max_errors;
   std::optional<int> slots;
@@ -28,6 +28,12 @@ struct BatchArguments {
 };
 
 void declare(CommandLine& line, BatchArguments& arguments);
+
+// How the files are written that a command reads rows of.
+void declare_file_form(CommandLine& line, std::optional<std::string>& delimiter,
+                       std::optional<std::string>& encoding);
+batch::FileForm file_form(const std::optional<std::string>& delimiter,
+                          const std::optional<std::string>& encoding);
 
 // The parts shared with other commands: rows of an input; a model, its back end, slots, and
 // how to decode.
