@@ -110,6 +110,7 @@ class GzipDecoder : public Decoder {
         stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(raw.data()));
         stream_.avail_in = static_cast<uInt>(raw.size());
       }
+      if (skip_padding()) continue;
       stream_.next_out = reinterpret_cast<Bytef*>(output_.data());
       stream_.avail_out = static_cast<uInt>(output_.size());
       const int result = inflate(&stream_, Z_NO_FLUSH);
@@ -117,6 +118,7 @@ class GzipDecoder : public Decoder {
         fail(std::string("gzip: ") + (stream_.msg != nullptr ? stream_.msg : "bad data"));
       }
       inside_member_ = result != Z_STREAM_END;
+      any_member_ = any_member_ || !inside_member_;
       more_inside_ = inside_member_ && stream_.avail_out == 0;
       if (result == Z_STREAM_END) inflateReset(&stream_);  // another member may follow
       const std::size_t got = output_.size() - stream_.avail_out;
@@ -125,9 +127,21 @@ class GzipDecoder : public Decoder {
   }
 
  private:
+  // Zeros behind a member, with which tapes and some programs fill up, as gzip itself takes them.
+  // True if there is nothing else left of the input that was read.
+  bool skip_padding() {
+    if (inside_member_ || !any_member_) return false;
+    while (stream_.avail_in > 0 && *stream_.next_in == 0) {
+      ++stream_.next_in;
+      --stream_.avail_in;
+    }
+    return stream_.avail_in == 0;
+  }
+
   z_stream stream_{};
   std::vector<char> output_;
   bool inside_member_ = false;
+  bool any_member_ = false;  // whole
   bool more_inside_ = false;
 };
 

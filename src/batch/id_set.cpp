@@ -14,10 +14,24 @@ void IdSet::place(const Hash& hash) {
   table_[at] = hash;
 }
 
-bool IdSet::insert(const std::string& id) {
+IdSet::Hash IdSet::hash_of(const std::string& id) {
   const std::string hex = base::sha256(id);
-  const Hash hash{std::stoull(hex.substr(0, 16), nullptr, 16),
-                  std::stoull(hex.substr(16, 16), nullptr, 16)};
+  return {std::stoull(hex.substr(0, 16), nullptr, 16),
+          std::stoull(hex.substr(16, 16), nullptr, 16)};
+}
+
+bool IdSet::contains(const std::string& id) const {
+  if (table_.empty()) return false;
+  const Hash hash = hash_of(id);
+  for (std::size_t at = hash.first & (table_.size() - 1); table_[at] != Hash{};
+       at = (at + 1) & (table_.size() - 1)) {
+    if (table_[at] == hash) return true;
+  }
+  return false;
+}
+
+bool IdSet::insert(const std::string& id) {
+  const Hash hash = hash_of(id);
   if (table_.empty()) table_.resize(1024);
   for (std::size_t at = hash.first & (table_.size() - 1); table_[at] != Hash{};
        at = (at + 1) & (table_.size() - 1)) {

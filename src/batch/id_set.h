@@ -14,11 +14,13 @@ class IdSet {
  public:
   // False if it is already there. Throws Error(kUsage) above `max_ids`.
   bool insert(const std::string& id);
+  bool contains(const std::string& id) const;
 
   static constexpr std::size_t kMaxIds = std::size_t{1} << 26U;  // 2 GB
 
  private:
   using Hash = std::pair<std::uint64_t, std::uint64_t>;  // {0, 0} is a free place
+  static Hash hash_of(const std::string& id);
   void place(const Hash& hash);
 
   std::vector<Hash> table_;

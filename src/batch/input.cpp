@@ -1,9 +1,12 @@
 // Files one after another.
 #include "batch/input.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
+#include <iterator>
 
 #include "base/sha256.h"
 #include "medgen/error.h"
@@ -66,23 +69,60 @@ bool Input::next_raw(RawRow& raw) {
   }
 }
 
+// Results give the number of a row that has no id in its place.
+bool Input::is_number_of_earlier(const std::string& id) const {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), number);
+  if (error != std::errc() || end != id.data() + id.size() || fmt::to_string(number) != id) {
+    return false;
+  }
+  const auto after = std::upper_bound(
+      numbered_.begin(), numbered_.end(), number,
+      [](std::uint64_t wanted, const auto& numbers) { return wanted < numbers.first; });
+  return after != numbered_.begin() && number <= std::prev(after)->second;
+}
+
 bool Input::is_double(const BatchRow& row) {
   if (options_.trust_ids) return false;
-  if (!options_.duplicate_rows) return !ids_.insert(*row.id_text);
-  return std::binary_search(options_.duplicate_rows->begin(), options_.duplicate_rows->end(),
-                            row.position);
+  if (options_.duplicate_rows) {
+    return std::binary_search(options_.duplicate_rows->begin(), options_.duplicate_rows->end(),
+                              row.position);
+  }
+  if (row.id_text) {
+    const bool is_new = ids_.insert(*row.id_text);
+    return !is_new || is_number_of_earlier(*row.id_text);
+  }
+  if (row.error) return false;  // its id may be what could not be read
+  const std::uint64_t number = row.position + 1;
+  if (numbered_.empty() || numbered_.back().second + 1 != number) {
+    numbered_.emplace_back(number, number);
+  } else {
+    numbered_.back().second = number;
+  }
+  return ids_.contains(fmt::to_string(number));
+}
+
+bool Input::is_left_out(const RawRow& raw) const {
+  return options_.skip_blank && !raw.too_long &&
+         raw.text.find_first_not_of(" \t\r\n") == std::string::npos;
 }
 
 bool Input::next(BatchRow& row) {
   RawRow raw;
-  while (next_raw(raw)) {
+  while (position_ < options_.limit && next_raw(raw)) {
     hash_ = base::sha256(hash_ + raw.text + (raw.too_long ? "\n" : ""));
     line_ = raw.line;
+    if (is_left_out(raw)) {
+      ++position_;
+      continue;
+    }
     row = parser_->parse(raw, position_++);
-    if (row.id_text && is_double(row)) {
-      row.error = RowError{kDuplicateId,
-                           "its id was given to an earlier row: ids must differ, since results "
-                           "and random numbers depend on them"};
+    if (is_double(row)) {
+      row.error = RowError{
+          kDuplicateId,
+          row.id_text ? "its id was given to an earlier row, or is the number of one without an "
+                        "id: ids must differ, since results and random numbers depend on them"
+                      : "it has no id, and its number is the id of an earlier row: give it an id"};
     }
     if (row.position % options_.shard.count != options_.shard.index - 1) continue;
     ++place_;

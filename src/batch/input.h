@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "batch/id_set.h"
@@ -31,6 +33,9 @@ struct InputOptions {
   // Told once a file of each field that is nearly a setting; may be empty.
   std::function<void(const std::string& message)> warn = {};
   bool trust_ids = false;  // do not check for duplicate ids
+  // Rows of the whole input that are read.
+  std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
+  bool skip_blank = false;  // no records for blank rows, which are still counted
   // Positions of the rows that repeat an earlier row's id, in order, if an earlier pass has found
   // them; then no table of ids is kept.
   std::optional<std::vector<std::uint64_t>> duplicate_rows;
@@ -58,6 +63,8 @@ class Input {
  private:
   bool next_raw(RawRow& raw);
   bool is_double(const BatchRow& row);
+  bool is_number_of_earlier(const std::string& id) const;
+  bool is_left_out(const RawRow& raw) const;
   void open_next();
 
   InputOptions options_;
@@ -66,6 +73,8 @@ class Input {
   std::optional<RowSplitter> splitter_;
   std::optional<RowParser> parser_;
   IdSet ids_;
+  // First and last of the numbers that stand for the ids of rows without one, in order.
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> numbered_;
   std::string hash_;
   std::uint64_t position_ = 0;
   std::uint64_t place_ = 0;

@@ -206,6 +206,11 @@ void take_openai(const Json& object, const std::vector<std::string>& spellings, 
     const auto it = object.find(name);
     return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
   };
+  if (text_of("url") == "/v1/chat/completions") {
+    refuse("unsupported_request",
+           "it asks for /v1/chat/completions, and a model of this kind continues a text, it does "
+           "not chat: give the url /v1/completions, and a \"prompt\" in place of \"messages\"");
+  }
   if (text_of("method") != "POST" || text_of("url") != "/v1/completions") {
     refuse("unsupported_request",
            "it asks for something other than POST /v1/completions, which is all there is");
@@ -217,16 +222,46 @@ void take_openai(const Json& object, const std::vector<std::string>& spellings, 
   std::string prompt = required_prompt(*body, "prompt").get<std::string>();
   for (const auto& [name, value] : body->items()) {
     if (name == "prompt" || name == "model" || name == "user" || value.is_null()) continue;
+    // All that are made are given: the best of as many is all of them.
+    if (name == "best_of" && value == body->value("n", Json(1))) continue;
     const char* own = openai_setting(name, value);
     if (own == nullptr) {
       refuse("unsupported_setting",
-             "the body sets a field that is not supported here, or a value that is "
-             "not supported; allowed are model, prompt, max_tokens, n, temperature, top_p, stop, "
-             "seed, user");
+             "the body sets a field that is not supported here, or a value that is not supported; "
+             "allowed are model, prompt, max_tokens, n, temperature, top_p, stop, seed, logprobs, "
+             "logit_bias, presence_penalty, frequency_penalty, best_of equal to n, user, metadata, "
+             "and of vLLM's top_k, min_p, repetition_penalty, length_penalty, ignore_eos, "
+             "min_tokens");
     }
-    if (*own != '\0') row.settings[own] = value;
+    const bool off = name == "top_k" && value == -1;
+    if (*own != '\0') row.settings[own] = off ? Json(0) : value;
   }
   take_prompt(std::move(prompt), row);
+}
+
+// A line of OpenAI's form that cannot be read is answered in that form, under its custom_id if that
+// can be.
+void answer_in_kind(const std::string& text, BatchRow& row) {
+  constexpr std::string_view kName = "\"custom_id\"";
+  const std::string& code = row.error->code;
+  if (code != "invalid_json" && code != "duplicate_field" && code != "json_too_deep") return;
+  if (text.find("\"body\"") == std::string::npos) return;
+  std::size_t at = text.find(kName);
+  if (at == std::string::npos) return;
+  at = text.find_first_not_of(" \t", at + kName.size());
+  if (at == std::string::npos || text[at] != ':') return;
+  at = text.find_first_not_of(" \t", at + 1);
+  if (at == std::string::npos || text[at] != '"') return;
+  std::size_t end = at + 1;
+  while (end < text.size() && text[end] != '"') end += text[end] == '\\' ? 2 : 1;
+  if (end >= text.size()) return;
+  const auto id = base::parse_json<Json>(std::string_view(text).substr(at, end + 1 - at));
+  if (!id.is_string() || id.get<std::string>().empty() ||
+      id.get<std::string>().size() > kMaxIdBytes) {
+    return;
+  }
+  row.form = RowForm::kOpenAi;
+  row.id = id;
 }
 
 }  // namespace
@@ -316,6 +351,7 @@ BatchRow RowParser::parse(const RawRow& raw, std::uint64_t position) const {
   } catch (const Refused& refused) {
     row.error = refused.error;
     row.prompt.clear();
+    if (format_ == InputFormat::kJsonl) answer_in_kind(raw.text, row);
   }
   return row;
 }

@@ -43,15 +43,16 @@ void check_ceilings(const Json& settings) {
 
 const char* openai_setting(std::string_view name, const Json& value) {
   if (name == "max_tokens") return "max_new_tokens";
-  for (const char* same :
-       {"n", "temperature", "top_p", "stop", "seed", "presence_penalty", "frequency_penalty"}) {
+  if (name == "min_tokens") return "min_new_tokens";  // this and the last five of the list: vLLM's
+  for (const char* same : {"n", "temperature", "top_p", "stop", "seed", "presence_penalty",
+                           "frequency_penalty", "logprobs", "logit_bias", "top_k", "min_p",
+                           "repetition_penalty", "ignore_eos", "length_penalty"}) {
     if (name == same) return same;
   }
   const bool nothing = (name == "stream" || name == "echo") && value == false;
   const bool one = name == "best_of" && value == 1;
-  const bool empty = (name == "logit_bias" && value.is_object() && value.empty()) ||
-                     (name == "suffix" && value == "");
-  return nothing || one || empty ? "" : nullptr;
+  const bool empty = name == "suffix" && value == "";
+  return nothing || one || empty || name == "metadata" ? "" : nullptr;
 }
 
 }  // namespace medgen::batch

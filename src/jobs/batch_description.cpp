@@ -33,6 +33,8 @@ batch::Json input_of(const BatchResolved& job) {
   }
   input["prompt_column"] = options.columns.prompt.value_or("prompt");
   input["id_column"] = options.columns.id.value_or("id");
+  if (options.limit != batch::InputOptions().limit) input["limit"] = options.limit;
+  if (options.skip_blank) input["skip_blank"] = true;
   if (options.form.separator) input["delimiter"] = std::string(1, *options.form.separator);
   if (options.form.separator_of_header) input["delimiter"] = "auto";
   if (options.form.encoding != base::Encoding::kUtf8) {

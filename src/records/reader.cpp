@@ -7,7 +7,7 @@
 #include <cmath>
 #include <utility>
 
-#include "base/files.h"
+#include "base/byte_reader.h"
 #include "base/json.h"
 #include "base/lines.h"
 #include "engine/settings.h"
@@ -87,6 +87,28 @@ void add_logprobs(const Json& object, RecordedText& read) {
   if (!read.mean_entropy) read.mean_entropy = entropy / static_cast<double>(tokens.size());
 }
 
+// {"tokens", "token_logprobs", ...} of OpenAI's form; the first may be null.
+void add_token_logprobs(const Json& object, RecordedText& read) {
+  const Json* logprobs = find(object, "logprobs");
+  if (logprobs == nullptr || !logprobs->is_object()) return;
+  const Json* all = find(*logprobs, "token_logprobs");
+  if (all == nullptr || !all->is_array() || all->empty()) return;
+  double sum = 0;
+  for (const Json& one : *all) {
+    if (!one.is_number() || !std::isfinite(one.get<double>())) return;
+    sum += one.get<double>();
+  }
+  read.logprob = sum;
+  read.num_tokens = static_cast<int>(all->size());
+}
+
+// What transformers' pipelines give: {"generated_text"}, with the prompt in front unless they were
+// told otherwise.
+void add_generated_text(const Json& object, const std::string& prompt, RecordedText& read) {
+  read.text = text_of(object, "generated_text");
+  if (!prompt.empty() && read.text.starts_with(prompt)) read.text.erase(0, prompt.size());
+}
+
 // The members that a text has everywhere.
 void add_text(const Json& object, RecordedText& read) {
   if (find(object, "text") == nullptr) refuse("a text without \"text\"");
@@ -98,6 +120,7 @@ void add_text(const Json& object, RecordedText& read) {
   read.mean_entropy = number_of(object, "mean_entropy");
   add_logprobs(object, read);
   read.num_tokens = count_of(object, "num_tokens", static_cast<int>(read.tokens.size()));
+  if (!read.logprob) add_token_logprobs(object, read);
   if (!read.tokens.empty() && read.tokens.size() != static_cast<std::size_t>(read.num_tokens)) {
     refuse(fmt::format("\"num_tokens\" is {} but there are {} tokens", read.num_tokens,
                        read.tokens.size()));
@@ -165,6 +188,9 @@ std::uint64_t whole_of(const Json& provenance, const char* name, RecordedRun& ru
     return number;
   }
   const bool is_float = value.is_number_float();
+  if (value.is_number_integer() && !value.is_number_unsigned() && value.get<std::int64_t>() < 0) {
+    throw Error(ErrorCode::kUsage, fmt::format("its {} is below 0", name));
+  }
   if (is_float && !(value.get<double>() >= 0 && value.get<double>() < 18446744073709551616.0 &&
                     std::floor(value.get<double>()) == value.get<double>())) {
     throw Error(ErrorCode::kUsage, fmt::format("its {} is not a whole number of 64 bits", name));
@@ -241,7 +267,18 @@ void refuse_beyond_limits(std::string_view text, const std::string& where) {
 // JSON over several lines.
 void read_whole(const std::filesystem::path& file,
                 const std::function<void(const RecordReader&)>& visit) {
-  const std::string text = base::read_file(file, kMaxWholeFileBytes, ErrorCode::kUsage);
+  std::string text;
+  const base::Blocks blocks =
+      base::without_byte_order_mark(base::file_blocks(file, ErrorCode::kUsage));
+  for (std::string_view block = blocks(); !block.empty(); block = blocks()) {
+    text += block;
+    if (text.size() > kMaxWholeFileBytes) {
+      throw Error(ErrorCode::kUsage,
+                  fmt::format("{} is longer than the {} bytes that one JSON value may have: give a "
+                              "record a line",
+                              file.string(), kMaxWholeFileBytes));
+    }
+  }
   const Json json = base::parse_json<Json>(text);
   if (json.is_discarded()) refuse_beyond_limits(text, file.string());
   if (!json.is_object() && !json.is_array()) {
@@ -258,21 +295,39 @@ void read_whole(const std::filesystem::path& file,
 RecordReader::RecordReader(Json json, const Place& place)
     : json_(std::move(json)), line_(place.line), format_(format_of(json_, place)) {}
 
-bool RecordReader::failed() const { return json_.is_object() && find(json_, "error") != nullptr; }
+bool RecordReader::failed() const {
+  if (!json_.is_object()) return false;
+  if (find(json_, "error") != nullptr) return true;
+  const Json* response = find(json_, "response");
+  const Json* status =
+      response != nullptr && response->is_object() ? find(*response, "status_code") : nullptr;
+  return status != nullptr && status->is_number() && status->get<double>() >= 400;
+}
 
 std::string RecordReader::id(const std::string& otherwise) const {
+  if (!json_.is_object()) return otherwise;
   return id_of(json_, "custom_id", id_of(json_, "id", otherwise));
 }
 
 std::string RecordReader::setting(const std::string& otherwise) const {
-  return text_of(json_, "setting", otherwise);
+  return json_.is_object() ? text_of(json_, "setting", otherwise) : otherwise;
 }
 
-std::string RecordReader::prompt() const { return text_of(json_, "prompt"); }
+std::string RecordReader::prompt() const {
+  return json_.is_object() ? text_of(json_, "prompt") : std::string();
+}
 
 std::vector<RecordedText> RecordReader::texts() const {
-  if (!json_.is_object()) refuse("not a JSON object");
   std::vector<RecordedText> texts;
+  if (json_.is_array() && !json_.empty()) {  // a pipeline's texts of one prompt
+    for (const Json& object : json_) {
+      if (!object.is_object() || find(object, "generated_text") == nullptr) break;
+      texts.emplace_back().index = static_cast<int>(texts.size()) - 1;
+      add_generated_text(object, "", texts.back());
+    }
+    if (texts.size() == json_.size()) return texts;
+  }
+  if (!json_.is_object()) refuse("not a JSON object");
   const auto add_all = [&](const Json& objects) {
     for (const Json& object : objects) {
       if (!object.is_object()) refuse("a completion is not a JSON object");
@@ -289,6 +344,8 @@ std::vector<RecordedText> RecordReader::texts() const {
     add_all(array_of(*body, "choices"));
   } else if (json_.contains("text")) {
     add_text(json_, texts.emplace_back());
+  } else if (find(json_, "generated_text") != nullptr) {
+    add_generated_text(json_, text_of(json_, "prompt"), texts.emplace_back());
   } else {
     refuse(
         "neither \"completions\" nor \"text\": expected what medgen batch writes, or "
@@ -349,7 +406,8 @@ bool RecordReader::is_of(const Json& id, const std::string& prompt,
 }
 
 bool RecordReader::is_openai_of(const Json& id) const {
-  return json_.is_object() && json_.value("custom_id", Json()) == id;
+  return json_.is_object() &&
+         id_of(json_, "custom_id", "") == (id.is_string() ? id.get<std::string>() : id.dump());
 }
 
 std::uint64_t RecordReader::num_tokens() const {
@@ -364,11 +422,13 @@ std::uint64_t RecordReader::num_tokens() const {
 
 void read_records(const std::filesystem::path& file,
                   const std::function<void(const RecordReader&)>& visit) {
-  base::Lines lines(base::plain_file_blocks(file, ErrorCode::kUsage), base::Lines::kAnyLength);
+  base::Lines lines(base::without_byte_order_mark(base::file_blocks(file, ErrorCode::kUsage)),
+                    base::Lines::kAnyLength);
+  bool first = true;
   for (base::Line line; lines.next(line);) {
     if (line.text.find_first_not_of(" \t\r") == std::string::npos) continue;
     Json json = base::parse_json<Json>(line.text);
-    if (line.number == 1 && !json.is_object()) return read_whole(file, visit);
+    if (std::exchange(first, false) && !json.is_object()) return read_whole(file, visit);
     if (json.is_discarded()) {
       refuse_beyond_limits(line.text, fmt::format("line {} of {}", line.number, file.string()));
     }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/csv.h"
@@ -145,15 +146,56 @@ std::string json_record(const Record& record, Form form, const Origin& origin) {
   return spliced(json, record.extras, made);
 }
 
+// The tokens of a text with their log-probabilities, where they were asked for. Offsets are in
+// characters and count the prompt, as OpenAI's do.
+Json openai_logprobs(const Completion& completion, const Record& record,
+                     const Tokenizer* tokenizer) {
+  if (!record.request.sampling.logprobs || tokenizer == nullptr || completion.logprobs.empty()) {
+    return nullptr;
+  }
+  Json tokens = Json::array(), logprobs = Json::array(), tops = Json::array(),
+       offsets = Json::array();
+  const auto characters = [](std::string_view text) {
+    return std::count_if(text.begin(), text.end(),
+                         [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; });
+  };
+  const auto name_of = [&](TokenId token) {
+    return text::replace_invalid_utf8(tokenizer->token_bytes(token));
+  };
+  auto offset = characters(record.prompt);
+  for (const TokenLogprobs& token : completion.logprobs) {
+    Json top = Json::object();
+    for (const TokenAlternative& other : token.alternatives) {
+      top[name_of(other.token)] = other.logprob;
+    }
+    tokens.push_back(name_of(token.chosen.token));
+    logprobs.push_back(token.chosen.logprob);
+    tops.push_back(std::move(top));
+    offsets.push_back(offset);
+    offset += characters(tokenizer->token_bytes(token.chosen.token));
+  }
+  return Json{{"tokens", std::move(tokens)},
+              {"token_logprobs", std::move(logprobs)},
+              {"top_logprobs", std::move(tops)},
+              {"text_offset", std::move(offsets)}};
+}
+
 // Ids are hashes and the time of creation is 0, so that the same row gives the same bytes.
 std::string openai_record(const Record& record, const Origin& origin) {
   const std::string id = base::sha256("medgen response " + text_of(record.id)).substr(0, 24);
   Json json;
   json["id"] = "batch_req_" + id;
-  json["custom_id"] = record.id;
+  json["custom_id"] = text_of(record.id);
   if (record.error) {
-    json["response"] = nullptr;
-    json["error"] = error_json(*record.error);
+    const bool ours = record.error->code == "model_failure";
+    Json error{{"message", record.error->message},
+               {"type", ours ? "server_error" : "invalid_request_error"},
+               {"param", nullptr},
+               {"code", record.error->code}};
+    json["response"] = Json{{"status_code", ours ? 500 : 400},
+                            {"request_id", id},
+                            {"body", Json{{"error", std::move(error)}}}};
+    json["error"] = nullptr;
     return json.dump() + "\n";
   }
   Json choices = Json::array();
@@ -163,7 +205,7 @@ std::string openai_record(const Record& record, const Origin& origin) {
                          completion.finish_reason == FinishReason::kStop;
     choices.push_back(Json{{"text", completion.text},
                            {"index", completion.index},
-                           {"logprobs", nullptr},
+                           {"logprobs", openai_logprobs(completion, record, origin.tokenizer)},
                            {"finish_reason", stopped ? "stop" : "length"}});
     generated += completion.num_tokens;
   }

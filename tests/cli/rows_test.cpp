@@ -170,6 +170,131 @@ TEST_F(RowsCliTest, ReproduceNamesANumberThatWasRounded) {
   EXPECT_EQ(medgen("reproduce", {file("number.jsonl", made.dump() + "\n")}).status, 0);
 }
 
+TEST_F(RowsCliTest, TablesOfOtherProgramsAreReadAsTheyAreSaid) {
+  const auto prompt_of = [&](const std::string& in, const std::vector<std::string>& more) {
+    std::vector<std::string> words = {in, "-o", "-", "-n", "1"};
+    words.insert(words.end(), more.begin(), more.end());
+    const RunResult made = batch(words);
+    EXPECT_EQ(made.status, 0) << made.err;
+    const std::vector<Json> all = records(made.out);
+    return all.empty() ? std::string() : all.back()["prompt"].get<std::string>();
+  };
+  const std::string semicolons = file("a.csv", "id;prompt\r\na;\"I cough; and\"\r\n");
+  EXPECT_EQ(prompt_of(semicolons, {"--delimiter", ";"}), "I cough; and");
+  EXPECT_EQ(prompt_of(semicolons, {"--delimiter", "auto"}), "I cough; and");
+  EXPECT_EQ(prompt_of(file("t.csv", "id\tprompt\na\tI, too\n"), {"--delimiter", "tab"}), "I, too");
+  EXPECT_EQ(prompt_of(file("c.csv", "id,prompt\ra,I cough\rb,My knee\r"), {}), "My knee");
+  EXPECT_EQ(prompt_of(file("m.txt", "I cough\rMy knee\r"), {}), "My knee");
+  EXPECT_EQ(prompt_of(file("w.csv", "prompt\nT\xEAte \x80\n"), {"--encoding", "windows-1252"}),
+            "T\xC3\xAAte \xE2\x82\xAC");
+  std::string utf16("\xFF\xFE", 2);
+  for (const char letter : std::string("prompt\nMy knee\n")) utf16 += {letter, '\0'};
+  EXPECT_EQ(prompt_of(file("u.csv", utf16), {"--encoding", "utf-16"}), "My knee");
+  // And what is not said is named.
+  const auto refusal = [&](const std::vector<std::string>& words) {
+    std::vector<std::string> all = words;
+    all.insert(all.end(), {"-o", path("out")});
+    const RunResult refused = batch(all);
+    EXPECT_EQ(refused.status, 2) << refused.err;
+    EXPECT_FALSE(fs::exists(path("out")));
+    return refused.err;
+  };
+  EXPECT_THAT(refusal({semicolons}),
+              AllOf(HasSubstr("\"id;prompt\""), HasSubstr("--delimiter \";\"")));
+  EXPECT_THAT(refusal({path("u.csv")}), HasSubstr("--encoding utf-16"));
+  EXPECT_THAT(refusal({path("w.csv"), "--encoding", "utf-16"}), HasSubstr("the mark of UTF-16"));
+  EXPECT_THAT(refusal({semicolons, "--delimiter", ";;"}), HasSubstr("one character"));
+  EXPECT_THAT(refusal({file("two.csv", "a,b;prompt\n"), "--delimiter", "auto"}),
+              HasSubstr("two separators"));
+  const RunResult undefined =
+      batch({file("x.txt", "I cough\nT\x81te\n"), "--check", "--encoding", "windows-1252"});
+  EXPECT_EQ(undefined.status, 4);
+  EXPECT_THAT(undefined.out, HasSubstr("row 2 (line 2): invalid_encoding: windows-1252"));
+}
+
+TEST_F(RowsCliTest, TheFirstRowsAndNoBlankOnes) {
+  const std::string in =
+      file("a.jsonl", "{\"prompt\":\"I\"}\n\n{\"prompt\":\"My\"}\n  \n{\"prompt\":\"The\"}\n");
+  const auto ids = [&](const std::vector<std::string>& more, int status) {
+    std::vector<std::string> words = {in, "-o", "-", "-n", "1"};
+    words.insert(words.end(), more.begin(), more.end());
+    const RunResult made = batch(words);
+    EXPECT_EQ(made.status, status) << made.err;
+    std::string list;
+    for (const Json& record : records(made.out)) list += record["id"].dump() + " ";
+    return list;
+  };
+  EXPECT_EQ(ids({}, 4), "1 2 3 4 5 ");
+  EXPECT_EQ(ids({"--skip-blank"}, 0), "1 3 5 ");
+  EXPECT_EQ(ids({"--limit", "3"}, 4), "1 2 3 ");
+  EXPECT_EQ(ids({"--limit", "3", "--skip-blank"}, 0), "1 3 ");
+  EXPECT_EQ(batch({in, "-o", "-", "--limit", "0"}).status, 2);
+  // In parts, and the whole again.
+  for (const char* shard : {"1/2", "2/2"}) {
+    EXPECT_EQ(batch({in, "-o", path(shard[0] + std::string()), "-n", "1", "--skip-blank", "--shard",
+                     shard})
+                  .status,
+              0);
+  }
+  const RunResult whole = batch({in, "-o", path("whole"), "-n", "1", "--skip-blank"});
+  EXPECT_EQ(whole.status, 0);
+  EXPECT_THAT(batch({in, "-o", path("whole"), "-n", "1", "--skip-blank"}).err,
+              HasSubstr("nothing to do"));
+  EXPECT_THAT(batch({in, "-o", path("whole"), "-n", "1"}).err, HasSubstr("skip_blank"));
+}
+
+TEST_F(RowsCliTest, TheNumberOfARowIsNotTheIdOfAnother) {
+  const auto codes = [&](const std::string& name, const std::string& rows) {
+    std::string list;
+    for (const Json& record : records(batch({file(name, rows), "-o", "-", "-n", "1"}).out)) {
+      list += record.contains("error") ? record["error"]["code"].get<std::string>() + " " : "- ";
+    }
+    return list;
+  };
+  EXPECT_EQ(
+      codes("a.jsonl",
+            "{\"id\":2,\"prompt\":\"I\"}\n{\"prompt\":\"I\"}\n{\"id\":\"2\",\"prompt\":\"I\"}\n"),
+      "- duplicate_id duplicate_id ");
+  EXPECT_EQ(codes("b.jsonl",
+                  "{\"prompt\":\"I\"}\n{\"prompt\":\"I\"}\n{\"id\":\"1\",\"prompt\":\"I\"}\n{"
+                  "\"id\":\"01\",\"prompt\":\"I\"}\n"),
+            "- - duplicate_id - ");
+  EXPECT_EQ(
+      codes("c.jsonl",
+            "{\"id\":\"a\",\"prompt\":\"I\"}\n{\"prompt\":\"I\"}\n{\"id\":1,\"prompt\":\"I\"}\n"),
+      "- - - ");
+}
+
+TEST_F(RowsCliTest, OpenAisFormIsAnsweredAsItsApiDoes) {
+  const auto row = [](const std::string& id, const std::string& body) {
+    return R"({"custom_id":)" + id + R"(,"method":"POST","url":"/v1/completions","body":)" + body +
+           "}\n";
+  };
+  const std::string in =
+      file("a.jsonl",
+           row("\"a\"", R"({"prompt":"I","max_tokens":3,"logprobs":2,"n":2,"best_of":2})") +
+               row("7", R"({"prompt":"I","secret":1})") + row("\"broken\"", R"({"prompt":"I",})"));
+  const RunResult made = batch({in, "-o", path("out")});
+  EXPECT_EQ(made.status, 4);
+  const std::vector<Json> all = records(read(path("out")));
+  ASSERT_EQ(all.size(), 3U);
+  const Json& choices = all[0]["response"]["body"]["choices"];
+  ASSERT_EQ(choices.size(), 2U);
+  const Json& logprobs = choices[1]["logprobs"];
+  EXPECT_EQ(logprobs["tokens"].size(), logprobs["token_logprobs"].size());
+  EXPECT_EQ(logprobs["top_logprobs"].size(), logprobs["text_offset"].size());
+  EXPECT_EQ(all[1]["custom_id"], "7");
+  EXPECT_EQ(all[2]["custom_id"], "broken");
+  for (const std::size_t i : {1, 2}) {
+    EXPECT_EQ(all[i]["error"], nullptr);
+    EXPECT_EQ(all[i]["response"]["status_code"], 400);
+    EXPECT_TRUE(all[i]["response"]["body"]["error"]["message"].is_string());
+  }
+  // Failed rows are run again, and the others known by their id.
+  EXPECT_EQ(batch({in, "-o", path("out"), "--retry-errors"}).status, 4);
+  EXPECT_EQ(records(read(path("out"))), all);
+}
+
 TEST_F(RowsCliTest, BrokenJsonIsNamedWithItsCauseAndColumn) {
   const std::string in = file("a.jsonl",
                               "{\"prompt\":\"I\"}\n{\"prompt\":\"secret\",\"x\":NaN}\n"

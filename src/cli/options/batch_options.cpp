@@ -65,6 +65,8 @@ batch::InputOptions input_options(const BatchArguments& a) {
   options.form = file_form(a.delimiter, a.encoding);
   options.columns = {.prompt = a.prompt_column, .id = a.id_column, .fields = field_choice(a)};
   options.trust_ids = a.trust_ids;
+  if (a.limit) options.limit = static_cast<std::uint64_t>(*a.limit);
+  options.skip_blank = a.skip_blank;
   if (a.shard) options.shard = parse_shard(*a.shard);
   return options;
 }
@@ -179,6 +181,12 @@ void declare(CommandLine& line, BatchArguments& a) {
             "or all. Without this a row with such a field is refused, unless --carry names it. A "
             "null or an empty cell sets nothing, and a name that no row has changes nothing. The "
             "object \"settings\" of a JSONL row and OpenAI's form need no --row-settings.");
+  line.number("--limit", a.limit,
+              "Read only the first N rows of the input, all shards together; 1 or more. Default: "
+              "all.");
+  line.flag("--skip-blank", a.skip_blank,
+            "Leave out lines that hold nothing but blanks, instead of an error record for each. "
+            "They still count, so that rows keep their numbers.");
   line.flag("--truncate-prompt", a.truncate_prompt,
             "Keep only the end of prompts that do not fit, leaving room to continue, instead of "
             "an error.");
@@ -199,6 +207,9 @@ void validate(const BatchArguments& a) {
   validate_slots(a.slots);
   if (a.max_errors && *a.max_errors < 0) {
     base::refuse_value("max-errors", fmt::to_string(*a.max_errors), "at least 0");
+  }
+  if (a.limit && *a.limit < 1) {
+    base::refuse_value("limit", fmt::to_string(*a.limit), "at least 1", "leave it out to read all");
   }
   if (a.stats) {
     const std::filesystem::path folder = std::filesystem::path(*a.stats).parent_path();

@@ -18,12 +18,12 @@ struct BatchArguments {
   std::optional<std::string> output, input_format, prompt_column, id_column, format, shard, stats;
   std::optional<std::string> identifiers, row_settings, carry, delimiter, encoding;
   std::optional<std::string> model, tokenizer;
-  std::optional<std::int64_t> max_errors;
+  std::optional<std::int64_t> max_errors, limit;
   std::optional<int> slots;
   BackendArguments backend;
   DecodingArguments decoding;
   bool check = false, restart = false, retry_errors = false, unordered = false, quiet = false;
-  bool trust_ids = false, truncate_prompt = false;
+  bool trust_ids = false, truncate_prompt = false, skip_blank = false;
   bool rows_may_set = true;  // their own settings
 };
 

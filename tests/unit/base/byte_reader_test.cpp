@@ -8,6 +8,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/files.h"
 #include "temporary_folder.h"
 #include "unit/base/blocks.h"
 
@@ -39,6 +40,23 @@ TEST(BlocksTest, CompressedFilesGiveTheSameBytes) {
   EXPECT_EQ(all_of(file_blocks(gz)), text);
   const auto torn = folder.write("b.txt.zst", zst.substr(0, zst.size() - 3));
   EXPECT_THROW(all_of(file_blocks(torn)), Error);
+}
+
+TEST(BlocksTest, ZerosBehindGzipsMembersArePadding) {
+  const TemporaryFolder folder;
+  const auto gz = folder / "a.gz";
+  gzFile file = gzopen(gz.c_str(), "wb");
+  gzputs(file, "a text\n");
+  gzclose(file);
+  const std::string member = read_file(gz, 1000);
+  const auto text_of = [&](const std::string& bytes) {
+    return all_of(file_blocks(folder.write("b.gz", bytes)));
+  };
+  EXPECT_EQ(text_of(member + std::string(100'000, '\0')), "a text\n");
+  EXPECT_EQ(text_of(member + member + std::string(1, '\0')), "a text\na text\n");
+  EXPECT_EQ(text_of(member + std::string(512, '\0') + member), "a text\na text\n");
+  EXPECT_THROW(text_of(std::string(10, '\0') + member), Error);
+  EXPECT_THROW(text_of(member + std::string(10, '\0') + "x"), Error);
 }
 
 TEST(BlocksTest, WhatCannotBeReadIsNamedWithTheCodeAskedFor) {

@@ -225,7 +225,12 @@ TEST(BadRowsTest, OpenAiRequestsThatAreNotOffered) {
        {with(R"({"prompt":[1,2,3]})"), "bad_prompt"},
        {with(R"({"prompt":"a","stream":true})"), "unsupported_setting"},
        {with(R"({"prompt":"a","secret":1})"), "unsupported_setting"},
-       {with(R"({"prompt":"a","logprobs":5})"), "unsupported_setting"},
+       {with(R"({"prompt":"a","logprobs":5})"), ""},
+       {with(R"({"prompt":"a","logprobs":"secret"})"), "bad_setting"},
+       {with(R"({"prompt":"a","best_of":2,"n":2})"), ""},
+       {with(R"({"prompt":"a","top_k":-1,"min_tokens":1,"metadata":{"x":"secret"}})"), ""},
+       {with(R"({"prompt":"a","logit_bias":{"7":-100},"presence_penalty":1})"), ""},
+       {with(R"({"prompt":"a","logit_bias":{"secret":1}})"), "bad_setting"},
        {with(R"({"prompt":"a","best_of":2})"), "unsupported_setting"},
        {with(R"({"prompt":"a","suffix":"secret"})"), "unsupported_setting"},
        {with(R"({"prompt":"a","max_tokens":0})"), "bad_setting"},
@@ -234,6 +239,46 @@ TEST(BadRowsTest, OpenAiRequestsThatAreNotOffered) {
        {with(R"({"prompt":"a","model":"x","max_tokens":5,"n":2,"temperature":0.5,"user":"u",)"
              R"("stream":false,"echo":false,"best_of":1,"suffix":"","logit_bias":{},"stop":null})"),
         ""}});
+}
+
+TEST(RowParserTest, BrokenLinesOfOpenAisFormAreAnsweredInKind) {
+  const RowParser parser(InputFormat::kJsonl, {}, "input");
+  const auto row = [&](const std::string& text) {
+    return parser.parse({.line = 1, .text = text, .too_long = false}, 6);
+  };
+  const BatchRow broken =
+      row(R"({"custom_id": "r\"1", "method":"POST","body":{"prompt":"secret",}})");
+  EXPECT_EQ(broken.error->code, "invalid_json");
+  EXPECT_EQ(broken.form, RowForm::kOpenAi);
+  EXPECT_EQ(broken.id, "r\"1");
+  for (const char* plain :
+       {R"({"prompt":"a",})", R"({"custom_id":"x","prompt":"a",})",
+        R"({"custom_id":7,"body":{"prompt":"a",}})", R"({"body":1,"custom_id")"}) {
+    EXPECT_EQ(row(plain).form, RowForm::kPlain) << plain;
+    EXPECT_EQ(row(plain).id, 7) << plain;
+  }
+  EXPECT_THAT(row(R"({"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{}})")
+                  .error->message,
+              HasSubstr("/v1/chat/completions"));
+}
+
+TEST(RowParserTest, AMissingColumnIsToldWithThoseThatAreThere) {
+  const auto refusal = [](const std::string& header, base::Encoding encoding = {}) -> std::string {
+    RowParser parser(InputFormat::kCsv,
+                     {.prompt = {}, .id = {}, .fields = {}, .encoding = encoding}, "x.csv");
+    try {
+      parser.take_header(raw_row(InputFormat::kCsv, header));
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_THAT(refusal("id,text"), HasSubstr("it has \"id\", \"text\""));
+  EXPECT_THAT(refusal("id;prompt"),
+              HasSubstr("If a \";\" separates columns, give `delimiter` \";\""));
+  EXPECT_THAT(refusal("id\tprompt"), HasSubstr("give `delimiter` tab"));
+  EXPECT_THAT(refusal("id\x1b[31m,text"), Not(HasSubstr("\x1b")));
+  EXPECT_THAT(refusal("prompt,caf\xE9"), HasSubstr("`encoding`"));
 }
 
 TEST(BadRowsTest, CsvRecords) {
@@ -332,6 +377,17 @@ TEST(RowParserTest, CarriesExtraFieldsInTheirOrder) {
   EXPECT_EQ(row.extras[0].name + row.extras[0].json, "z1.10");
   EXPECT_EQ(row.extras[1].name + row.extras[1].json, R"(a{"b":null})");
   EXPECT_EQ(row.settings.dump(), R"({"n":2})");
+}
+
+TEST(RowParserTest, WhatAnEncodingDoesNotDefineIsAnErrorOfItsRow) {
+  const RowParser parser(
+      InputFormat::kText,
+      {.prompt = {}, .id = {}, .fields = {}, .encoding = base::Encoding::kWindows1252}, "input");
+  const BatchRow row =
+      parser.parse({.line = 1, .text = "\xC3\xA9t\xFF secret", .too_long = false}, 0);
+  EXPECT_EQ(row.error->code, "invalid_encoding");
+  EXPECT_THAT(row.error->message, HasSubstr("windows-1252 does not define what stands behind its "
+                                            "first 2 characters"));
 }
 
 TEST(BadRowsTest, ErrorsComeInTheWordsOfTheirReader) {

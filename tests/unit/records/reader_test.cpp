@@ -107,7 +107,7 @@ TEST(RecordReaderTest, SeedsAndKeysAreTextOrNumbers) {
   }
   EXPECT_EQ(run_of(7.0, "12").settings.sampling.seed, 7U);
   for (const Json& bad : {Json("secret"), Json("-1"), Json(""), Json("18446744073709551616"),
-                          Json(1.5), Json(-1.0), Json(1e300), Json(true), Json()}) {
+                          Json(1.5), Json(-1), Json(-1.0), Json(1e300), Json(true), Json()}) {
     EXPECT_TRUE(run_of(bad, 12).obstacle) << bad;
   }
 }
@@ -134,6 +134,30 @@ TEST(RecordReaderTest, ReadsOpenAisForm) {
   EXPECT_TRUE(reader.is_openai_of("a"));
   EXPECT_FALSE(reader.is_openai_of("b"));
   EXPECT_THAT(reader.run().obstacle.value_or(""), HasSubstr("holds no prompt"));
+}
+
+TEST(RecordReaderTest, ReadsWhatOtherProgramsAnswer) {
+  const RecordReader api = reader_of(Json::parse(
+      R"({"custom_id":"r","response":{"status_code":200,"body":{"choices":[{"index":0,"text":"a b",)"
+      R"("logprobs":{"tokens":["a"," b"],"token_logprobs":[-0.5,-1.5]},"finish_reason":"stop"}]}},)"
+      R"("error":null})"));
+  EXPECT_FALSE(api.failed());
+  ASSERT_EQ(api.texts().size(), 1U);
+  EXPECT_EQ(api.texts()[0].logprob, -2);
+  EXPECT_EQ(api.texts()[0].num_tokens, 2);
+  EXPECT_TRUE(reader_of(Json::parse(R"({"custom_id":"r","response":{"status_code":400,"body":)"
+                                    R"({"error":{"message":"bad"}}},"error":null})"))
+                  .failed());
+  const RecordReader whole =
+      reader_of(Json::parse(R"({"prompt":"My","generated_text":"My knee"})"));
+  EXPECT_EQ(whole.texts().at(0).text, " knee");
+  const RecordReader pipeline =
+      reader_of(Json::parse(R"([{"generated_text":"a"},{"generated_text":"b"}])"));
+  ASSERT_EQ(pipeline.texts().size(), 2U);
+  EXPECT_EQ(pipeline.texts()[1].text, "b");
+  EXPECT_EQ(pipeline.texts()[1].index, 1);
+  EXPECT_EQ(pipeline.id("1"), "1");
+  EXPECT_THROW(reader_of(Json::array({1})).texts(), Error);
 }
 
 TEST(RecordReaderTest, ReadsErrorRecords) {
@@ -189,6 +213,8 @@ TEST_F(RecordFileTest, HoldsLinesOrOneObjectOrAnArray) {
   EXPECT_THAT(ids("{\"id\":1}\n\n{\"id\":2}\nx\n"), ElementsAre("1", "2", "null"));
   EXPECT_THAT(ids("{\n\"id\":1}"), ElementsAre("1"));
   EXPECT_THAT(ids("[{\"id\":1},{\"id\":2}]"), ElementsAre("1", "2"));
+  EXPECT_THAT(ids("\xEF\xBB\xBF{\"id\":1}\n"), ElementsAre("1"));
+  EXPECT_THAT(ids("\n[{\"id\":1}]"), ElementsAre("1"));
   EXPECT_THAT(ids(""), IsEmpty());
   EXPECT_THROW(ids("text"), Error);
 }

@@ -81,6 +81,36 @@ TEST(RecordWriterTest, OpenAisFormHasTheFormatInItsProvenance) {
   EXPECT_FALSE(Json::parse(line).contains("format"));
 }
 
+TEST(RecordWriterTest, OpenAisFormAnswersAFailedRowWithAStatus) {
+  Record record = failed_record();
+  record.id = 7;
+  const Json json = Json::parse(sample_writer().write(record, Form::kOpenAi));
+  EXPECT_EQ(json["custom_id"], "7");
+  EXPECT_EQ(json["error"], nullptr);
+  EXPECT_EQ(json["response"]["status_code"], 400);
+  EXPECT_EQ(json["response"]["body"]["error"]["code"], "no_prompt");
+  EXPECT_EQ(json["response"]["body"]["error"]["type"], "invalid_request_error");
+  record.error->code = "model_failure";
+  EXPECT_THAT(sample_writer().write(record, Form::kOpenAi), HasSubstr("\"status_code\":500"));
+}
+
+TEST(RecordWriterTest, OpenAisFormHasTheLogprobsThatWereAskedFor) {
+  Record record = sample_record();
+  record.completions.resize(1);
+  record.completions[0].logprobs.resize(2);
+  record.completions[0].logprobs[0].chosen = {.token = 97, .logprob = -0.5};
+  record.completions[0].logprobs[0].alternatives = {{.token = 98, .logprob = -1}};
+  record.completions[0].logprobs[1].chosen = {.token = 99, .logprob = -1};
+  const auto logprobs = [&] {
+    return Json::parse(
+        sample_writer().write(record, Form::kOpenAi))["response"]["body"]["choices"][0]["logprobs"];
+  };
+  EXPECT_EQ(logprobs(), nullptr);
+  record.request.sampling.logprobs = 1;
+  EXPECT_EQ(logprobs().dump(), R"({"tokens":["a","c"],"token_logprobs":[-0.5,-1.0],)"
+                               R"("top_logprobs":[{"b":-1.0},{}],"text_offset":[8,9]})");
+}
+
 TEST(RecordWriterTest, CsvAndTextHaveALineForEachText) {
   const Writer writer = sample_writer();
   EXPECT_THAT(heading(Form::kCsv), StartsWith("id,prompt,index,text,"));
