@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 namespace medgen::base {
@@ -139,6 +140,18 @@ void CsvReader::read(CsvRecord& record) {
     const bool lost = record.too_long && state_ == State::kQuoted;
     done_ = done_ || (lost && long_quote_ == LongQuote::kGiveUp);
   } while (fill());
+}
+
+std::string without_formula(std::string_view field) {
+  if (field.empty() || std::string_view("=+-@\t\r").find(field[0]) == std::string_view::npos) {
+    return std::string(field);
+  }
+  const std::string_view digits = field.substr(field[0] == '+' || field[0] == '-' ? 1 : 0);
+  double number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  const bool is_number = !digits.empty() && digits[0] >= '0' && digits[0] <= '9' &&
+                         error == std::errc() && end == digits.data() + digits.size();
+  return (is_number ? "" : "'") + std::string(field);
 }
 
 std::string quote_csv(std::string_view field) {

@@ -58,4 +58,8 @@ class CsvReader {
 // The field as written to a file: in quotes if it needs them.
 std::string quote_csv(std::string_view field);
 
+// A text that a spreadsheet would take for a formula (it begins with = + - @, a tab or a carriage
+// return, and is no number) with a ' in front, which makes a text of it there; others as they are.
+std::string without_formula(std::string_view field);
+
 }  // namespace medgen::base

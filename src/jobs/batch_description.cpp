@@ -16,6 +16,7 @@ namespace {
 
 std::string format_name(records::Form form) {
   if (form == records::Form::kCsv) return "csv";
+  if (form == records::Form::kRawCsv) return "csv with raw cells";
   return form == records::Form::kText ? "txt" : "jsonl";
 }
 

@@ -26,7 +26,8 @@ enum class Form {
   kJson,    // generate --json, batch: a line of JSON
   kSweep,   // the same for one setting, with the tokens and the mean entropy of each text
   kOpenAi,  // a line of OpenAI's batch output
-  kCsv,     // a line for each text
+  kCsv,     // a line for each text, in which no cell is a formula of a spreadsheet
+  kRawCsv,  // the same with cells as they are
   kText,    // the same, without its origin
 };
 

@@ -229,16 +229,19 @@ std::string openai_record(const Record& record, const Origin& origin) {
   return json.dump() + "\n";
 }
 
-std::string csv_record(const Record& record) {
-  const std::string id = base::quote_csv(text_of(record.id));
+std::string csv_record(const Record& record, bool raw) {
+  const auto cell = [&](std::string_view text) {
+    return base::quote_csv(raw ? std::string(text) : base::without_formula(text));
+  };
+  const std::string id = cell(text_of(record.id));
   if (record.error) {
     return id + ",,,,,,," + record.error->code + "," + base::quote_csv(record.error->message) +
            ",,\n";
   }
   std::string out;
   for (const Completion& c : record.completions) {
-    out += fmt::format("{},{},{},{},{},{},{},,,true,{}\n", id, base::quote_csv(record.prompt),
-                       c.index, base::quote_csv(c.text), to_string(c.finish_reason), c.num_tokens,
+    out += fmt::format("{},{},{},{},{},{},{},,,true,{}\n", id, cell(record.prompt), c.index,
+                       cell(c.text), to_string(c.finish_reason), c.num_tokens,
                        Json(c.logprob).dump(), base::quote_csv(safety::notice()));
   }
   return out;
@@ -254,7 +257,7 @@ std::string text_record(const Record& record) {
 }  // namespace
 
 std::string heading(Form form) {
-  if (form == Form::kCsv) {
+  if (form == Form::kCsv || form == Form::kRawCsv) {
     return "id,prompt,index,text,finish_reason,num_tokens,logprob,error_code,error_message,"
            "generated,notice\n";
   }
@@ -264,7 +267,8 @@ std::string heading(Form form) {
 std::string Writer::write(const Record& record, Form form) const {
   switch (form) {
     case Form::kCsv:
-      return csv_record(record);
+    case Form::kRawCsv:
+      return csv_record(record, form == Form::kRawCsv);
     case Form::kText:
       return text_record(record);
     case Form::kOpenAi:

@@ -73,7 +73,7 @@ batch::InputOptions input_options(const BatchArguments& a) {
 
 records::Form record_form(const BatchArguments& a) {
   const std::string format = a.format.value_or("jsonl");
-  if (format == "csv") return records::Form::kCsv;
+  if (format == "csv") return a.raw_cells ? records::Form::kRawCsv : records::Form::kCsv;
   return format == "txt" ? records::Form::kText : records::Form::kJson;
 }
 
@@ -153,6 +153,9 @@ void declare_output(CommandLine& line, BatchArguments& a) {
   line.choice("--format", {"jsonl", "csv", "txt"}, a.format,
               "How results are written: jsonl, an object per row; csv, a record per continuation; "
               "txt, a line per continuation, with line breaks as \\n. Default: jsonl.");
+  line.flag("--raw-cells", a.raw_cells,
+            "In csv, leave texts alone that a spreadsheet would take for formulas, since they "
+            "begin with = + - @, a tab or a carriage return. Otherwise a ' stands before them.");
   line.flag("--unordered", a.unordered,
             "Write results as they are finished instead of in the order of the input.");
   line.flag(
@@ -210,6 +213,9 @@ void validate(const BatchArguments& a) {
   }
   if (a.limit && *a.limit < 1) {
     base::refuse_value("limit", fmt::to_string(*a.limit), "at least 1", "leave it out to read all");
+  }
+  if (a.raw_cells && a.format != "csv") {
+    base::refuse("--raw-cells is about the cells of a csv: give --format csv, or leave it out");
   }
   if (a.stats) {
     const std::filesystem::path folder = std::filesystem::path(*a.stats).parent_path();

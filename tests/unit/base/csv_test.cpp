@@ -130,5 +130,15 @@ TEST(CsvTest, TheSameHoweverTheBytesAreCut) {
   }
 }
 
+TEST(CsvTest, NoCellIsAFormula) {
+  for (const char* formula : {"=1+2", "+A1", "-A1", "@SUM(A1)", "\t=1", "\r=1", "=HYPERLINK(\"x\")",
+                              "-", "+", "- a list", "-1+2", "=", "--1", "-inf"}) {
+    EXPECT_EQ(without_formula(formula), "'" + std::string(formula));
+  }
+  for (const char* text : {"", "a", " =1", "-1", "+4.5", "-1e5", "1+2", "'=1", "3-4"}) {
+    EXPECT_EQ(without_formula(text), text);
+  }
+}
+
 }  // namespace
 }  // namespace medgen::base

@@ -118,6 +118,12 @@ TEST(RecordWriterTest, CsvAndTextHaveALineForEachText) {
               AllOf(StartsWith("a,\"I \"\"feel\"\"\",0, a,eos,2,-1.5,,,true,"),
                     HasSubstr("\na,\"I \"\"feel\"\"\",1,\" b\n\",length,1,-2.0,,,true,")));
   EXPECT_EQ(writer.write(failed_record(), Form::kCsv), "a,,,,,,,no_prompt,it has none,,\n");
+  Record formula = sample_record();
+  formula.prompt = "=1+2";
+  formula.completions[0].text = "-A1";
+  EXPECT_THAT(writer.write(formula, Form::kCsv), StartsWith("a,'=1+2,0,'-A1,"));
+  EXPECT_THAT(writer.write(formula, Form::kRawCsv), StartsWith("a,=1+2,0,-A1,"));
+  EXPECT_EQ(heading(Form::kRawCsv), heading(Form::kCsv));
   EXPECT_THAT(heading(Form::kText), StartsWith("# "));
   EXPECT_EQ(writer.write(sample_record(), Form::kText), "I \"feel\" a\nI \"feel\" b\\n\n");
   EXPECT_EQ(writer.write(failed_record(), Form::kText), "# error: no_prompt\n");
