@@ -39,18 +39,6 @@ struct Manifest {
   std::vector<BundleFile> files;  // every file of the bundle but the manifest, by name
 };
 
-// What generation_config.json sets; the rest is left to medgen's own defaults. Ranges are those of
-// SamplingParams and StoppingParams.
-struct GenerationDefaults {
-  std::optional<float> temperature;
-  std::optional<int> top_k;
-  std::optional<float> top_p;
-  std::optional<int> max_length;
-  std::optional<int> max_new_tokens;
-  std::optional<int> num_return_sequences;
-  std::optional<bool> do_sample;  // false is greedy
-};
-
 // Immutable, so safe to read from several threads.
 class MEDGEN_API Bundle {
  public:
@@ -68,7 +56,8 @@ class MEDGEN_API Bundle {
   const std::string& name() const { return manifest_.name; }
   const Manifest& manifest() const { return manifest_; }
   const ModelConfig& config() const { return config_; }
-  const GenerationDefaults& generation_defaults() const { return generation_defaults_; }
+  // generation_config.json, a JSON object. Model::defaults() is what it comes to.
+  const std::string& generation_config() const { return generation_config_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   std::shared_ptr<const Tokenizer> shared_tokenizer() const { return tokenizer_; }
   std::filesystem::path model_pt() const { return directory_ / "model.pt"; }
@@ -89,7 +78,7 @@ class MEDGEN_API Bundle {
   std::filesystem::path directory_;
   Manifest manifest_;
   ModelConfig config_;
-  GenerationDefaults generation_defaults_;
+  std::string generation_config_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::optional<TokenId> prompt_prefix_;
   Templates templates_;
@@ -113,7 +102,8 @@ class MEDGEN_API BundleWriter {
   // `tokenizer` is what load_tokenizer() takes. Throws Error(kModel) if it has more ids than the
   // model of add_config(), which comes first.
   void add_tokenizer(const std::filesystem::path& tokenizer);
-  // A Hugging Face generation_config.json; "" for one without settings. Throws Error(kModel).
+  // A Hugging Face generation_config.json; "" for one without settings. Throws Error(kModel) if it
+  // is no JSON object; what its keys hold is checked where a model is opened.
   void add_generation_config(std::string_view json);
   void add_model_card(std::string_view markdown);
   // The text of a templates.json, which is optional in a bundle. Throws Error(kModel).

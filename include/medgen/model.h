@@ -52,6 +52,9 @@ class MEDGEN_API Model {
 
   // The model's generation_config.json over the defaults of params.h. The seed is 0.
   DecodingSettings defaults() const;
+  // What that file asks for and medgen does not do, a sentence each, for the user to read. Key
+  // names in them come from the file.
+  const std::vector<std::string>& notes() const;
 
   // What the model is fed: its BOS, if it wants one before every prompt, and the prompt's tokens.
   // An empty prompt is BOS, or else EOS. Throws Error(kUsage) if `prompt` is not UTF-8.

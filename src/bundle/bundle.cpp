@@ -125,8 +125,8 @@ Bundle Bundle::read(const fs::path& directory, bool with_model) {
     if (with_model || file.name != "model.pt") verify_checksum(directory, file);
   }
   bundle.config_ = parse_config(text("config.json"), path_of("config.json"));
-  bundle.generation_defaults_ =
-      parse_generation_defaults(text("generation_config.json"), path_of("generation_config.json"));
+  bundle.generation_config_ = text("generation_config.json");
+  parse_json_object(bundle.generation_config_, path_of("generation_config.json"));
   const std::int64_t expected = bundle.config_.parameter_count();
   if (bundle.manifest_.parameter_count != expected) {
     fail(fmt::format("{}: parameter_count is {} but config.json describes {}{}",

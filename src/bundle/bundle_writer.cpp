@@ -7,6 +7,7 @@
 #include "base/vocabulary.h"
 #include "bundle/config.h"
 #include "bundle/enclosed_file.h"
+#include "bundle/json_text.h"
 #include "bundle/manifest.h"
 #include "medgen/bundle.h"
 #include "medgen/error.h"
@@ -91,7 +92,7 @@ void BundleWriter::add_tokenizer(const fs::path& tokenizer) {
 
 void BundleWriter::add_generation_config(std::string_view json) {
   if (json.empty()) json = "{}\n";
-  parse_generation_defaults(json, "generation_config.json");
+  parse_json_object(json, "generation_config.json");
   base::write_file(staging() / "generation_config.json", json);
 }
 

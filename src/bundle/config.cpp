@@ -102,8 +102,13 @@ class ConfigReader {
   std::optional<int> token_id(const char* key, int vocab_size) const {
     const json* value = find({key});
     if (value == nullptr) return std::nullopt;
-    if (value->is_array() && value->size() == 1) value = &value->front();
-    if (value->is_array()) bad(key, *value, "one token id");
+    // Of several the first is the one to begin and end documents with; all of them end a text, see
+    // engine/generation_config.h.
+    const bool several = value->is_array() && std::string_view(key) == "eos_token_id";
+    if (value->is_array() && (several ? !value->empty() : value->size() == 1)) {
+      value = &value->front();
+    }
+    if (value->is_array()) bad(key, *value, several ? "a token id or several" : "one token id");
     const int id = to_int(key, *value);
     if (id < 0) bad(key, *value, "a token id of 0 or more, or null");
     return id < vocab_size ? std::optional<int>(id) : std::nullopt;

@@ -4,14 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <set>
 
 #include "bundle/fail.h"
 #include "bundle/json_text.h"
 #include "medgen/error.h"
-#include "medgen/params.h"
 
 namespace medgen::bundle {
 namespace {
@@ -85,20 +83,6 @@ void read_precision(const json& object, const std::string& source, Manifest& man
   }
 }
 
-// A setting of generation_config.json; absent or null leaves it unset.
-template <typename Number>
-std::optional<Number> setting(const json& object, const char* key, const std::string& source,
-                              double lowest, double highest, const char* allowed) {
-  const auto entry = object.find(key);
-  if (entry == object.end() || entry->is_null()) return std::nullopt;
-  const bool type_fits =
-      std::is_integral_v<Number> ? entry->is_number_integer() : entry->is_number();
-  // Compared as double: exact for every int, and NaN and infinities cannot be written in JSON.
-  const double value = type_fits ? entry->get<double>() : lowest - 1;
-  if (value < lowest || value > highest) bad_value(source, key, *entry, allowed);
-  return static_cast<Number>(value);
-}
-
 }  // namespace
 
 bool is_plain_file_name(std::string_view name) {
@@ -166,33 +150,6 @@ std::string manifest_to_json(const Manifest& manifest) {
   }
   object["files"] = files;
   return object.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
-}
-
-GenerationDefaults parse_generation_defaults(std::string_view text, const std::string& source) {
-  const json object = parse_json_object(text, source);
-  constexpr double kMaxInt = std::numeric_limits<int>::max();
-  GenerationDefaults defaults;
-  defaults.temperature =
-      setting<float>(object, "temperature", source, 0, std::numeric_limits<float>::max(),
-                     "a number of 0 or more (0 is greedy)");
-  defaults.top_k =
-      setting<int>(object, "top_k", source, 0, kMaxInt, "a whole number of 0 or more (0 is off)");
-  // The lowest value is the smallest float above 0, so that 0 itself is refused.
-  defaults.top_p = setting<float>(object, "top_p", source, std::numeric_limits<float>::denorm_min(),
-                                  1, "above 0 and at most 1 (1 is off)");
-  defaults.max_length =
-      setting<int>(object, "max_length", source, 1, kMaxInt, "a whole number of 1 or more");
-  defaults.max_new_tokens =
-      setting<int>(object, "max_new_tokens", source, 1, kMaxInt, "a whole number of 1 or more");
-  const std::string returned = fmt::format("1 .. {}", kMaxNumReturnSequences);
-  defaults.num_return_sequences = setting<int>(object, "num_return_sequences", source, 1,
-                                               kMaxNumReturnSequences, returned.c_str());
-  const auto do_sample = object.find("do_sample");
-  if (do_sample != object.end() && !do_sample->is_null()) {
-    if (!do_sample->is_boolean()) bad_value(source, "do_sample", *do_sample, "true or false");
-    defaults.do_sample = do_sample->get<bool>();
-  }
-  return defaults;
 }
 
 }  // namespace medgen::bundle

@@ -1,5 +1,4 @@
-// manifest.json and generation_config.json: text to and from the structs of medgen/bundle.h.
-// Touches no other file.
+// manifest.json: text to and from the struct of medgen/bundle.h. Touches no other file.
 #pragma once
 
 #include <string>
@@ -11,9 +10,8 @@ namespace medgen::bundle {
 
 inline constexpr int kBundleFormatVersion = 1;
 
-// `source` names the text in messages. Both throw Error(kModel) naming source, key and value.
+// `source` names the text in messages. Throws Error(kModel) naming source, key and value.
 Manifest parse_manifest(std::string_view json, const std::string& source);
-GenerationDefaults parse_generation_defaults(std::string_view json, const std::string& source);
 
 std::string manifest_to_json(const Manifest& manifest);
 

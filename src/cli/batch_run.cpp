@@ -74,6 +74,7 @@ jobs::BatchResolved resolve_batch(jobs::BatchAsked asked) {
 BatchEnd run_batch(const jobs::BatchResolved& job, const BatchTalk& talk) {
   const InterruptScope interrupt;
   const Messages messages(talk.quiet);
+  note_all(job.model.defaults.notes, messages);
   note_bad_rows(job, messages);
   switch (job.left) {
     case jobs::BatchLeft::kUnknown:

@@ -52,6 +52,10 @@ void Messages::plain(std::string_view text) {
   log_line(base::LogLevel::kInfo, with_flags(text), LinePrefix::kNone);
 }
 
+void note_all(const std::vector<std::string>& notes, const Messages& messages) {
+  for (const std::string& note : notes) messages.note(note);
+}
+
 void prepare_standard_streams() {
   for (int descriptor = 0; descriptor <= 2; ++descriptor) {
     // Opened in the wrong direction, so that using it still fails as it would have.

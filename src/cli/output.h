@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace medgen::cli {
 
@@ -39,6 +40,9 @@ class Messages {
  private:
   bool quiet_;
 };
+
+// Each as a note.
+void note_all(const std::vector<std::string>& notes, const Messages& messages);
 
 // Opens any closed descriptors among 0 to 2, so that no file of ours can take their place, and
 // makes writing to a closed pipe an error that is returned instead of a signal.

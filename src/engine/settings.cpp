@@ -261,6 +261,10 @@ DecodingSettings make_settings(const SettingsJson& given, const DecodingSettings
   return settings;
 }
 
+void set_alone(DecodingSettings& settings, const std::string& name, const SettingsJson& value) {
+  set_entry(settings, Json::object(), name, value, NameStyle::kJson);
+}
+
 SettingsJson merge_settings(SettingsJson base, const SettingsJson& over) {
   for (const auto& [name, value] : over.items()) {
     const auto drop = [&](const char* other) { base.erase(other); };

@@ -46,6 +46,9 @@ enum class NameStyle { kJson, kFlags };
 DecodingSettings make_settings(const SettingsJson& given, const DecodingSettings& defaults = {},
                                NameStyle style = NameStyle::kJson);
 
+// Sets one setting, which is checked by itself alone. Throws as make_settings().
+void set_alone(DecodingSettings& settings, const std::string& name, const SettingsJson& value);
+
 // `over` wins; what it excludes (max_length, max_new_tokens) is removed from `base`.
 SettingsJson merge_settings(SettingsJson base, const SettingsJson& over);
 

@@ -39,8 +39,7 @@ void find_model(BatchResolved& job) {
   const BatchAsked& asked = job.asked;
   job.model = open_model(asked.model, asked.tokenizer);
   batch::RequestMaker& maker = job.maker;
-  maker.plain = engine::make_settings(asked.settings, defaults_of(job.model.defaults),
-                                      engine::NameStyle::kFlags);
+  maker.plain = engine::settings_for(asked.settings, job.model.defaults, engine::NameStyle::kFlags);
   maker.openai = openai_settings(asked.settings, maker.plain);
   maker.tokenizer = job.model.tokenizer.get();
   maker.vocab_size = std::max(job.model.config.vocab_size, maker.tokenizer->vocab_size());

@@ -12,6 +12,7 @@
 #include "bundle/enclosed_file.h"
 #include "bundle/gpt2_parameters.h"
 #include "bundle/safetensors.h"
+#include "jobs/model_defaults.h"
 #include "medgen/bundle.h"
 #include "medgen/error.h"
 
@@ -21,7 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxCardBytes = 4U << 20U;
-constexpr std::uint64_t kMaxTextBytes = 16U << 20U;
 
 [[noreturn]] void fail(const std::string& message) { throw Error(ErrorCode::kModel, message); }
 
@@ -162,9 +162,7 @@ void write_bundle(const bundle::Gpt2Parameters& parameters, const fs::path& fold
   const std::string name = options.name.empty() ? origin : options.name;
   writer.add_config(parameters.config());
   writer.add_tokenizer(options.tokenizer.value_or(folder));
-  const auto settings = bundle::find_enclosed_file(folder, "generation_config.json");
-  writer.add_generation_config(
-      settings ? base::read_file(*settings, kMaxTextBytes, ErrorCode::kModel) : std::string());
+  writer.add_generation_config(generation_config_of(folder).text);
   writer.add_model_card(model_card(folder, name, parameters.config(), origin));
   torch.export_model(parameters.config(), options.storage, make_reader(parameters, options),
                      writer.model_pt());

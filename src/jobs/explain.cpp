@@ -102,6 +102,10 @@ Json Explainer::answer(const std::string& line) {
   try {
     engine::ExplainRequest request = engine::parse_explain_request(line);
     const Tokenizer* tokenizer = complete(request, asked_.model.has_value());
+    if (tokenizer != nullptr && request.settings.stopping.eos_token_id.empty()) {
+      request.settings.stopping.eos_token_id =
+          engine::settings_for(Json::object(), model().defaults).stopping.eos_token_id;
+    }
     std::vector<TokenId> eos;
     const engine::DecodingContext context =
         engine::explain_context(request, request.logits->size(), tokenizer, eos);
@@ -120,8 +124,9 @@ Json Explainer::answer(const std::string& line) {
 Explanation Explainer::explain(const std::string& prompt, const engine::SettingsJson& given,
                                std::size_t top) {
   engine::ExplainRequest request;
-  request.settings =
-      engine::make_settings(given, defaults_of(model().defaults), engine::NameStyle::kFlags);
+  engine::ModelDefaults defaults = model().defaults;
+  defaults.settings.erase("num_beams");  // what a draw chooses from is shown
+  request.settings = engine::settings_for(given, defaults, engine::NameStyle::kFlags);
   request.prompt = prompt_tokens(model(), prompt);
   const Tokenizer* tokenizer = complete(request, true);
   std::vector<TokenId> eos;

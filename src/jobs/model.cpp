@@ -58,7 +58,10 @@ const std::string& Model::sha256() const { return files_->sha256; }
 const ModelConfig& Model::config() const { return files_->config; }
 const Tokenizer& Model::tokenizer() const { return *files_->tokenizer; }
 const Templates& Model::templates() const { return files_->templates; }
-DecodingSettings Model::defaults() const { return jobs::defaults_of(files_->defaults); }
+DecodingSettings Model::defaults() const {
+  return engine::settings_for(engine::SettingsJson::object(), files_->defaults);
+}
+const std::vector<std::string>& Model::notes() const { return files_->defaults.notes; }
 
 std::vector<TokenId> Model::prompt_tokens(std::string_view prompt) const {
   return jobs::prompt_tokens(*files_, prompt);

@@ -12,8 +12,8 @@
 #include "base/vocabulary.h"
 #include "bundle/config.h"
 #include "bundle/gpt2_parameters.h"
+#include "jobs/model_defaults.h"
 #include "medgen/error.h"
-#include "records/number_text.h"
 
 namespace medgen::jobs {
 namespace fs = std::filesystem;
@@ -43,8 +43,8 @@ ModelFiles open_bundle(const fs::path& directory) {
   model.auto_precision = bundle.manifest().auto_precision;
   model.probe_text = bundle.probe_text();
   model.config = bundle.config();
-  model.defaults = bundle.generation_defaults();
   model.tokenizer = bundle.shared_tokenizer();
+  model.defaults = model_defaults(bundle);
   model.prompt_prefix = bundle.prompt_prefix();
   model.templates = bundle.templates();
   model.verify = [bundle] { bundle.verify_model(); };
@@ -107,6 +107,7 @@ ModelFiles open_file(const fs::path& file, const std::optional<std::string>& tok
     return model;
   }
   require_all_ids(model, model.config.vocab_size);  // before the probe text meets the model
+  model.defaults = model_defaults(file.parent_path(), model.config, *model.tokenizer);
   return model;
 }
 
@@ -158,18 +159,6 @@ std::unique_ptr<Backend> open_backend(const ModelFiles& model, const BackendOpti
   auto backend = wiring::open_backend(source, options);
   require_all_ids(model, backend->info().vocab_size);
   return backend;
-}
-
-DecodingSettings defaults_of(const GenerationDefaults& model) {
-  DecodingSettings s;
-  if (model.temperature) s.sampling.temperature = records::as_written(*model.temperature);
-  if (!model.do_sample.value_or(true)) s.sampling.temperature = 0;
-  if (model.top_p) s.sampling.top_p = records::as_written(*model.top_p);
-  s.sampling.top_k = model.top_k.value_or(s.sampling.top_k);
-  s.stopping.max_length = model.max_length.value_or(s.stopping.max_length);
-  s.stopping.max_new_tokens = model.max_new_tokens;
-  s.num_return_sequences = model.num_return_sequences.value_or(s.num_return_sequences);
-  return s;
 }
 
 std::vector<TokenId> prompt_tokens(const ModelFiles& model, std::string_view prompt) {

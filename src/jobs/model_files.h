@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/model_defaults.h"
 #include "medgen/backend.h"
 #include "medgen/backend_options.h"
 #include "medgen/bundle.h"
@@ -27,7 +28,7 @@ struct ModelFiles {
   std::string auto_precision;    // what the bundle's manifest says; may be empty
   std::string probe_text;        // the bundle's own; may be empty
   ModelConfig config;            // of a file that is not a GPT-2, only what is known
-  GenerationDefaults defaults;   // empty for a lone file
+  engine::ModelDefaults defaults;
   std::shared_ptr<const Tokenizer> tokenizer;
   std::optional<TokenId> prompt_prefix;  // see Bundle::prompt_prefix()
   std::function<void()> verify;          // of model_pt's checksum, before it is read
@@ -51,9 +52,6 @@ wiring::ModelSource source_of(const ModelFiles& model);
 // Opens the back end that the options ask for. Throws Error(kModel) if the tokenizer has ids that
 // the model does not have.
 std::unique_ptr<Backend> open_backend(const ModelFiles& model, const BackendOptions& options);
-
-// What generation_config.json sets, over the defaults of params.h.
-DecodingSettings defaults_of(const GenerationDefaults& model);
 
 // See Model::prompt_tokens().
 std::vector<TokenId> prompt_tokens(const ModelFiles& model, std::string_view prompt);

@@ -14,6 +14,7 @@
 #include "bundle/config.h"
 #include "bundle/manifest.h"
 #include "bundle/safetensors.h"
+#include "engine/generation_config.h"
 #include "medgen/error.h"
 #include "medgen/templates.h"
 #include "text/gpt2_bpe.h"
@@ -53,8 +54,12 @@ inline void run_config(const std::string& data) {
 
 inline void run_generation_config(const std::string& data) {
   try_reading([&] {
-    const GenerationDefaults defaults = bundle::parse_generation_defaults(data, "input");
-    require_bounded(!defaults.temperature || *defaults.temperature >= 0);
+    const engine::ModelDefaults defaults = engine::parse_generation_config(data, "input");
+    require_bounded(defaults.notes.size() <= 4);
+    for (const std::string& note : defaults.notes) require_bounded(note.size() < 4000);
+    const DecodingSettings settings =
+        engine::settings_for(engine::SettingsJson::object(), defaults);
+    require_bounded(settings.sampling.temperature >= 0);
   });
 }
 

@@ -12,6 +12,7 @@
 #include "cli/progress.h"
 #include "cli/run.h"
 #include "cli/signals.h"
+#include "jobs/model_defaults.h"
 #include "jobs/model_files.h"
 #include "medgen/error.h"
 #include "wiring/torch_module.h"
@@ -90,6 +91,9 @@ int convert_command(const Arguments& words) {
   } catch (const Interrupted&) {
     return kExitInterrupted;
   }
+  const fs::path beside = source.has_parent_path() ? source.parent_path() : fs::path(".");
+  note_all(jobs::generation_config_of(fs::is_directory(source) ? source : beside).notes, messages);
+  note_all(jobs::model_defaults(Bundle::open_without_model(output)).notes, messages);
   messages.note("wrote " + output.string());
   return kExitFine;
 }

@@ -139,12 +139,13 @@ void print_json(Output& output, const jobs::Explanation& explanation,
 }
 
 int explain_prompt(const ExplainArguments& arguments) {
-  resolve(arguments.decoding, {});  // refuses bad options before anything is loaded
+  check(arguments.decoding);
   const std::string prompt = read_prompt(arguments.text, arguments.prompt_file);
   jobs::Explainer explainer(asked(arguments));
   const jobs::Explanation explanation =
       explainer.explain(prompt, given_settings(arguments.decoding),
                         static_cast<std::size_t>(arguments.top.value_or(5)));
+  note_all(explainer.model().defaults.notes, Messages(arguments.quiet));
   if (!arguments.quiet) Messages::plain(safety::notice());
   Output output(STDOUT_FILENO);
   if (arguments.json) {

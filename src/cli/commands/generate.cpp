@@ -136,10 +136,11 @@ bool write_continuations(const GenerateArguments& arguments, const Model& model,
 int generate_command(const Arguments& words) {
   const GenerateArguments arguments = parse_generate(words);
   const Messages messages(arguments.quiet);
-  resolve(arguments, {});  // refuses bad options before anything is read or loaded
+  check(arguments);
   std::string prompt = read_prompt(arguments.text, arguments.prompt_file);
   const Model model = Model::open(
       arguments.model ? *arguments.model : jobs::default_model().string(), arguments.tokenizer);
+  note_all(model.notes(), messages);
   const std::optional<TaskTemplate> task = task_template(arguments.task, model.templates());
   if (task) prompt = fill(*task, prompt);
   Request request = make_request(arguments, model, task, prompt, messages);

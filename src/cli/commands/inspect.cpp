@@ -7,13 +7,16 @@
 
 #include "cli/commands/commands.h"
 #include "cli/options/command_line.h"
+#include "cli/options/decoding_options.h"
 #include "cli/output.h"
 #include "cli/run.h"
 #include "cli/terminal.h"
+#include "engine/model_defaults.h"
+#include "engine/settings.h"
+#include "jobs/model_defaults.h"
 #include "jobs/model_files.h"
 #include "medgen/bundle.h"
 #include "medgen/error.h"
-#include "records/number_text.h"
 
 namespace medgen::cli {
 namespace {
@@ -21,6 +24,12 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kCardLines = 12;
+
+struct Inspected {
+  const Bundle& bundle;
+  engine::ModelDefaults defaults;
+  DecodingArguments decoding;
+};
 
 // Packed weights come and go as the engine runs, and anybody's may lie there.
 constexpr std::string_view kNotChecked =
@@ -37,16 +46,35 @@ std::string first_lines(const std::string& text, int count) {
   return out;
 }
 
-Json defaults_json(const GenerationDefaults& defaults) {
+// The settings that a text would be generated under, each with what sets it: "option" (or the
+// environment, or a configuration file), "model" or "medgen".
+Json defaults_json(const Inspected& inspected) {
+  const Json given = given_settings(inspected.decoding);
+  const Json model = engine::in_force(given, inspected.defaults);
+  const bool greedy = model.contains("do_sample") && model["do_sample"] == false;
+  Json settings = engine::settings_json(engine::settings_for(given, inspected.defaults));
+  if (!settings.contains("eos_token_id") && inspected.bundle.tokenizer().eos_id()) {
+    settings["eos_token_id"] = *inspected.bundle.tokenizer().eos_id();
+  }
   Json json = Json::object();
-  if (defaults.temperature) json["temperature"] = records::as_written(*defaults.temperature);
-  if (defaults.top_k) json["top_k"] = *defaults.top_k;
-  if (defaults.top_p) json["top_p"] = records::as_written(*defaults.top_p);
-  if (defaults.max_length) json["max_length"] = *defaults.max_length;
-  if (defaults.max_new_tokens) json["max_new_tokens"] = *defaults.max_new_tokens;
-  if (defaults.num_return_sequences) json["num_return_sequences"] = *defaults.num_return_sequences;
-  if (defaults.do_sample) json["do_sample"] = *defaults.do_sample;
+  for (const auto& [name, value] : settings.items()) {
+    const bool by_model = model.contains(name) || (name == "temperature" && greedy);
+    json[name] = {{"value", value},
+                  {"from", given.contains(name) ? "option"
+                           : by_model           ? "model"
+                                                : "medgen"}};
+  }
   return json;
+}
+
+std::string defaults_text(const Inspected& inspected) {
+  const Json defaults = defaults_json(inspected);
+  std::string text;
+  for (const auto& [name, entry] : defaults.items()) {
+    text += fmt::format("  {:34}{:24}{}\n", name, entry["value"].dump(),
+                        entry["from"].get<std::string>());
+  }
+  return text;
 }
 
 Json templates_json(const Templates& templates) {
@@ -75,7 +103,8 @@ std::string templates_text(const Templates& templates) {
   return text;
 }
 
-Json to_json(const Bundle& bundle) {
+Json to_json(const Inspected& inspected) {
+  const Bundle& bundle = inspected.bundle;
   const ModelConfig& config = bundle.config();
   Json json;
   json["name"] = bundle.name();
@@ -92,7 +121,9 @@ Json to_json(const Bundle& bundle) {
   json["vocabulary"] = config.vocab_size;
   json["tokenizer"] =
       Json{{"kind", bundle.manifest().tokenizer_kind}, {"size", bundle.tokenizer().vocab_size()}};
-  json["generation"] = defaults_json(bundle.generation_defaults());
+  json["generation"] = inspected.defaults.settings;
+  json["defaults"] = defaults_json(inspected);
+  json["notes"] = inspected.defaults.notes;
   json["templates"] = templates_json(bundle.templates());
   json["made_by"] = "medgen " + bundle.manifest().tool_version;
   json["sha256"] = bundle.sha256();
@@ -105,7 +136,8 @@ Json to_json(const Bundle& bundle) {
   return json;
 }
 
-std::string to_text(const Bundle& bundle) {
+std::string to_text(const Inspected& inspected) {
+  const Bundle& bundle = inspected.bundle;
   const ModelConfig& config = bundle.config();
   std::string out = fmt::format(
       "name          {}\n"
@@ -122,11 +154,13 @@ std::string to_text(const Bundle& bundle) {
       config.activation_function, config.tie_word_embeddings ? "" : ", separate output head",
       bundle.manifest().parameter_count, bundle.manifest().dtype, config.n_positions,
       config.vocab_size, bundle.manifest().tokenizer_kind, bundle.tokenizer().vocab_size(),
-      defaults_json(bundle.generation_defaults()).dump(), bundle.manifest().tool_version);
+      inspected.defaults.settings.dump(), bundle.manifest().tool_version);
   for (const BundleFile& file : bundle.manifest().files) {
     out += fmt::format("  {}  {}  {}\n", file.sha256, file.size, file.name);
   }
   out += kNotChecked;
+  out += "\nsettings of a text, and what sets them\n" + defaults_text(inspected);
+  for (const std::string& note : inspected.defaults.notes) out += fmt::format("  {}\n", note);
   if (!bundle.templates().empty()) {
     out += "\ntasks, their forms and notices\n" + templates_text(bundle.templates());
   }
@@ -141,13 +175,17 @@ std::string to_text(const Bundle& bundle) {
 int inspect_command(const Arguments& words) {
   std::optional<std::string> model;
   bool json = false;
+  DecodingArguments decoding;
   CommandLine line(
       "medgen inspect",
       "Shows what a model is: architecture, size, precision, tokenizer, context, the files of its "
-      "manifest (their checksums are verified) and the first lines of its card.");
+      "manifest (their checksums are verified), the settings that a text would be generated under "
+      "and what sets them (an option, the model or medgen), and the first lines of its card.");
   line.positional(reads("MODEL"), model, false,
                   "The model's folder. Default: the model that comes with medgen.");
   line.flag("--json", json, "Print one JSON object.");
+  declare(line, decoding);
+  line.config_file();
   line.parse(words);
 
   const std::filesystem::path place = model ? std::filesystem::path(*model) : jobs::default_model();
@@ -158,11 +196,12 @@ int inspect_command(const Arguments& words) {
                             place.string()));
   }
   const Bundle bundle = Bundle::open(place);
+  const Inspected inspected{bundle, jobs::model_defaults(bundle), decoding};
   Output output(STDOUT_FILENO);
   if (json) {
-    output.write(to_json(bundle).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+    output.write(to_json(inspected).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
   } else {
-    const std::string text = to_text(bundle);
+    const std::string text = to_text(inspected);
     output.write(visible(text));
   }
   output.flush();

@@ -12,6 +12,7 @@
 #include "cli/signals.h"
 #include "corpus/shards.h"
 #include "jobs/identifier_watch.h"
+#include "jobs/model_defaults.h"
 #include "jobs/model_files.h"
 #include "safety/identifiers.h"
 #include "wiring/torch_module.h"
@@ -92,6 +93,9 @@ int train_command(const Arguments& words) {
     options.look = [&](const auto& file, std::uint64_t number, corpus::Document& document) {
       identifiers.look(file, number, document);
     };
+  }
+  if (!options.from.empty()) {  // its defaults become the new model's
+    jobs::model_defaults(Bundle::open_without_model(options.from));
   }
   wiring::TorchRoom& room = wiring::torch_room();
   const Messages messages(arguments.quiet);

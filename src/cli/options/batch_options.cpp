@@ -245,7 +245,7 @@ jobs::BatchAsked asked(const BatchArguments& a, const Messages& messages) {
   asked.input.warn = [messages](const std::string& text) { messages.note(with_flags(text)); };
   asked.model = a.model;
   asked.tokenizer = a.tokenizer;
-  resolve(a.decoding, {});  // refuses what no model's defaults can make right
+  check(a.decoding);
   asked.settings = given_settings(a.decoding);
   asked.backend = resolve(a.backend, messages);
   asked.slots = a.slots;

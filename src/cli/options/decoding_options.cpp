@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/json.h"
-#include "jobs/model_files.h"
+#include "engine/generation_config.h"
 #include "medgen/error.h"
 
 namespace medgen::cli {
@@ -18,11 +18,11 @@ std::string flag_of(std::string_view name) {
 }
 
 bool from_model(std::string_view name) {
-  for (const char* known :
-       {"temperature", "top_k", "top_p", "max_length", "max_new_tokens", "num_return_sequences"}) {
-    if (name == known) return true;
-  }
-  return false;
+  const auto& keys = engine::generation_keys();
+  return std::any_of(keys.begin(), keys.end(), [&](const engine::GenerationKey& key) {
+    return key.use == engine::KeyUse::kSetting &&
+           name == (key.setting.empty() ? key.name : key.setting);
+  });
 }
 
 std::string help_of(const engine::SettingInfo& info) {
@@ -112,9 +112,12 @@ engine::SettingsJson given_settings(const DecodingArguments& arguments) {
   return given;
 }
 
-DecodingSettings resolve(const DecodingArguments& arguments, const GenerationDefaults& defaults) {
-  return engine::make_settings(given_settings(arguments), jobs::defaults_of(defaults),
-                               engine::NameStyle::kFlags);
+DecodingSettings resolve(const DecodingArguments& arguments, const engine::ModelDefaults& model) {
+  return engine::settings_for(given_settings(arguments), model, engine::NameStyle::kFlags);
+}
+
+void check(const DecodingArguments& arguments) {
+  engine::check_given(given_settings(arguments), engine::NameStyle::kFlags);
 }
 
 }  // namespace medgen::cli

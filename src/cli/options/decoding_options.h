@@ -7,8 +7,8 @@
 #include <string>
 
 #include "cli/options/command_line.h"
+#include "engine/model_defaults.h"
 #include "engine/settings.h"
-#include "medgen/bundle.h"
 
 namespace medgen::cli {
 
@@ -25,11 +25,11 @@ void declare(CommandLine& line, DecodingArguments& arguments);
 // The user's options, as a settings object like a batch row's.
 engine::SettingsJson given_settings(const DecodingArguments& arguments);
 
-// What a model's generation_config.json sets, over the defaults of params.h.
-DecodingSettings defaults_of(const GenerationDefaults& model);
+// The user's options first, then the model's, then the defaults of params.h. Throws Error(kUsage)
+// for options that are out of range or contradict each other.
+DecodingSettings resolve(const DecodingArguments& arguments, const engine::ModelDefaults& model);
 
-// The user's options first, then the model's generation_config.json, then the defaults of params.h.
-// Throws Error(kUsage) for options that are out of range or contradict each other.
-DecodingSettings resolve(const DecodingArguments& arguments, const GenerationDefaults& defaults);
+// Refuses what no model can make right, before any is opened.
+void check(const DecodingArguments& arguments);
 
 }  // namespace medgen::cli

@@ -50,9 +50,14 @@ ColorChoice color_choice(const GenerateArguments& arguments) {
   return arguments.color == "always" ? ColorChoice::kAlways : ColorChoice::kAuto;
 }
 
-DecodingSettings resolve(const GenerateArguments& a, const GenerationDefaults& defaults) {
+DecodingSettings resolve(const GenerateArguments& a, const engine::ModelDefaults& model) {
   resolve(a.backend);
-  return resolve(a.decoding, defaults);
+  return resolve(a.decoding, model);
+}
+
+void check(const GenerateArguments& a) {
+  resolve(a.backend);
+  check(a.decoding);
 }
 
 }  // namespace medgen::cli

@@ -10,7 +10,6 @@
 #include "cli/options/decoding_options.h"
 #include "cli/options/task.h"
 #include "cli/terminal.h"
-#include "medgen/bundle.h"
 #include "medgen/params.h"
 
 namespace medgen::cli {
@@ -26,8 +25,9 @@ struct GenerateArguments {
 
 void declare(CommandLine& line, GenerateArguments& arguments);
 
-// See resolve() in decoding_options.h; the other options are checked besides.
-DecodingSettings resolve(const GenerateArguments& arguments, const GenerationDefaults& defaults);
+// See decoding_options.h; the other options are checked besides.
+DecodingSettings resolve(const GenerateArguments& arguments, const engine::ModelDefaults& model);
+void check(const GenerateArguments& arguments);
 
 ColorChoice color_choice(const GenerateArguments& arguments);
 

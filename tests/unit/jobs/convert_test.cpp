@@ -225,7 +225,7 @@ TEST_F(ConvertTest, CopiesCardAndGenerationSettings) {
   base::write_file(checkpoint / "generation_config.json", R"({"top_k": 7})");
   const Bundle bundle = convert();
   EXPECT_EQ(bundle.model_card(), "# Theirs\n");
-  EXPECT_EQ(bundle.generation_defaults().top_k, 7);
+  EXPECT_EQ(bundle.generation_config(), R"({"top_k": 7})");
   base::write_file(checkpoint / "generation_config.json", R"({"top_k": -7})");
   options_.replace = true;
   EXPECT_THAT(error_of([&] { convert(); }), HasSubstr("top_k is -7"));

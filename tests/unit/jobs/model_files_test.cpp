@@ -1,4 +1,4 @@
-// What a model is fed, and what it says of its own defaults.
+// What a model is fed.
 #include "jobs/model_files.h"
 
 #include <gmock/gmock.h>
@@ -34,19 +34,6 @@ TEST(PromptTokensTest, LongPromptKeepsItsEndAndRoomForTheContinuation) {
   EXPECT_EQ(kept_prompt_tokens(257, 256, stopping), 236);
   stopping.max_new_tokens = 5000;
   EXPECT_EQ(kept_prompt_tokens(257, 256, stopping), 128);
-}
-
-TEST(DefaultsTest, TheModelsWinOverOurs) {
-  EXPECT_EQ(defaults_of({}).sampling.temperature, 0.7);
-  GenerationDefaults own;
-  own.temperature = 0.9F;
-  own.top_k = 3;
-  own.num_return_sequences = 2;
-  EXPECT_EQ(defaults_of(own).sampling.temperature, 0.9);  // as written, not as a float
-  EXPECT_EQ(defaults_of(own).sampling.top_k, 3);
-  EXPECT_EQ(defaults_of(own).num_return_sequences, 2);
-  own.do_sample = false;
-  EXPECT_EQ(defaults_of(own).sampling.temperature, 0);
 }
 
 }  // namespace

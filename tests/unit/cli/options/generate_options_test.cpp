@@ -19,10 +19,8 @@ TEST(GenerateOptionsTest, DefaultsAreThoseOfParams) {
 }
 
 TEST(GenerateOptionsTest, ModelSetsDefaultsAndTheUserWins) {
-  GenerationDefaults model;
-  model.temperature = 0.9F;
-  model.top_k = 10;
-  model.num_return_sequences = 5;
+  engine::ModelDefaults model;
+  model.settings = {{"temperature", 0.9}, {"top_k", 10}, {"num_return_sequences", 5}};
   GenerateArguments arguments;
   arguments.decoding.given["top_k"] = 0;
   const DecodingSettings settings = resolve(arguments, model);
@@ -32,8 +30,8 @@ TEST(GenerateOptionsTest, ModelSetsDefaultsAndTheUserWins) {
 }
 
 TEST(GenerateOptionsTest, MaxLengthOfTheUserWinsOverMaxNewTokensOfTheModel) {
-  GenerationDefaults model;
-  model.max_new_tokens = 20;
+  engine::ModelDefaults model;
+  model.settings = {{"max_new_tokens", 20}};
   EXPECT_EQ(resolve(GenerateArguments{}, model).stopping.max_new_tokens, 20);
   GenerateArguments arguments;
   arguments.decoding.given["max_length"] = 100;
@@ -50,9 +48,8 @@ TEST(GenerateOptionsTest, GreedyMeansOneUnlessAskedForMore) {
 }
 
 TEST(GenerateOptionsTest, ModelThatDoesNotSampleIsGreedyUntilATemperatureIsGiven) {
-  GenerationDefaults model;
-  model.do_sample = false;
-  model.num_return_sequences = 3;
+  engine::ModelDefaults model;
+  model.settings = {{"do_sample", false}, {"num_return_sequences", 3}};
   EXPECT_EQ(resolve(GenerateArguments{}, model).sampling.temperature, 0);
   EXPECT_EQ(resolve(GenerateArguments{}, model).num_return_sequences, 1);
   GenerateArguments arguments;
