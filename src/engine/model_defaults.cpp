@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <vector>
 
 #include "medgen/error.h"
 
@@ -97,7 +98,8 @@ SettingsJson in_force(const SettingsJson& given, const ModelDefaults& model) {
   const bool greedy = value_of(given, "temperature") == 0 || value_of(given, "do_sample") == false;
   if (greedy) kept.erase("beam_sample");
   if (beams_of(given, model.settings) > 1) {
-    const bool drawn = kept.contains("beam_sample") || value_of(given, "beam_sample") == true;
+    const bool drawn = kept.contains("beam_sample") || value_of(given, "beam_sample") == true ||
+                       (value_of(given, "do_sample") == true && is_setting("beam_sample"));
     if (!drawn) erase_filters(kept, true);
   } else {
     for (const char* name : {"length_penalty", "early_stopping", "beam_sample"}) kept.erase(name);
@@ -156,11 +158,12 @@ void fit_to_vocabulary(ModelDefaults& model, const Tokenizer& tokenizer,
     Json& value = model.settings[name];
     const Json given = value.is_array() ? value : Json::array({value});
     std::vector<TokenId> ids;
+    std::vector<bool> seen(static_cast<std::size_t>(vocab));  // a file's list may be long
     for (const Json& id : given) {
-      const bool known = id.get<std::int64_t>() < vocab;
-      if (known && std::find(ids.begin(), ids.end(), id.get<TokenId>()) == ids.end()) {
-        ids.push_back(id.get<TokenId>());
-      }
+      const auto place = id.get<std::size_t>();
+      if (place >= seen.size() || seen[place]) continue;
+      seen[place] = true;
+      ids.push_back(id.get<TokenId>());
     }
     const bool own = name == std::string_view("eos_token_id") && ids.size() == 1 &&
                      tokenizer.eos_id() == ids.front();
