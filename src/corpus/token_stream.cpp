@@ -147,6 +147,19 @@ void TokenStream::restore(Position position) {
   position_ = std::move(position);
 }
 
+bool is_reachable(const TokenStream::Position& position, int window, std::int64_t batches) {
+  const auto width = static_cast<std::uint64_t>(window);
+  for (std::size_t row = 0; row < position.next_document.size(); ++row) {
+    const std::uint64_t begun = position.next_document[row];
+    const std::uint64_t waiting =
+        row < position.tokens_waiting.size() ? position.tokens_waiting[row].size() : 0;
+    const std::uint64_t given_out = begun > waiting ? begun - waiting : 0;  // at least
+    const std::uint64_t needed = given_out / width + (given_out % width > 0 ? 1 : 0);
+    if (needed > static_cast<std::uint64_t>(batches)) return false;
+  }
+  return true;
+}
+
 EvaluationText evaluation_windows(const TokenDocuments& documents, int window) {
   EvaluationText text;
   std::vector<TokenId> stream;

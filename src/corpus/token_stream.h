@@ -54,6 +54,10 @@ class TokenStream {
   std::vector<std::vector<std::uint32_t>> epochs_;  // document order of each epoch begun
 };
 
+// Whether a stream can be there once it has given out `batches` batches of `window` tokens a row: a
+// document has one token at least. For positions that come from a file.
+bool is_reachable(const TokenStream::Position& position, int window, std::int64_t batches);
+
 // All of `documents` as windows for evaluation, in order, EOS before each document; the last is
 // shorter.
 struct EvaluationText {

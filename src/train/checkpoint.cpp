@@ -29,11 +29,6 @@ at::Tensor pack(const std::vector<std::uint64_t>& values) {
   return torch::tensor(std::vector<std::int64_t>(values.begin(), values.end()), torch::kInt64);
 }
 
-std::vector<std::uint64_t> unpack(const at::Tensor& tensor) {
-  const auto* data = tensor.data_ptr<std::int64_t>();
-  return {data, data + tensor.numel()};
-}
-
 void pack_position(c10::Dict<std::string, at::Tensor>& entries, const std::string& prefix,
                    const corpus::TokenStream::Position& position) {
   entries.insert(prefix + "next_document", pack(position.next_document));
@@ -42,33 +37,6 @@ void pack_position(c10::Dict<std::string, at::Tensor>& entries, const std::strin
     entries.insert(fmt::format("{}tokens_waiting.{}", prefix, row),
                    pack({waiting.begin(), waiting.end()}));
   }
-}
-
-corpus::TokenStream::Position unpack_position(
-    const std::unordered_map<std::string, at::Tensor>& tensors, const std::string& prefix) {
-  corpus::TokenStream::Position position;
-  position.next_document = unpack(tensors.at(prefix + "next_document"));
-  for (std::size_t row = 0; row < position.next_document.size(); ++row) {
-    const auto waiting = unpack(tensors.at(fmt::format("{}tokens_waiting.{}", prefix, row)));
-    position.tokens_waiting.emplace_back(waiting.begin(), waiting.end());
-  }
-  return position;
-}
-
-// A dictionary of tensors as torch::pickle_save() writes it: restore_type_tag(dictionary, type).
-std::unordered_map<std::string, at::Tensor> read_tensors(const bundle::TorchArchive& archive) {
-  const bundle::Pickle pickle = archive.pickle("data.pkl");
-  const auto arguments = pickle.arguments_of(pickle.root());
-  if (arguments.empty()) archive.fail("it holds no dictionary");
-  const std::vector<bundle::PickleRef>& entries = pickle.at(arguments[0]).items;
-  std::unordered_map<std::string, at::Tensor> tensors;
-  torchscript::RecordReader reader(archive);
-  for (std::size_t i = 0; i + 1 < entries.size(); i += 2) {
-    const bundle::StoredTensor stored = archive.tensor(pickle, pickle.at(entries[i + 1]), "data");
-    if (!stored.is_row_major()) archive.fail("a tensor in it is not stored row by row");
-    tensors.insert_or_assign(std::string(pickle.text_of(entries[i])), reader.read(stored));
-  }
-  return tensors;
 }
 
 }  // namespace
@@ -121,20 +89,11 @@ std::optional<Checkpoint> WorkFolder::load(const char* name) const {
   if (!std::filesystem::exists(file)) return std::nullopt;
   Checkpoint checkpoint;
   try {
-    checkpoint.tensors = read_tensors(bundle::TorchArchive::open(file));
-    const auto& tensors = checkpoint.tensors;
-    checkpoint.step = tensors.at("step").item<std::int64_t>();
-    checkpoint.position = unpack_position(tensors, "");
-    if (tensors.contains("anneal.next_document")) {
-      checkpoint.anneal = unpack_position(tensors, "anneal.");
-    }
-    if (tensors.contains("record")) {
-      const at::Tensor& text = tensors.at("record");
-      checkpoint.record.assign(static_cast<const char*>(text.data_ptr()),
-                               static_cast<std::size_t>(text.numel()));
-      checkpoint.best_loss = tensors.at("best_loss").item<double>();
-      checkpoint.best_step = tensors.at("best_step").item<std::int64_t>();
-      checkpoint.measures_since_best = tensors.at("measures_since_best").item<std::int64_t>();
+    CheckpointFile read = read_checkpoint_file(file);
+    static_cast<RunState&>(checkpoint) = std::move(read.state);
+    torchscript::RecordReader reader(read.archive);
+    for (const auto& [key, stored] : read.tensors) {
+      checkpoint.tensors.emplace(key, reader.read(stored));
     }
   } catch (const std::exception&) {
     throw Error(ErrorCode::kRuntime,

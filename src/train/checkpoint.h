@@ -10,19 +10,12 @@
 #include <unordered_map>
 #include <vector>
 
-#include "corpus/token_stream.h"
+#include "train/checkpoint_file.h"
 #include "train/train_options.h"
 
 namespace medgen::train {
 
-struct Checkpoint {
-  std::int64_t step = 0;
-  corpus::TokenStream::Position position;               // in the main data
-  std::optional<corpus::TokenStream::Position> anneal;  // in the anneal data
-  std::string record;          // TrainingRecord::text(); empty in older ones
-  double best_loss = 0;        // of early stopping
-  std::int64_t best_step = 0;  // 0: nothing measured yet
-  std::int64_t measures_since_best = 0;
+struct Checkpoint : RunState {
   std::unordered_map<std::string, at::Tensor> tensors;
 
   // Throws Error(kUsage) if it is missing or of another shape: the run was started with other

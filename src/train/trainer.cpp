@@ -349,8 +349,14 @@ class Trainer {
     auto checkpoint = folder.load(WorkFolder::kCheckpoint);
     if (!checkpoint) return;
     const std::int64_t step = checkpoint->step;
-    require_ids(checkpoint->position);
-    if (checkpoint->anneal) require_ids(*checkpoint->anneal);
+    if (step > steps_) {
+      throw Error(ErrorCode::kUsage,
+                  fmt::format("the checkpoint in {} is of step {}, and this run has {} steps: give "
+                              "the `tokens` it was started with, or an empty `work_dir`",
+                              options_.work_dir.string(), step, steps_));
+    }
+    require_possible(checkpoint->position, step);
+    if (checkpoint->anneal) require_possible(*checkpoint->anneal, step);
     const std::vector<std::string> notes = record_.go_on(checkpoint->record, step);
     visit_tensors([&](const std::string& name, at::Tensor& tensor) {
       const torch::NoGradGuard no_grad;
@@ -372,15 +378,22 @@ class Trainer {
     }
   }
 
-  // The loss takes ids as places in a row of logits, and a checkpoint may come from elsewhere.
-  void require_ids(const corpus::TokenStream::Position& position) const {
+  // A checkpoint may come from elsewhere: the loss takes ids as places in a row of logits, and the
+  // order of every epoch that is said to have begun is made again.
+  void require_possible(const corpus::TokenStream::Position& position, std::int64_t step) const {
+    const std::string checkpoint = "the checkpoint in " + options_.work_dir.string();
+    if (!corpus::is_reachable(position, data_.window, step)) {
+      throw Error(ErrorCode::kRuntime,
+                  fmt::format("{} is damaged: at step {} it cannot have read that many "
+                              "documents; remove it to start the run over",
+                              checkpoint, step));
+    }
     for (const std::vector<TokenId>& waiting : position.tokens_waiting) {
       for (const TokenId id : waiting) {
         if (id >= 0 && id < data_.config.vocab_size) continue;
-        throw Error(ErrorCode::kRuntime,
-                    "the checkpoint in " + options_.work_dir.string() +
-                        " holds tokens that the model does not have; remove it to start the run "
-                        "over");
+        throw Error(ErrorCode::kRuntime, checkpoint +
+                                             " holds tokens that the model does not have; remove "
+                                             "it to start the run over");
       }
     }
   }

@@ -65,6 +65,11 @@ json mixture_json(const std::vector<std::filesystem::path>& places,
 const json kUnrecorded = {
     {"average_with", json::array()}, {"distil_from", json::array()}, {"distil_weight", 0}};
 
+[[noreturn]] void refuse_damaged() {
+  throw Error(ErrorCode::kRuntime,
+              "the record in the checkpoint is damaged; remove the checkpoint to start over");
+}
+
 // Settings whose change has its own rule, or that do not affect the result.
 bool may_change(const std::string& name) {
   return name == "tokens" || name == "constant_fraction" || name == "early_stop_patience";
@@ -93,10 +98,17 @@ std::vector<std::string> TrainingRecord::go_on(const std::string& checkpoint_jso
         "the checkpoint is of an older medgen and records no settings: they cannot be compared"};
   }
   const auto before = base::parse_json<json>(checkpoint_json);
-  if (!before.is_object() || !before.contains("history") || !before.contains("settings")) {
-    throw Error(ErrorCode::kRuntime,
-                "the record in the checkpoint is damaged; remove the checkpoint to start over");
+  if (before.is_discarded()) refuse_damaged();
+  try {
+    compare_with(before, step);
+  } catch (const json::exception&) {  // a member is missing or of another type
+    refuse_damaged();
   }
+  return notes_;
+}
+
+void TrainingRecord::compare_with(const json& before, std::int64_t step) {
+  if (!before.at("history").is_array()) refuse_damaged();
   record_["history"] = before.at("history");
   json settings = kUnrecorded;
   settings.update(before.at("settings"));
@@ -139,7 +151,6 @@ std::vector<std::string> TrainingRecord::go_on(const std::string& checkpoint_jso
     const json old = before.at("machine").value(name, json(nullptr));
     if (old != now) change(name, old, now, step);
   }
-  return notes_;
 }
 
 // Lengthening a run is sound only if every step so far had the same rate under both lengths.

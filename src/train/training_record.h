@@ -35,6 +35,7 @@ class TrainingRecord {
   std::string text() const { return record_.dump(2) + "\n"; }
 
  private:
+  void compare_with(const nlohmann::ordered_json& before, std::int64_t step);
   void go_on_with_length(const nlohmann::ordered_json& before, std::int64_t step);
   void change(const std::string& name, const nlohmann::ordered_json& before,
               const nlohmann::ordered_json& now, std::int64_t step);

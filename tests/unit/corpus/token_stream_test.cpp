@@ -78,6 +78,24 @@ TEST(TokenStreamTest, RefusesAPositionOfAnotherShapeAndEmptyText) {
   EXPECT_THROW(TokenStream(documents(5), {{"g", 0}}, tokenizer, {}), Error);
 }
 
+// A position from a file makes the order of every epoch that is said to have begun.
+TEST(TokenStreamTest, APositionBeyondWhatTheBatchesCanHoldIsNoPlaceOfAStream) {
+  const ByteTokenizer tokenizer;
+  const TokenStreamOptions options{.rows = 2, .window = 8, .seed = 1};
+  auto empty = documents(3);
+  for (Document& document : empty) document.text = "";
+  TokenStream stream(empty, {}, tokenizer, options);
+  EXPECT_TRUE(is_reachable(stream.position(), options.window, 0));
+  for (int batches = 1; batches < 5; ++batches) {
+    stream.next_batch();
+    EXPECT_TRUE(is_reachable(stream.position(), options.window, batches));
+    EXPECT_FALSE(is_reachable(stream.position(), options.window, batches - 1));
+  }
+  TokenStream::Position far = stream.position();
+  far.next_document[1] = ~std::uint64_t{0};
+  EXPECT_FALSE(is_reachable(far, options.window, 1'000'000));
+}
+
 TEST(EvaluationWindowsTest, PredictEveryTokenOnce) {
   const ByteTokenizer tokenizer;
   const EvaluationText text = evaluation_windows(documents(3), tokenizer, 5);
