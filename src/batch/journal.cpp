@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/lines.h"
 #include "base/sha256.h"
+#include "base/whole_number.h"
 #include "batch/write_output.h"
 #include "medgen/error.h"
 
@@ -48,8 +49,8 @@ Json json_of(const Record& record) {
 }
 
 Record record_of(const Json& json) {
-  return {json.at("ahead").get<std::uint64_t>(), json.at("input_hash").get<std::string>(),
-          json.at("failed").get<bool>(), json.at("tokens").get<std::uint64_t>(),
+  return {base::whole_number(json.at("ahead")), json.at("input_hash").get<std::string>(),
+          json.at("failed").get<bool>(), base::whole_number(json.at("tokens")),
           json.at("record").get<std::string>()};
 }
 
@@ -63,14 +64,16 @@ Json json_of(const Committed& c) {
 
 Committed committed_of(const Json& json, bool done) {
   Committed c;
-  c.rows = json.at("rows").get<std::uint64_t>();
-  c.bytes = json.at("bytes").get<std::uint64_t>();
+  c.rows = base::whole_number(json.at("rows"));
+  c.bytes = base::whole_number(json.at("bytes"));
   c.sha256 = json.at("sha256").get<std::string>();
-  c.failed = json.at("failed").get<std::uint64_t>();
-  c.tokens = json.at("tokens").get<std::uint64_t>();
-  c.last_place = json.at("last_place").get<std::uint64_t>();
+  c.failed = base::whole_number(json.at("failed"));
+  c.tokens = base::whole_number(json.at("tokens"));
+  c.last_place = base::whole_number(json.at("last_place"));
   c.last_hash = json.at("last_hash").get<std::string>();
-  if (json.contains("places")) c.places = json.at("places").get<std::vector<std::uint64_t>>();
+  if (json.contains("places")) {
+    for (const Json& place : json.at("places")) c.places.push_back(base::whole_number(place));
+  }
   c.done = done;
   return c;
 }

@@ -7,11 +7,14 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <set>
 
 #include "base/json.h"
 #include "base/sha256.h"
+#include "base/whole_number.h"
 #include "medgen/error.h"
 
 namespace medgen::corpus {
@@ -181,13 +184,19 @@ bool is_sha256(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
+int whole_int(const json& value) {
+  const std::uint64_t number = base::whole_number(value);
+  if (number > std::numeric_limits<int>::max()) throw std::invalid_argument("beyond an int");
+  return static_cast<int>(number);
+}
+
 ShardFile parse_file(const json& object) {
   ShardFile file;
-  file.documents = object.at("documents").get<std::uint64_t>();
+  file.documents = base::whole_number(object.at("documents"));
   if (file.documents == 0) return file;
   file.name = object.at("file").get<std::string>();
-  file.tokens = object.at("tokens").get<std::uint64_t>();
-  file.bytes = object.at("bytes").get<std::uint64_t>();
+  file.tokens = base::whole_number(object.at("tokens"));
+  file.bytes = base::whole_number(object.at("bytes"));
   file.sha256 = object.at("sha256").get<std::string>();
   const bool plain = !file.name.empty() && file.name.find('/') == std::string::npos;
   if (!plain || !is_sha256(file.sha256) || file.tokens > (std::uint64_t{1} << 48U)) {
@@ -287,14 +296,14 @@ Shards open_shards(const fs::path& directory) {
   shards.directory_ = directory;
   try {
     const json object = base::parse_json<json>(base::read_file(report, kMaxReportBytes));
-    if (object.at("format_version").get<int>() != static_cast<int>(kVersion)) {
+    if (base::whole_number(object.at("format_version")) != kVersion) {
       fail(report, "has a format_version that this medgen does not read");
     }
     const json& tokenizer = object.at("tokenizer");
     shards.tokenizer_ = {.sha256 = tokenizer.at("sha256").get<std::string>(),
                          .kind = tokenizer.at("kind").get<std::string>(),
-                         .vocab_size = tokenizer.at("vocab_size").get<int>(),
-                         .eos_id = tokenizer.at("eos_id").get<TokenId>()};
+                         .vocab_size = whole_int(tokenizer.at("vocab_size")),
+                         .eos_id = whole_int(tokenizer.at("eos_id"))};
     if (!is_sha256(shards.tokenizer_.sha256) || shards.tokenizer_.vocab_size < 1 ||
         shards.tokenizer_.eos_id < 0 || shards.tokenizer_.eos_id >= shards.tokenizer_.vocab_size) {
       fail(report, "describes a tokenizer that cannot be");
@@ -305,18 +314,24 @@ Shards open_shards(const fs::path& directory) {
                                  .weight = entry.at("weight").get<double>(),
                                  .train = parse_file(entry.at("train")),
                                  .valid = parse_file(entry.at("valid"))});
-      if (!(shards.sources_.back().weight >= 0)) fail(report, "has a weight below 0");
+      const double weight = shards.sources_.back().weight;
+      if (!(weight >= 0) || weight > kMaxWeight) {
+        fail(report, fmt::format("has a weight outside 0 to {:g}", kMaxWeight));
+      }
     }
   } catch (const json::exception&) {
     fail(report, "is damaged or in another format");
   } catch (const std::invalid_argument&) {
     fail(report, "is damaged or in another format");
   }
+  std::set<std::string> names;
   for (const ShardSource& source : shards.sources_) {
     for (const Split split : {Split::kTrain, Split::kValid}) {
       const ShardFile& file = source.split(split);
       std::shared_ptr<const base::MappedFile> mapped;
       if (file.documents > 0) {
+        // Each is read whole to be checked.
+        if (!names.insert(file.name).second) fail(report, "names a file twice");
         mapped = std::make_shared<const base::MappedFile>(directory / file.name);
         verify(directory / file.name, *mapped, file, shards.tokenizer_);
       }

@@ -10,12 +10,14 @@
 
 namespace medgen::corpus {
 
+inline constexpr double kMaxWeight = 1000;  // an epoch holds a document that often
+
 class TokenDocuments {
  public:
   virtual ~TokenDocuments() = default;
 
   virtual std::size_t size() const = 0;
-  virtual double weight(std::size_t document) const = 0;  // how often it counts; finite, >= 0
+  virtual double weight(std::size_t document) const = 0;  // how often it counts; [0, kMaxWeight]
   virtual TokenId eos() const = 0;                        // stands between documents
 
   // Appends the ids of a document, without EOS.

@@ -10,6 +10,7 @@
 #include "base/byte_reader.h"
 #include "base/json.h"
 #include "base/lines.h"
+#include "base/whole_number.h"
 #include "engine/settings.h"
 #include "medgen/error.h"
 
@@ -57,16 +58,18 @@ int count_of(const Json& object, const char* key, int otherwise) {
   return static_cast<int>(*value);
 }
 
+TokenId token_of(const Json& id) {
+  const bool fits = id.is_number_integer() && id >= 0 && id <= 0x7fffffff;
+  if (!fits) refuse("\"tokens\" holds something that is not a token id");
+  return id.get<TokenId>();
+}
+
 std::vector<TokenId> tokens_of(const Json& object) {
   std::vector<TokenId> tokens;
   const Json* ids = find(object, "tokens");
   if (ids == nullptr) return tokens;
   if (!ids->is_array()) refuse("\"tokens\" is not an array of token ids");
-  for (const Json& id : *ids) {
-    const bool fits = id.is_number_integer() && id >= 0 && id <= 0x7fffffff;
-    if (!fits) refuse("\"tokens\" holds something that is not a token id");
-    tokens.push_back(id.get<TokenId>());
-  }
+  for (const Json& id : *ids) tokens.push_back(token_of(id));
   return tokens;
 }
 
@@ -80,7 +83,7 @@ void add_logprobs(const Json& object, RecordedText& read) {
     const Json* id = token.is_object() ? find(token, "id") : nullptr;
     const auto nats = token.is_object() ? number_of(token, "entropy") : std::nullopt;
     if (id == nullptr || !id->is_number_integer() || !nats) return;  // from another program
-    tokens.push_back(id->get<TokenId>());
+    tokens.push_back(token_of(*id));
     entropy += *nats;
   }
   if (read.tokens.empty()) read.tokens = tokens;
@@ -145,15 +148,21 @@ FinishReason finish_reason_of(const std::string& name) {
   throw Error(ErrorCode::kUsage, "its finish_reason is not one that this medgen knows");
 }
 
+int int_of(const Json& object, const char* key) {
+  const std::uint64_t number = base::whole_number(object.at(key));
+  if (number > 0x7fffffff) refuse(std::string("\"") + key + "\" is beyond any count");
+  return static_cast<int>(number);
+}
+
 Completion completion_of(const Json& json) {
   Completion completion;
-  completion.index = json.at("index").get<int>();
+  completion.index = int_of(json, "index");
   completion.text = json.at("text").get<std::string>();
   completion.finish_reason = finish_reason_of(json.at("finish_reason").get<std::string>());
-  completion.num_tokens = json.at("num_tokens").get<int>();
+  completion.num_tokens = int_of(json, "num_tokens");
   completion.logprob = json.at("logprob").get<double>();
   if (json.contains("beam_score")) completion.beam_score = json["beam_score"].get<double>();
-  if (json.contains("tokens")) completion.tokens = json["tokens"].get<std::vector<TokenId>>();
+  completion.tokens = tokens_of(json);
   return completion;
 }
 
@@ -216,7 +225,7 @@ void take_record(const Json& json, RecordedRun& run) {
   run.backend = provenance.at("backend").get<std::string>();
   run.precision = provenance.at("precision").get<std::string>();
   run.key = whole_of(provenance, "key", run);
-  run.prompt_tokens = provenance.at("prompt_tokens").get<std::size_t>();
+  run.prompt_tokens = base::whole_number(provenance.at("prompt_tokens"));
   run.sampling = provenance.at("sampling");
   run.settings = engine::make_settings(run.sampling, {});
   run.settings.sampling.seed = whole_of(provenance, "seed", run);
@@ -252,7 +261,7 @@ int format_of(const Json& json, const Place& place) {
                             "up to {}: use the medgen that wrote it or a newer one",
                             place.line, place.file, format->dump(), kRecordFormat));
   }
-  return format->get<int>();
+  return format->is_number_unsigned() ? format->get<int>() : 0;
 }
 
 // Text that is no JSON at all is refused by whoever asks for what the record holds.
@@ -412,10 +421,11 @@ bool RecordReader::is_openai_of(const Json& id) const {
 
 std::uint64_t RecordReader::num_tokens() const {
   std::uint64_t tokens = 0;
-  if (json_.contains("completions")) {
-    for (const Json& completion : json_["completions"]) {
-      tokens += completion.value("num_tokens", std::uint64_t{0});
-    }
+  const Json* completions = json_.is_object() ? find(json_, "completions") : nullptr;
+  if (completions == nullptr || !completions->is_array()) return 0;
+  for (const Json& completion : *completions) {
+    const Json* number = completion.is_object() ? find(completion, "num_tokens") : nullptr;
+    if (number != nullptr && number->is_number_unsigned()) tokens += base::whole_number(*number);
   }
   return tokens;
 }

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <type_traits>
 
+#include "corpus/token_documents.h"
 #include "medgen/error.h"
 
 namespace medgen::train {
@@ -96,9 +97,10 @@ void validate(const TrainOptions& options) {
           options.checkpoint_every_steps, "it must be at least 1");
   for (const auto* weights : {&options.weights, &options.anneal_weights}) {
     for (const corpus::SourceWeight& entry : *weights) {
-      require(std::isfinite(entry.weight) && entry.weight >= 0 && entry.weight <= 1000,
-              fmt::format("weight of {}", entry.name).c_str(), entry.weight,
-              "it must lie in [0, 1000]");
+      require(
+          std::isfinite(entry.weight) && entry.weight >= 0 && entry.weight <= corpus::kMaxWeight,
+          fmt::format("weight of {}", entry.name).c_str(), entry.weight,
+          "it must lie in [0, 1000]");
     }
   }
 }

@@ -1,8 +1,9 @@
 // The options that say what to learn from.
 #include "cli/options/corpus_options.h"
 
-#include <cmath>
+#include <fmt/format.h>
 
+#include "corpus/token_documents.h"
 #include "medgen/error.h"
 
 namespace medgen::cli {
@@ -48,9 +49,9 @@ std::vector<corpus::SourceWeight> source_weights(const CorpusArguments& argument
     }
     corpus::SourceWeight weight{text.substr(0, equals), 0};
     weight.weight = parse_double(option + " " + weight.name, text.substr(equals + 1));
-    if (!std::isfinite(weight.weight) || weight.weight < 0) {
-      throw Error(ErrorCode::kUsage,
-                  option + " is \"" + text + "\": the number must be finite and 0 or more");
+    if (!(weight.weight >= 0 && weight.weight <= corpus::kMaxWeight)) {
+      throw Error(ErrorCode::kUsage, fmt::format("{} is \"{}\": the number must lie in [0, {:g}]",
+                                                 option, text, corpus::kMaxWeight));
     }
     // Given twice, the later one counts, as with any option.
     std::erase_if(weights,

@@ -162,6 +162,31 @@ TEST_F(ShardsTest, RefuseAReportThatIsNotOne) {
   EXPECT_THAT(open_error(), HasSubstr("damaged"));
 }
 
+// Somebody else may have written the report.
+TEST_F(ShardsTest, RefuseNumbersThatNoReportHolds) {
+  make();
+  const nlohmann::json whole = report_;
+  const auto error_with = [&](const char* pointer, const nlohmann::json& value) {
+    report_ = whole;
+    report_[nlohmann::json::json_pointer(pointer)] = value;
+    write_report();
+    return open_error();
+  };
+  for (const nlohmann::json& value :
+       {nlohmann::json(1e300), nlohmann::json(-1), nlohmann::json(1.5), nlohmann::json(1e10)}) {
+    EXPECT_NE(error_with("/format_version", value), "") << value;
+    EXPECT_NE(error_with("/tokenizer/vocab_size", value), "") << value;
+    EXPECT_NE(error_with("/tokenizer/eos_id", value), "") << value;
+    EXPECT_NE(error_with("/sources/0/train/tokens", value), "") << value;
+    EXPECT_NE(error_with("/sources/0/train/documents", value), "") << value;
+  }
+  // An epoch holds a document as often as its weight says.
+  EXPECT_THAT(error_with("/sources/0/weight", 1e12), HasSubstr("weight outside 0 to 1000"));
+  // Every file is read when it is checked.
+  EXPECT_THAT(error_with("/sources/1", whole["sources"][0]), HasSubstr("names a file twice"));
+  EXPECT_EQ(error_with("/sources/0/weight", 1000), "");
+}
+
 TEST_F(ShardsTest, RefuseAnIdThatCannotBeInsideAText) {
   ShardWriter writer(folder_ / "x.tokens", kBytes);
   for (const TokenId id : {256, 257, -1}) {

@@ -170,6 +170,46 @@ TEST(RecordReaderTest, ReadsErrorRecords) {
   }
 }
 
+// Records may come from anywhere.
+TEST(RecordReaderTest, NumbersThatNoRecordHoldsAreObstacles) {
+  Json whole = Json::parse(sample_writer().write(sample_record(), Form::kJson));
+  EXPECT_FALSE(RecordReader(whole, {"f", 1}).run().obstacle);
+  for (const char* place : {"/completions/0/index", "/completions/0/num_tokens", "/provenance/key",
+                            "/provenance/prompt_tokens", "/provenance/seed"}) {
+    for (const Json& value : {Json(-1), Json(1.5), Json(1e300), Json("1")}) {
+      Json changed = whole;
+      changed[Json::json_pointer(place)] = value;
+      EXPECT_TRUE(RecordReader(changed, {"f", 1}).run().obstacle) << place << " " << value;
+    }
+  }
+  whole["completions"][0]["num_tokens"] = std::uint64_t{1} << 32;
+  EXPECT_TRUE(RecordReader(whole, {"f", 1}).run().obstacle);
+}
+
+TEST(RecordReaderTest, TokensAreCountedWhateverTheCompletionsAre) {
+  for (const char* text : {"{}", "[]", "7", "{\"completions\": 7}", "{\"completions\": [7, null]}",
+                           "{\"completions\": [{\"num_tokens\": -1}, {\"num_tokens\": 1e300}]}"}) {
+    EXPECT_EQ(RecordReader(Json::parse(text), {"f", 1}).num_tokens(), 0U) << text;
+  }
+  EXPECT_EQ(
+      RecordReader(Json::parse("{\"completions\": [{\"num_tokens\": 3}]}"), {"f", 1}).num_tokens(),
+      3U);
+}
+
+TEST(RecordReaderTest, AFormatThatIsNoCountIsNone) {
+  for (const char* number : {"-1e300", "-1", "0.5"}) {
+    const std::string text = std::string("{\"format\": ") + number + ", \"completions\": []}";
+    EXPECT_EQ(RecordReader(Json::parse(text), {"f", 1}).format(), 0) << number;
+  }
+}
+
+TEST(RecordReaderTest, IdsOfLogprobsAreTokensToo) {
+  const RecordReader reader(
+      Json::parse("{\"text\": \"a\", \"logprobs\": [{\"id\": 4294967297, \"entropy\": 1}]}"),
+      {"f", 1});
+  EXPECT_THROW(reader.texts(), Error);
+}
+
 TEST(RecordReaderTest, RefusesNewerFormatsByName) {
   for (const Form form : {Form::kJson, Form::kSweep, Form::kOpenAi}) {
     EXPECT_EQ(refusal(with_format(form, 2)),
