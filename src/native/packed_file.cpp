@@ -86,6 +86,18 @@ std::string mismatch(int fd, std::size_t size, const PackedKey& key, std::uint64
   return "";
 }
 
+// Whether int8's activations are quantised to what int32 can sum.
+bool fits_int32(PackedModel model) {
+  const auto fits = [](const Matrix& matrix) {
+    return matrix.q_max >= 0 && matrix.q_max <= std::max(127, wide_q_max(matrix.k));
+  };
+  bool all = fits(model.lm_head);
+  for (Layer& layer : model.layers) {
+    for (int i = 0; i < kLayerMatrices; ++i) all = all && fits(matrix_of(layer, i));
+  }
+  return all;
+}
+
 // `size` bytes of a new file with disk space reserved, mapped for writing. Null, with the reason,
 // if not.
 void* map_new_file(const Descriptor& fd, std::size_t size, std::string& why) {
@@ -161,7 +173,10 @@ std::unique_ptr<PackedWeights> PackedWeights::open(const fs::path& file, const P
     why = reason("it cannot be mapped");
     return nullptr;
   }
-  return std::unique_ptr<PackedWeights>(new PackedWeights(mapping, size, /*of_file=*/true, key));
+  std::unique_ptr<PackedWeights> weights(new PackedWeights(mapping, size, /*of_file=*/true, key));
+  if (fits_int32(weights->model())) return weights;
+  why = "it is damaged";
+  return nullptr;
 }
 
 std::unique_ptr<PackedWeights> PackedWeights::build(const fs::path& file, const PackedKey& key,

@@ -1,6 +1,6 @@
-// The only file that includes CLI11. It is asked to sort the command line into options and
-// positionals; values are read here, so that command line, environment and configuration file share
-// ranks and messages.
+// With config_file.cpp, the only file that includes CLI11. It is asked to sort the command line
+// into options and positionals; values are read here, so that command line, environment and
+// configuration file share ranks and messages.
 #include "cli/options/command_line.h"
 
 #include <fmt/format.h>
@@ -18,6 +18,7 @@
 
 #include "base/files.h"
 #include "base/refuse.h"
+#include "cli/options/config_file.h"
 #include "cli/options/log_options.h"
 #include "cli/options/option_words.h"
 #include "medgen/error.h"
@@ -54,37 +55,6 @@ bool parse_bool(std::string_view what, std::string_view text) {
   return word->second;
 }
 
-std::string_view trimmed_line(std::string_view line) {
-  constexpr std::string_view kBlanks = " \t\r\v\f";
-  line.remove_prefix(std::min(line.find_first_not_of(kBlanks), line.size()));
-  return line.substr(0, line.find_last_not_of(kBlanks) + 1);
-}
-
-// The name of the first section of a configuration file, "[name]" on a line of its own, which a
-// list over several lines may hold too. Sections are refused before CLI11 reads the file, since it
-// copies their names, part by part, to each of their lines.
-std::optional<std::string> first_section(const std::string& content) {
-  std::istringstream lines(content);
-  bool in_list = false;
-  for (std::string text; std::getline(lines, text);) {
-    std::string_view line = trimmed_line(text);
-    if (in_list) {
-      in_list = !line.ends_with(']');
-      continue;
-    }
-    if (line.size() >= 3 && line.front() == '[' && line.back() == ']' && line != "[default]") {
-      return std::string(line.substr(1, line.size() - 2));
-    }
-    if (line.starts_with(';') || line.starts_with('#')) continue;
-    const std::size_t equals = line.find('=');
-    if (equals == line.npos) continue;
-    line = trimmed_line(line.substr(equals + 1));
-    line = trimmed_line(line.substr(0, line.find('#')));
-    in_list = line.size() > 1 && line.starts_with('[') && !line.ends_with(']');
-  }
-  return std::nullopt;
-}
-
 // Whether a mistyped option may be quoted: prompts that begin with a dash must not.
 bool is_option_like(const std::string& argument) {
   const std::string name = argument.substr(0, argument.find('='));
@@ -115,23 +85,6 @@ std::string wrap(const std::string& text, std::size_t width) {
     out += word;
   }
   return out;
-}
-
-// The number of the last line that sets `name`; 0 where that is not plain to see, as when a text of
-// several lines looks like one that does.
-std::size_t line_that_sets(const std::string& name, std::size_t times, const std::string& content) {
-  std::istringstream lines(content);
-  std::size_t number = 0, last = 0, found = 0;
-  for (std::string line; std::getline(lines, line);) {
-    ++number;
-    std::istringstream words(line.substr(0, line.find('=')));
-    std::string first, second;
-    words >> first >> second;
-    if (first != name || !second.empty()) continue;
-    last = number;
-    ++found;
-  }
-  return found == times ? last : 0;
 }
 
 void take_umask(const std::string& what, const std::vector<std::string>& values) {
@@ -343,32 +296,17 @@ struct CommandLine::Impl {
     return std::nullopt;
   }
 
-  [[noreturn]] void refuse_in_config(const std::string& name) const {
-    constexpr std::size_t kLongest = 60;
-    base::refuse("the configuration file " + config_path + " sets \"" +
-                 (name.size() > kLongest ? name.substr(0, kLongest) + "..." : name) +
-                 "\", which is not an option of this command: write long names without dashes, "
-                 "such as top-k = 40, and no sections");
-  }
-
   std::map<std::string, Values> from_config_file() {
     config = base::read_file(config_path, kMaxConfigBytes, ErrorCode::kUsage);
-    if (config.find('\0') != config.npos) {
-      base::refuse("the configuration file " + config_path + " holds a NUL: give plain text");
-    }
-    if (const auto section = first_section(config)) refuse_in_config(*section);
-    std::istringstream content(config);
     std::map<std::string, Values> found;
-    CLI::ConfigBase format;
-    format.parentSeparator('\0');  // a name with dots is one name, and no option's
-    for (const CLI::ConfigItem& item : format.from_config(content)) {
+    for (const ConfigItem& item : parse_config(config, config_path)) {
       const std::string name = "--" + item.name;
-      const bool known = item.parents.empty() && name != "--config" &&
+      const bool known = name != "--config" &&
                          std::any_of(settings.begin(), settings.end(), [&](const Setting& setting) {
                            return setting.name == name && !setting.positional;
                          });
-      if (!known) refuse_in_config(item.fullname());
-      found[name] = item.inputs;
+      if (!known) refuse_config_name(config_path, item.name);
+      found[name] = item.values;
       ++times_in_config[item.name];
     }
     return found;
