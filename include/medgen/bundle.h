@@ -62,8 +62,8 @@ class MEDGEN_API Bundle {
   std::shared_ptr<const Tokenizer> shared_tokenizer() const { return tokenizer_; }
   std::filesystem::path model_pt() const { return directory_ / "model.pt"; }
   const std::string& sha256() const;  // of model.pt
-  // The token put before every prompt, if tokenizer_config.json says `"add_bos_token": true`:
-  // config().bos_token_id.
+  // The token put before every prompt: that of the tokenizer's text_frame(), or where
+  // tokenizer_config.json says `"add_bos_token": true` but names no token, config().bos_token_id.
   std::optional<TokenId> prompt_prefix() const { return prompt_prefix_; }
   // The text on which precisions are compared: probe.txt, or empty for medgen's own.
   const std::string& probe_text() const { return probe_text_; }
@@ -99,9 +99,11 @@ class MEDGEN_API BundleWriter {
   std::filesystem::path model_pt() const { return staging() / "model.pt"; }
 
   void add_config(const ModelConfig& config);
-  // `tokenizer` is what load_tokenizer() takes. Throws Error(kModel) if it has more ids than the
-  // model of add_config(), which comes first.
+  // `tokenizer` is what load_tokenizer() takes. Throws Error(kModel) if its vocabulary has more ids
+  // than the model of add_config(), which comes first; see load_tokenizer() for added tokens.
   void add_tokenizer(const std::filesystem::path& tokenizer);
+  // The tokenizer's BOS goes before every prompt. Call it after add_tokenizer().
+  void put_bos_before_prompts();
   // A Hugging Face generation_config.json; "" for one without settings. Throws Error(kModel) if it
   // is no JSON object; what its keys hold is checked where a model is opened.
   void add_generation_config(std::string_view json);

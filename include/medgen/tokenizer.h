@@ -64,10 +64,17 @@ class MEDGEN_API Tokenizer {
   virtual std::optional<TokenId> unk_id() const { return std::nullopt; }
 };
 
-// Opens a folder that holds `tokenizer.model` (SentencePiece), `vocab.json` + `merges.txt`, or a
-// byte-level BPE `tokenizer.json`; or one of those files itself (a `.model` or `.json` file).
-// Throws Error(kModel) that says what was expected and what is wrong.
+// Opens a folder that holds `tokenizer.model` or `spiece.model` (SentencePiece), a byte-level BPE
+// `tokenizer.json`, or `vocab.json` + `merges.txt`, the first of these that is there; or one of
+// those files itself (a `.model` or `.json` file). Of what lies beside it, `tokenizer_config.json`,
+// `special_tokens_map.json` and `added_tokens.json` are read: docs/MODELS.md. Throws Error(kModel)
+// that says what was expected and what is wrong.
 MEDGEN_API std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& path);
+
+// The same for a model that has `model_vocab_size` ids: where only added tokens go beyond, they
+// count as none of the tokenizer's, and encode() throws Error(kUsage) for a text that holds one.
+MEDGEN_API std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& path,
+                                                     int model_vocab_size);
 
 // The files load_tokenizer() reads for `path`, in a fixed order, for copying into a bundle.
 MEDGEN_API std::vector<std::filesystem::path> tokenizer_files(const std::filesystem::path& path);

@@ -89,19 +89,26 @@ void require_listed(const fs::path& directory, const Manifest& manifest) {
   }
 }
 
-std::optional<TokenId> read_prompt_prefix(const fs::path& tokenizer_config,
-                                          const ModelConfig& config) {
+std::optional<TokenId> first_of(const std::vector<TokenId>& ids) {
+  return ids.empty() ? std::nullopt : std::optional(ids.front());
+}
+
+std::optional<TokenId> prompt_prefix_of(const Tokenizer& tokenizer,
+                                        const fs::path& tokenizer_config,
+                                        const ModelConfig& config) {
+  const std::optional<TokenId> framed = first_of(tokenizer.text_frame().before);
+  if (!is_file(tokenizer_config)) return framed;
   const nlohmann::json settings = read_json_object(tokenizer_config);
-  const auto found = settings.find("add_bos_token");
-  if (found == settings.end() || found->is_null() || *found == false) return std::nullopt;
-  if (*found != true) {
-    fail(tokenizer_config.string() + ": add_bos_token is " + found->dump() +
-         "; it must be true or false");
-  }
-  if (!config.bos_token_id) {
-    fail(tokenizer_config.string() + ": add_bos_token is true but config.json has no bos_token_id");
-  }
-  return config.bos_token_id;
+  if (settings.value("add_bos_token", nlohmann::json()) != true) return framed;
+  // Where transformers reads a tokenizer.json, that alone says what goes before a text.
+  const bool elsewhere = is_file(tokenizer_config.parent_path() / "tokenizer.json") &&
+                         !settings.value("tokenizer_class", nlohmann::json()).is_null();
+  if (elsewhere || settings.contains("bos_token")) return framed;
+  if (config.bos_token_id) return config.bos_token_id;
+  if (framed) return framed;
+  fail(tokenizer_config.string() +
+       ": add_bos_token is true but neither config.json has a bos_token_id nor the tokenizer a "
+       "BOS");
 }
 
 }  // namespace
@@ -134,7 +141,7 @@ Bundle Bundle::read(const fs::path& directory, bool with_model) {
                      kGetAgain));
   }
   require_listed(directory, bundle.manifest_);
-  bundle.tokenizer_ = load_tokenizer(directory);
+  bundle.tokenizer_ = load_tokenizer(directory, bundle.config_.vocab_size);
   if (bundle.tokenizer_->kind() != bundle.manifest_.tokenizer_kind) {
     fail(path_of("manifest.json") + ": tokenizer_kind is \"" + bundle.manifest_.tokenizer_kind +
          "\" but the tokenizer's files are of kind \"" + std::string(bundle.tokenizer_->kind()) +
@@ -144,9 +151,8 @@ Bundle Bundle::read(const fs::path& directory, bool with_model) {
       *bundle.tokenizer_, bundle.config_.vocab_size,
       {directory.string() + ": the tokenizer", "the model (vocab_size in config.json) only",
        "convert the model again with the tokenizer it was trained with"});
-  if (lists(bundle.manifest_, "tokenizer_config.json")) {
-    bundle.prompt_prefix_ = read_prompt_prefix(directory / "tokenizer_config.json", bundle.config_);
-  }
+  bundle.prompt_prefix_ =
+      prompt_prefix_of(*bundle.tokenizer_, directory / "tokenizer_config.json", bundle.config_);
   if (lists(bundle.manifest_, "templates.json")) {
     bundle.templates_ = parse_templates(text("templates.json"), path_of("templates.json"));
   }

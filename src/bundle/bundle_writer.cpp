@@ -1,6 +1,7 @@
 // BundleWriter of medgen/bundle.h. Does not know where weights come from: model.pt is written by
 // the caller.
 #include <algorithm>
+#include <set>
 
 #include "base/files.h"
 #include "base/sha256.h"
@@ -33,6 +34,10 @@ base::StagedDirectory::Existing existing_rule(const fs::path& directory, bool re
   }
   return base::StagedDirectory::Existing::kReplace;
 }
+
+// What may lie beside a vocabulary: see load_tokenizer().
+const std::set<std::string> kBesideTokenizer = {"tokenizer_config.json", "special_tokens_map.json",
+                                                "added_tokens.json"};
 
 // A tokenizer given as a file of any name is renamed to what load_tokenizer() looks for in a
 // folder.
@@ -70,24 +75,30 @@ void BundleWriter::add_config(const ModelConfig& config) {
 }
 
 void BundleWriter::add_tokenizer(const fs::path& tokenizer) {
-  const std::vector<fs::path> files = tokenizer_files(tokenizer);
-  for (const fs::path& file : files) {
-    base::copy_file_flushed(file, staging() / name_in_bundle(tokenizer, file), ErrorCode::kModel);
+  for (const fs::path& file : tokenizer_files(tokenizer)) {
+    const std::string name = name_in_bundle(tokenizer, file);
+    const bool beside = kBesideTokenizer.contains(name) && file != tokenizer;
+    const auto source = beside ? find_enclosed_file(file.parent_path(), name) : file;
+    if (source) base::copy_file_flushed(*source, staging() / name, ErrorCode::kModel);
   }
-  // medgen does not need these, but a Python tokenizer in the same folder does.
-  for (const char* name :
-       {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"}) {
-    const auto beside = find_enclosed_file(tokenizer, name);
-    std::error_code ignored;
-    if (beside && !fs::exists(staging() / name, ignored)) {
-      base::copy_file_flushed(*beside, staging() / name, ErrorCode::kModel);
-    }
-  }
-  const auto loaded = load_tokenizer(staging());
+  const auto loaded = load_tokenizer(staging(), state_->config.vocab_size);
   base::require_all_ids(*loaded, state_->config.vocab_size,
                         {"the tokenizer " + tokenizer.string(), "the model's vocab_size is",
                          "give the tokenizer that the model was trained with"});
   state_->tokenizer_kind = loaded->kind();
+}
+
+void BundleWriter::put_bos_before_prompts() {
+  const fs::path path = staging() / "tokenizer_config.json";
+  nlohmann::json settings = nlohmann::json::object();
+  if (fs::exists(path)) settings = read_json_object(path);
+  // What a class of transformers would do by itself: it would leave BOS to tokenizer.json.
+  const nlohmann::json named = settings.value("tokenizer_class", nlohmann::json());
+  const bool gpt2 = named == "GPT2Tokenizer" || named == "GPT2TokenizerFast";
+  if (gpt2 && !settings.contains("add_prefix_space")) settings["add_prefix_space"] = false;
+  if (fs::exists(staging() / "tokenizer.json")) settings.erase("tokenizer_class");
+  settings["add_bos_token"] = true;
+  base::write_file(path, settings.dump(2) + "\n");
 }
 
 void BundleWriter::add_generation_config(std::string_view json) {

@@ -29,7 +29,7 @@ constexpr std::array kBesideAModelFile = {
     "config.json",   "generation_config.json",  "templates.json",    "MODEL_CARD.md",
     "README.md",     "tokenizer.model",         "tokenizer.json",    "vocab.json",
     "merges.txt",    "tokenizer_config.json",   "added_tokens.json", "probe.txt",
-    "manifest.json", "special_tokens_map.json",
+    "manifest.json", "special_tokens_map.json", "spiece.model",
 };
 
 constexpr std::array kModules = {"libmedgen_torch.so", "libmedgen_sentencepiece.so"};
@@ -96,12 +96,13 @@ void add_input(const fs::path& path, std::vector<Rule>& rules) {
   rules.push_back({path, Use::kRead});
   if (is_folder(path)) {
     add_links(path, rules);
-  } else if (path.extension() == ".pt" || path.filename() == "vocab.json") {
+    return;
+  }
+  if (path.extension() == ".pt" || path.extension() == ".model" || path.extension() == ".json") {
     for (const char* name : kBesideAModelFile)
       rules.push_back({folder_of(path) / name, Use::kRead});
-  } else {
-    rules.push_back({batch::journal_path(path), Use::kRead});
   }
+  if (path.extension() != ".pt") rules.push_back({batch::journal_path(path), Use::kRead});
 }
 
 void add_packed_weights(const fs::path& model, std::vector<Rule>& rules) {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstdio>
@@ -16,6 +17,7 @@
 #include "base/sha256.h"
 #include "base/whole_number.h"
 #include "medgen/error.h"
+#include "text/tokenizer_settings.h"
 
 namespace medgen::corpus {
 namespace {
@@ -209,9 +211,15 @@ ShardFile parse_file(const json& object) {
 
 std::string tokenizer_fingerprint(const fs::path& tokenizer) {
   std::string sums;
+  const std::vector<std::string>& settings = text::settings_file_names();
   for (const fs::path& file : tokenizer_files(tokenizer)) {
-    sums += base::sha256_of_file(file, ErrorCode::kModel) + "\n";
+    if (std::ranges::find(settings, file.filename().string()) == settings.end() ||
+        file == tokenizer) {
+      sums += base::sha256_of_file(file, ErrorCode::kModel) + "\n";
+    }
   }
+  const fs::path folder = fs::is_directory(tokenizer) ? tokenizer : tokenizer.parent_path();
+  sums += text::settings_that_change_ids(folder);
   return base::sha256(sums);
 }
 

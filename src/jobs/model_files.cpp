@@ -87,6 +87,11 @@ ModelFiles open_file(const fs::path& file, const std::optional<std::string>& tok
   model.name = file.stem().string();
   model.model_pt = file;
   model.tokenizer = load_tokenizer(*tokenizer);
+  const auto use_prefix = [&] {
+    const std::vector<TokenId> before = model.tokenizer->text_frame().before;
+    if (!before.empty()) model.prompt_prefix = before.front();
+  };
+  use_prefix();
   bundle::TorchScriptWeights weights =
       bundle::TorchScriptWeights::open(file);  // which refuses what is not a file
   model.sha256 = base::sha256_of_file(file, ErrorCode::kModel);
@@ -97,6 +102,8 @@ ModelFiles open_file(const fs::path& file, const std::optional<std::string>& tok
     return model;
   }
   model.config = bundle::read_config(config);
+  model.tokenizer = load_tokenizer(*tokenizer, model.config.vocab_size);
+  use_prefix();
   try {
     model.config =
         bundle::Gpt2Parameters::of(std::move(weights), file.string(), model.config).config();

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/refuse.h"
 #include "medgen/error.h"
 #include "text/byte_alphabet.h"
 #include "text/utf8.h"
@@ -48,38 +49,46 @@ struct Gpt2Bpe::Scratch {
 };
 
 Gpt2Bpe::Gpt2Bpe(Gpt2Vocabulary vocabulary, const std::string& source)
-    : pieces_(std::move(vocabulary.pieces)), add_prefix_space_(vocabulary.add_prefix_space) {
+    : pre_tokenizer_(std::move(vocabulary.pre_tokenizer)),
+      pieces_(std::move(vocabulary.pieces)),
+      unknown_(vocabulary.unknown),
+      fuse_unknown_(vocabulary.fuse_unknown),
+      roles_(vocabulary.roles),
+      frame_(std::move(vocabulary.frame)),
+      vocab_size_(std::min(static_cast<int>(pieces_.size()),
+                           vocabulary.id_limit.value_or(std::numeric_limits<int>::max()))) {
+  if (!vocabulary.normalizer.empty()) {
+    normalize_ = [steps = std::move(vocabulary.normalizer)](std::string_view text) {
+      return normalized(text, steps);
+    };
+  }
   bytes_.reserve(pieces_.size());
   for (const std::string& piece : pieces_) bytes_.push_back(bytes_of_piece(piece));
-  std::vector<SpecialToken> ordinary;
-  std::vector<SpecialToken> all;
-  for (const auto& token : vocabulary.added) {
+  for (const AddedTokenRule& token : vocabulary.added) {
     bytes_[static_cast<std::size_t>(token.id)] = token.text;
-    all.push_back({token.text, token.id});
-    added_.push_back({token.text, token.id, token.special});
-    if (!token.special) ordinary.push_back({token.text, token.id});
-    if (token.text == kEndOfText) end_of_text_ = token.id;
+    if (token.id < vocab_size_) added_.push_back({token.text, token.id, token.special});
   }
-  std::ranges::sort(added_, {}, &AddedToken::id);
-  ordinary_ = SpecialTokens(std::move(ordinary));
-  all_ = SpecialTokens(std::move(all));
-
-  std::unordered_map<std::string_view, TokenId> ids;
-  for (std::size_t i = 0; i < pieces_.size(); ++i) {
-    if (pieces_[i].empty()) continue;
-    if (pieces_[i].size() <= 2) ids[pieces_[i]] = static_cast<TokenId>(i);  // may spell a byte
-    if (vocabulary.ignore_merges) words_[bytes_[i]] = static_cast<TokenId>(i);
+  tokens_ = AddedTokens(vocabulary.added, normalize_, source);
+  for (std::optional<TokenId>* role : {&roles_.bos, &roles_.eos, &roles_.pad, &roles_.unk}) {
+    if (*role && **role >= vocab_size_) role->reset();
   }
-  for (std::size_t byte = 0; byte < 256; ++byte) {
-    const auto found = ids.find(byte_spellings()[byte]);
-    if (found == ids.end()) {
-      throw Error(
-          ErrorCode::kModel,
-          fmt::format(
-              "{}: the vocabulary has no token '{}' for byte {}; byte-level BPE needs all 256",
-              source, byte_spellings()[byte], byte));
+  for (const auto* ids : {&frame_.before, &frame_.after}) {
+    for (const TokenId id : *ids) {
+      if (id < vocab_size_) continue;
+      throw Error(ErrorCode::kModel,
+                  fmt::format("{}: the id {} is put around every text, but is beyond the {} ids "
+                              "that there are; give the tokenizer that the model was trained with",
+                              source, id, vocab_size_));
     }
-    byte_ids_[byte] = found->second;
+  }
+
+  for (std::size_t byte = 0; byte < 256; ++byte) {
+    const auto found = vocabulary.ids.find(byte_spellings()[byte]);
+    knows_every_byte_ = knows_every_byte_ && found != vocabulary.ids.end();
+    byte_ids_[byte] = found != vocabulary.ids.end() ? found->second : unknown_.value_or(kGone);
+  }
+  if (vocabulary.ignore_merges) {
+    for (const auto& [piece, id] : vocabulary.ids) words_[bytes_of_piece(piece)] = id;
   }
   merges_.reserve(vocabulary.merges.size());
   results_.reserve(vocabulary.merges.size());
@@ -104,6 +113,17 @@ const Gpt2Bpe::Merge* Gpt2Bpe::find_merge(TokenId left, TokenId right) const {
   return found == merges_.end() ? nullptr : &found->second;
 }
 
+void Gpt2Bpe::read_bytes(std::string_view word, std::vector<TokenId>& out) const {
+  bool unknown_before = false;
+  for (const char c : word) {
+    const auto byte = static_cast<unsigned char>(c);
+    const TokenId id = byte_ids_[byte];
+    const bool is_unknown = unknown_ && id == *unknown_;
+    if (id != kGone && !(is_unknown && unknown_before && fuse_unknown_)) out.push_back(id);
+    unknown_before = is_unknown;
+  }
+}
+
 void Gpt2Bpe::encode_word(std::string_view word, Scratch& scratch,
                           std::vector<TokenId>& out) const {
   if (!words_.empty()) {
@@ -117,14 +137,18 @@ void Gpt2Bpe::encode_word(std::string_view word, Scratch& scratch,
   std::vector<Candidate>& heap = scratch.heap;
   symbols.clear();
   heap.clear();
-  const auto size = static_cast<std::uint32_t>(word.size());
+  // Bytes without a token are dropped, and those beside them meet.
+  std::vector<TokenId> known;
+  if (!knows_every_byte_) read_bytes(word, known);
+  const auto size = static_cast<std::uint32_t>(knows_every_byte_ ? word.size() : known.size());
   if (size > kLongWord) {
     symbols.reserve(size);
     heap.reserve(std::size_t{2} * size);  // a merge takes one away and adds two at most
   }
   for (std::uint32_t i = 0; i < size; ++i) {
-    symbols.push_back({byte_ids_[static_cast<unsigned char>(word[i])], i == 0 ? kNone : i - 1,
-                       i + 1 == size ? kNone : i + 1});
+    const TokenId id =
+        knows_every_byte_ ? byte_ids_[static_cast<unsigned char>(word[i])] : known[i];
+    symbols.push_back({id, i == 0 ? kNone : i - 1, i + 1 == size ? kNone : i + 1});
   }
   const auto note = [&](std::uint32_t left, std::uint32_t right) {
     if (left == kNone || right == kNone) return;
@@ -173,18 +197,20 @@ std::vector<TokenId> Gpt2Bpe::encode(std::string_view text, Specials specials) c
   }
   std::vector<TokenId> ids;
   Scratch scratch;
-  const auto on_word = [&](std::string_view word) { encode_word(word, scratch, ids); };
-  for (const auto& part : (specials == Specials::kParse ? all_ : ordinary_).split(text)) {
-    if (part.special) {
-      ids.push_back(*part.special);
-    } else if (add_prefix_space_ && !part.text.starts_with(' ')) {
-      std::string spaced = " ";
-      spaced += part.text;
-      splitter_.split(spaced, on_word);
-    } else {
-      splitter_.split(part.text, on_word);
+  const std::function<void(std::string_view)> on_word = [&](std::string_view word) {
+    encode_word(word, scratch, ids);
+  };
+  const auto on_token = [&](TokenId id) {
+    if (id >= vocab_size_) {
+      base::refuse(fmt::format(
+          "the text holds the added token with the id {}, which the model does not "
+          "know: its ids end before {}; leave it out, or give the model's own tokenizer",
+          id, vocab_size_));
     }
-  }
+    ids.push_back(id);
+  };
+  tokens_.split(text, specials, normalize_, on_token,
+                [&](std::string_view part) { pre_tokenizer_.split(part, on_word); });
   return ids;
 }
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "medgen/tokenizer.h"
-#include "text/gpt2_split.h"
+#include "text/added_tokens.h"
 #include "text/gpt2_vocabulary.h"
-#include "text/special_tokens.h"
+#include "text/pre_tokenizer.h"
 
 namespace medgen::text {
 
@@ -18,8 +18,7 @@ namespace medgen::text {
 // look like.
 class Gpt2Bpe : public Tokenizer {
  public:
-  // `source` begins error messages: the file or folder the vocabulary came from. Throws
-  // Error(kModel) if one of the 256 bytes has no token.
+  // `source` begins error messages: the file or folder the vocabulary came from.
   Gpt2Bpe(Gpt2Vocabulary vocabulary, const std::string& source);
 
   std::vector<TokenId> encode(std::string_view text, Specials specials) const override;
@@ -30,11 +29,14 @@ class Gpt2Bpe : public Tokenizer {
   std::string token_bytes(TokenId id) const override;
   std::string piece(TokenId id) const override;
 
-  int vocab_size() const override { return static_cast<int>(pieces_.size()); }
-  std::optional<TokenId> bos_id() const override { return end_of_text_; }
-  std::optional<TokenId> eos_id() const override { return end_of_text_; }
+  int vocab_size() const override { return vocab_size_; }
+  std::optional<TokenId> bos_id() const override { return roles_.bos; }
+  std::optional<TokenId> eos_id() const override { return roles_.eos; }
+  std::optional<TokenId> pad_id() const override { return roles_.pad; }
+  std::optional<TokenId> unk_id() const override { return roles_.unk; }
   std::string_view kind() const override { return "gpt2-bpe"; }
   std::vector<AddedToken> added_tokens() const override { return added_; }
+  TextFrame text_frame() const override { return frame_; }
 
  private:
   struct Merge {
@@ -45,20 +47,26 @@ class Gpt2Bpe : public Tokenizer {
 
   std::size_t checked(TokenId id) const;
   const Merge* find_merge(TokenId left, TokenId right) const;
+  void read_bytes(std::string_view word, std::vector<TokenId>& out) const;
   void encode_word(std::string_view word, Scratch& scratch, std::vector<TokenId>& out) const;
 
-  Gpt2Splitter splitter_;
+  PreTokenizer pre_tokenizer_;
+  AddedTokens::Normalize normalize_;  // empty if texts stay as they are
   std::vector<std::string> pieces_;
   std::vector<std::string> bytes_;  // of each piece
+  // For a byte without a token, `unknown_`, or nothing (-1) if there is none.
   std::array<TokenId, 256> byte_ids_{};
   std::unordered_map<std::uint64_t, Merge> merges_;  // key: left id, right id
   std::vector<TokenId> results_;                     // of the merges, by rank
   std::unordered_map<std::string, TokenId> words_;   // by bytes; filled only for ignore_merges
-  bool add_prefix_space_ = false;
-  SpecialTokens ordinary_;  // added tokens recognised in every text
-  SpecialTokens all_;       // plus those recognised only on request
-  std::optional<TokenId> end_of_text_;
+  std::optional<TokenId> unknown_;
+  bool fuse_unknown_ = false;
+  bool knows_every_byte_ = true;
+  AddedTokens tokens_;
   std::vector<AddedToken> added_;  // by id
+  TokenRoles roles_;
+  TextFrame frame_;
+  int vocab_size_ = 0;
 };
 
 }  // namespace medgen::text

@@ -1,5 +1,5 @@
 // Opens a tokenizer by its path: decides which kind it is and which files it needs.
-#include <array>
+#include <algorithm>
 #include <string>
 
 #include "base/files.h"
@@ -8,6 +8,7 @@
 #include "text/gpt2_bpe.h"
 #include "text/gpt2_vocabulary.h"
 #include "text/sentencepiece_tokenizer.h"
+#include "text/tokenizer_settings.h"
 
 namespace medgen {
 using namespace text;
@@ -22,16 +23,23 @@ bool is_there(const Path& path) {
   return std::filesystem::exists(path, ignored);
 }
 
-std::vector<Path> files_in_folder(const Path& folder) {
-  if (is_there(folder / "tokenizer.model")) return {folder / "tokenizer.model"};
+Path folder_of(const Path& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return path;
+  return path.has_parent_path() ? path.parent_path() : Path(".");
+}
+
+std::vector<Path> vocabulary_in_folder(const Path& folder) {
+  for (const char* name : {"tokenizer.model", "spiece.model", "tokenizer.json"}) {
+    if (is_there(folder / name)) return {folder / name};
+  }
   const Path vocab = folder / "vocab.json";
   const Path merges = folder / "merges.txt";
   if (is_there(vocab) && is_there(merges)) return {vocab, merges};
-  if (is_there(folder / "tokenizer.json")) return {folder / "tokenizer.json"};
   std::string message =
       folder.string() +
-      " holds no tokenizer: looked for tokenizer.model, vocab.json with merges.txt, "
-      "and tokenizer.json";
+      " holds no tokenizer: looked for tokenizer.model, spiece.model, tokenizer.json, and "
+      "vocab.json with merges.txt";
   if (is_there(vocab) || is_there(merges)) {
     message += std::string("; found ") + (is_there(vocab) ? "vocab.json without merges.txt"
                                                           : "merges.txt without vocab.json");
@@ -39,9 +47,7 @@ std::vector<Path> files_in_folder(const Path& folder) {
   throw Error(ErrorCode::kModel, message);
 }
 
-}  // namespace
-
-std::vector<Path> tokenizer_files(const Path& path) {
+std::vector<Path> vocabulary_files(const Path& path) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) {
@@ -50,7 +56,7 @@ std::vector<Path> tokenizer_files(const Path& path) {
                     ": no such file or folder; a tokenizer is a folder with tokenizer.model, "
                     "vocab.json and merges.txt, or tokenizer.json, or one of these files");
   }
-  if (std::filesystem::is_directory(status)) return files_in_folder(path);
+  if (std::filesystem::is_directory(status)) return vocabulary_in_folder(path);
   if (path.filename() == "vocab.json") {
     const Path merges = path.parent_path() / "merges.txt";
     if (is_there(merges)) return {path, merges};
@@ -63,17 +69,42 @@ std::vector<Path> tokenizer_files(const Path& path) {
                   "(SentencePiece), a tokenizer.json, a vocab.json, or a folder");
 }
 
-std::unique_ptr<Tokenizer> load_tokenizer(const Path& path) {
-  const std::vector<Path> files = tokenizer_files(path);
-  const Path& first = files.front();
-  if (files.size() == 2) {
-    return std::make_unique<Gpt2Bpe>(read_vocab_and_merges(first, files[1]), first.string());
+std::unique_ptr<Tokenizer> load_byte_level(const std::vector<Path>& files,
+                                           const TokenizerSettings& settings,
+                                           std::optional<TokenId> model_ids) {
+  const bool has_json = files.size() == 1;
+  Gpt2Vocabulary vocabulary =
+      has_json ? read_tokenizer_json(files[0]) : read_vocab_and_merges(files[0], files[1]);
+  TokenId own_ids = 0;
+  for (const auto& [piece, id] : vocabulary.ids) own_ids = std::max(own_ids, id + 1);
+  apply_settings(settings, has_json, vocabulary);
+  if (model_ids && own_ids <= *model_ids) vocabulary.id_limit = model_ids;
+  return std::make_unique<Gpt2Bpe>(std::move(vocabulary), files[0].string());
+}
+
+std::unique_ptr<Tokenizer> load_any(const Path& path, std::optional<TokenId> model_ids) {
+  const std::vector<Path> files = vocabulary_files(path);
+  const TokenizerSettings settings = read_tokenizer_settings(folder_of(path));
+  if (files.front().extension() != ".model") return load_byte_level(files, settings, model_ids);
+  return make_sentencepiece_tokenizer(
+      base::read_file(files.front(), kMaxModelBytes, ErrorCode::kModel), files.front().string(),
+      {settings, model_ids});
+}
+
+}  // namespace
+
+std::vector<Path> tokenizer_files(const Path& path) {
+  std::vector<Path> files = vocabulary_files(path);
+  for (const std::string& name : settings_file_names()) {
+    if (is_there(folder_of(path) / name)) files.push_back(folder_of(path) / name);
   }
-  if (first.extension() == ".model") {
-    return make_sentencepiece_tokenizer(base::read_file(first, kMaxModelBytes, ErrorCode::kModel),
-                                        first.string());
-  }
-  return std::make_unique<Gpt2Bpe>(read_tokenizer_json(first), first.string());
+  return files;
+}
+
+std::unique_ptr<Tokenizer> load_tokenizer(const Path& path) { return load_any(path, std::nullopt); }
+
+std::unique_ptr<Tokenizer> load_tokenizer(const Path& path, int model_vocab_size) {
+  return load_any(path, model_vocab_size);
 }
 
 }  // namespace medgen

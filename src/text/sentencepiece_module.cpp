@@ -20,9 +20,10 @@ const sentencepiece_module::Functions& functions() {
 }  // namespace
 
 std::unique_ptr<Tokenizer> make_sentencepiece_tokenizer(std::string_view model,
-                                                        const std::string& source) {
+                                                        const std::string& source,
+                                                        const SentencePieceExtras& extras) {
   check_sentencepiece_model(model, source);
-  return functions().make(model, source);
+  return functions().make(model, source, extras);
 }
 
 std::string train_tokenizer(const TokenizerTrainingOptions& options, const TextSource& next_text) {

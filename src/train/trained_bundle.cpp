@@ -49,8 +49,7 @@ void write_trained_bundle(const TrainOptions& options, const TrainingData& data,
       templates = from / "templates.json";
   } else {
     // A document begins after the end of another, and so does a prompt.
-    base::write_file(writer.staging() / "tokenizer_config.json",
-                     "{\n  \"add_bos_token\": true\n}\n");
+    writer.put_bos_before_prompts();
   }
   writer.add_generation_config(generation);
   if (!templates.empty()) writer.add_templates(base::read_file(templates, kMaxTextBytes));

@@ -171,6 +171,7 @@ inline const std::map<std::string, Target>& targets() {
       {"templates", run_templates},
       {"tokenizer_model", run_tokenizer_model},
       {"tokenizer_json", run_tokenizer_json},
+      {"tokenizer_settings", run_tokenizer_settings},
       {"vocabulary", run_vocabulary},
       {"safetensors", run_safetensors},
       {"safetensors_index", run_safetensors_index},

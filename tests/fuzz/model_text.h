@@ -20,6 +20,7 @@
 #include "text/gpt2_bpe.h"
 #include "text/gpt2_vocabulary.h"
 #include "text/sentencepiece_check.h"
+#include "text/tokenizer_settings.h"
 #include "text/utf8.h"
 
 namespace medgen::fuzz {
@@ -94,6 +95,7 @@ class FuzzedFolder {
     std::ofstream(path_ / name, std::ios::binary) << data;
     return path_ / name;
   }
+  const std::filesystem::path& path() const { return path_; }
 
  private:
   std::filesystem::path path_ = "/tmp/medgen-fuzz-" + std::to_string(::getpid());
@@ -110,6 +112,27 @@ inline void run_tokenizer_json(const std::string& data) {
   const FuzzedFolder folder;
   const auto file = folder.write("tokenizer.json", data);
   try_reading([&] { use_vocabulary(text::read_tokenizer_json(file)); });
+}
+
+// tokenizer_config.json, a NUL, special_tokens_map.json, a NUL and added_tokens.json.
+inline void run_tokenizer_settings(const std::string& data) {
+  const FuzzedFolder folder;
+  std::size_t at = 0;
+  for (const std::string& name : text::settings_file_names()) {
+    if (at > data.size()) break;
+    const std::size_t end = std::min(data.find('\0', at), data.size());
+    folder.write(name, data.substr(at, end - at));
+    at = end + 1;
+  }
+  try_reading([&] {
+    text::Gpt2Vocabulary vocabulary;
+    for (const char* piece : {"a", "b", "<|endoftext|>"}) {
+      vocabulary.ids[piece] = static_cast<TokenId>(vocabulary.pieces.size());
+      vocabulary.pieces.emplace_back(piece);
+    }
+    text::apply_settings(text::read_tokenizer_settings(folder.path()), false, vocabulary);
+    use_vocabulary(std::move(vocabulary));
+  });
 }
 
 // vocab.json, a NUL and merges.txt.

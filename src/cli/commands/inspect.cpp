@@ -103,6 +103,40 @@ std::string templates_text(const Templates& templates) {
   return text;
 }
 
+Json tokenizer_json(const Bundle& bundle) {
+  const Tokenizer& tokenizer = bundle.tokenizer();
+  Json json{{"kind", bundle.manifest().tokenizer_kind}, {"size", tokenizer.vocab_size()}};
+  const auto set = [&](const char* key, std::optional<TokenId> id) {
+    if (id) json[key] = *id;
+  };
+  set("bos", tokenizer.bos_id());
+  set("eos", tokenizer.eos_id());
+  set("pad", tokenizer.pad_id());
+  set("unk", tokenizer.unk_id());
+  set("before_prompt", bundle.prompt_prefix());
+  if (const TextFrame frame = tokenizer.text_frame(); !frame.after.empty())
+    json["after_prompt"] = frame.after;
+  json["added"] = Json::array();
+  for (const AddedToken& token : tokenizer.added_tokens())
+    json["added"].push_back(
+        Json{{"id", token.id}, {"special", token.special}, {"text", token.text}});
+  return json;
+}
+
+// The first few; `tokenize --added` shows all.
+std::string added_tokens_line(const Tokenizer& tokenizer) {
+  constexpr std::size_t kShown = 6;
+  const std::vector<AddedToken> added = tokenizer.added_tokens();
+  std::string line;
+  for (std::size_t i = 0; i < std::min(kShown, added.size()); ++i) {
+    line += fmt::format("{}{} {}{}", i == 0 ? "" : ", ", added[i].id,
+                        Json(added[i].text).dump(-1, ' ', false, Json::error_handler_t::replace),
+                        added[i].special ? " (special)" : "");
+  }
+  if (added.size() > kShown) line += fmt::format(" and {} more", added.size() - kShown);
+  return line.empty() ? "none" : line;
+}
+
 Json to_json(const Inspected& inspected) {
   const Bundle& bundle = inspected.bundle;
   const ModelConfig& config = bundle.config();
@@ -119,8 +153,7 @@ Json to_json(const Inspected& inspected) {
   json["precision"] = bundle.manifest().dtype;
   json["context"] = config.n_positions;
   json["vocabulary"] = config.vocab_size;
-  json["tokenizer"] =
-      Json{{"kind", bundle.manifest().tokenizer_kind}, {"size", bundle.tokenizer().vocab_size()}};
+  json["tokenizer"] = tokenizer_json(bundle);
   json["generation"] = inspected.defaults.settings;
   json["defaults"] = defaults_json(inspected);
   json["notes"] = inspected.defaults.notes;
@@ -147,6 +180,7 @@ std::string to_text(const Inspected& inspected) {
       "context       {} tokens\n"
       "vocabulary    {}\n"
       "tokenizer     {}, {} ids\n"
+      "added tokens  {}\n"
       "generation    {}\n"
       "made by       medgen {}\n\n"
       "files of the manifest, length and SHA-256 of each as it says (SHA-256, bytes, name)\n",
@@ -154,7 +188,8 @@ std::string to_text(const Inspected& inspected) {
       config.activation_function, config.tie_word_embeddings ? "" : ", separate output head",
       bundle.manifest().parameter_count, bundle.manifest().dtype, config.n_positions,
       config.vocab_size, bundle.manifest().tokenizer_kind, bundle.tokenizer().vocab_size(),
-      inspected.defaults.settings.dump(), bundle.manifest().tool_version);
+      added_tokens_line(bundle.tokenizer()), inspected.defaults.settings.dump(),
+      bundle.manifest().tool_version);
   for (const BundleFile& file : bundle.manifest().files) {
     out += fmt::format("  {}  {}  {}\n", file.sha256, file.size, file.name);
   }

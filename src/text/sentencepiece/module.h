@@ -7,12 +7,14 @@
 
 #include "medgen/export.h"
 #include "medgen/tokenizer.h"
+#include "text/sentencepiece_tokenizer.h"
 #include "text/train_tokenizer.h"
 
 namespace medgen::text::sentencepiece_module {
 
 // See text/sentencepiece_tokenizer.h and text/train_tokenizer.h, whose functions call these.
-std::unique_ptr<Tokenizer> make_tokenizer(std::string_view model, const std::string& source);
+std::unique_ptr<Tokenizer> make_tokenizer(std::string_view model, const std::string& source,
+                                          const SentencePieceExtras& extras);
 std::string train(const TokenizerTrainingOptions& options, const TextSource& next_text);
 
 struct Functions {

@@ -7,11 +7,12 @@
 #include <mutex>
 #include <vector>
 
+#include "base/refuse.h"
 #include "medgen/error.h"
 #include "text/sentencepiece/module.h"
-#include "text/special_tokens.h"
 #include "text/unigram.h"
 #include "text/utf8.h"
+#include "text/vocabulary_builder.h"
 
 // In the library, but in none of its installed headers: its messages on stderr, except errors,
 // are off only at level 4 (fatal).
@@ -47,17 +48,23 @@ std::string without_dummy_prefix(std::string_view model) {
 
 class SentencePieceTokenizer : public Tokenizer {
  public:
-  SentencePieceTokenizer(std::string_view model, const std::string& source);
+  SentencePieceTokenizer(std::string_view model, const std::string& source,
+                         const SentencePieceExtras& extras);
 
   std::vector<TokenId> encode(std::string_view text, Specials specials) const override;
   std::string decode(std::span<const TokenId> ids) const override;
   std::string token_bytes(TokenId id) const override { return bytes_[checked(id)]; }
   std::string piece(TokenId id) const override {
-    return whole_.IdToPiece(static_cast<int>(checked(id)));
+    return id < whole_.GetPieceSize() ? whole_.IdToPiece(static_cast<int>(checked(id)))
+                                      : token_bytes(id);
   }
-  int vocab_size() const override { return static_cast<int>(bytes_.size()); }
-  std::optional<TokenId> bos_id() const override { return optional_id(whole_.bos_id()); }
-  std::optional<TokenId> eos_id() const override { return optional_id(whole_.eos_id()); }
+  int vocab_size() const override { return vocab_size_; }
+  std::optional<TokenId> bos_id() const override { return roles_.bos; }
+  std::optional<TokenId> eos_id() const override { return roles_.eos; }
+  std::optional<TokenId> pad_id() const override { return roles_.pad; }
+  std::optional<TokenId> unk_id() const override { return roles_.unk; }
+  std::vector<AddedToken> added_tokens() const override { return added_; }
+  TextFrame text_frame() const override { return frame_; }
   std::string_view kind() const override { return "sentencepiece"; }
 
  private:
@@ -68,7 +75,10 @@ class SentencePieceTokenizer : public Tokenizer {
   }
   void load(Processor& processor, std::string_view model, const std::string& source) const;
   void find_dummy_prefix(const std::string& source);
-  void describe_tokens();
+  void describe_tokens(const std::string& source, const SentencePieceExtras& extras);
+  void add_tokens(AddedTokenList& tokens, const std::string& source,
+                  const SentencePieceExtras& extras);
+  void set_frame(const TokenizerSettings& settings);
   std::size_t checked(TokenId id) const;
   const Unigram* for_long_texts() const;
   void encode_plain(std::string_view text, bool at_start, std::vector<TokenId>& out) const;
@@ -78,18 +88,23 @@ class SentencePieceTokenizer : public Tokenizer {
   bool adds_dummy_prefix_ = false;
   std::vector<std::string> bytes_;     // of each token
   std::vector<TokenId> space_symbol_;  // byte pieces of U+2581; empty if the model has none
-  SpecialTokens controls_;
+  AddedTokens tokens_;                 // and those of the model itself that are special
+  std::vector<AddedToken> added_;      // by id
+  TokenRoles roles_;
+  TextFrame frame_;
+  int vocab_size_ = 0;
   std::string model_;  // what unigram_ is read from
   mutable std::once_flag read_;
   mutable std::unique_ptr<const Unigram> unigram_;
 };
 
-SentencePieceTokenizer::SentencePieceTokenizer(std::string_view model, const std::string& source) {
+SentencePieceTokenizer::SentencePieceTokenizer(std::string_view model, const std::string& source,
+                                               const SentencePieceExtras& extras) {
   sentencepiece::logging::SetMinLogLevel(kFatal);
   load(whole_, model, source);
   find_dummy_prefix(source);
   if (adds_dummy_prefix_) load(continuation_, without_dummy_prefix(model), source);
-  describe_tokens();
+  describe_tokens(source, extras);
   model_ = model;
 }
 
@@ -113,14 +128,76 @@ void SentencePieceTokenizer::find_dummy_prefix(const std::string& source) {
   adds_dummy_prefix_ = pieces.starts_with(kSpaceSymbol);
 }
 
-void SentencePieceTokenizer::describe_tokens() {
-  std::vector<SpecialToken> controls;
+// Of the classes that transformers has for such models, those that take the ids as they are.
+void require_known_class(const TokenizerSettings& settings) {
+  const std::string& name = settings.tokenizer_class;
+  if (name.empty() || name == "LlamaTokenizer" || name == "T5Tokenizer") return;
+  refuse_file(settings.config, "tokenizer_class is " + in_quotes(name) +
+                                   "; for a SentencePiece model, LlamaTokenizer and T5Tokenizer "
+                                   "are supported");
+}
+
+void SentencePieceTokenizer::set_frame(const TokenizerSettings& settings) {
+  const bool bos = settings.add_bos_token.value_or(settings.tokenizer_class == "LlamaTokenizer");
+  const bool eos = settings.add_eos_token.value_or(settings.tokenizer_class == "T5Tokenizer");
+  if (bos && roles_.bos) frame_.before.push_back(*roles_.bos);
+  if (eos && roles_.eos) frame_.after.push_back(*roles_.eos);
+}
+
+void SentencePieceTokenizer::add_tokens(AddedTokenList& tokens, const std::string& source,
+                                        const SentencePieceExtras& extras) {
+  require_known_class(extras.settings);
+  if (extras.settings.add_prefix_space.value_or(adds_dummy_prefix_) != adds_dummy_prefix_) {
+    refuse_file(extras.settings.config,
+                fmt::format("add_prefix_space is {}, but the model is trained {} a space before "
+                            "every text; make it {}",
+                            !adds_dummy_prefix_, adds_dummy_prefix_ ? "with" : "without",
+                            adds_dummy_prefix_));
+  }
+  add_stated_tokens(extras.settings, tokens);
+  roles_ = roles_of(extras.settings, tokens,
+                    {.bos = optional_id(whole_.bos_id()),
+                     .eos = optional_id(whole_.eos_id()),
+                     .pad = optional_id(whole_.pad_id()),
+                     .unk = optional_id(whole_.unk_id())});
+  const std::vector<AddedTokenRule> rules = tokens.by_id();
+  const auto own = static_cast<std::size_t>(whole_.GetPieceSize());
+  for (const AddedTokenRule& rule : rules) {
+    const auto slot = static_cast<std::size_t>(rule.id);
+    if (slot >= bytes_.size()) bytes_.resize(slot + 1);
+    if (slot >= own) bytes_[slot] = rule.text;
+  }
+  vocab_size_ = static_cast<int>(bytes_.size());
+  if (extras.id_limit && own <= static_cast<std::size_t>(*extras.id_limit))
+    vocab_size_ = std::min(vocab_size_, *extras.id_limit);
+  for (const AddedTokenRule& rule : rules) {
+    if (rule.id < vocab_size_) added_.push_back({rule.text, rule.id, rule.special});
+  }
+  for (std::optional<TokenId>* role : {&roles_.bos, &roles_.eos, &roles_.pad, &roles_.unk}) {
+    if (*role && **role >= vocab_size_) role->reset();
+  }
+  tokens_ = AddedTokens(rules, {}, source);
+  set_frame(extras.settings);
+}
+
+void SentencePieceTokenizer::describe_tokens(const std::string& source,
+                                             const SentencePieceExtras& extras) {
+  AddedTokenList tokens({.id_of = [this](const std::string& token) -> std::optional<TokenId> {
+                           const int id = whole_.PieceToId(token);
+                           return whole_.IdToPiece(id) == token ? std::optional(id) : std::nullopt;
+                         },
+                         .token_of =
+                             [this](TokenId id) {
+                               return id < whole_.GetPieceSize() ? whole_.IdToPiece(id)
+                                                                 : std::string();
+                             },
+                         .size = whole_.GetPieceSize()});
   std::array<std::optional<TokenId>, 256> byte_ids;
   for (int id = 0; id < whole_.GetPieceSize(); ++id) {
     const std::string& piece = whole_.IdToPiece(id);
     if (whole_.IsControl(id)) {
       bytes_.emplace_back();
-      if (!piece.empty()) controls.push_back({piece, id});
+      if (!piece.empty()) tokens.add(source, {.text = piece, .special = true}, std::nullopt);
     } else if (whole_.IsByte(id)) {  // "<0x0A>"
       const auto byte = static_cast<unsigned char>(std::stoi(piece.substr(3, 2), nullptr, 16));
       byte_ids[byte] = id;
@@ -131,7 +208,7 @@ void SentencePieceTokenizer::describe_tokens() {
       bytes_.push_back(spaces_restored(piece));
     }
   }
-  controls_ = SpecialTokens(std::move(controls));
+  add_tokens(tokens, source, extras);
   for (const char byte : kSpaceSymbol) {
     if (const auto id = byte_ids[static_cast<unsigned char>(byte)]) space_symbol_.push_back(*id);
   }
@@ -191,17 +268,16 @@ std::vector<TokenId> SentencePieceTokenizer::encode(std::string_view text,
       rest.remove_prefix(symbol + kSpaceSymbol.size());
     }
   };
-  if (specials == Specials::kAsText) {
-    encode_text(text);
-    return ids;
-  }
-  for (const auto& part : controls_.split(text)) {
-    if (part.special) {
-      ids.push_back(*part.special);
-    } else {
-      encode_text(part.text);
+  const auto on_token = [&](TokenId id) {
+    if (id >= vocab_size_) {
+      base::refuse(fmt::format(
+          "the text holds the added token with the id {}, which the model does not "
+          "know: its ids end before {}; leave it out, or give the model's own tokenizer",
+          id, vocab_size_));
     }
-  }
+    ids.push_back(id);
+  };
+  tokens_.split(text, specials, {}, on_token, encode_text);
   return ids;
 }
 
@@ -211,6 +287,10 @@ std::string SentencePieceTokenizer::decode(std::span<const TokenId> ids) const {
   for (const TokenId id : ids) {
     const std::size_t slot = checked(id);
     std::string_view token = bytes_[slot];
+    if (id >= whole_.GetPieceSize()) {  // an added token, before which a text has not begun
+      bytes += token;
+      continue;
+    }
     if (whole_.IsControl(id)) continue;
     if (at_start && adds_dummy_prefix_ && token.starts_with(' ') && !whole_.IsByte(id) &&
         !whole_.IsUnknown(id)) {
@@ -224,8 +304,9 @@ std::string SentencePieceTokenizer::decode(std::span<const TokenId> ids) const {
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> make_tokenizer(std::string_view model, const std::string& source) {
-  return std::make_unique<SentencePieceTokenizer>(model, source);
+std::unique_ptr<Tokenizer> make_tokenizer(std::string_view model, const std::string& source,
+                                          const SentencePieceExtras& extras) {
+  return std::make_unique<SentencePieceTokenizer>(model, source, extras);
 }
 
 }  // namespace medgen::text::sentencepiece_module

@@ -31,9 +31,9 @@ ModelConfig small_config() {
   return config;
 }
 
-void fill(BundleWriter& writer) {
+void fill(BundleWriter& writer, const fs::path& tokenizer = fixture("tokenizer")) {
   writer.add_config(small_config());
-  writer.add_tokenizer(fixture("tokenizer"));
+  writer.add_tokenizer(tokenizer);
   writer.add_generation_config(R"({"temperature": 0.5, "max_length": 99, "unknown": [1]})");
   writer.add_model_card("# A card\n");
   base::write_file(writer.model_pt(), "pretend weights");
@@ -108,9 +108,31 @@ TEST_F(BundleTest, TellsWhatGoesBeforeAPrompt) {
             std::nullopt);
   EXPECT_THAT(error_of([&] { Bundle::open(with("word", R"({"add_bos_token": "yes"})", 7)); }),
               HasSubstr("add_bos_token"));
-  EXPECT_THAT(
-      error_of([&] { Bundle::open(with("none", R"({"add_bos_token": true})", std::nullopt)); }),
-      HasSubstr("bos_token_id"));
+  // Where neither names one, it is the tokenizer's own.
+  EXPECT_EQ(Bundle::open(with("none", R"({"add_bos_token": true})", std::nullopt)).prompt_prefix(),
+            276);
+  EXPECT_EQ(Bundle::open(with("named", R"({"add_bos_token": true, "bos_token": "!"})", 7))
+                .prompt_prefix(),
+            Bundle::open(bundle()).tokenizer().encode("!").front());
+}
+
+TEST_F(BundleTest, HoldsEveryFileOfTheTokenizerItIsMadeWith) {
+  const fs::path given = folder_ / "given";
+  fs::copy(fixture("tokenizer"), given);
+  base::write_file(given / "added_tokens.json", R"({"<x>": 277, "[PAD]": 300})");
+  base::write_file(given / "special_tokens_map.json", R"({"pad_token": "[PAD]"})");
+  for (const fs::path& tokenizer : {given, given / "vocab.json"}) {
+    BundleWriter writer(folder_ / "made", true);
+    fill(writer, tokenizer);
+    writer.put_bos_before_prompts();
+    writer.commit("made", "fp32");
+    const Bundle opened = Bundle::open(folder_ / "made");
+    EXPECT_EQ(opened.tokenizer().encode("a<x>").back(), 277);
+    EXPECT_EQ(opened.prompt_prefix(), 276);
+    // The model has 300 ids, so the last token is none that it could read.
+    EXPECT_EQ(opened.tokenizer().vocab_size(), 300);
+    EXPECT_EQ(opened.tokenizer().pad_id(), std::nullopt);
+  }
 }
 
 TEST_F(BundleTest, NoticesAFlippedBitInAnyFile) {

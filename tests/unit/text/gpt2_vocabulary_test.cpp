@@ -92,8 +92,6 @@ TEST_F(Gpt2VocabularyTest, BadVocabulariesSayWhatIsWrong) {
   expect_error({"vocab.json", "same id 3"});
   with_vocab("{\"\": 3}");
   expect_error({"vocab.json", "empty"});
-  with_vocab("{\"a\": 0, \"b\": 1}");
-  expect_error({"vocab.json", "no token", "all 256"});
   with_vocab("\xFF\xFE{}");
   expect_error({"vocab.json", "not valid JSON"});
   with_vocab(std::string(100000, '['));
@@ -161,13 +159,13 @@ TEST_F(Gpt2VocabularyTest, IgnoreMergesTakesAWholeWordFromTheVocabulary) {
 }
 
 TEST_F(Gpt2VocabularyTest, OtherKindsOfTokenizerJsonAreRefusedByName) {
-  with_json([](json& root) { root["normalizer"] = {{"type", "NFC"}}; });
-  expect_error({"tokenizer.json", "normalizer", "'NFC'"});
+  with_json([](json& root) { root["normalizer"] = {{"type", "Nmt"}}; });
+  expect_error({"tokenizer.json", "normalizer", "'Nmt'"});
   with_json([](json& root) { root["pre_tokenizer"] = {{"type", "Whitespace"}}; });
   expect_error({"pre-tokenizer", "'Whitespace'"});
   with_json([](json& root) { root["pre_tokenizer"] = nullptr; });
   expect_error({"pre-tokenizer", "'null'"});
-  with_json([](json& root) { root["pre_tokenizer"]["use_regex"] = false; });
+  with_json([](json& root) { root["pre_tokenizer"]["use_regex"] = 0; });
   expect_error({"use_regex"});
   with_json([](json& root) { root["model"]["type"] = "WordPiece"; });
   expect_error({"'WordPiece'", "'BPE'"});
@@ -192,7 +190,7 @@ TEST_F(Gpt2VocabularyTest, BrokenTokenizerJsonSaysWhatIsWrong) {
   expect_error({"model.merges"});
   with_json([](json& root) { root["model"]["merges"][7] = json::array({"a"}); });
   expect_error({"model.merges[7]"});
-  with_json([](json& root) { root["added_tokens"][0]["lstrip"] = true; });
+  with_json([](json& root) { root["added_tokens"][0]["lstrip"] = 1; });
   expect_error({"lstrip", "<|endoftext|>"});
   with_json([](json& root) { root["added_tokens"][0]["id"] = 5; });
   expect_error({"50256"});

@@ -43,9 +43,16 @@ TEST_F(LoadTokenizerTest, FolderMayHoldAnyKind) {
   add("vocab.json");
   EXPECT_THAT(tokenizer_files(folder_.path()), ElementsAre(folder_.path() / "tokenizer.json"));
   add("merges.txt");
+  EXPECT_THAT(tokenizer_files(folder_.path()), ElementsAre(folder_.path() / "tokenizer.json"));
+  std::filesystem::remove(folder_.path() / "tokenizer.json");
   EXPECT_THAT(tokenizer_files(folder_.path()),
               ElementsAre(folder_.path() / "vocab.json", folder_.path() / "merges.txt"));
   EXPECT_EQ(load_tokenizer(folder_.path())->kind(), "gpt2-bpe");
+  folder_.write("added_tokens.json", "{}");
+  EXPECT_THAT(tokenizer_files(folder_.path()),
+              ElementsAre(folder_.path() / "vocab.json", folder_.path() / "merges.txt",
+                          folder_.path() / "added_tokens.json"));
+  std::filesystem::remove(folder_.path() / "added_tokens.json");
   add_model();
   EXPECT_THAT(tokenizer_files(folder_.path()), ElementsAre(folder_.path() / "tokenizer.model"));
   EXPECT_EQ(load_tokenizer(folder_.path())->kind(), "sentencepiece");
