@@ -149,7 +149,7 @@ def random_post_processor(rng, tokenizer):
     if roll < 0.9:
         template = processors.TemplateProcessing(single="<|endoftext|> $A <|endoftext|>", special_tokens=[token])
         return processors.Sequence([processors.ByteLevel(trim_offsets=False), template])
-    return processors.RobertaProcessing(sep=token, cls=token)
+    return processors.RobertaProcessing(token, token)
 
 
 def random_roles(rng):

@@ -75,12 +75,16 @@ void BundleWriter::add_config(const ModelConfig& config) {
 }
 
 void BundleWriter::add_tokenizer(const fs::path& tokenizer) {
+  std::vector<std::pair<fs::path, std::string>> files;  // each with its name in the bundle
   for (const fs::path& file : tokenizer_files(tokenizer)) {
     const std::string name = name_in_bundle(tokenizer, file);
     const bool beside = kBesideTokenizer.contains(name) && file != tokenizer;
     const auto source = beside ? find_enclosed_file(file.parent_path(), name) : file;
-    if (source) base::copy_file_flushed(*source, staging() / name, ErrorCode::kModel);
+    if (source) files.emplace_back(*source, name);
   }
+  load_tokenizer(tokenizer, state_->config.vocab_size);  // whose errors name the files as given
+  for (const auto& [file, name] : files)
+    base::copy_file_flushed(file, staging() / name, ErrorCode::kModel);
   const auto loaded = load_tokenizer(staging(), state_->config.vocab_size);
   base::require_all_ids(*loaded, state_->config.vocab_size,
                         {"the tokenizer " + tokenizer.string(), "the model's vocab_size is",

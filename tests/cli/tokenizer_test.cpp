@@ -86,6 +86,7 @@ TEST_F(TokenizerCliTest, ATokenizerThatIsNotUnderstoodLeavesNoFolder) {
   const RunResult refused = run({"convert", checkpoint("gelu_new_odd_head").string(), out.string(),
                                  "--tokenizer", folder().string()});
   EXPECT_EQ(refused.status, 3);
+  EXPECT_THAT(refused.err, HasSubstr((folder() / "tokenizer_config.json").string()));
   EXPECT_THAT(refused.err, HasSubstr("add_bos_token"));
   EXPECT_FALSE(fs::exists(out));
 }

@@ -339,7 +339,8 @@ TEST_F(TokenizerSetTest, SettingsThatAreNotUnderstoodAreRefusedByName) {
     beside("tokenizer_config.json", content);
     expect_refusal({"tokenizer_config.json", part});
   }
-  beside("tokenizer_config.json", {{"model_max_length", 1024}, {"do_lower_case", false}});
+  beside("tokenizer_config.json",
+         {{"model_max_length", 1024}, {"do_lower_case", false}, {"extra_ids", 0}});
   EXPECT_NO_THROW(load());
 }
 
