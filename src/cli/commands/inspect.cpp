@@ -52,7 +52,7 @@ Json defaults_json(const Inspected& inspected) {
   const Json given = given_settings(inspected.decoding);
   const Json model = engine::in_force(given, inspected.defaults);
   const bool greedy = model.contains("do_sample") && model["do_sample"] == false;
-  Json settings = engine::settings_json(engine::settings_for(given, inspected.defaults));
+  Json settings = engine::settings_json(resolve(inspected.decoding, inspected.defaults));
   if (!settings.contains("eos_token_id") && inspected.bundle.tokenizer().eos_id()) {
     settings["eos_token_id"] = *inspected.bundle.tokenizer().eos_id();
   }
@@ -222,6 +222,7 @@ int inspect_command(const Arguments& words) {
   declare(line, decoding);
   line.config_file();
   line.parse(words);
+  check(decoding);
 
   const std::filesystem::path place = model ? std::filesystem::path(*model) : jobs::default_model();
   if (std::filesystem::is_regular_file(place)) {
