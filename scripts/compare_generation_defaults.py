@@ -72,7 +72,8 @@ def random_config(rng, old_folder):
         maybe(0.2, name, value)
     for name, value in [("use_cache", True), ("pad_token_id", END), ("bos_token_id", END), ("output_scores", False)]:
         maybe(0.2, name, value)
-    config["suppress_tokens"] = [*range(128, 256), *ids(5, ends=False)]
+    forced = [config.get("forced_bos_token_id"), 65]
+    config["suppress_tokens"] = [*range(128, 256), *(i for i in ids(5, ends=False) if i not in forced)]
     if rng.random() < 0.7:
         config["max_new_tokens"] = TOKENS
         maybe(0.3, "max_length", 40)
