@@ -134,7 +134,7 @@ void check_given(const SettingsJson& given, NameStyle style) {
   } catch (const SettingError&) {
     throw;
   } catch (const Error&) {
-    // A model may bring the beams or the guidance that the rest needs.
+    // A model may bring the beams, the drawing of beams or the guidance that the rest needs.
     Json helped = given;
     const bool of_beams = is_given(given, "length_penalty") || is_given(given, "early_stopping") ||
                           is_given(given, "beam_sample");
@@ -142,6 +142,10 @@ void check_given(const SettingsJson& given, NameStyle style) {
     const std::int64_t n = wanted.is_number_integer() ? wanted.get<std::int64_t>() : 1;
     if (of_beams && !is_given(given, "num_beams")) {
       helped["num_beams"] = std::max<std::int64_t>(2, n);
+    }
+    if (is_setting("beam_sample") && beams_of(helped, Json::object()) > 1 &&
+        !is_given(given, "beam_sample") && !is_given(given, "do_sample")) {
+      helped["beam_sample"] = true;
     }
     const bool of_guidance =
         is_given(given, "negative_prompt") || is_given(given, "negative_prompt_ids");

@@ -116,7 +116,6 @@ TEST(CheckGivenTest, RefusesWhatNoModelCanMakeRight) {
   EXPECT_FALSE(refused(R"({"early_stopping": true, "num_return_sequences": 5})"));
   EXPECT_FALSE(refused(R"({"negative_prompt": "x"})"));
   EXPECT_TRUE(refused(R"({"length_penalty": 2, "num_beams": 1})"));
-  EXPECT_TRUE(refused(R"({"length_penalty": 2, "temperature": 1})"));
   EXPECT_TRUE(refused(R"({"top_p": 2})"));
   EXPECT_TRUE(refused(R"({"mirostat": 2, "top_k": 4})"));
 }
