@@ -56,7 +56,7 @@ struct JournalContent {
 // Throws Error(kUsage) if it is not a journal, its first line is damaged, or its format is newer
 // than kJournalFormat; what is damaged later on was not yet committed and is left out.
 JournalContent read_journal(const std::filesystem::path& path);
-JournalContent read_journal(base::Blocks blocks, const std::filesystem::path& name);
+JournalContent read_journal(base::Blocks blocks, const std::filesystem::path& path);
 
 class Journal {
  public:

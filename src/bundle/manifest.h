@@ -11,7 +11,7 @@ namespace medgen::bundle {
 inline constexpr int kBundleFormatVersion = 1;
 
 // `source` names the text in messages. Throws Error(kModel) naming source, key and value.
-Manifest parse_manifest(std::string_view json, const std::string& source);
+Manifest parse_manifest(std::string_view text, const std::string& source);
 
 std::string manifest_to_json(const Manifest& manifest);
 

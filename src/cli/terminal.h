@@ -18,7 +18,7 @@ bool use_color(ColorChoice choice, int descriptor);
 // marks that reorder text, are spelled out ("^[", "<U+202E>"), and bytes that are not UTF-8
 // become U+FFFD. Everything from a file goes through it that is printed in a table or a message,
 // also where the output is not a terminal: it may be shown on one later.
-std::string visible(std::string_view text);
+std::string visible(std::string_view given);
 
 // Columns of the terminal, 80 if unknown.
 int terminal_columns(int descriptor);

@@ -124,7 +124,7 @@ TextHash hash_text(std::string_view text) {
 Signature sign_text(std::string_view text) {
   const std::vector<std::uint64_t> words = word_hashes(text);
   const std::size_t shingles = words.size() < kShingleWords ? 1 : words.size() - kShingleWords + 1;
-  std::array<std::uint32_t, kSignatureSize> smallest;
+  std::array<std::uint32_t, kSignatureSize> smallest{};
   smallest.fill(~std::uint32_t{0});
   const auto& factors = multipliers();
   for (std::size_t i = 0; i < shingles; ++i) {

@@ -64,8 +64,7 @@ SettingsJson settings_json(const DecodingSettings& settings);
 void check_sequence_count(int num_return_sequences, int num_beams);
 
 // Throws Error(kUsage) if a setting names an id outside [0, vocab_size).
-void check_token_ids(const SamplingParams& sampling, const StoppingParams& stopping,
-                     int vocab_size);
+void check_token_ids(const SamplingParams& p, const StoppingParams& stopping, int vocab_size);
 
 // Turns text settings into token ids: bad words, the negative prompt. Others stay.
 void resolve_texts(SamplingParams& sampling, const Tokenizer& tokenizer);

@@ -47,8 +47,8 @@ float quantized_weight(const Matrix& matrix, int input, int column) {
   const auto* panel =
       static_cast<const std::int8_t*>(matrix.weights) +
       static_cast<std::size_t>(column / kernels::kPanel) * k_padded * kernels::kPanel;
-  return static_cast<float>(panel[input / 4 * 64 + column % kernels::kPanel * 4 + input % 4]) *
-         matrix.column_scale[column];
+  const int place = input / 4 * 64 + column % kernels::kPanel * 4 + input % 4;
+  return static_cast<float>(panel[place]) * matrix.column_scale[column];
 }
 
 }  // namespace
