@@ -48,7 +48,8 @@ void RecordWriter::put(Record record) {
     state_.places.push_back(record.place);
     append(record);
   } else {
-    held_[record.place] = {std::move(record), false};
+    const std::uint64_t place = record.place;
+    held_[place] = {std::move(record), false};
     while (!held_.empty() && held_.begin()->first == state_.rows) {
       append(held_.begin()->second.record);
       held_.erase(held_.begin());

@@ -328,18 +328,18 @@ class Trainer {
     }
   }
 
-  void report(WorkFolder& folder, std::int64_t done, double loss, std::int64_t steps,
+  void report(WorkFolder& folder, std::int64_t step, double loss, std::int64_t steps,
               double seconds) {
     TrainProgress progress;
-    progress.step = done;
+    progress.step = step;
     progress.steps = steps_;
     progress.loss = loss;
-    progress.learning_rate_factor = schedule_.factor(done - 1);
+    progress.learning_rate_factor = schedule_.factor(step - 1);
     progress.gradient_norm = gradient_norm_;
     progress.tokens_per_second = static_cast<double>(steps * tokens_per_step()) / seconds;
     progress.seconds_left =
-        static_cast<double>(steps_ - done) * seconds / static_cast<double>(steps);
-    progress.anneal = anneal_ && schedule_.falls_at(done - 1);
+        static_cast<double>(steps_ - step) * seconds / static_cast<double>(steps);
+    progress.anneal = anneal_ && schedule_.falls_at(step - 1);
     progress.epochs = (progress.anneal ? *anneal_ : main_).epochs_begun();
     folder.log(progress);
     observer_.on_progress(progress);

@@ -57,7 +57,7 @@ class OneSource : public RequestSource {
 };
 
 // The text of each sequence, the same from a list and from a source.
-std::vector<std::string> texts(const Request& request, testing::LogitsOf logits) {
+std::vector<std::string> texts(const Request& request, const testing::LogitsOf& logits) {
   std::vector<std::string> both[2];
   for (const bool stream : {false, true}) {
     FakeBackend backend(kVocab, 64, 4, logits);
