@@ -129,6 +129,27 @@ struct TorchArchive::State {
       }
     }
     if (root.empty()) fail("it is not a TorchScript archive");
+    check_records(records);
+  }
+
+  // What PyTorch writes lies in one folder, each record in bytes of its own.
+  void check_records(zip_int64_t records) const {
+    std::uint64_t stored = 0;
+    for (zip_int64_t i = 0; i < records; ++i) {
+      zip_stat_t information;
+      constexpr zip_uint64_t kWanted = ZIP_STAT_NAME | ZIP_STAT_COMP_SIZE;
+      if (zip_stat_index(zip, static_cast<zip_uint64_t>(i), ZIP_FL_ENC_RAW, &information) != 0 ||
+          (information.valid & kWanted) != kWanted) {
+        fail("a record in it is damaged");
+      }
+      const std::string_view name = information.name;
+      const bool odd = !name.starts_with(root) || name.find("/../") != name.npos ||
+                       std::any_of(name.begin(), name.end(),
+                                   [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+      if (odd) fail("it has a record with a name that PyTorch gives none");
+      if (information.comp_size > file_bytes - stored) fail("its records overlap");
+      stored += information.comp_size;
+    }
   }
 
   Record find(const std::string& name) const {

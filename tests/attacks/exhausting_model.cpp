@@ -78,16 +78,21 @@ std::string object_that_holds_itself() {
 
 std::string many_nones() { return std::string(64 * kMegabyte - 3, 'N'); }
 
+std::string as_many_nones_as_fit() { return std::string(16 * kMegabyte - 3, 'N'); }
+
 std::string many_marks() { return std::string(60 * kMegabyte, '(') + "N"; }
 
-std::string large_memo() {
+std::string memo_of(unsigned keys) {
   std::string value = "N";
-  for (unsigned key = 0; key < 8'000'000; ++key) {
+  for (unsigned key = 0; key < keys; ++key) {
     value += 'r';
     for (unsigned shift = 0; shift < 32; shift += 8) value += static_cast<char>(key >> shift);
   }
   return value;
 }
+
+std::string large_memo() { return memo_of(8'000'000); }
+std::string as_large_a_memo_as_fits() { return memo_of(3'300'000); }
 
 // Each of many objects is filled from one dictionary.
 std::string copied_dictionary() {
@@ -163,6 +168,8 @@ const std::vector<ExhaustingModel>& exhausting_models() {
       {"DoublingObjects", with_pickle(doubling_objects)},
       {"ObjectThatHoldsItself", with_pickle(object_that_holds_itself)},
       {"ManyNones", with_deflated_pickle(many_nones)},
+      {"AsManyNonesAsFit", with_deflated_pickle(as_many_nones_as_fit)},
+      {"AsLargeAMemoAsFits", with_deflated_pickle(as_large_a_memo_as_fits)},
       {"ManyMarks", with_deflated_pickle(many_marks)},
       {"LargeMemo", with_deflated_pickle(large_memo)},
       {"CopiedDictionary", with_pickle(copied_dictionary)},
@@ -177,6 +184,7 @@ const std::vector<ExhaustingModel>& exhausting_models() {
       {"HugeOffset", with_layout(pickle::layout(kHuge, {300, 30}, {30, 1}))},
       {"OffsetNearTheEnd", with_layout(pickle::layout(1, {300, 30}, {30, 1}))},
       {"HugeStrides", with_layout(pickle::layout(0, {300, 30}, {kHuge, 1}))},
+      {"NegativeStrides", with_layout(pickle::layout(0, {300, 30}, {-30, 1}))},
       {"ShortRecord", shorten_a_tensor},
       {"MissingRecord", remove_a_tensor},
       {"MissingPickle", remove_the_pickle},

@@ -43,7 +43,7 @@ TEST_P(ExhaustingModelTest, IsRefusedSoonAndCheaply) {
   for (const Words& words : commands(bundle)) {
     SCOPED_TRACE(::testing::PrintToString(words));
     const MeasuredResult result = measured_run(words);
-    expect_bounded(result);
+    expect_bounded(result, words, bundle / "model.pt");
     EXPECT_TRUE(result.status == 3 || GetParam().only_code) << "status " << result.status;
   }
 }
@@ -52,9 +52,10 @@ INSTANTIATE_TEST_SUITE_P(Archive, ExhaustingModelTest, ::testing::ValuesIn(exhau
                          [](const auto& test) { return std::string(test.param.name); });
 
 TEST(ExhaustingModelCompanionTest, AnIntactModelRunsWithinTheSameBounds) {
-  for (const Words& words : commands(forged_bundle("bounded", [](Records&) {}))) {
+  const fs::path bundle = forged_bundle("bounded", [](Records&) {});
+  for (const Words& words : commands(bundle)) {
     const MeasuredResult result = measured_run(words);
-    expect_bounded(result);
+    expect_bounded(result, words, bundle / "model.pt");
     EXPECT_EQ(result.status, 0) << words.front() << "\n" << result.err;
   }
 }
@@ -70,8 +71,9 @@ void expect_every_cut_refused(const std::string& backend, std::size_t step) {
     bytes_of(cut, "data.pkl").resize(kept);
     write_archive(bundle / "model.pt", cut);
     reseal(bundle);
-    const MeasuredResult result = measured_run(generation(bundle, backend));
-    expect_bounded(result);
+    const Words words = generation(bundle, backend);
+    const MeasuredResult result = measured_run(words);
+    expect_bounded(result, words, bundle / "model.pt");
     ASSERT_EQ(result.status, 3) << kept << " of " << length << " bytes";
   }
 }
@@ -114,7 +116,7 @@ TEST(HugeConfigurationTest, IsNotBelievedBeforeTheTensorsAreSeen) {
   for (const Words& words : all) {
     SCOPED_TRACE(::testing::PrintToString(words));
     const MeasuredResult result = measured_run(words);
-    expect_bounded(result);
+    expect_bounded(result, words, bundle / "model.pt");
     EXPECT_EQ(result.status, 3) << result.err;
   }
   for (const std::string& name : files_in(bundle)) {
@@ -125,28 +127,94 @@ TEST(HugeConfigurationTest, IsNotBelievedBeforeTheTensorsAreSeen) {
 }
 
 // A training run's folder may come from elsewhere too.
-TEST(HostileCheckpointTest, ARecordThatIsNamedOftenIsReadOnce) {
+class HostileCheckpointTest : public ::testing::Test {
+ protected:
+  using Entries = std::vector<std::pair<std::string, std::string>>;
+
+  // A run that goes on from a checkpoint with these tensors, in this record each.
+  static MeasuredResult resumed(const std::string& name, const Entries& entries, Records records) {
+    const fs::path work = scratch() / name;
+    fs::create_directories(work);
+    const std::string tagged = "ctorch.jit._pickle\nrestore_type_tag\n" +
+                               pickle::tuple({pickle::dictionary(entries), pickle::text("")}) + "R";
+    records.push_back({"data.pkl", pickle::document(tagged)});
+    write_archive(work / "checkpoint.pt", records);
+    cli_tests::write(scratch() / "notes.jsonl", "{\"text\": \"Fever, then rest and water.\"}\n");
+    const Words words = {"train",
+                         "--from",
+                         cli_tests::tiny_model(),
+                         "--data",
+                         (scratch() / "notes.jsonl").string(),
+                         "--work-dir",
+                         work.string(),
+                         "--output",
+                         (scratch() / "never").string(),
+                         "--tokens",
+                         "96",
+                         "--batch-windows",
+                         "1",
+                         "--micro-batch-windows",
+                         "1",
+                         "--warmup-tokens",
+                         "0"};
+    MeasuredResult result = measured_run(words);
+    expect_little_memory(result, words, work / "checkpoint.pt");
+    return result;
+  }
+
+  // A checkpoint without parameters, of a run with one row.
+  static MeasuredResult resumed_at(std::int64_t step, std::int64_t next_document) {
+    const auto number = [](std::int64_t value) {
+      return std::string(reinterpret_cast<const char*>(&value), sizeof value);
+    };
+    const auto tensor = [](const char* record, std::int64_t count,
+                           const std::vector<std::int64_t>& shape,
+                           const std::vector<std::int64_t>& strides) {
+      return pickle::tensor(pickle::storage("Long", record, count),
+                            pickle::layout(0, shape, strides));
+    };
+    return resumed("work-far-ahead",
+                   {{"step", tensor("0", 1, {}, {})},
+                    {"next_document", tensor("1", 1, {1}, {1})},
+                    {"tokens_waiting.0", tensor("2", 0, {0}, {1})}},
+                   {{"data/0", number(step)}, {"data/1", number(next_document)}, {"data/2", ""}});
+  }
+};
+
+TEST_F(HostileCheckpointTest, ARecordThatIsNamedOftenIsReadOnce) {
   constexpr std::int64_t kFloats = 2 << 20;
-  const fs::path work = scratch() / "work-of-somebody";
-  fs::create_directories(work);
-  std::vector<std::pair<std::string, std::string>> entries;
+  Entries entries;
   for (int i = 0; i < 1000; ++i) {
     entries.emplace_back(
         "tensor" + std::to_string(i),
         pickle::tensor(pickle::storage("Float", "0", kFloats), pickle::layout(0, {kFloats}, {1})));
   }
-  const std::string tagged = "ctorch.jit._pickle\nrestore_type_tag\n" +
-                             pickle::tuple({pickle::dictionary(entries), pickle::text("")}) + "R";
-  write_archive(work / "checkpoint.pt",
-                {{"data.pkl", pickle::document(tagged)},
-                 {"data/0", std::string(static_cast<std::size_t>(kFloats) * 4, 'x')}});
-  cli_tests::write(scratch() / "notes.jsonl", "{\"text\": \"Fever, then rest and water.\"}\n");
-  const MeasuredResult result = measured_run(
-      {"train", "--from", cli_tests::tiny_model(), "--data", (scratch() / "notes.jsonl").string(),
-       "--work-dir", work.string(), "--output", (scratch() / "never").string(), "--tokens", "96"});
+  const MeasuredResult result =
+      resumed("work-of-somebody", entries,
+              {{"data/0", std::string(static_cast<std::size_t>(kFloats) * 4, 'x')}});
   EXPECT_EQ(result.status, 1);
   EXPECT_NE(result.err.find("checkpoint.pt is damaged"), std::string::npos) << result.err;
-  EXPECT_LT(result.peak_megabytes, 400);
+}
+
+TEST_F(HostileCheckpointTest, AStepBeyondTheRunIsRefused) {
+  const MeasuredResult result = resumed_at(std::int64_t{1} << 62, 0);
+  EXPECT_EQ(result.status, 2);
+  EXPECT_NE(result.err.find("this run has"), std::string::npos) << result.err;
+}
+
+// The order of each epoch before this document would be made.
+TEST_F(HostileCheckpointTest, ADocumentBeyondTheStepIsRefused) {
+  const MeasuredResult result = resumed_at(1, std::int64_t{1} << 62);
+  EXPECT_EQ(result.status, 1);
+  EXPECT_NE(result.err.find("cannot have read that many documents"), std::string::npos)
+      << result.err;
+}
+
+// Companion: a place that the run can have reached is not what is refused.
+TEST_F(HostileCheckpointTest, APlaceWithinTheRunIsNot) {
+  const MeasuredResult result = resumed_at(1, 1);
+  EXPECT_EQ(result.status, 2);
+  EXPECT_NE(result.err.find("is missing"), std::string::npos) << result.err;
 }
 
 }  // namespace

@@ -101,8 +101,9 @@ TEST(ForeignFileTest, NothingIsComputedWhileATrustedFileIsRead) {
                      "if torch.eq(torch.size(input_ids, 0), 77):\n      assert torch.eq(torch.len("
                      "torch.center(\"x\", 1500000000, \" \")), 1)\n    else:\n      pass");
   });
-  const MeasuredResult result = measured_run(generation(file, {"--trust-code"}));
-  expect_bounded(result);
+  const Words words = generation(file, {"--trust-code"});
+  const MeasuredResult result = measured_run(words);
+  expect_bounded(result, words, file);
   EXPECT_EQ(result.status, 3);
 }
 

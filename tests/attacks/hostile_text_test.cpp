@@ -52,14 +52,14 @@ Words generation(const fs::path& bundle) {
   return {"generate", "--model", bundle.string(), "--backend", "native", "-n", "1", "I feel"};
 }
 
-// Neither a signal nor much memory, and words about what is wrong.
-void expect_refused(const Words& words, int status, const std::string& why) {
+// Neither a signal nor much memory for `file`, and words about what is wrong.
+void expect_refused(const Words& words, int status, const std::string& why, const fs::path& file) {
   SCOPED_TRACE(::testing::PrintToString(words));
   const MeasuredResult result = measured_run(words);
   EXPECT_EQ(result.status, status) << result.err.substr(0, 1000);
   EXPECT_THAT(result.err, HasSubstr(why));
   EXPECT_LT(result.err.size(), 2000U);
-  EXPECT_LT(result.peak_megabytes, 250);
+  expect_little_memory(result, words, file);
 }
 
 struct ModelText {
@@ -77,8 +77,8 @@ TEST_P(NestedModelTextTest, IsRefusedSoonAndCheaply) {
     const fs::path bundle = copy_of_model(std::string("nested-") + file);
     write(bundle / file, "{\"x\": " + value + "}");
     if (resealed) reseal(bundle);
-    expect_refused(generation(bundle), 3, "nested more deeply than 64 levels");
-    expect_refused({"inspect", bundle.string()}, 3, file);
+    expect_refused(generation(bundle), 3, "nested more deeply than 64 levels", bundle / file);
+    expect_refused({"inspect", bundle.string()}, 3, file, bundle / file);
   }
 }
 
@@ -98,28 +98,29 @@ INSTANTIATE_TEST_SUITE_P(Json, NestedModelTextTest,
 TEST(NestedTextTest, TokenizersThatAreNestedAreRefused) {
   const fs::path file = scratch() / "tokenizer.json";
   write(file, "{\"model\": " + nested_lists() + "}");
-  expect_refused({"tokenize", "--tokenizer", file.string(), "a"}, 3, "nested more deeply");
+  expect_refused({"tokenize", "--tokenizer", file.string(), "a"}, 3, "nested more deeply", file);
   const fs::path folder = scratch() / "nested-vocabulary";
   fs::create_directories(folder);
   write(folder / "vocab.json", "{\"a\": " + nested_lists() + "}");
   write(folder / "merges.txt", "");
-  expect_refused({"tokenize", "--tokenizer", folder.string(), "a"}, 3, "vocab.json");
+  expect_refused({"tokenize", "--tokenizer", folder.string(), "a"}, 3, "vocab.json",
+                 folder / "vocab.json");
 }
 
 TEST(NestedTextTest, RecordsThatAreNestedAreRefused) {
   const fs::path file = scratch() / "records.jsonl";
   for (const std::string& value : {nested_lists(), nested_objects()}) {
     write(file, "{\"text\": \"a\"}\n{\"text\": \"b\", \"settings\": " + value + "}\n");
-    expect_refused({"metrics", file.string()}, 1, "nested more deeply");
+    expect_refused({"metrics", file.string()}, 1, "nested more deeply", file);
     expect_refused({"reproduce", file.string(), "--model", MEDGEN_DEFAULT_MODEL}, 2,
-                   "nested more deeply");
+                   "nested more deeply", file);
     write(file, "\n" + value);
     expect_refused({"reproduce", file.string(), "--model", MEDGEN_DEFAULT_MODEL}, 2,
-                   "nested more deeply");
+                   "nested more deeply", file);
     write(file, "{\"prompt\": \"a\", \"choices\": [\"b\", \"c\"], \"answer\": 0, \"x\": " + value +
                     "}\n");
     expect_refused({"eval", "--model", MEDGEN_DEFAULT_MODEL, "--choices", file.string()}, 1,
-                   "nested more deeply");
+                   "nested more deeply", file);
   }
 }
 
@@ -128,7 +129,8 @@ TEST(HostileNumberTest, ANumberTooLargeIsNamedByItsKey) {
   std::string manifest = cli_tests::read(bundle / "manifest.json");
   replace_once(manifest, "\"parameter_count\": ", "\"parameter_count\": 1e400, \"x\": ");
   write(bundle / "manifest.json", manifest);
-  expect_refused(generation(bundle), 3, "too large (above 1.8e308) under \"parameter_count\"");
+  expect_refused(generation(bundle), 3, "too large (above 1.8e308) under \"parameter_count\"",
+                 bundle / "manifest.json");
 }
 
 TEST(HostileVocabularyTest, AnIdThatTheFileCannotJustifyIsRefused) {
@@ -136,9 +138,11 @@ TEST(HostileVocabularyTest, AnIdThatTheFileCannotJustifyIsRefused) {
   fs::create_directories(folder);
   write(folder / "merges.txt", "");
   write(folder / "vocab.json", "{\"a\": 1000000}");
-  expect_refused({"tokenize", "--tokenizer", folder.string(), "a"}, 3, "without gaps");
+  expect_refused({"tokenize", "--tokenizer", folder.string(), "a"}, 3, "without gaps",
+                 folder / "vocab.json");
   write(folder / "vocab.json", "{\"a\": 16777215}");
-  expect_refused({"tokenize", "--tokenizer", folder.string(), "a"}, 3, "0 to 1048575");
+  expect_refused({"tokenize", "--tokenizer", folder.string(), "a"}, 3, "0 to 1048575",
+                 folder / "vocab.json");
 }
 
 // The peak of `batch --check` on one row, in megabytes.
@@ -170,7 +174,7 @@ TEST(HostileConfigurationTest, SectionsOfManyPartsAreRefused) {
   for (const std::string& text :
        {"[" + parts + "]\nx = 1\n", parts + " = 1\n", "[[" + parts + "]]\n"}) {
     write(file, text);
-    expect_refused(words, 2, "no sections");
+    expect_refused(words, 2, "no sections", file);
   }
 }
 

@@ -26,7 +26,13 @@ struct MeasuredOptions {
 MeasuredResult measured_run(const std::vector<std::string>& arguments,
                             const MeasuredOptions& options = {});
 
+// What a loader may take: three times the file, and 200 MB. Where libtorch is loaded, on top of
+// what that alone takes.
+void expect_little_memory(const MeasuredResult& result, const std::vector<std::string>& arguments,
+                          const std::filesystem::path& file);
+
 // Neither a signal nor another status than 0 and 3, and little memory.
-void expect_bounded(const MeasuredResult& result);
+void expect_bounded(const MeasuredResult& result, const std::vector<std::string>& arguments,
+                    const std::filesystem::path& file);
 
 }  // namespace medgen::attacks
