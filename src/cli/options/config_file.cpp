@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/refuse.h"
+#include "text/utf8.h"
 
 namespace medgen::cli {
 namespace {
@@ -47,8 +48,8 @@ std::optional<std::string> first_section(const std::string& content) {
 
 void refuse_config_name(const std::string& path, const std::string& name) {
   constexpr std::size_t kLongest = 60;
-  base::refuse("the configuration file " + path + " sets \"" +
-               (name.size() > kLongest ? name.substr(0, kLongest) + "..." : name) +
+  const std::string shown = name.size() > kLongest ? name.substr(0, kLongest) + "..." : name;
+  base::refuse("the configuration file " + path + " sets \"" + text::replace_invalid_utf8(shown) +
                "\", which is not an option of this command: write long names without dashes, "
                "such as top-k = 40, and no sections");
 }
