@@ -1,25 +1,26 @@
-// What a fuzzer feeds: each input format from its bytes to rows, the journal, and what a model file
-// is made of. Any bytes must give rows, error records, tensors or an Error, the same however the
-// bytes are cut into blocks. Anything else aborts. The unit tests run the same functions on the
-// seeds.
+// What a fuzzer feeds: each input format from its bytes to rows, the journal, what a model file is
+// made of, what tells of runs, and what medgen keeps for itself. Any bytes must give rows, error
+// records, tensors or an Error, the same however the bytes are cut into blocks. Anything else
+// aborts. The unit tests run the same functions on the seeds.
 #pragma once
-
-#include <unistd.h>
 
 #include <cstdint>
 #include <cstdlib>
-#include <fstream>
 #include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "base/sha256.h"
 #include "batch/journal.h"
 #include "batch/raw_rows.h"
 #include "batch/row_parser.h"
 #include "bundle/pickle.h"
 #include "bundle/torchscript_weights.h"
+#include "fuzz/input_file.h"
+#include "fuzz/kept_files.h"
 #include "fuzz/model_text.h"
+#include "fuzz/run_text.h"
 #include "medgen/error.h"
 #include "safety/identifiers.h"
 #include "text/utf8.h"
@@ -82,13 +83,12 @@ inline void run_rows(const std::string& data, batch::InputFormat format) {
 // What can only be read from a file.
 inline void run_file(const std::string& data, const char* extension,
                      const std::function<void(const std::string& path)>& read) {
-  const std::string path = "/tmp/medgen-fuzz-" + std::to_string(::getpid()) + extension;
-  std::ofstream(path, std::ios::binary) << data;
+  static InputFolder folder("file");
+  const std::string path = folder.write(std::string("input") + extension, data).string();
   try {
     read(path);
   } catch (const Error&) {
   }
-  ::unlink(path.c_str());
 }
 
 inline void run_compressed(const std::string& data, const char* extension) {
@@ -124,13 +124,26 @@ inline void run_archive(const std::string& data) {
   });
 }
 
-inline void run_journal(const std::string& data) {
+inline void read_journal(const std::string& data) {
   try {
     const batch::JournalContent content =
         batch::read_journal(blocks_of(data, data.size() + 1), "journal");
     require(batch::differences(content.job, content.job).empty());
   } catch (const Error&) {
   }
+}
+
+// As it is, and with the checksums that a journal's lines begin with.
+inline void run_journal(const std::string& data) {
+  read_journal(data);
+  std::string sealed;
+  for (std::size_t at = 0; at < data.size();) {
+    const std::size_t end = std::min(data.find('\n', at), data.size());
+    const std::string line = data.substr(at, end - at);
+    sealed += base::sha256(line).substr(0, 16) + " " + line + "\n";
+    at = end + 1;
+  }
+  read_journal(sealed);
 }
 
 // Findings are in order, apart and within the text; masking leaves the rest as it is.
@@ -161,6 +174,17 @@ inline const std::map<std::string, Target>& targets() {
       {"gzip", [](const std::string& data) { run_compressed(data, ".jsonl.gz"); }},
       {"zstd", [](const std::string& data) { run_compressed(data, ".jsonl.zst"); }},
       {"journal", run_journal},
+      {"records", run_records},
+      {"choices", run_choices},
+      {"row_settings", run_row_settings},
+      {"config_file", run_config_file},
+      {"corpus_jsonl", [](const std::string& data) { run_corpus(data, "a.jsonl"); }},
+      {"corpus_csv", [](const std::string& data) { run_corpus(data, "a.csv"); }},
+      {"corpus_text", [](const std::string& data) { run_corpus(data, "a.txt"); }},
+      {"packed", run_packed},
+      {"checkpoint", run_checkpoint},
+      {"training_record", run_training_record},
+      {"prepared", run_prepared},
       {"pickle", run_pickle},
       {"archive", run_archive},
       {"identifiers", run_identifiers},

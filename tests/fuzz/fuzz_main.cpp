@@ -1,15 +1,22 @@
-// libFuzzer's way in, for a program of each target: fuzz_text feeds the entry point "text".
+// libFuzzer's way in; the program's name, "fuzz_json", says which entry point.
+#include <cstdio>
+
 #include "fuzz/entry_points.h"
 
 namespace {
 
-medgen::fuzz::Target target;
+medgen::fuzz::Target target = nullptr;
 
 }  // namespace
 
-extern "C" int LLVMFuzzerInitialize(const int* /*count*/, char*** words) {
-  const std::string program = (*words)[0];
-  target = medgen::fuzz::targets().at(program.substr(program.rfind("fuzz_") + 5));
+extern "C" int LLVMFuzzerInitialize(int*, char*** arguments) {
+  const std::string program = (*arguments)[0];
+  const auto found = medgen::fuzz::targets().find(program.substr(program.rfind("fuzz_") + 5));
+  if (found == medgen::fuzz::targets().end()) {
+    std::fprintf(stderr, "%s: its name must be fuzz_ and a target\n", program.c_str());
+    std::exit(2);
+  }
+  target = found->second;
   return 0;
 }
 

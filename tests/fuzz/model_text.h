@@ -2,12 +2,7 @@
 // read, vocabularies, safetensors. Any bytes must give a value within its bounds, or an Error.
 #pragma once
 
-#include <unistd.h>
-
-#include <cmath>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "base/json.h"
@@ -15,6 +10,7 @@
 #include "bundle/manifest.h"
 #include "bundle/safetensors.h"
 #include "engine/generation_config.h"
+#include "fuzz/input_file.h"
 #include "medgen/error.h"
 #include "medgen/templates.h"
 #include "text/gpt2_bpe.h"
@@ -83,24 +79,6 @@ inline void run_tokenizer_model(const std::string& data) {
   try_reading([&] { text::check_sentencepiece_model(data, "input"); });
 }
 
-// A folder of this process that lasts as long as one input.
-class FuzzedFolder {
- public:
-  FuzzedFolder() { std::filesystem::create_directories(path_); }
-  FuzzedFolder(const FuzzedFolder&) = delete;
-  FuzzedFolder& operator=(const FuzzedFolder&) = delete;
-  ~FuzzedFolder() { std::filesystem::remove_all(path_); }
-
-  std::filesystem::path write(const std::string& name, const std::string& data) const {
-    std::ofstream(path_ / name, std::ios::binary) << data;
-    return path_ / name;
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_ = "/tmp/medgen-fuzz-" + std::to_string(::getpid());
-};
-
 inline void use_vocabulary(text::Gpt2Vocabulary vocabulary) {
   require_bounded(vocabulary.pieces.size() <= std::size_t{1} << 20U);
   const text::Gpt2Bpe made(std::move(vocabulary), "input");
@@ -109,20 +87,19 @@ inline void use_vocabulary(text::Gpt2Vocabulary vocabulary) {
 }
 
 inline void run_tokenizer_json(const std::string& data) {
-  const FuzzedFolder folder;
+  static InputFolder folder("tokenizer_json");
   const auto file = folder.write("tokenizer.json", data);
   try_reading([&] { use_vocabulary(text::read_tokenizer_json(file)); });
 }
 
 // tokenizer_config.json, a NUL, special_tokens_map.json, a NUL and added_tokens.json.
 inline void run_tokenizer_settings(const std::string& data) {
-  const FuzzedFolder folder;
+  static InputFolder folder("tokenizer_settings");
   std::size_t at = 0;
   for (const std::string& name : text::settings_file_names()) {
-    if (at > data.size()) break;
     const std::size_t end = std::min(data.find('\0', at), data.size());
-    folder.write(name, data.substr(at, end - at));
-    at = end + 1;
+    folder.write(name, at < data.size() ? data.substr(at, end - at) : "{}");
+    at = std::min(end + 1, data.size());
   }
   try_reading([&] {
     text::Gpt2Vocabulary vocabulary;
@@ -138,14 +115,14 @@ inline void run_tokenizer_settings(const std::string& data) {
 // vocab.json, a NUL and merges.txt.
 inline void run_vocabulary(const std::string& data) {
   const std::size_t end = std::min(data.find('\0'), data.size());
-  const FuzzedFolder folder;
+  static InputFolder folder("vocabulary");
   const auto vocab = folder.write("vocab.json", data.substr(0, end));
   const auto merges = folder.write("merges.txt", data.substr(std::min(end + 1, data.size())));
   try_reading([&] { use_vocabulary(text::read_vocab_and_merges(vocab, merges)); });
 }
 
 inline void run_safetensors(const std::string& data) {
-  const FuzzedFolder folder;
+  static InputFolder folder("safetensors");
   const auto file = folder.write("model.safetensors", data);
   try_reading([&] {
     const auto tensors = bundle::Safetensors::open(file);
@@ -157,7 +134,7 @@ inline void run_safetensors(const std::string& data) {
 }
 
 inline void run_safetensors_index(const std::string& data) {
-  const FuzzedFolder folder;
+  static InputFolder folder("safetensors_index");
   const auto file = folder.write("model.safetensors.index.json", data);
   try_reading([&] { bundle::Safetensors::open(file); });
 }
