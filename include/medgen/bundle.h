@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -114,8 +115,11 @@ class MEDGEN_API BundleWriter {
   // The text of probe.txt, which is optional in a bundle.
   void add_probe_text(std::string_view text);
 
-  // Computes the checksums, writes the manifest and renames. `dtype` as in Manifest.
-  void commit(const std::string& name, const std::string& dtype);
+  // Computes the checksums, writes the manifest, opens the result as Bundle::open() would, calls
+  // `last` with the folder, and renames. What throws on the way leaves nothing. `dtype` as in
+  // Manifest.
+  void commit(const std::string& name, const std::string& dtype,
+              const std::function<void(const std::filesystem::path& staged)>& last = {});
 
  private:
   struct State;

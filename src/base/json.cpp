@@ -61,18 +61,21 @@ class FaultFinder : public nlohmann::json_sax<nlohmann::json> {
   bool end_object() override { return true; }
   bool start_array(std::size_t) override { return true; }
   bool end_array() override { return true; }
-  bool parse_error(std::size_t, const std::string&,
+  bool parse_error(std::size_t byte, const std::string&,
                    const nlohmann::json::exception& error) override {
     constexpr int kNumberOutOfRange = 406;
     number_ = error.id == kNumberOutOfRange;
+    byte_ = byte;
     return false;
   }
 
   bool number() const { return number_; }
+  std::size_t byte() const { return byte_; }  // where the library stopped, from 1
   const std::string& last_key() const { return key_; }
 
  private:
   bool number_ = false;
+  std::size_t byte_ = 0;
   std::string key_;
 };
 
@@ -80,6 +83,16 @@ FaultFinder find_fault(std::string_view text) {
   FaultFinder finder;
   nlohmann::json::sax_parse(text, &finder);
   return finder;
+}
+
+// Whether the library stopped in a NaN or Infinity, which Python writes though JSON has none.
+// `byte` is counted from 1, and lies in the word or at its end.
+bool is_not_finite(std::string_view text, std::size_t byte) {
+  constexpr std::size_t kLongest = 9;  // "-Infinity"
+  const std::size_t from = byte > kLongest ? byte - kLongest : 0;
+  const std::string_view near = text.substr(std::min(from, text.size()), 2 * kLongest);
+  return near.find("NaN") != std::string_view::npos ||
+         near.find("Infinity") != std::string_view::npos;
 }
 
 }  // namespace
@@ -138,7 +151,10 @@ std::string json_fault(std::string_view text, std::string_view otherwise) {
   const FaultFinder finder = find_fault(text);
   if (!finder.number()) {
     const std::string why = otherwise.empty() ? "" : json_syntax_fault(text);
-    return why.empty() ? std::string(otherwise) : fmt::format("{} ({})", otherwise, why);
+    if (why.empty()) return std::string(otherwise);
+    const bool named = is_not_finite(text, finder.byte()) && !finder.last_key().empty();
+    return fmt::format("{} ({}{})", otherwise, why,
+                       named ? ", under " + json_key_shown(finder.last_key()) : "");
   }
   if (finder.last_key().empty()) return "JSON with a number that is too large (above 1.8e308)";
   return fmt::format("JSON with a number that is too large (above 1.8e308) under {}",

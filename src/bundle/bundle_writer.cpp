@@ -8,6 +8,7 @@
 #include "base/vocabulary.h"
 #include "bundle/config.h"
 #include "bundle/enclosed_file.h"
+#include "bundle/file_kind.h"
 #include "bundle/json_text.h"
 #include "bundle/manifest.h"
 #include "medgen/bundle.h"
@@ -51,6 +52,15 @@ std::string name_in_bundle(const fs::path& given, const fs::path& file) {
                                            : "tokenizer.json";
 }
 
+// A message about the hidden folder, with the name that the user gave.
+std::string with_target(std::string message, const base::StagedDirectory& folder) {
+  const std::string hidden = folder.path().string();
+  for (std::size_t at = message.find(hidden); at != std::string::npos; at = message.find(hidden)) {
+    message.replace(at, hidden.size(), folder.target().string());
+  }
+  return message;
+}
+
 }  // namespace
 
 struct BundleWriter::State {
@@ -81,6 +91,11 @@ void BundleWriter::add_tokenizer(const fs::path& tokenizer) {
     const bool beside = kBesideTokenizer.contains(name) && file != tokenizer;
     const auto source = beside ? find_enclosed_file(file.parent_path(), name) : file;
     if (source) files.emplace_back(*source, name);
+  }
+  for (const auto& [file, name] : files) {
+    if (const std::string_view kind = other_kind(beginning_of(file)); !kind.empty()) {
+      throw Error(ErrorCode::kModel, file.string() + " is " + std::string(kind));
+    }
   }
   load_tokenizer(tokenizer, state_->config.vocab_size);  // whose errors name the files as given
   for (const auto& [file, name] : files)
@@ -124,7 +139,8 @@ void BundleWriter::add_probe_text(std::string_view text) {
   base::write_file(staging() / "probe.txt", text);
 }
 
-void BundleWriter::commit(const std::string& name, const std::string& dtype) {
+void BundleWriter::commit(const std::string& name, const std::string& dtype,
+                          const std::function<void(const fs::path& staged)>& last) {
   Manifest manifest;
   manifest.format_version = kBundleFormatVersion;
   manifest.name = name;
@@ -146,6 +162,12 @@ void BundleWriter::commit(const std::string& name, const std::string& dtype) {
   const std::string text = manifest_to_json(manifest);
   parse_manifest(text, "the new manifest.json");  // catches a part that was not added
   base::write_file(staging() / "manifest.json", text);
+  try {
+    Bundle::open_without_model(staging());  // whatever would be wrong with it, before it is there
+    if (last) last(staging());
+  } catch (const Error& error) {
+    throw Error(error.code(), with_target(error.what(), state_->folder));
+  }
   state_->folder.commit();
 }
 

@@ -56,7 +56,9 @@ Gpt2Parameters Gpt2Parameters::of(TorchScriptWeights weights, const std::string&
 // tied model with another lm_head is refused, and an untied one with the same is stored tied.
 void Gpt2Parameters::settle_head() {
   if (!sources_.has_lm_head) return;  // match_parameters() has checked that none is needed
-  const bool same = source_.same(stored_name(kOutputHead), stored_name(kTokenEmbedding));
+  const std::string& head = stored_name(kOutputHead);
+  const bool same =
+      head == stored_name(kTokenEmbedding) || source_.same(head, stored_name(kTokenEmbedding));
   if (config_.tie_word_embeddings && !same) {
     fail(source_.shown + ": \"" + stored_name(kOutputHead) + "\" differs from \"" +
          stored_name(kTokenEmbedding) +

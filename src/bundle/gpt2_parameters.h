@@ -47,6 +47,7 @@ class Gpt2Parameters {
   TensorReader reader() const;  // read() of this object, which must outlive it
   const std::string& shown() const { return source_.shown; }
   const std::string& stored_name(const std::string& name) const;
+  const std::set<std::string>& ignored() const { return sources_.ignored; }
 
  private:
   void settle_head();

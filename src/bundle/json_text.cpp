@@ -5,6 +5,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "bundle/file_kind.h"
 #include "medgen/error.h"
 
 namespace medgen::bundle {
@@ -12,6 +13,9 @@ namespace medgen::bundle {
 nlohmann::json parse_json_object(std::string_view text, const std::string& source) {
   auto value = base::parse_json<nlohmann::json>(text);
   if (value.is_discarded()) {
+    if (const std::string_view kind = other_kind(text); !kind.empty()) {
+      throw Error(ErrorCode::kModel, fmt::format("{} is {}", source, kind));
+    }
     throw Error(ErrorCode::kModel, fmt::format("{} is {}; get the file again", source,
                                                base::json_fault(text, "not valid JSON")));
   }

@@ -1,5 +1,7 @@
-// A stack machine for the opcodes that libtorch writes.
+// A stack machine for the opcodes that libtorch and torch.save write.
 #include "bundle/pickle.h"
+
+#include <fmt/format.h>
 
 #include <bit>
 #include <cstring>
@@ -13,8 +15,10 @@ using Kind = PickleValue::Kind;
 
 namespace {
 
+constexpr std::string_view kOrderedDict = "collections\nOrderedDict";
+
 [[noreturn]] void damaged(
-    const char* why = "its list of parameters is damaged or of another kind") {
+    const std::string& why = "its list of parameters is damaged or of another kind") {
   throw Error(ErrorCode::kModel, why);
 }
 
@@ -40,7 +44,7 @@ class PickleMachine {
   void step(unsigned char opcode) {
     switch (opcode) {
       case 0x80:  // PROTO
-        take(1);
+        check_protocol(number<std::uint8_t>());
         break;
       case '(':  // MARK
         if (marks_.size() >= Pickle::kMaxMarks)
@@ -137,6 +141,14 @@ class PickleMachine {
     }
   }
 
+  static void check_protocol(int protocol) {
+    if (protocol <= 2) return;
+    damaged(
+        fmt::format("its list of parameters is a pickle of protocol {}; 2 is read, which is "
+                    "torch.save's own: save it again without pickle_protocol",
+                    protocol));
+  }
+
   std::string_view take(std::size_t count) {
     if (count > bytes_.size() - place_) damaged();
     const std::string_view part = bytes_.substr(place_, count);
@@ -231,8 +243,14 @@ class PickleMachine {
   void append(std::size_t count, Kind kind) {
     if (available() < count + 1) damaged();
     PickleValue& container = value(stack_[stack_.size() - count - 1]);
-    if (container.kind != kind || (kind == Kind::kDictionary && count % 2 != 0)) damaged();
+    const bool fits =
+        container.kind == kind || (kind == Kind::kDictionary && is_ordered_dict(container));
+    if (!fits || (kind == Kind::kDictionary && count % 2 != 0)) damaged();
     move_items(count, container.items);
+  }
+
+  bool is_ordered_dict(const PickleValue& made) const {
+    return made.kind == Kind::kCall && pickle_.text_of(made.what) == kOrderedDict;
   }
 
   void apply(Kind kind) {
@@ -247,7 +265,8 @@ class PickleMachine {
   void build() {
     const PickleRef state = pop();
     PickleValue& object = value(top());
-    if (object.kind != Kind::kObject || object.state != PickleValue::kNothing) damaged();
+    if (object.kind != Kind::kObject && !is_ordered_dict(object)) damaged();
+    if (object.state != PickleValue::kNothing) damaged();
     object.state = state;
   }
 

@@ -1,4 +1,5 @@
-// The part of Python's pickle format (protocol 2) that PyTorch's archives use, read as data:
+// The part of Python's pickle format (protocol 2) that PyTorch's archives use, torch.jit.save's and
+// torch.save's, read as data:
 // classes and calls are kept by name and never looked up or run. What is read costs memory in
 // proportion to the pickle's length, whatever it says, and nothing here recurses.
 #pragma once
@@ -26,7 +27,8 @@ struct PickleValue {
     kList,        // items
     kDictionary,  // items: key, value, key, value, ...
     kObject,      // what: its class; state, if it has one
-    kCall,        // what: the function; arguments: a tuple
+    kCall,        // what: the function; arguments: a tuple; state, if it has one; items: of an
+                  // OrderedDict, as of a dictionary
     kPersistent,  // what: the value that names it
   };
   static constexpr PickleRef kNothing = UINT32_MAX;

@@ -10,12 +10,12 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <set>
 
 #include "bundle/fail.h"
+#include "bundle/file_kind.h"
 #include "bundle/half.h"
 #include "bundle/json_text.h"
-#include "bundle/manifest.h"
+#include "bundle/shard_index.h"
 
 namespace medgen::bundle {
 namespace {
@@ -36,7 +36,7 @@ std::uint64_t element_bytes(const std::string& dtype, const std::string& where) 
   if (found == kBytes.end()) {
     const std::string shown =
         json(dtype.substr(0, 40)).dump(-1, ' ', true, json::error_handler_t::replace);
-    fail(fmt::format("{} has dtype {}; supported are F32, F16 and BF16", where, shown));
+    fail(fmt::format("{} has dtype {}; supported are F64, F32, F16 and BF16", where, shown));
   }
   return found->second;
 }
@@ -121,8 +121,26 @@ void check_layout(std::vector<Entry>& entries, std::uint64_t data_bytes, const s
   }
 }
 
+// safetensors.torch.save_model stores one of two tensors that share memory, and the other's name in
+// the metadata. Nothing but the embedding and the head may be one tensor in a GPT-2.
+void add_aliases(const json& header, std::vector<Entry>& entries) {
+  const auto metadata = header.find("__metadata__");
+  if (metadata == header.end() || !metadata->is_object()) return;
+  for (const auto& [alias, target] : metadata->items()) {
+    if (!target.is_string() || !may_be_tied(alias) || header.contains(alias)) continue;
+    const auto stored = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) {
+      return entry.name == target.get_ref<const std::string&>() && may_be_tied(entry.name);
+    });
+    if (stored == entries.end()) continue;
+    Entry same = *stored;
+    same.name = alias;
+    entries.push_back(std::move(same));
+  }
+}
+
 std::vector<Entry> parse_file(std::string_view bytes, const std::string& file) {
   std::uint64_t header_bytes = 0;
+  const std::string_view other = other_kind(bytes);  // such announce a header of an absurd length
   if (bytes.size() < sizeof header_bytes) {
     fail(fmt::format("{} is too short for a safetensors file ({} bytes); get it again", file,
                      bytes.size()));
@@ -130,6 +148,7 @@ std::vector<Entry> parse_file(std::string_view bytes, const std::string& file) {
   std::memcpy(&header_bytes, bytes.data(), sizeof header_bytes);
   bytes.remove_prefix(sizeof header_bytes);
   if (header_bytes > kMaxHeaderBytes || header_bytes > bytes.size()) {
+    if (!other.empty()) fail(fmt::format("{} is {}", file, other));
     fail(
         fmt::format("{} announces a header of {} bytes but only {} are there or allowed: it is "
                     "truncated or not a safetensors file",
@@ -143,6 +162,7 @@ std::vector<Entry> parse_file(std::string_view bytes, const std::string& file) {
     if (name != "__metadata__") entries.push_back(parse_entry(name, description, data, file));
   }
   check_layout(entries, data.size(), file);
+  add_aliases(header, entries);
   return entries;
 }
 
@@ -178,26 +198,10 @@ void Safetensors::add_file(const fs::path& path) {
   }
 }
 
-void Safetensors::add_shards(const fs::path& index) {
-  const json object = read_json_object(index);
-  const auto map = object.find("weight_map");
-  if (map == object.end() || !map->is_object()) {
-    fail(index.string() + " has no weight_map; a sharded checkpoint's index must have one");
-  }
-  std::set<std::string> shards;
-  for (const auto& [name, shard] : map->items()) {
-    if (!shard.is_string() || !is_plain_file_name(shard.get<std::string>())) {
-      fail(index.string() + ": the shard of tensor \"" + name + "\" is not a plain file name");
-    }
-    shards.insert(shard.get<std::string>());
-  }
-  for (const std::string& shard : shards) add_file(index.parent_path() / shard);
-  for (const auto& [name, shard] : map->items()) {
-    if (tensors_.count(name) == 0) {
-      fail(index.string() + ": tensor \"" + name + "\" is missing from " +
-           shard.get<std::string>() + "; get the checkpoint again");
-    }
-  }
+void Safetensors::add_shards(const fs::path& path) {
+  const ShardIndex index = read_shard_index(path);
+  for (const std::string& shard : index.shards) add_file(path.parent_path() / shard);
+  require_all_of_index(index, tensors_);
 }
 
 std::vector<float> Safetensors::read_float32(const std::string& name) const {
@@ -212,9 +216,12 @@ std::vector<float> Safetensors::read_float32(const std::string& name) const {
     values = convert<std::uint16_t>(tensor.bytes, half_to_float);
   } else if (tensor.dtype == "BF16") {
     values = convert<std::uint16_t>(tensor.bytes, bfloat16_to_float);
+  } else if (tensor.dtype == "F64") {
+    values =
+        convert<double>(tensor.bytes, [](double stored) { return static_cast<float>(stored); });
   } else {
     fail(where + " has dtype " + tensor.dtype +
-         "; supported are F32, F16 and BF16, save the checkpoint as one of them");
+         "; supported are F64, F32, F16 and BF16, save the checkpoint as one of them");
   }
   const auto bad =
       std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });

@@ -29,7 +29,7 @@ class Safetensors {
 
   const std::map<std::string, Tensor>& tensors() const { return tensors_; }
 
-  // F32, F16 or BF16 as float32, row-major. Throws Error(kModel) naming the tensor for another
+  // F64, F32, F16 or BF16 as float32, row-major. Throws Error(kModel) naming the tensor for another
   // dtype, for NaN and for infinity.
   std::vector<float> read_float32(const std::string& name) const;
 

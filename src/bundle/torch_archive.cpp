@@ -9,6 +9,7 @@
 #include <optional>
 #include <unordered_set>
 
+#include "bundle/file_kind.h"
 #include "bundle/half.h"
 #include "medgen/error.h"
 
@@ -110,6 +111,15 @@ struct TorchArchive::State {
     zip_error_init_with_code(&reason, code);
     const std::string why = zip_error_strerror(&reason);
     zip_error_fini(&reason);
+    const std::string head = beginning_of(path);
+    if (const std::string_view kind = other_kind(head); !kind.empty() && !head.starts_with("PK")) {
+      fail(fmt::format("it is {}", kind));
+    }
+    constexpr std::string_view kSafetensors("\0\0\0{\"", 5);  // after the length of its header
+    if (head.size() > 10 && head.substr(5, 5) == kSafetensors) {
+      fail(
+          "it is a safetensors file; give the Hugging Face folder that holds it, with config.json");
+    }
     fail("it is not a complete TorchScript archive (" + why + "); copy or convert it again");
   }
 
@@ -130,6 +140,7 @@ struct TorchArchive::State {
     }
     if (root.empty()) fail("it is not a TorchScript archive");
     check_records(records);
+    check_byte_order();
   }
 
   // What PyTorch writes lies in one folder, each record in bytes of its own.
@@ -150,6 +161,15 @@ struct TorchArchive::State {
       if (information.comp_size > file_bytes - stored) fail("its records overlap");
       stored += information.comp_size;
     }
+  }
+
+  // torch.save notes the order of the machine that wrote.
+  void check_byte_order() const {
+    if (zip_name_locate(zip, (root + "byteorder").c_str(), 0) < 0) return;
+    char order[6];
+    if (find("byteorder").bytes != sizeof order) fail("it is not in little-endian order");
+    read("byteorder", 0, order, sizeof order);
+    if (std::string_view(order, sizeof order) != "little") fail("it is not in little-endian order");
   }
 
   Record find(const std::string& name) const {

@@ -1,6 +1,6 @@
-// The zip file that torch.jit.save writes, read as data: pickles that name tensors, the tensors'
-// bytes, and the code as text. Nothing in it is ever run. Every size it states is checked against
-// what the file holds before memory is allocated.
+// The zip file that torch.jit.save and torch.save write, read as data: pickles that name tensors,
+// the tensors' bytes, and the code as text. Nothing in it is ever run. Every size it states is
+// checked against what the file holds before memory is allocated.
 #pragma once
 
 #include <cstddef>

@@ -17,6 +17,22 @@ constexpr int kMaxDepth = 64;
 constexpr std::size_t kMaxVisited = std::size_t{1} << 18U;  // a model of a thousand layers: 100,000
 constexpr std::size_t kMaxNameBytes = 300;
 
+constexpr std::string_view kRebuildParameter = "torch._utils\n_rebuild_parameter";
+
+// The classes and functions of a pickle that are needed to hold tensors.
+bool is_of_weights(std::string_view global) {
+  return global == "collections\nOrderedDict" || global == "torch._utils\n_rebuild_tensor_v2" ||
+         global == kRebuildParameter ||
+         (global.starts_with("torch\n") && global.ends_with("Storage"));
+}
+
+// "module\nname" as Python writes it, cut where it is longer than any.
+std::string shown_global(std::string_view global) {
+  std::string text(global.substr(0, 80));
+  std::replace(text.begin(), text.end(), '\n', '.');
+  return text;
+}
+
 }  // namespace
 
 void TorchScriptWeights::collect(const Pickle& pickle, const PickleValue& object,
@@ -42,10 +58,40 @@ void TorchScriptWeights::collect(const Pickle& pickle, const PickleValue& object
   }
 }
 
+// What torch.save makes of a state_dict: tensors by name, perhaps as parameters. Nothing in it is
+// called; but a pickle that names what no weights need is of another kind, or means harm.
+void TorchScriptWeights::collect_state_dict(const Pickle& pickle) {
+  for (PickleRef ref = 0; ref < pickle.size(); ++ref) {
+    const PickleValue& value = pickle.at(ref);
+    if (value.kind != Kind::kGlobal || is_of_weights(value.text)) continue;
+    archive_.fail("it would have Python call " + shown_global(value.text) +
+                  ", which weights do not need: save the model's state_dict() alone");
+  }
+  const std::vector<PickleRef>& entries = pickle.root().items;
+  for (std::size_t i = 0; i + 1 < entries.size(); i += 2) {
+    const std::string name(pickle.text_of(entries[i]));
+    if (name.empty() || name.size() > kMaxNameBytes) archive_.fail("a name in it is too long");
+    const PickleValue* value = &pickle.at(entries[i + 1]);
+    if (pickle.text_of(value->what) == kRebuildParameter && !pickle.arguments_of(*value).empty()) {
+      value = &pickle.at(pickle.arguments_of(*value).front());
+    }
+    if (!TorchArchive::is_tensor(pickle, *value)) {
+      archive_.fail("its entry \"" + name +
+                    "\" is not a tensor: save the model's state_dict() alone");
+    }
+    tensors_[name] = archive_.tensor(pickle, *value, "data");
+  }
+}
+
 TorchScriptWeights TorchScriptWeights::open(const std::filesystem::path& model_pt) {
   TorchScriptWeights weights(TorchArchive::open(model_pt));
   const Pickle pickle = weights.archive_.pickle("data.pkl");
-  weights.collect(pickle, pickle.root(), "", 0);
+  const Kind root = pickle.root().kind;
+  if (root == Kind::kDictionary || root == Kind::kCall) {
+    weights.collect_state_dict(pickle);
+  } else {
+    weights.collect(pickle, pickle.root(), "", 0);
+  }
   return weights;
 }
 

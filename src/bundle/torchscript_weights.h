@@ -1,5 +1,6 @@
-// Parameters of a TorchScript archive by their path in the module, read without libtorch and one at
-// a time. The archive's code is not examined.
+// Parameters of a TorchScript archive by their path in the module, or of a state_dict that
+// torch.save wrote by their names, read without libtorch and one at a time. The archive's code is
+// not examined.
 #pragma once
 
 #include <cstdint>
@@ -42,6 +43,7 @@ class TorchScriptWeights {
   explicit TorchScriptWeights(TorchArchive archive) : archive_(std::move(archive)) {}
   void collect(const Pickle& pickle, const PickleValue& object, const std::string& prefix,
                int depth);
+  void collect_state_dict(const Pickle& pickle);
   const StoredTensor& tensor(const std::string& name) const;
 
   TorchArchive archive_;

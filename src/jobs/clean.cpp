@@ -11,6 +11,7 @@
 #include "base/new_file.h"
 #include "base/refuse.h"
 #include "batch/journal.h"
+#include "jobs/converted.h"
 #include "medgen/error.h"
 
 namespace medgen::jobs {
@@ -51,6 +52,7 @@ std::vector<Remain> find_remains(const fs::path& folder) {
   }
   for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
     const fs::path& path = entries->path();
+    if (is_converted_model(path)) found.push_back({RemainKind::kConvertedModel, path});
     if (!path.filename().string().ends_with(kJournalEnding) || !is_own(path) ||
         is_being_written(path)) {
       continue;

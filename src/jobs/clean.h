@@ -8,9 +8,10 @@
 namespace medgen::jobs {
 
 enum class RemainKind {
-  kLeftover,          // of a run that was killed; nobody writes it now
-  kFinishedJournal,   // needed to merge shards and to retry failed rows
-  kUnfinishedJournal  // needed to continue the job; may hold texts that waited for their turn
+  kLeftover,           // of a run that was killed; nobody writes it now
+  kFinishedJournal,    // needed to merge shards and to retry failed rows
+  kUnfinishedJournal,  // needed to continue the job; may hold texts that waited for their turn
+  kConvertedModel      // made anew where its Hugging Face folder is used again
 };
 
 struct Remain {

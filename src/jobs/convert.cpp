@@ -8,10 +8,13 @@
 #include <cmath>
 
 #include "base/files.h"
+#include "bundle/checkpoint.h"
 #include "bundle/config.h"
 #include "bundle/enclosed_file.h"
 #include "bundle/gpt2_parameters.h"
 #include "bundle/safetensors.h"
+#include "bundle/state_dict_file.h"
+#include "jobs/converted.h"
 #include "jobs/model_defaults.h"
 #include "medgen/bundle.h"
 #include "medgen/error.h"
@@ -28,25 +31,6 @@ constexpr std::uint64_t kMaxCardBytes = 4U << 20U;
 bool is_file(const fs::path& path) {
   std::error_code ignored;
   return fs::is_regular_file(path, ignored);
-}
-
-fs::path find_weights(const fs::path& checkpoint) {
-  std::error_code ignored;
-  if (!fs::is_directory(checkpoint, ignored)) {
-    fail(checkpoint.string() + " is not a folder; give the folder of a Hugging Face checkpoint");
-  }
-  for (const char* name : {"model.safetensors", "model.safetensors.index.json"}) {
-    if (is_file(checkpoint / name)) return checkpoint / name;
-  }
-  if (is_file(checkpoint / "pytorch_model.bin")) {
-    fail(checkpoint.string() +
-         " holds pytorch_model.bin, a Python pickle, which is not read; save the model as "
-         "safetensors (save_pretrained(..., safe_serialization=True)) or use "
-         "scripts/export_gpt2.py");
-  }
-  fail(checkpoint.string() +
-       " holds neither model.safetensors nor model.safetensors.index.json; give the folder of a "
-       "Hugging Face checkpoint");
 }
 
 // 65520 is the first value that rounds to infinity in fp16 (IEEE 754 binary16, round to nearest
@@ -155,47 +139,65 @@ ModelConfig config_beside(const fs::path& folder) {
   return bundle::read_config(folder / "config.json");
 }
 
+using WriteModel =
+    std::function<void(const ModelConfig& config, bundle::StorageType storage,
+                       const bundle::TensorReader& reader, const fs::path& model_pt)>;
+
+WriteModel by_torch(wiring::TorchRoom& torch) {
+  return [&](const ModelConfig& config, bundle::StorageType storage,
+             const bundle::TensorReader& reader,
+             const fs::path& model_pt) { torch.export_model(config, storage, reader, model_pt); };
+}
+
 void write_bundle(const bundle::Gpt2Parameters& parameters, const fs::path& folder,
                   const std::string& origin, const fs::path& out, const ConvertOptions& options,
-                  wiring::TorchRoom& torch) {
+                  const WriteModel& write_model) {
+  if (options.note && !parameters.ignored().empty()) {
+    options.note(fmt::format("not used, being no part of the language model: {}",
+                             fmt::join(parameters.ignored(), ", ")));
+  }
   BundleWriter writer(out, options.replace);
   const std::string name = options.name.empty() ? origin : options.name;
   writer.add_config(parameters.config());
   writer.add_tokenizer(options.tokenizer.value_or(folder));
   writer.add_generation_config(generation_config_of(folder).text);
   writer.add_model_card(model_card(folder, name, parameters.config(), origin));
-  torch.export_model(parameters.config(), options.storage, make_reader(parameters, options),
-                     writer.model_pt());
-  writer.commit(name, options.storage == bundle::StorageType::kFloat16 ? "fp16" : "fp32");
+  write_model(parameters.config(), options.storage, make_reader(parameters, options),
+              writer.model_pt());
+  writer.commit(name, options.storage == bundle::StorageType::kFloat16 ? "fp16" : "fp32",
+                options.last);
+}
+
+void convert_folder(const fs::path& checkpoint, const fs::path& out, const ConvertOptions& options,
+                    const WriteModel& write_model) {
+  const fs::path weights = bundle::find_checkpoint_weights(checkpoint);
+  const ModelConfig config = config_beside(checkpoint);
+  const bundle::Gpt2Parameters parameters(config, bundle::open_checkpoint_weights(weights));
+  write_bundle(parameters, checkpoint, own_name(checkpoint), out, options, write_model);
 }
 
 }  // namespace
 
 void convert_checkpoint(const fs::path& checkpoint, const fs::path& out,
                         const ConvertOptions& options, wiring::TorchRoom& torch) {
-  const fs::path weights = find_weights(checkpoint);
-  const bundle::Safetensors tensors = bundle::Safetensors::open(weights);
-  bundle::TensorSource source;
-  source.shown = weights.string();
-  for (const auto& [name, tensor] : tensors.tensors())
-    source.stored.push_back({name, tensor.shape});
-  source.read = [&](const std::string& name) { return tensors.read_float32(name); };
-  source.same = [&](const std::string& a, const std::string& b) {
-    return tensors.read_float32(a) == tensors.read_float32(b);
-  };
-  const bundle::Gpt2Parameters parameters(config_beside(checkpoint), std::move(source));
-  write_bundle(parameters, checkpoint, own_name(checkpoint), out, options, torch);
+  convert_folder(checkpoint, out, options, by_torch(torch));
+}
+
+void convert_checkpoint_for_itself(const fs::path& checkpoint, const fs::path& out,
+                                   const ConvertOptions& options) {
+  convert_folder(checkpoint, out, options, bundle::write_state_dict);
 }
 
 void convert_archive(const fs::path& archive, const fs::path& out, const ConvertOptions& options,
                      wiring::TorchRoom& torch) {
+  refuse_part_of_checkpoint(archive);
   const fs::path folder = archive.has_parent_path() ? archive.parent_path() : fs::path(".");
   bundle::TorchScriptWeights weights = bundle::TorchScriptWeights::open(archive);
   const float tolerance = logit_tolerance(weights);
   const auto parameters =
       bundle::Gpt2Parameters::of(std::move(weights), archive.string(), config_beside(folder));
   if (options.trust_code) check_same_logits(archive, parameters, tolerance, torch);
-  write_bundle(parameters, folder, archive.stem().string(), out, options, torch);
+  write_bundle(parameters, folder, archive.stem().string(), out, options, by_torch(torch));
 }
 
 }  // namespace medgen::jobs

@@ -21,13 +21,24 @@ struct ConvertOptions {
   // Called before each parameter is read. An exception ends the conversion, with nothing left
   // behind.
   std::function<void(int done, int total)> progress;
+
+  // Called with the complete folder before it appears as `out`. An exception leaves nothing behind.
+  std::function<void(const std::filesystem::path& folder)> last;
+
+  // Told which tensors are not used. May be empty.
+  std::function<void(const std::string& text)> note;
 };
 
-// `checkpoint` holds config.json, model.safetensors (or shards and model.safetensors.index.json)
-// and a tokenizer. Throws Error(kModel) that names the file, key or tensor; Error(kUsage) if `out`
+// `checkpoint` holds config.json, the weights as find_checkpoint_weights() finds them, and a
+// tokenizer. Throws Error(kModel) that names the file, key or tensor; Error(kUsage) if `out`
 // exists.
 void convert_checkpoint(const std::filesystem::path& checkpoint, const std::filesystem::path& out,
                         const ConvertOptions& options, wiring::TorchRoom& torch);
+
+// The same for medgen's own use, without libtorch: model.pt holds a state_dict (see
+// bundle/state_dict_file.h), which only medgen takes for a model.
+void convert_checkpoint_for_itself(const std::filesystem::path& checkpoint,
+                                   const std::filesystem::path& out, const ConvertOptions& options);
 
 // `archive` is a TorchScript file made of transformers' GPT-2 with a config.json beside it, which
 // is trusted, as for a checkpoint. With `trust_code` the archive's own code is run for

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -12,6 +13,7 @@
 #include "base/vocabulary.h"
 #include "bundle/config.h"
 #include "bundle/gpt2_parameters.h"
+#include "jobs/converted.h"
 #include "jobs/model_defaults.h"
 #include "medgen/error.h"
 
@@ -59,6 +61,25 @@ ModelFiles open_bundle(const fs::path& directory) {
   return model;
 }
 
+// A Hugging Face folder, by way of the bundle that is kept of it. One that cannot be opened is made
+// anew, as packed weights are.
+ModelFiles open_checkpoint(const fs::path& place) {
+  ConvertedModel converted = converted_model(place);
+  ModelFiles model;
+  try {
+    model = open_bundle(converted.folder);
+  } catch (const Error& error) {
+    base::log_debug("the converted model is made anew", {{"why", base::LogError(error)}});
+    converted = converted_model(place, /*anew=*/true);
+    model = open_bundle(converted.folder);
+  }
+  model.verify = [of_bundle = model.verify, of_checkpoint = converted.verify_checkpoint] {
+    of_bundle();
+    of_checkpoint();
+  };
+  return model;
+}
+
 // The context of an archive without a config.json: its number of position embeddings.
 int context_of(const bundle::TorchScriptWeights& weights, const fs::path& file) {
   for (const bundle::ParameterSpec& tensor : weights.specs()) {
@@ -78,6 +99,7 @@ void require_all_ids(const ModelFiles& model, int rows) {
 // A foreign TorchScript file. Its tensors are read as data; what keeps that from being
 // enough is remembered, since its own code may be the only way to run it.
 ModelFiles open_file(const fs::path& file, const std::optional<std::string>& tokenizer) {
+  refuse_part_of_checkpoint(file);
   if (!tokenizer) {
     throw Error(ErrorCode::kUsage,
                 "the model " + file.string() +
@@ -99,6 +121,7 @@ ModelFiles open_file(const fs::path& file, const std::optional<std::string>& tok
   if (!fs::exists(config)) {
     model.not_gpt2 = "there is no config.json beside it to say what its tensors are for";
     model.config.n_positions = context_of(weights, file);
+    model.tokenizer = std::move(loaded);
     return model;
   }
   model.config = bundle::read_config(config);
@@ -148,7 +171,7 @@ ModelFiles open_model(const std::optional<std::string>& path,
                 "`tokenizer` is for a model that is a .pt file; " + place.string() +
                     " is a folder with a tokenizer of its own: leave `tokenizer` out");
   }
-  return open_bundle(place);
+  return is_checkpoint(place) ? open_checkpoint(place) : open_bundle(place);
 }
 
 wiring::ModelSource source_of(const ModelFiles& model) {

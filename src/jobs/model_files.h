@@ -37,9 +37,9 @@ struct ModelFiles {
   bool installed = false;                // see ModelSource::installed
 };
 
-// A bundle, or a .pt file with the tokenizer that belongs to it; without `path` the default model.
-// Throws Error(kModel) for unusable models, Error(kUsage) for a combination that makes no
-// sense.
+// A bundle, a Hugging Face folder (see converted.h), or a .pt file with the tokenizer that belongs
+// to it; without `path` the default model. Throws Error(kModel) for unusable models, Error(kUsage)
+// for a combination that makes no sense.
 ModelFiles open_model(const std::optional<std::string>& path,
                       const std::optional<std::string>& tokenizer);
 

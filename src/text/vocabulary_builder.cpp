@@ -35,12 +35,8 @@ std::string in_quotes(std::string_view token) {
 }
 
 void refuse_as_json(const Path& file, std::string_view text) {
-  const std::size_t byte = std::min(base::json_error_byte(text), text.size());
-  const auto line =
-      1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(byte), '\n');
   refuse_file(file,
-              fmt::format("is {}; get the file again",
-                          base::json_fault(text, fmt::format("not valid JSON (line {})", line))));
+              fmt::format("is {}; get the file again", base::json_fault(text, "not valid JSON")));
 }
 
 nlohmann::json read_bounded_json(const Path& file) {

@@ -26,6 +26,8 @@ std::string_view what(RemainKind kind) {
       return "journal of a finished batch";
     case RemainKind::kUnfinishedJournal:
       return "journal of an unfinished batch";
+    case RemainKind::kConvertedModel:
+      return "converted from a Hugging Face folder";
   }
   return "";
 }

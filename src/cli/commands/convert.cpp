@@ -28,10 +28,11 @@ struct ConvertArguments {
 
 ConvertArguments parse_convert(const Arguments& words) {
   ConvertArguments a;
-  CommandLine line(
-      "medgen convert",
-      "Makes a model folder from a Hugging Face GPT-2 checkpoint (config.json, model.safetensors, "
-      "tokenizer files) or from a TorchScript file of one (with config.json beside it).");
+  CommandLine line("medgen convert",
+                   "Makes a model folder from a Hugging Face GPT-2 checkpoint (config.json, "
+                   "model.safetensors or "
+                   "pytorch_model.bin, tokenizer files) or from a TorchScript file of one (with "
+                   "config.json beside it).");
   line.positional(reads("SOURCE"), a.source, true, "The checkpoint's folder, or a FILE.pt.");
   line.positional(makes_folder("OUT_DIR"), a.output, true, "The folder to write; must not exist.");
   line.choice("--dtype", {"fp32", "fp16"}, a.dtype,
@@ -75,19 +76,22 @@ int convert_command(const Arguments& words) {
     if (done == total) return line.clear();
     line.show([&] { return fmt::format("{} {} of {}", what, done, total); });
   };
+  options.note = [&](const std::string& text) { messages.note(text); };
   options.progress = [&](int done, int total) { progress("tensor", done, total); };
+  options.last = [&](const fs::path& folder) {
+    line.clear();
+    jobs::settle_precision(
+        folder, [&](const std::string& text) { messages.note(text); },
+        [&](const std::string& precision, int done, int total) {
+          progress("packing in " + precision + ", part", done, total);
+        });
+  };
   try {
     if (fs::is_directory(source)) {
       jobs::convert_checkpoint(source, output, options, wiring::torch_room());
     } else {
       jobs::convert_archive(source, output, options, wiring::torch_room());
     }
-    line.clear();
-    jobs::settle_precision(
-        output, [&](const std::string& text) { messages.note(text); },
-        [&](const std::string& precision, int done, int total) {
-          progress("packing in " + precision + ", part", done, total);
-        });
   } catch (const Interrupted&) {
     return kExitInterrupted;
   }

@@ -13,6 +13,7 @@
 #include "cli/terminal.h"
 #include "engine/model_defaults.h"
 #include "engine/settings.h"
+#include "jobs/converted.h"
 #include "jobs/model_defaults.h"
 #include "jobs/model_files.h"
 #include "medgen/bundle.h"
@@ -216,7 +217,7 @@ int inspect_command(const Arguments& words) {
       "Shows what a model is: architecture, size, precision, tokenizer, context, the files of its "
       "manifest (their checksums are verified), the settings that a text would be generated under "
       "and what sets them (an option, the model or medgen), and the first lines of its card.");
-  line.positional(reads("MODEL"), model, false,
+  line.positional(reads_model("MODEL"), model, false,
                   "The model's folder. Default: the model that comes with medgen.");
   line.flag("--json", json, "Print one JSON object.");
   declare(line, decoding);
@@ -231,7 +232,7 @@ int inspect_command(const Arguments& words) {
                             "convert FILE.pt OUT --tokenizer DIR",
                             place.string()));
   }
-  const Bundle bundle = Bundle::open(place);
+  const Bundle bundle = Bundle::open(jobs::bundle_at(place));
   const Inspected inspected{bundle, jobs::model_defaults(bundle), decoding};
   Output output(STDOUT_FILENO);
   if (json) {

@@ -11,6 +11,7 @@
 #include "cli/run.h"
 #include "cli/signals.h"
 #include "corpus/shards.h"
+#include "jobs/converted.h"
 #include "jobs/identifier_watch.h"
 #include "jobs/model_defaults.h"
 #include "jobs/model_files.h"
@@ -94,6 +95,7 @@ int train_command(const Arguments& words) {
       identifiers.look(file, number, document);
     };
   }
+  if (!options.from.empty()) options.from = jobs::bundle_at(options.from);
   if (!options.from.empty()) {  // its defaults become the new model's
     jobs::model_defaults(Bundle::open_without_model(options.from));
   }

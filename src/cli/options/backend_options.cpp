@@ -41,10 +41,10 @@ void declare(CommandLine& line, BackendArguments& a) {
 
 void declare_model(CommandLine& line, std::optional<std::string>& model,
                    std::optional<std::string>& tokenizer) {
-  line.text(
-      "--model", reads_model("DIR|FILE.pt"), model,
-      "Model folder, or a TorchScript GPT-2 (with --tokenizer). Default: the model that comes "
-      "with medgen.");
+  line.text("--model", reads_model("DIR|FILE.pt"), model,
+            "Model folder, Hugging Face folder of a GPT-2 (converted on first use, see "
+            "docs/MODELS.md), or "
+            "a TorchScript GPT-2 (with --tokenizer). Default: the model that comes with medgen.");
   line.text("--tokenizer", reads("DIR"), tokenizer, "Tokenizer for a --model that is a .pt file.");
 }
 

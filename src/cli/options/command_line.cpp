@@ -18,6 +18,7 @@
 
 #include "base/files.h"
 #include "base/refuse.h"
+#include "cli/conversion_lines.h"
 #include "cli/options/config_file.h"
 #include "cli/options/log_options.h"
 #include "cli/options/option_words.h"
@@ -510,6 +511,7 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
   if (const std::string clash = clash_of(request.places); !clash.empty()) base::refuse(clash);
   start_log(log, impl.quiet != nullptr && *impl.quiet);
   enter_sandbox(request);
+  show_conversions(impl.quiet != nullptr && *impl.quiet);
 }
 
 }  // namespace medgen::cli

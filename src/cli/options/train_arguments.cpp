@@ -89,7 +89,7 @@ void declare_places(Binder& bind, train::TrainOptions& o) {
 }
 
 void declare_model(CommandLine& line, Binder& bind, train::TrainOptions& o) {
-  bind.text("--from", reads("DIR"), o.from,
+  bind.text("--from", reads_model("DIR"), o.from,
             "Fine-tuning: start from this model folder's parameters, configuration and tokenizer.");
   bind.text("--config", reads("FILE"), o.config,
             "The model's shape as a config.json, in place of the --n- options.");
