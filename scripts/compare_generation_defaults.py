@@ -176,16 +176,16 @@ def compare(arguments, folder):
                 print(f"{place.name}: {name} refuses: {answers[i]['error']}")
             elif ours == answers[i]:
                 same[name] += 1
-            elif name == "transformers 4" and case["beams"] and "exponential_decay_length_penalty" in case["config"]:
-                # Its beam search judges whether to go on by the scores of the ends too, which the penalty raises above
-                # those of all beams; medgen and transformers 5 by those of the beams that go on.
+            elif name == "transformers 4" and "exponential_decay_length_penalty" in case["config"]:
+                # Of an end that is ruled out it makes NaN. And its beam search judges whether to go on by the scores of
+                # the ends too, which the penalty raises above those of all beams. medgen does as transformers 5.
                 otherwise[name] += 1
             else:
                 bad += 1
                 print(f"{place.name}: {name} {answers[i]}, medgen {ours}, {json.dumps(case['config'])[:600]}")
     for name in theirs:
         print(f"{name}: {same[name]} of {arguments.folders} folders the same, {refused[name]} refused by it, "
-              f"{otherwise[name]} ended by another rule of its beam search")
+              f"{otherwise[name]} with an exponential_decay_length_penalty of its own")
     return bad
 
 
