@@ -136,8 +136,9 @@ struct SamplingParams {
   std::vector<TokenId> forced_eos_token_id = {};
 
   // Classifier-free guidance: log-probabilities become u + scale * (c - u), c of the model, u of
-  // the model after the negative prompt (or the prompt's last token) and what was generated. >= 1;
-  // 1 is off. Sanchez et al., "Stay on topic with classifier-free guidance", 2023.
+  // the model after the negative prompt (or the prompt's last token) and what was generated.
+  // Finite; 1 is off, 0 leaves u alone, below 1 the negative prompt attracts. Sanchez et al., "Stay
+  // on topic with classifier-free guidance", 2023.
   double guidance_scale = 1;
   std::vector<TokenId> negative_prompt_ids = {};
   std::string negative_prompt = {};  // the same as text; needs a tokenizer
@@ -150,8 +151,11 @@ struct SamplingParams {
 
   // --- Search ------------------------------------------------------------------------------------
 
-  // Above 1: beam search, which draws nothing. From 1 to 64.
+  // Above 1: beam search, which draws nothing unless beam_sample is set. From 1 to 64.
   int num_beams = 1;
+  // Beam search draws each step's candidates, without replacement, from what temperature and
+  // filters leave of all beams, instead of taking the best. Needs num_beams > 1, temperature > 0.
+  bool beam_sample = false;
   // Score of a beam: log-probability / (new tokens)^length_penalty. Finite.
   double length_penalty = 1;
   // When the best possible running beam no longer beats the worst finished one: kFalse

@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/random.h"
 #include "engine/fixed_math.h"
 #include "engine/sequence.h"
 #include "engine/slots.h"
@@ -20,6 +21,7 @@ namespace {
 struct Beam {
   std::vector<TokenId> tokens;   // generated
   std::vector<double> logprobs;  // of the model, one each
+  std::vector<double> drawn;     // of what they were drawn from, where they were
   double sum = 0;                // of processed log-probabilities
   int slot = -1;                 // while it runs
   double score = 0;              // once it has finished
@@ -29,11 +31,41 @@ struct Extension {  // a beam and a token that could continue it
   double sum = 0;
   std::size_t beam = 0;
   TokenId token = 0;
+  double drawn = 0;  // log-probability in the beam's own row, where it was drawn
+  double key = 0;    // in the lottery, where it was drawn
 };
 
 bool better(const Extension& a, const Extension& b) {
   if (a.sum != b.sum) return a.sum > b.sum;
   return a.beam != b.beam ? a.beam < b.beam : a.token < b.token;
+}
+
+bool wins(const Extension& a, const Extension& b) {
+  return a.key != b.key ? a.key > b.key : better(a, b);
+}
+
+// Keeps the `most` best so far.
+template <class Better>
+void offer(const Extension& extension, std::size_t most, Better is_better,
+           std::vector<Extension>& heap) {  // with the worst on top
+  if (heap.size() == most && !is_better(extension, heap.front())) return;
+  if (heap.size() == most) {
+    std::pop_heap(heap.begin(), heap.end(), is_better);
+    heap.pop_back();
+  }
+  heap.push_back(extension);
+  std::push_heap(heap.begin(), heap.end(), is_better);
+}
+
+// Streams of coins from here on are those of beams: one for each step of the search.
+constexpr std::uint32_t kBeamCoins = 0x40000000U;
+
+// -ln(-ln u), u from the coin. Those with the highest sums of a score and such a number are a draw
+// without replacement by the softmax of the scores (Gumbel; Kool, van Hoof, Welling, "Stochastic
+// beams and where to find them", 2019).
+double gumbel(double coin) {
+  constexpr double kLeast = 0x1p-60;  // -ln 1 is 0, which has no logarithm
+  return -fixed_log64(std::max(kLeast, -fixed_log64(1 - coin)));
 }
 
 class BeamSearch {
@@ -49,6 +81,7 @@ class BeamSearch {
         slots_(backend),
         vocab_(static_cast<std::size_t>(tokenizer.vocab_size())) {
     context_.eos = all_eos_;
+    context_.least = std::max<std::size_t>(2, 1 + eos_.size());
     // The last token need not be fed back, so one more than the context holds is allowed.
     const int room = backend.info().n_positions - static_cast<int>(request.prompt.size()) + 1;
     most_ = std::min(new_token_limit(request), room);
@@ -83,6 +116,9 @@ class BeamSearch {
   std::size_t beams() const { return static_cast<std::size_t>(params_.num_beams); }
   bool is_eos(TokenId id) const { return std::find(eos_.begin(), eos_.end(), id) != eos_.end(); }
 
+  // How many ways to go on a step considers.
+  std::size_t wanted() const { return context_.least * beams(); }
+
   double penalised(double sum, std::size_t length) const {
     return sum / fixed_pow64(static_cast<double>(length), params_.length_penalty);
   }
@@ -106,7 +142,9 @@ class BeamSearch {
 
   // Extends every beam by one token. False when the search is over.
   bool go_on(std::span<const float> logits) {
-    const std::vector<Extension> extensions = best_extensions(logits);
+    const std::vector<Extension> extensions =
+        params_.beam_sample ? drawn_extensions(logits) : best_extensions(logits);
+    best_drawn_ = extensions.front().sum;
     const std::size_t length = running_[0].tokens.size() + 1;
     std::vector<Extension> next;
     bool all_end = true;
@@ -127,13 +165,13 @@ class BeamSearch {
   double best_possible() const {
     const bool longest =
         params_.early_stopping == EarlyStopping::kNever && params_.length_penalty > 0;
-    return penalised(running_[0].sum,
+    // Among drawn ones, transformers 4 counts one that has just ended too.
+    return penalised(params_.beam_sample ? best_drawn_ : running_[0].sum,
                      longest ? static_cast<std::size_t>(most_) : running_[0].tokens.size());
   }
 
   std::vector<Extension> best_extensions(std::span<const float> logits) {
-    const std::size_t wanted = std::max<std::size_t>(2, 1 + eos_.size()) * beams();
-    std::vector<Extension> extensions;  // a heap with the worst on top
+    std::vector<Extension> extensions;
     log_totals_.clear();
     for (std::size_t b = 0; b < running_.size(); ++b) {
       const auto row = logits.subspan(b * vocab_, vocab_);
@@ -143,14 +181,32 @@ class BeamSearch {
       log_totals_.push_back(sampler_.log_total());
       for (std::size_t i = 0; i < vocab_; ++i) {
         if (std::isinf(scores[i])) continue;
-        const Extension extension{running_[b].sum + scores[i], b, static_cast<TokenId>(i)};
-        if (extensions.size() == wanted && !better(extension, extensions.front())) continue;
-        if (extensions.size() == wanted) {
-          std::pop_heap(extensions.begin(), extensions.end(), better);
-          extensions.pop_back();
-        }
-        extensions.push_back(extension);
-        std::push_heap(extensions.begin(), extensions.end(), better);
+        offer({running_[b].sum + scores[i], b, static_cast<TokenId>(i)}, wanted(), better,
+              extensions);
+      }
+    }
+    std::sort(extensions.begin(), extensions.end(), better);
+    return extensions;
+  }
+
+  // As many, drawn without replacement from all beams' tokens together; best first.
+  std::vector<Extension> drawn_extensions(std::span<const float> logits) {
+    std::vector<Extension> extensions;
+    log_totals_.clear();
+    const auto place = static_cast<std::uint32_t>(running_[0].tokens.size());
+    const base::RandomKey key{
+        .seed = params_.seed, .request = request_.id, .sample = kBeamCoins | place};
+    for (std::size_t b = 0; b < running_.size(); ++b) {
+      context_.generated = running_[b].tokens;
+      Candidates& left =
+          sampler_.beam_candidates(logits.subspan(b * vocab_, vocab_), params_, context_);
+      log_totals_.push_back(sampler_.log_total());
+      for (std::size_t i = 0; i < left.size(); ++i) {
+        const auto coin =
+            static_cast<std::uint32_t>(b * vocab_) + static_cast<std::uint32_t>(left.id(i));
+        const double sum = running_[b].sum + left.score(i);
+        offer({sum, b, left.id(i), left.log_probability(i), sum + gumbel(base::uniform(key, coin))},
+              wanted(), wins, extensions);
       }
     }
     std::sort(extensions.begin(), extensions.end(), better);
@@ -163,6 +219,7 @@ class BeamSearch {
         logits[extension.beam * vocab_ + static_cast<std::size_t>(extension.token)]);
     beam.tokens.push_back(extension.token);
     beam.logprobs.push_back(logit - log_totals_[extension.beam]);
+    if (params_.beam_sample) beam.drawn.push_back(extension.drawn);
     beam.sum = extension.sum;
     return beam;
   }
@@ -221,6 +278,7 @@ class BeamSearch {
   std::size_t vocab_;
   int most_ = 0;
   Sampler sampler_;
+  double best_drawn_ = 0;           // the highest sum of the step's extensions
   std::vector<double> log_totals_;  // of the running beams' logits
   std::vector<Beam> running_;
   std::vector<Beam> finished_;  // best first, at most num_beams
@@ -239,7 +297,8 @@ void beam_search(Backend& backend, const Tokenizer& tokenizer, const Request& re
     sequence.set_beam_score(beams[i].score);
     bool running = true;
     for (std::size_t t = 0; running && t < beams[i].tokens.size(); ++t) {
-      running = sequence.advance({beams[i].tokens[t], beams[i].logprobs[t], beams[i].logprobs[t]});
+      const double drawn = request.sampling.beam_sample ? beams[i].drawn[t] : beams[i].logprobs[t];
+      running = sequence.advance({beams[i].tokens[t], beams[i].logprobs[t], drawn});
     }
     if (running) sequence.interrupt(cut_short.value_or(FinishReason::kLength));
   }

@@ -74,12 +74,46 @@ void keep_where(Candidates& c, Keep keep) {
   c.keep(marks);
 }
 
-// The likeliest and its ties stay whatever the cutoff.
-void keep_probable(Candidates& c, double cutoff) {
+// The `least` likeliest and ties with the last of them stay whatever the cutoff.
+void keep_probable(Candidates& c, double cutoff, std::size_t least) {
   const std::span<const double> w = c.weights();
   const double total = c.total();
-  keep_where(
-      c, [&](std::size_t i) { return w[i] / total >= cutoff || c.logit(i) == c.highest_logit(); });
+  const double safe =
+      least > 1 ? c.kth_highest_logit(std::min(least, c.size())) : c.highest_logit();
+  keep_where(c, [&](std::size_t i) { return w[i] / total >= cutoff || c.logit(i) >= safe; });
+}
+
+// Runs `filter`; if it leaves fewer than `least` tokens, the first `least` of `ranking` stay
+// instead, among which those are.
+template <class Filter, class Ranking>
+void leave(Candidates& c, std::size_t least, Filter filter, Ranking ranking) {
+  if (least <= 1) return filter(c);
+  if (c.size() <= least) return;
+  Candidates all = c;
+  filter(c);
+  if (c.size() >= least) return;
+  const std::vector<std::uint32_t> order = ranking(all);
+  c = std::move(all);
+  std::vector<std::uint8_t>& marks = c.marks();
+  marks.assign(c.size(), 0);
+  for (std::size_t i = 0; i < least; ++i) marks[order[i]] = 1;
+  c.keep(marks);
+}
+
+// The likeliest first, ties by index from the highest down: the last of what top-p goes through.
+std::vector<std::uint32_t> likeliest_first(Candidates& c) {
+  std::vector<std::uint32_t> order = full_order(c, [&](std::size_t i) { return c.logit(i); });
+  std::reverse(order.begin(), order.end());
+  return order;
+}
+
+// |-log p - H| of each token, by which typical_p ranks them.
+auto distance_from_entropy(Candidates& c) {
+  return [&c, entropy = c.entropy(), log_total = c.log_total(), highest = c.highest_logit(),
+          scale = 1 / c.temperature()](std::size_t i) {
+    const double log_p = (c.logit(i) - highest) * scale - log_total;
+    return std::abs(-log_p - entropy);
+  };
 }
 
 }  // namespace
@@ -102,9 +136,12 @@ void dynamic_temperature(Candidates& c, double temperature, double range, double
   }
 }
 
-void top_k(Candidates& c, std::size_t k) {
+void top_k(Candidates& c, std::size_t k, std::size_t least) {
+  k = std::max(k, least);
   if (k < c.size()) c.keep_from(c.kth_highest_logit(k));
 }
+
+namespace {
 
 // The sum of the weights below `light`, and the places of the others.
 double split_light(std::span<const double> w, double light, std::vector<std::uint32_t>& heavy) {
@@ -121,7 +158,7 @@ double split_light(std::span<const double> w, double light, std::vector<std::uin
 }
 
 // From the least likely up, tokens go while the sum of those gone is at most 1 - p.
-void top_p(Candidates& c, double p) {
+void keep_nucleus(Candidates& c, double p) {
   const std::span<const double> w = c.weights();
   const double limit = (1 - p) * c.total();
   // Together, all tokens lighter than this weigh less than the limit, so they all go.
@@ -158,7 +195,7 @@ void top_p(Candidates& c, double p) {
   c.keep_places(order);
 }
 
-void min_p(Candidates& c, double p) {
+void keep_above(Candidates& c, double p) {
   const std::span<const double> w = c.weights();
   const double total = c.total();
   const double cutoff = p * (1 / total);
@@ -166,16 +203,9 @@ void min_p(Candidates& c, double p) {
 }
 
 // Ranked by |-log p - H|: the fewest whose sum reaches p, and ties of the last.
-void typical_p(Candidates& c, double p) {
-  const double entropy = c.entropy();
+void keep_typical(Candidates& c, double p) {
+  const auto key = distance_from_entropy(c);
   const std::span<const double> w = c.weights();
-  const double log_total = c.log_total();
-  const double highest = c.highest_logit();
-  const double scale = 1 / c.temperature();
-  const auto key = [&](std::size_t i) {
-    const double log_p = (c.logit(i) - highest) * scale - log_total;
-    return std::abs(-log_p - entropy);
-  };
   const auto bucket = [](double k) {
     return static_cast<std::size_t>(std::min(k * 64, static_cast<double>(kBuckets - 1)));
   };
@@ -198,10 +228,30 @@ void typical_p(Candidates& c, double p) {
   keep_where(c, [&](std::size_t i) { return key(i) <= farthest; });
 }
 
-void epsilon_cutoff(Candidates& c, double epsilon) { keep_probable(c, epsilon); }
+}  // namespace
 
-void eta_cutoff(Candidates& c, double eta) {
-  keep_probable(c, std::min(eta, std::sqrt(eta) * fixed_exp64_any(-c.entropy())));
+void top_p(Candidates& c, double p, std::size_t least) {
+  leave(
+      c, least, [p](Candidates& all) { keep_nucleus(all, p); }, likeliest_first);
+}
+
+void min_p(Candidates& c, double p, std::size_t least) {
+  leave(
+      c, least, [p](Candidates& all) { keep_above(all, p); }, likeliest_first);
+}
+
+void typical_p(Candidates& c, double p, std::size_t least) {
+  leave(
+      c, least, [p](Candidates& all) { keep_typical(all, p); },
+      [](Candidates& all) { return full_order(all, distance_from_entropy(all)); });
+}
+
+void epsilon_cutoff(Candidates& c, double epsilon, std::size_t least) {
+  keep_probable(c, epsilon, least);
+}
+
+void eta_cutoff(Candidates& c, double eta, std::size_t least) {
+  keep_probable(c, std::min(eta, std::sqrt(eta) * fixed_exp64_any(-c.entropy())), least);
 }
 
 void top_h(Candidates& c, double h) {

@@ -93,15 +93,55 @@ float Sampler::top_threshold(std::span<const float> logits, std::size_t k) {
   return std::max(kLowest, kth(k));
 }
 
+// Into scores_.
+void Sampler::assign_log_softmax(std::span<const float> logits) {
+  const float highest = measure(logits);
+  scores_.assign(logits.begin(), logits.end());
+  candidates_.assign(std::span<const double>(scores_));
+  log_total_ = static_cast<double>(highest) + candidates_.log_total();
+  for (double& score : scores_) score -= log_total_;
+}
+
+// From candidates_ into scores_.
+void Sampler::spread_candidates() {
+  std::fill(scores_.begin(), scores_.end(), kGone);
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    scores_[static_cast<std::size_t>(candidates_.id(i))] = candidates_.score(i);
+  }
+}
+
+Candidates& Sampler::beam_candidates(std::span<const float> logits, const SamplingParams& params,
+                                     const DecodingContext& context) {
+  assign_log_softmax(logits);
+  bool gathered = false;  // in candidates_; otherwise in scores_
+  const auto gather = [&] {
+    if (gathered) return;
+    require_something(scores_);
+    candidates_.assign(std::span<const double>(scores_));
+    gathered = true;
+  };
+  for (const Step* step : ordered_steps(params)) {
+    if (step->filter != nullptr) {
+      gather();
+      step->filter(params, context, candidates_);
+      continue;
+    }
+    if (gathered) spread_candidates();
+    gathered = false;
+    step->process(params, context, scores_);
+  }
+  gather();
+  return candidates_;
+}
+
 std::span<double> Sampler::processed_scores(std::span<const float> logits, bool log_softmax,
                                             const SamplingParams& params,
                                             const DecodingContext& context) {
-  const float highest = measure(logits);
-  scores_.assign(logits.begin(), logits.end());
   if (log_softmax) {
-    candidates_.assign(std::span<const double>(scores_));
-    log_total_ = static_cast<double>(highest) + candidates_.log_total();
-    for (double& score : scores_) score -= log_total_;
+    assign_log_softmax(logits);
+  } else {
+    measure(logits);
+    scores_.assign(logits.begin(), logits.end());
   }
   for (const Step* step : ordered_steps(params)) {
     if (step->process != nullptr) step->process(params, context, scores_);
@@ -143,10 +183,7 @@ void Sampler::apply(const Step& step, const SamplingParams& params,
   if (step.filter != nullptr) {
     step.filter(params, context, candidates_);
   } else if (step.name != "renormalize_logits") {  // which changes no distribution
-    std::fill(scores_.begin(), scores_.end(), kGone);
-    for (std::size_t i = 0; i < candidates_.size(); ++i) {
-      scores_[static_cast<std::size_t>(candidates_.id(i))] = candidates_.score(i);
-    }
+    spread_candidates();
     step.process(params, context, scores_);
     require_something(scores_);
     candidates_.assign(std::span<const double>(scores_));

@@ -58,11 +58,18 @@ class Sampler {
   // log-probabilities processed. Valid until the next call.
   std::span<double> processed_scores(std::span<const float> logits, bool log_softmax,
                                      const SamplingParams& params, const DecodingContext& context);
-  // What processed_scores() subtracted from the logits to turn them into log-probabilities.
+  // What beam search draws from: the tokens that the steps leave of the row's log-probabilities,
+  // with scores that are not normalised again. Valid until the next call.
+  Candidates& beam_candidates(std::span<const float> logits, const SamplingParams& params,
+                              const DecodingContext& context);
+  // What processed_scores() and beam_candidates() subtracted from the logits to turn them into
+  // log-probabilities.
   double log_total() const { return log_total_; }
 
  private:
   float measure(std::span<const float> logits);
+  void assign_log_softmax(std::span<const float> logits);
+  void spread_candidates();
   void reduce(std::span<const float> logits, float highest, const SamplingParams& params,
               const DecodingContext& context);
   void apply(const Step& step, const SamplingParams& params, const DecodingContext& context);

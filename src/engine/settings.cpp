@@ -101,19 +101,36 @@ std::vector<std::string> active_filters(const SamplingParams& p) {
   return names;
 }
 
+// The filters that need a coin or a state of their own for each text are not defined for beams.
+void check_beam_sample(const SamplingParams& p) {
+  if (p.temperature == 0) {
+    refuse(
+        "beam-sample is set but temperature is 0, which draws nothing: set a temperature above 0, "
+        "1 for instance, or leave beam-sample out");
+  }
+  if (p.mirostat != 0 || p.xtc_probability > 0) {
+    refuse(
+        fmt::format("beam-sample and {} are both set: these two do not go together; leave one of "
+                    "them out",
+                    p.mirostat != 0 ? "mirostat" : "xtc-probability"));
+  }
+}
+
 void check_contradictions(const SamplingParams& p) {
   const std::vector<std::string> filters = active_filters(p);
   if (p.num_beams > 1) {
-    if (p.temperature > 0) {
+    if (p.beam_sample) check_beam_sample(p);
+    if (!p.beam_sample && p.temperature > 0) {
       refuse(
           fmt::format("num-beams is {} and temperature {}: beam search draws nothing, so a "
-                      "temperature has no effect; leave one of them out",
+                      "temperature has no effect; leave one of them out, or draw with "
+                      "`beam_sample`",
                       p.num_beams, number(p.temperature)));
     }
-    if (p.mirostat != 0 || !filters.empty()) {
+    if (!p.beam_sample && (p.mirostat != 0 || !filters.empty())) {
       refuse(
           fmt::format("num-beams is {} and {} is set: beam search draws nothing, so filters have "
-                      "no effect; leave one of them out",
+                      "no effect; leave one of them out, or draw with `beam_sample`",
                       p.num_beams, filters.empty() ? "mirostat" : filters[0]));
     }
     if (p.guidance_scale != 1) {
@@ -122,6 +139,10 @@ void check_contradictions(const SamplingParams& p) {
                       "one of them out",
                       p.num_beams, number(p.guidance_scale)));
     }
+  } else if (p.beam_sample) {
+    refuse(
+        "beam-sample is set but num-beams is 1: it has an effect with beam search only; set "
+        "num-beams above 1, or leave it out");
   } else if (p.early_stopping != EarlyStopping::kFalse || p.length_penalty != 1) {
     refuse(
         std::string(p.length_penalty != 1 ? "length-penalty" : "early-stopping") +
@@ -136,7 +157,7 @@ void check_contradictions(const SamplingParams& p) {
   if (p.guidance_scale == 1 && !(p.negative_prompt.empty() && p.negative_prompt_ids.empty())) {
     refuse(
         "a negative prompt is set but guidance-scale is 1, which is off: set guidance-scale above "
-        "1, or leave the negative prompt out");
+        "or below 1, or leave the negative prompt out");
   }
   if (!p.negative_prompt.empty() && !p.negative_prompt_ids.empty()) {
     refuse("negative-prompt and negative-prompt-ids are both set: give one of them");
@@ -152,13 +173,27 @@ void check_contradictions(const SamplingParams& p) {
 void give_way(Settings& s, const Json& given) {
   const auto unset = [&](const char* name) { return !given.contains(name); };
   const bool beams = s.sampling.num_beams > 1;
-  if (beams && unset("temperature") && unset("do_sample")) s.sampling.temperature = 0;
-  if (beams || s.sampling.mirostat != 0) {
+  const bool search = beams && !s.sampling.beam_sample;  // draws nothing
+  if (search && unset("temperature") && unset("do_sample")) s.sampling.temperature = 0;
+  if (search || s.sampling.mirostat != 0) {
     if (unset("top_k")) s.sampling.top_k = 0;
     if (unset("top_p")) s.sampling.top_p = 1;
   }
-  if (s.sampling.temperature == 0 && unset("num_return_sequences") && unset("n")) {
+  const bool one = beams || s.sampling.temperature == 0;
+  if (one && unset("num_return_sequences") && unset("n")) {
     s.num_return_sequences = 1;
+  }
+}
+
+// With beams, do_sample says whether they are drawn.
+void take_do_sample(Settings& s, const Json& given) {
+  if (!given.contains("do_sample")) return;
+  const bool sample = given["do_sample"] == true;
+  if (!given.contains("beam_sample")) {
+    s.sampling.beam_sample = sample && s.sampling.num_beams > 1;
+  } else if (s.sampling.num_beams > 1 && sample != s.sampling.beam_sample) {
+    refuse(fmt::format("do_sample is {} and beam_sample {}: give one of them", sample,
+                       s.sampling.beam_sample));
   }
 }
 
@@ -256,6 +291,7 @@ DecodingSettings make_settings(const SettingsJson& given, const DecodingSettings
     refuse("max_length and max_new_tokens cannot be combined: give one of them");
   }
   if (given.contains("max_length")) settings.stopping.max_new_tokens.reset();
+  take_do_sample(settings, given);
   give_way(settings, given);
   validate(settings);
   return settings;
@@ -276,6 +312,8 @@ SettingsJson merge_settings(SettingsJson base, const SettingsJson& over) {
     if (name == "bad_words") drop("bad_words_ids");
     if (name == "temperature") drop("do_sample");
     if (name == "do_sample") drop("temperature");
+    if (name == "do_sample") drop("beam_sample");
+    if (name == "beam_sample") drop("do_sample");
     base[name] = value;
   }
   return base;

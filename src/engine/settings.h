@@ -37,11 +37,11 @@ std::string default_text(const SettingInfo& info);
 // settings but may have been meant.
 std::string nearest_setting(std::string_view name, const std::vector<std::string>& more = {});
 
-// `given` (an object of settings) over `defaults`. Defaults give way to what is given: beams turn
-// off the filters that were not given, greedy decoding returns one sequence, mirostat turns off
-// top_k. Throws Error(kUsage) for an unknown name (the nearest is suggested), a wrong type, a value
-// out of range, settings that contradict each other.
-// kFlags spells names in messages as on the command line.
+// `given` (an object of settings) over `defaults`. Defaults give way to what is given: beams that
+// draw nothing turn off the filters that were not given, greedy decoding and beams return one
+// sequence, mirostat turns off top_k. Throws Error(kUsage) for an unknown name (the nearest is
+// suggested), a wrong type, a value out of range, settings that contradict each other. kFlags
+// spells names in messages as on the command line.
 enum class NameStyle { kJson, kFlags };
 DecodingSettings make_settings(const SettingsJson& given, const DecodingSettings& defaults = {},
                                NameStyle style = NameStyle::kJson);

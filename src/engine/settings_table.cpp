@@ -64,34 +64,34 @@ const std::vector<SettingEntry>& settings_table() {
       {{"top_k", "filters", kInteger, "Draw from the K likeliest tokens; 0 or more, 0 is off."},
        MEDGEN_FIELD(sampling.top_k),
        {0, 2147483647, false, false, "0 turns it off, 50 is usual"},
-       MEDGEN_FILTER(p.top_k > 0, filters::top_k(c, static_cast<std::size_t>(p.top_k)))},
+       MEDGEN_FILTER(p.top_k > 0, filters::top_k(c, static_cast<std::size_t>(p.top_k), x.least))},
       {{"top_p", "filters", kNumber,
         "Draw from the fewest tokens whose probability reaches P; above 0, at most 1, 1 is off."},
        MEDGEN_FIELD(sampling.top_p),
        {0, 1, true, false, "1 turns it off, 0.95 is usual"},
-       MEDGEN_FILTER(p.top_p < 1, filters::top_p(c, p.top_p))},
+       MEDGEN_FILTER(p.top_p < 1, filters::top_p(c, p.top_p, x.least))},
       {{"min_p", "filters", kNumber,
         "Leave out tokens less likely than P times the likeliest; 0 to 1, 0 is off."},
        MEDGEN_FIELD(sampling.min_p),
        {0, 1, false, false, "0 turns it off, 0.05 is usual"},
-       MEDGEN_FILTER(p.min_p > 0, filters::min_p(c, p.min_p))},
+       MEDGEN_FILTER(p.min_p > 0, filters::min_p(c, p.min_p, x.least))},
       {{"typical_p", "filters", kNumber,
         "Draw from the most typical tokens (surprise nearest to the entropy) that reach P; above "
         "0, at "
         "most 1, 1 is off."},
        MEDGEN_FIELD(sampling.typical_p),
        {0, 1, true, false, "1 turns it off, 0.95 is usual"},
-       MEDGEN_FILTER(p.typical_p < 1, filters::typical_p(c, p.typical_p))},
+       MEDGEN_FILTER(p.typical_p < 1, filters::typical_p(c, p.typical_p, x.least))},
       {{"epsilon_cutoff", "filters", kNumber,
         "Leave out tokens less likely than this; 0 to below 1, 0 is off."},
        MEDGEN_FIELD(sampling.epsilon_cutoff),
        {0, 1, false, true, "0 turns it off, 0.0003 is usual"},
-       MEDGEN_FILTER(p.epsilon_cutoff > 0, filters::epsilon_cutoff(c, p.epsilon_cutoff))},
+       MEDGEN_FILTER(p.epsilon_cutoff > 0, filters::epsilon_cutoff(c, p.epsilon_cutoff, x.least))},
       {{"eta_cutoff", "filters", kNumber,
         "The same, with a cutoff that decreases with the entropy; 0 to below 1, 0 is off."},
        MEDGEN_FIELD(sampling.eta_cutoff),
        {0, 1, false, true, "0 turns it off, 0.0003 is usual"},
-       MEDGEN_FILTER(p.eta_cutoff > 0, filters::eta_cutoff(c, p.eta_cutoff))},
+       MEDGEN_FILTER(p.eta_cutoff > 0, filters::eta_cutoff(c, p.eta_cutoff, x.least))},
       {{"top_h", "filters", kNumber,
         "Of the 100 likeliest, draw from the best that hold this share of the entropy; above 0, at "
         "most "
@@ -230,11 +230,11 @@ const std::vector<SettingEntry>& settings_table() {
        {},
        MEDGEN_PROCESSOR(!p.forced_eos_token_id.empty(), processors::forced_eos_token_id)},
       {{"guidance_scale", "processors", kNumber,
-        "Steer away from the --negative-prompt (default: the prompt's last token); 1 or "
-        "more, "
-        "1 is off."},
+        "Above 1: steer away from the --negative-prompt (default: the prompt's last token); below "
+        "1: "
+        "towards it; any number, 1 is off."},
        MEDGEN_FIELD(sampling.guidance_scale),
-       {1, kMax, false, false, "1 turns it off, 1.5 is usual"},
+       {-kMax, kMax, false, false, "1 turns it off, 1.5 is usual"},
        MEDGEN_PROCESSOR(p.guidance_scale != 1, processors::guidance_scale)},
       {{"negative_prompt", "processors", kText, "What --guidance-scale steers away from."},
        MEDGEN_FIELD(sampling.negative_prompt)},
@@ -254,9 +254,14 @@ const std::vector<SettingEntry>& settings_table() {
        [](Settings& s, const Json& v, const std::string& name) {
          read_sampler_order(v, name, s.sampling.sampler_order);
        }},
-      {{"num_beams", "search", kInteger, "Above 1: beam search, which draws nothing; 1 to 64."},
+      {{"num_beams", "search", kInteger,
+        "Above 1: beam search, which draws nothing unless --beam-sample is given; 1 to 64."},
        MEDGEN_FIELD(sampling.num_beams),
        {1, 64, false, false, "1 turns it off"}},
+      {{"beam_sample", "search", kFlag,
+        "Beam search draws its candidates from what temperature and filters leave, instead of "
+        "taking the best."},
+       MEDGEN_FIELD(sampling.beam_sample)},
       {{"length_penalty", "search", kNumber,
         "Beam search divides log-probabilities by length to this power: above 0 for longer texts."},
        MEDGEN_FIELD(sampling.length_penalty),

@@ -23,6 +23,7 @@ struct DecodingContext {
   const Tokenizer* tokenizer = nullptr;     // null if no texts are involved
   double xtc_coin = 0;                      // in [0, 1)
   double mirostat_mu = 0;                   // bits
+  std::size_t least = 1;                    // how many tokens a filter leaves where there are more
   // Logits of the model after the negative prompt, [vocab]; empty without guidance.
   std::span<const float> unconditional = {};
 

@@ -22,7 +22,8 @@ DecodingSettings openai_settings(const engine::SettingsJson& given, const Decodi
   for (const char* name : {"n", "num_return_sequences"}) {
     if (given.contains(name)) defaults.erase("n");
   }
-  if (plain.sampling.num_beams > 1) defaults.erase("temperature");  // nothing is drawn
+  const SamplingParams& p = plain.sampling;
+  if (p.num_beams > 1 && !p.beam_sample) defaults.erase("temperature");  // nothing is drawn
   for (const auto& [name, value] : given.items()) defaults[name] = value;
   return engine::make_settings(defaults, plain);
 }

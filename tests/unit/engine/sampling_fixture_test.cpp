@@ -79,6 +79,41 @@ TEST(SamplingFixtureTest, TheSamplersOwnPathsKeepTheSameTokens) {
   }
 }
 
+// Rows of a beam search that draws: the filters leave several tokens, as transformers' do with
+// min_tokens_to_keep. Made by scripts/make_beam_sample_fixture.py.
+Json beam_rows() {
+  return Json::parse(
+      std::ifstream(std::string(MEDGEN_FIXTURES) + "/sampling/beam_sample.json"))["rows"];
+}
+
+double beam_difference(const Json& entry, std::size_t more) {
+  static Sampler sampler;
+  const auto logits = entry["logits"].get<std::vector<float>>();
+  DecodingContext context;
+  context.least = entry["least"].get<std::size_t>() + more;
+  const SamplingParams params = make_settings(entry["settings"], neutral_settings()).sampling;
+  Candidates& left = sampler.beam_candidates(logits, params, context);
+  if (left.size() != entry["kept"].size()) return INFINITY;
+  double largest = 0;
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    if (left.id(i) != entry["kept"][i].get<TokenId>()) return INFINITY;
+    largest = std::max(largest, std::abs(left.score(i) - entry["scores"][i].get<double>()));
+  }
+  return largest;
+}
+
+TEST(SamplingFixtureTest, FiltersLeaveABeamAsManyTokensAsTransformersDo) {
+  const Json all = beam_rows();
+  ASSERT_GE(all.size(), 300U);
+  for (const Json& entry : all) EXPECT_LE(beam_difference(entry, 0), kTolerance) << entry.dump();
+}
+
+TEST(SamplingFixtureTest, ABeamThatKeepsOneTokenMoreFailsTheSameCheck) {
+  int red = 0;
+  for (const Json& entry : beam_rows()) red += beam_difference(entry, 1) > kTolerance ? 1 : 0;
+  EXPECT_GT(red, 50);
+}
+
 // Companions: a small change of a setting, a score or an expectation turns the check red.
 TEST(SamplingFixtureTest, ACaseWithAnotherSettingFailsTheSameCheck) {
   int red = 0, changed = 0;

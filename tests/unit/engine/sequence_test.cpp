@@ -195,6 +195,88 @@ TEST(SearchTest, GuidanceAwayFromThePromptItselfChangesNothing) {
   EXPECT_EQ(tokens(1, {}), tokens(3, {1, 2, 3}));
   EXPECT_NE(tokens(1, {}), tokens(3, {4, 5}));
   EXPECT_NE(tokens(1, {}), tokens(3, {}));
+  EXPECT_EQ(tokens(1, {}), tokens(0.5, {1, 2, 3}));
+  EXPECT_NE(tokens(1, {}), tokens(0.5, {4, 5}));
+}
+
+// At 0 the negative prompt is all that counts: a greedy text is that prompt's own.
+TEST(SearchTest, GuidanceOfZeroFollowsTheNegativePrompt) {
+  const auto tokens = [](double scale, const History& prompt, const History& negative) {
+    FakeBackend backend(20, 64, 4);
+    Request request;
+    request.prompt = prompt;
+    request.sampling = {.temperature = 0, .top_k = 0, .guidance_scale = scale};
+    if (scale != 1) request.sampling.negative_prompt_ids = negative;
+    request.stopping.max_new_tokens = 20;
+    Collector collector;
+    generate(backend, testing::letters(20), {request}, collector);
+    return collector.completions.at(0).tokens;
+  };
+  EXPECT_EQ(tokens(0, {1, 2, 3}, {4, 5}), tokens(1, {4, 5}, {}));
+  EXPECT_NE(tokens(0.5, {1, 2, 3}, {4, 5}), tokens(1, {4, 5}, {}));
+  EXPECT_NE(tokens(-1, {1, 2, 3}, {4, 5}), tokens(1, {4, 5}, {}));
+}
+
+// The formula, on scales on both sides of 1 and of 0.
+TEST(SearchTest, GuidanceMovesLogProbabilitiesFromTheNegativeOnes) {
+  const std::vector<float> c = {1, 0.5F, -2, 3}, u = {0, 2, 1, -1};
+  const auto normalised = [](std::vector<double> x) {
+    double sum = 0;
+    for (const double value : x) sum += std::exp(value);
+    for (double& value : x) value -= std::log(sum);
+    return x;
+  };
+  const std::vector<double> lc = normalised({1, 0.5, -2, 3}), lu = normalised({0, 2, 1, -1});
+  for (const double g : {-1.5, 0.0, 0.3, 0.99, 1.5}) {
+    std::vector<double> wanted;
+    for (std::size_t i = 0; i < 4; ++i) wanted.push_back(lu[i] + g * (lc[i] - lu[i]));
+    wanted = normalised(wanted);
+    Sampler sampler;
+    DecodingContext context;
+    context.unconditional = u;
+    const auto p = sampler.processed_probabilities(
+        c, {.temperature = 1, .top_k = 0, .guidance_scale = g}, context);
+    for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(p[i], std::exp(wanted[i]), 1e-6) << g;
+  }
+}
+
+// Beams that are drawn: seeded, alone or among neighbours, and never the same for every seed.
+TEST(SearchTest, DrawnBeamsDependOnTheSeedAndTheRequestAlone) {
+  const auto texts = [](std::uint64_t seed, const std::vector<std::uint64_t>& ids) {
+    FakeBackend backend(20, 64, 4);
+    std::vector<Request> requests;
+    for (const std::uint64_t id : ids) {
+      requests.push_back({.id = id,
+                          .prompt = {1, 2},
+                          .num_return_sequences = 3,
+                          .sampling = {.temperature = 1,
+                                       .top_k = 5,
+                                       .num_beams = 3,
+                                       .beam_sample = true,
+                                       .logprobs = 0,
+                                       .seed = seed},
+                          .stopping = {.max_new_tokens = 8}});
+    }
+    testing::Recorder recorder;
+    generate(backend, testing::letters(20, true), requests, recorder);
+    EXPECT_EQ(backend.taken(), 0U);
+    EXPECT_LE(backend.most_slots, 4U);
+    for (const auto& [id, completion] : recorder.completions) {
+      for (const TokenLogprobs& token : completion.logprobs) {
+        EXPECT_LE(*token.chosen.processed_logprob, 0);
+        EXPECT_GE(*token.chosen.processed_logprob, token.chosen.logprob - 1e-9);
+      }
+    }
+    return recorder.texts();
+  };
+  const auto alone = texts(7, {4});
+  EXPECT_EQ(alone.size(), 3U);
+  EXPECT_EQ(alone, texts(7, {4}));
+  auto among = texts(7, {3, 4, 5});
+  EXPECT_NE(among.at({3, 0}), among.at({5, 0}));
+  std::erase_if(among, [](const auto& entry) { return entry.first.first != 4; });
+  EXPECT_EQ(alone, among);
+  EXPECT_NE(alone, texts(8, {4}));
 }
 
 }  // namespace

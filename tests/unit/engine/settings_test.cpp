@@ -51,8 +51,9 @@ TEST(SettingsTest, WhatIsWrittenReadsBackTheSame) {
   for (const SettingInfo& info : setting_infos()) {
     const std::string name(info.name);
     const bool excluded = name.starts_with("mirostat") || name == "num_beams" || name == "seed" ||
-                          name == "length_penalty" || name == "early_stopping" ||
-                          name == "max_length" || name == "negative_prompt_ids";
+                          name == "beam_sample" || name == "length_penalty" ||
+                          name == "early_stopping" || name == "max_length" ||
+                          name == "negative_prompt_ids";
     EXPECT_EQ(given.contains(name), !excluded) << name;
   }
 }
@@ -98,7 +99,8 @@ TEST(SettingsTest, RefusesWhatIsOutOfRangeWithValueAndRange) {
                           R"({"suppress_tokens": [-1]})",
                           R"({"exponential_decay_length_penalty": [-1, 1]})",
                           R"({"exponential_decay_length_penalty": [1, 0]})",
-                          R"({"guidance_scale": 0.5})",
+                          R"({"guidance_scale": "0.5"})",
+                          R"({"guidance_scale": null})",
                           R"({"num_beams": 0})",
                           R"({"num_beams": 65})",
                           R"({"early_stopping": "maybe"})",
@@ -125,15 +127,30 @@ TEST(SettingsTest, SuggestsTheNearestNameForAnUnknownOne) {
 }
 
 TEST(SettingsTest, RefusesContradictions) {
-  for (const char* bad :
-       {R"({"num_beams": 4, "temperature": 0.7})", R"({"num_beams": 4, "top_p": 0.9})",
-        R"({"num_beams": 4, "min_p": 0.1})", R"({"num_beams": 4, "num_return_sequences": 5})",
-        R"({"num_beams": 2, "guidance_scale": 2})", R"({"length_penalty": 2})",
-        R"({"early_stopping": true})", R"({"mirostat": 2, "top_k": 5})",
-        R"({"negative_prompt": "x"})", R"({"temperature": 0, "num_return_sequences": 2})",
-        R"({"do_sample": false, "temperature": 1})", R"({"max_length": 9, "max_new_tokens": 9})",
-        R"({"sampler_order": ["top_k"], "top_p": 0.9})", R"({"sampler_order": "hff"})",
-        R"({"sampler_order": "top_k,top_k"})", R"({"temperature": 0, "dynatemp_range": 1})"}) {
+  for (const char* bad : {R"({"num_beams": 4, "temperature": 0.7})",
+                          R"({"num_beams": 4, "top_p": 0.9})",
+                          R"({"num_beams": 4, "min_p": 0.1})",
+                          R"({"num_beams": 4, "num_return_sequences": 5})",
+                          R"({"num_beams": 2, "guidance_scale": 2})",
+                          R"({"length_penalty": 2})",
+                          R"({"beam_sample": true})",
+                          R"({"num_beams": 2, "beam_sample": true, "temperature": 0})",
+                          R"({"num_beams": 2, "beam_sample": true, "xtc_probability": 0.5})",
+                          R"({"num_beams": 2, "beam_sample": true, "mirostat": 2})",
+                          R"({"num_beams": 2, "beam_sample": true, "n": 3})",
+                          R"({"num_beams": 2, "beam_sample": true, "do_sample": false})",
+                          R"({"num_beams": 2, "beam_sample": false, "do_sample": true})",
+                          R"({"num_beams": 2, "do_sample": true, "temperature": 0})",
+                          R"({"early_stopping": true})",
+                          R"({"mirostat": 2, "top_k": 5})",
+                          R"({"negative_prompt": "x"})",
+                          R"({"temperature": 0, "num_return_sequences": 2})",
+                          R"({"do_sample": false, "temperature": 1})",
+                          R"({"max_length": 9, "max_new_tokens": 9})",
+                          R"({"sampler_order": ["top_k"], "top_p": 0.9})",
+                          R"({"sampler_order": "hff"})",
+                          R"({"sampler_order": "top_k,top_k"})",
+                          R"({"temperature": 0, "dynatemp_range": 1})"}) {
     EXPECT_NE(refusal(bad), "accepted") << bad;
   }
 }
@@ -144,6 +161,17 @@ TEST(SettingsTest, DefaultsGiveWayToWhatIsGiven) {
   EXPECT_EQ(beams.sampling.temperature, 0);
   EXPECT_EQ(beams.sampling.top_k, 0);
   EXPECT_EQ(beams.num_return_sequences, 2);
+  for (const char* sampled :
+       {R"({"num_beams": 4, "beam_sample": true})", R"({"num_beams": 4, "do_sample": true})"}) {
+    const DecodingSettings drawn = made(sampled);
+    EXPECT_TRUE(drawn.sampling.beam_sample) << sampled;
+    EXPECT_EQ(drawn.sampling.temperature, SamplingParams{}.temperature) << sampled;
+    EXPECT_EQ(drawn.sampling.top_k, SamplingParams{}.top_k) << sampled;
+    EXPECT_EQ(drawn.num_return_sequences, 1) << sampled;
+    EXPECT_EQ(settings_json(make_settings(settings_json(drawn))), settings_json(drawn)) << sampled;
+  }
+  EXPECT_FALSE(made(R"({"num_beams": 4, "do_sample": false})").sampling.beam_sample);
+  EXPECT_FALSE(made(R"({"do_sample": true})").sampling.beam_sample);
   EXPECT_EQ(made(R"({"mirostat": 2})").sampling.top_k, 0);
   EXPECT_EQ(made(R"({"do_sample": false})").num_return_sequences, 1);
   EXPECT_EQ(made(R"({"max_new_tokens": 5})").stopping.max_new_tokens, 5);
