@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "base/json.h"
@@ -17,6 +19,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 using base::refuse;
+
+constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
 std::vector<TokenId> read_ids(const Json& object, const char* name) {
   std::vector<TokenId> ids;
@@ -34,6 +38,28 @@ std::vector<TokenId> read_ids(const Json& object, const char* name) {
   return ids;
 }
 
+// Python's json writes -Infinity, which JSON does not have. As a string of the same length it moves
+// nothing else.
+std::string with_infinity_quoted(std::string line) {
+  constexpr std::string_view kBare = "-Infinity", kQuoted = "\"-inf\"   ";
+  if (line.find(kBare) == std::string::npos) return line;
+  bool in_string = false;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '"') in_string = !in_string;
+    if (in_string && line[i] == '\\') ++i;
+    if (!in_string && line.compare(i, kBare.size(), kBare) == 0) {
+      line.replace(i, kBare.size(), kQuoted);
+      i += kBare.size() - 1;
+    }
+  }
+  return line;
+}
+
+// What a token without any chance may have in place of a number.
+bool is_minus_infinity(const Json& item) {
+  return item.is_null() || item == "-inf" || item == "-Infinity";
+}
+
 std::vector<float> read_logits(const Json& list, const char* name) {
   if (!list.is_array() || list.empty()) {
     refuse(std::string(name) +
@@ -43,12 +69,21 @@ std::vector<float> read_logits(const Json& list, const char* name) {
   std::vector<float> logits;
   logits.reserve(list.size());
   for (const Json& item : list) {
+    if (is_minus_infinity(item)) {
+      logits.push_back(kMinusInfinity);
+      continue;
+    }
     const float value = item.is_number() ? item.get<float>() : std::nanf("");
     if (!std::isfinite(value)) {
-      refuse(fmt::format("{}[{}] is {}; it must be a finite number that float32 can hold", name,
-                         logits.size(), item.is_number() ? item.dump() : item.type_name()));
+      refuse(
+          fmt::format("{}[{}] is {}; it must be a finite number that float32 can hold, or "
+                      "null, -Infinity or \"-inf\" for a token without any chance",
+                      name, logits.size(), item.is_number() ? item.dump() : item.type_name()));
     }
     logits.push_back(value);
+  }
+  if (std::all_of(logits.begin(), logits.end(), [](float x) { return x == kMinusInfinity; })) {
+    refuse(std::string(name) + " leaves no token any chance; at least one must be a number");
   }
   return logits;
 }
@@ -79,15 +114,29 @@ void check_needs(const ExplainRequest& request, const Tokenizer* tokenizer, bool
   }
   if (p.num_beams > 1) {
     refuse(
-        fmt::format("num_beams is {}; explain shows what a draw chooses from, and beam search "
-                    "draws nothing: leave it out",
+        fmt::format("num_beams is {}; explain shows what one draw chooses from, and beam search "
+                    "chooses among all beams: leave it out",
                     p.num_beams));
+  }
+}
+
+// Where only the other row rules a token out, guidance would subtract infinity from infinity.
+void check_guidance_rows(const ExplainRequest& request) {
+  if (!request.logits || request.logits->size() != request.unconditional.size()) return;
+  for (std::size_t i = 0; i < request.unconditional.size(); ++i) {
+    if (request.unconditional[i] == kMinusInfinity && (*request.logits)[i] != kMinusInfinity) {
+      refuse(
+          fmt::format("unconditional_logits[{}] is -inf and logits[{}] is not; guidance has no "
+                      "value there: give a number",
+                      i, i));
+    }
   }
 }
 
 }  // namespace
 
-ExplainRequest parse_explain_request(const std::string& line) {
+ExplainRequest parse_explain_request(const std::string& text) {
+  const std::string line = with_infinity_quoted(text);
   const Json object = base::parse_json<Json>(line);
   if (object.is_discarded()) refuse("the line is " + base::json_fault(line, "not JSON"));
   if (!object.is_object()) {
@@ -131,6 +180,7 @@ DecodingContext explain_context(const ExplainRequest& request, std::size_t vocab
   eos = stopping.eos_token_id;
   if (eos.empty() && tokenizer != nullptr && tokenizer->eos_id()) eos = {*tokenizer->eos_id()};
   check_needs(request, tokenizer, !eos.empty());
+  if (request.settings.sampling.guidance_scale != 1) check_guidance_rows(request);
   DecodingContext context;
   context.prompt = request.prompt;
   context.generated = request.generated;

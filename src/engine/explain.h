@@ -12,7 +12,8 @@
 namespace medgen::engine {
 
 // {"prompt_ids":[...], "generated_ids":[...], "settings":{...}, "logits":[...]}: all but one of
-// prompt_ids and logits may be omitted. Settings override neutral_settings().
+// prompt_ids and logits may be omitted. Settings override neutral_settings(). Among logits, null,
+// -Infinity and "-inf" are minus infinity.
 struct ExplainRequest {
   std::vector<TokenId> prompt, generated;
   std::optional<std::vector<float>> logits;  // [vocab]

@@ -43,27 +43,32 @@ TEST(ExplainCliTest, AnswersLinesWithTheirOwnLogitsWithoutAModel) {
 }
 
 TEST(ExplainCliTest, BadLinesBecomeErrorsAndTheStreamGoesOn) {
-  const std::string bad[] = {"not json",
-                             "[]",
-                             "{}",
-                             "",
-                             R"({"logits":[1,2],"settings":{"top_p":2}})",
-                             R"({"logits":[1,2],"settings":{"topp":0.5}})",
-                             R"({"logits":[1,null]})",
-                             R"({"logits":[1,1e60]})",
-                             R"({"logits":[]})",
-                             R"({"logits":[1,NaN]})",
-                             R"({"prompt_ids":[5],"logits":[1,2]})",
-                             R"({"prompt_ids":[-1],"logits":[1,2]})",
-                             R"({"prompt_ids":["a"],"logits":[1,2]})",
-                             R"({"logits":[1,2],"settings":{"suppress_tokens":[2]}})",
-                             R"({"logits":[1,2],"settings":{"suppress_tokens":[0,1]}})",
-                             R"({"logits":[1,2],"settings":{"min_new_tokens":1}})",
-                             R"({"logits":[1,2],"settings":{"num_beams":2}})",
-                             R"({"logits":[1,2],"settings":[]})",
-                             R"({"logits":[1,2],"wrong":1})",
-                             "{\"logits\":[1,2],\"\xff\":1}",
-                             R"({"logits":[1,2],"settings":{"guidance_scale":2}})"};
+  const std::string bad[] = {
+      "not json",
+      "[]",
+      "{}",
+      "",
+      R"({"logits":[1,2],"settings":{"top_p":2}})",
+      R"({"logits":[1,2],"settings":{"topp":0.5}})",
+      R"({"logits":[null,-Infinity]})",
+      R"({"logits":[1,Infinity]})",
+      R"({"logits":[1,"inf"]})",
+      R"({"logits":[1,2],"settings":{"top_p":-Infinity}})",
+      R"({"logits":[1,2],"unconditional_logits":[null,1],"settings":{"guidance_scale":2}})",
+      R"({"logits":[1,1e60]})",
+      R"({"logits":[]})",
+      R"({"logits":[1,NaN]})",
+      R"({"prompt_ids":[5],"logits":[1,2]})",
+      R"({"prompt_ids":[-1],"logits":[1,2]})",
+      R"({"prompt_ids":["a"],"logits":[1,2]})",
+      R"({"logits":[1,2],"settings":{"suppress_tokens":[2]}})",
+      R"({"logits":[1,2],"settings":{"suppress_tokens":[0,1]}})",
+      R"({"logits":[1,2],"settings":{"min_new_tokens":1}})",
+      R"({"logits":[1,2],"settings":{"num_beams":2}})",
+      R"({"logits":[1,2],"settings":[]})",
+      R"({"logits":[1,2],"wrong":1})",
+      "{\"logits\":[1,2],\"\xff\":1}",
+      R"({"logits":[1,2],"settings":{"guidance_scale":2}})"};
   std::string input;
   for (const std::string& line : bad) input += line + "\n" + R"({"logits":[1,2]})" + "\n";
   const std::vector<Json> all = answers(input);
@@ -74,6 +79,17 @@ TEST(ExplainCliTest, BadLinesBecomeErrorsAndTheStreamGoesOn) {
     EXPECT_GT(all[2 * i]["error"]["message"].get<std::string>().size(), 10U);
     EXPECT_EQ(all[2 * i + 1]["kept"].size(), 2U) << "after " << bad[i];
   }
+}
+
+TEST(ExplainCliTest, ATokenWithoutAnyChanceMayBeWrittenInThreeWays) {
+  const std::vector<Json> all = answers(
+      "{\"logits\":[2,null,0,\"-inf\",-Infinity],\"settings\":{\"top_k\":3}}\n"
+      "{\"logits\":[2,0],\"settings\":{\"top_k\":3}}\n"
+      "{\"logits\":[ -Infinity,2,0],\"unconditional_logits\":[null,1,0],"
+      "\"settings\":{\"guidance_scale\":0.5}}\n");
+  EXPECT_EQ(all[0]["kept"], Json::parse("[0,2]"));
+  EXPECT_EQ(all[0]["probs"], all[1]["probs"]);
+  EXPECT_EQ(all[2]["kept"], Json::parse("[1,2]"));
 }
 
 TEST(ExplainCliTest, AgreesWithTheFixtureThroughThePipe) {
