@@ -58,11 +58,15 @@ class MEDGEN_API Model {
 
   // What the model is fed: its BOS, if it wants one before every prompt, and the prompt's tokens.
   // An empty prompt is BOS, or else EOS. Throws Error(kUsage) if `prompt` is not UTF-8.
-  std::vector<TokenId> prompt_tokens(std::string_view prompt) const;
+  std::vector<TokenId> prompt_tokens(std::string_view prompt,
+                                     Specials specials = Specials::kAsText) const;
 
   // A request for generate(), with the settings' texts (bad_words_texts, negative_prompt) made
   // token ids. `id` keys the random numbers: prompts that share one draw the same coins.
   Request request(std::string_view prompt, const DecodingSettings& settings,
+                  std::uint64_t id = 0) const;
+  // The same for a prompt of tokens, which the model is fed as they are.
+  Request request(std::vector<TokenId> prompt, const DecodingSettings& settings,
                   std::uint64_t id = 0) const;
 
   const jobs::ModelFiles& files() const { return *files_; }  // for medgen itself

@@ -11,6 +11,8 @@ records::Record without_texts(const FinishedRow& finished) {
   return {.id = finished.row.id,
           .setting = {},
           .prompt = finished.row.prompt,
+          .prompt_ids = finished.row.prompt_ids,
+          .specials = finished.row.specials.value_or(false),
           .extras = finished.row.extras,
           .request = finished.request,
           .completions = {},

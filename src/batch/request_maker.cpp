@@ -28,7 +28,22 @@ engine::ValidSettings RequestMaker::settings_of(const BatchRow& row) const {
                                 *tokenizer);
 }
 
+void RequestMaker::settle_prompt(BatchRow& row) const {
+  if (row.prompt_ids.empty()) {
+    if (!row.specials) row.specials = specials;
+    return;
+  }
+  row.specials = false;
+  try {
+    engine::check_prompt_ids(row.prompt_ids, "prompt_ids", tokenizer->vocab_size());
+    row.prompt = tokenizer->decode(row.prompt_ids);
+  } catch (const Error& error) {
+    row.error = RowError{"bad_prompt", error.what()};
+  }
+}
+
 std::optional<engine::ValidRequest> RequestMaker::make(BatchRow& row, std::uint64_t tag) const {
+  if (!row.error) settle_prompt(row);
   if (!row.error && look) look(row);
   if (row.error) {
     row.error = in_words(*row.error);
@@ -47,8 +62,7 @@ std::optional<engine::ValidRequest> RequestMaker::make(BatchRow& row, std::uint6
       for (const NamedSettings& variant : variants) request.variants.push_back(variant.settings);
     }
     code = "bad_prompt";
-    request.prompt =
-        encode(row.prompt, settings ? (*settings)->stopping : request.stopping, n_positions);
+    request.prompt = encode(row, settings ? (*settings)->stopping : request.stopping, n_positions);
     code = "bad_setting";
     BackendInfo model;
     model.n_positions = n_positions;

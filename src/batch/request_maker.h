@@ -17,8 +17,9 @@ struct NamedSettings {
 };
 
 struct RequestMaker {
-  // The tokens of a text prompt; may cut one that is too long, if the user wants that.
-  std::function<std::vector<TokenId>(std::string_view prompt, const StoppingParams& stopping,
+  // The tokens of a text prompt, or those of a prompt of ids; may cut one that is too long, if the
+  // user wants that.
+  std::function<std::vector<TokenId>(const BatchRow& row, const StoppingParams& stopping,
                                      int n_positions)>
       encode;
   // Called first for every row, whose prompt it may change or refuse; may be empty.
@@ -28,6 +29,7 @@ struct RequestMaker {
   // Unless empty: what every prompt is run with instead; rows must then have no settings. A prompt
   // that does not fit one of them fails for all, so that they are compared on the same prompts.
   std::vector<NamedSettings> variants;
+  bool specials = false;  // for rows that do not say
   int n_positions = 0;
   int vocab_size = 0;  // of the model
   int max_slots = 1;   // of the backend; search with beams needs some
@@ -36,11 +38,13 @@ struct RequestMaker {
   std::function<std::string(const std::string& message)> wording;
 
   // The row's request, with that tag; none if it cannot be run, which row.error then explains.
+  // Settles the row's `specials`, and writes prompt ids out as its prompt.
   std::optional<engine::ValidRequest> make(BatchRow& row, std::uint64_t tag = 0) const;
 
   RowError in_words(const RowError& error) const;
 
  private:
+  void settle_prompt(BatchRow& row) const;
   engine::ValidSettings settings_of(const BatchRow& row) const;
 };
 

@@ -20,8 +20,9 @@ namespace {
 namespace fs = std::filesystem;
 
 bool is_of(const records::RecordReader& record, const BatchRow& row) {
-  return row.form == RowForm::kOpenAi ? record.is_openai_of(row.id)
-                                      : record.is_of(row.id, row.prompt, row.extras);
+  if (row.form == RowForm::kOpenAi) return record.is_openai_of(row.id);
+  return record.is_of(row.id, row.prompt, row.extras) && record.prompt_ids() == row.prompt_ids &&
+         record.specials() == row.specials.value_or(false);
 }
 
 void move_file(const fs::path& from, const fs::path& to) {

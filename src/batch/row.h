@@ -32,8 +32,10 @@ struct BatchRow {
   std::optional<std::string> id_text;  // ids are equal if this is; none without an id
   std::uint64_t key = 0;               // of its random numbers
   std::string prompt;
-  std::vector<records::Field> extras;  // fields that are carried through
-  Json settings = Json::object();      // fields that override settings
+  std::vector<TokenId> prompt_ids = {};  // in place of a text, unless empty
+  std::optional<bool> specials = {};     // whether the text's special tokens are read as such
+  std::vector<records::Field> extras;    // fields that are carried through
+  Json settings = Json::object();        // fields that override settings
   std::optional<RowError> error;
 
   // Classes of identifiers in the prompt, where they are looked for.

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/sha256.h"
 #include "batch/row_settings.h"
+#include "engine/setting_values.h"
 #include "engine/settings.h"
 #include "medgen/error.h"
 #include "text/utf8.h"
@@ -182,16 +183,83 @@ void add_settings(const Json& settings, BatchRow& row) {
   }
 }
 
+// Fields beside the prompt that say what it is.
+constexpr const char* kPromptIds = "prompt_ids";
+constexpr const char* kSpecials = "specials";
+
+bool has_value(const Json& object, const std::string& name) {
+  const auto field = object.find(name);
+  return field != object.end() && !field->is_null();
+}
+
+void take_prompt_ids(const Json& ids, const char* name, BatchRow& row) {
+  try {
+    engine::from_json(ids, name, row.prompt_ids);
+  } catch (const Error& error) {
+    refuse("bad_prompt", error.what());
+  }
+  if (row.prompt_ids.empty()) {
+    refuse("no_prompt", std::string(name) + " holds no ids: give at least one");
+  }
+}
+
+void take_specials(const Json& object, BatchRow& row) {
+  if (!has_value(object, kSpecials)) return;
+  if (!object[kSpecials].is_boolean()) {
+    refuse("bad_prompt", std::string("specials is a JSON ") + object[kSpecials].type_name() +
+                             ": give true or false");
+  }
+  row.specials = object[kSpecials].get<bool>();
+  if (*row.specials && !row.prompt_ids.empty()) {
+    refuse("bad_prompt",
+           "specials is true beside prompt_ids, which are tokens already: leave it out");
+  }
+}
+
 const Json& required_prompt(const Json& object, const std::string& name) {
   const auto prompt = object.find(name);
   if (prompt == object.end() || prompt->is_null()) {
     refuse("no_prompt", "it has no prompt: give one, or say with `prompt_column` where it is");
   }
-  if (!prompt->is_string()) {
-    refuse("bad_prompt",
-           std::string("the prompt is a JSON ") + prompt->type_name() + ": give a string");
-  }
   return *prompt;
+}
+
+std::string text_prompt(const Json& object, const std::string& name) {
+  const Json& prompt = required_prompt(object, name);
+  if (!prompt.is_string()) {
+    refuse("bad_prompt",
+           std::string("the prompt is a JSON ") + prompt.type_name() + ": give a string");
+  }
+  return prompt.get<std::string>();
+}
+
+void take_openai_prompt_of_one(const Json& prompt, BatchRow& row) {
+  if (prompt.is_array()) {
+    take_prompt_ids(prompt, "prompt", row);
+  } else if (prompt.is_string()) {
+    take_prompt(prompt.get<std::string>(), row);
+  } else {
+    refuse("bad_prompt", std::string("the prompt is a JSON ") + prompt.type_name() +
+                             ": give a string, or a list of token ids");
+  }
+}
+
+// "text", ["text"], [ID, ...] or [[ID, ...]].
+void take_openai_prompt(const Json& prompt, BatchRow& row) {
+  const bool list = prompt.is_array() && !prompt.empty();
+  if (list && !prompt[0].is_number()) {
+    if (prompt.size() > 1) {
+      refuse("bad_prompt",
+             fmt::format("the prompt is a list of {} prompts: give each a line of its own",
+                         prompt.size()));
+    }
+    if (!prompt[0].is_string() && !prompt[0].is_array()) {
+      refuse("bad_prompt", std::string("the prompt is a list that holds a JSON ") +
+                               prompt[0].type_name() + ": give texts or lists of token ids");
+    }
+    return take_openai_prompt_of_one(prompt[0], row);
+  }
+  take_openai_prompt_of_one(prompt, row);
 }
 
 // {"custom_id", "method", "url", "body"}
@@ -219,7 +287,7 @@ void take_openai(const Json& object, const std::vector<std::string>& spellings, 
   if (body == object.end() || !body->is_object()) {
     refuse("no_body", "it has no body: give an object with the prompt");
   }
-  std::string prompt = required_prompt(*body, "prompt").get<std::string>();
+  const Json& prompt = required_prompt(*body, "prompt");
   for (const auto& [name, value] : body->items()) {
     if (name == "prompt" || name == "model" || name == "user" || value.is_null()) continue;
     // All that are made are given: the best of as many is all of them.
@@ -236,7 +304,7 @@ void take_openai(const Json& object, const std::vector<std::string>& spellings, 
     const bool off = name == "top_k" && value == -1;
     if (*own != '\0') row.settings[own] = off ? Json(0) : value;
   }
-  take_prompt(std::move(prompt), row);
+  take_openai_prompt(prompt, row);
 }
 
 // A line of OpenAI's form that cannot be read is answered in that form, under its custom_id if that
@@ -319,7 +387,8 @@ void RowParser::take_header(const RawRow& row) {
   for (const std::string& column : columns_) {
     if (column != prompt_name_ && column != id_name_) look_at_name(column);
   }
-  if (!names.contains(prompt_name_)) {
+  if (!names.contains(prompt_name_) &&
+      !(names.contains(kPromptIds) && is_about_prompt(kPromptIds))) {
     fail("has no column \"" + prompt_name_ + "\"" + columns_found(columns_) +
          ": name the one that holds the prompts with `prompt_column`");
   }
@@ -351,6 +420,7 @@ BatchRow RowParser::parse(const RawRow& raw, std::uint64_t position) const {
   } catch (const Refused& refused) {
     row.error = refused.error;
     row.prompt.clear();
+    row.prompt_ids.clear();
     if (format_ == InputFormat::kJsonl) answer_in_kind(raw.text, row);
   }
   return row;
@@ -382,13 +452,22 @@ void RowParser::parse_csv(const RawRow& raw, BatchRow& row) const {
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const std::string& name = columns_[i];
     const bool acts = name != id_name_ && kind_of(name, fields_) == FieldKind::kSetting;
-    if (name == prompt_name_ || !(name == id_name_ || acts)) {
+    if (name == prompt_name_ || !(name == id_name_ || acts || is_about_prompt(name))) {
       object[name] = fields[i];
     } else if (!fields[i].empty()) {  // an empty cell gives no id and no setting
       object[name] = acts ? setting_of_text(name, fields[i]) : Json(fields[i]);
     }
   }
+  // Where there is a column of ids, an empty cell of the other is no prompt.
+  if (is_about_prompt(kPromptIds) && has_value(object, kPromptIds) &&
+      object.value(prompt_name_, Json()) == "") {
+    object.erase(prompt_name_);
+  }
   take_plain(object, {}, row);
+}
+
+bool RowParser::is_about_prompt(const std::string& name) const {
+  return (name == kPromptIds || name == kSpecials) && !is_carried(name, fields_);
 }
 
 void RowParser::take_plain(const Json& object, const std::vector<std::string>& spellings,
@@ -399,11 +478,19 @@ void RowParser::take_plain(const Json& object, const std::vector<std::string>& s
     if (name == id_name_ && !value.is_null()) take_id(value, spelling, row);
     ++member;
   }
-  std::string prompt = required_prompt(object, prompt_name_).get<std::string>();
+  std::optional<std::string> prompt;
+  if (!is_about_prompt(kPromptIds) || !has_value(object, kPromptIds)) {
+    prompt = text_prompt(object, prompt_name_);
+  } else if (prompt_name_ != kPromptIds && has_value(object, prompt_name_)) {
+    refuse("bad_prompt", "it has a prompt and prompt_ids: give one of them");
+  } else {
+    take_prompt_ids(object[kPromptIds], kPromptIds, row);
+  }
+  if (is_about_prompt(kSpecials)) take_specials(object, row);
   member = 0;
   for (const auto& [name, value] : object.items()) {
     const std::size_t here = member++;
-    if (name == prompt_name_ || name == id_name_) continue;
+    if (name == prompt_name_ || name == id_name_ || is_about_prompt(name)) continue;
     const FieldKind kind = kind_of(name, fields_);
     if (kind == FieldKind::kUnclear) {
       refuse(kUnclearField, unclear_fields({name}, fields_, false));
@@ -418,7 +505,7 @@ void RowParser::take_plain(const Json& object, const std::vector<std::string>& s
       look_at_name(name);
     }
   }
-  take_prompt(std::move(prompt), row);
+  if (prompt) take_prompt(*std::move(prompt), row);
 }
 
 }  // namespace medgen::batch

@@ -42,6 +42,8 @@ class RowParser {
   void take_plain(const Json& object, const std::vector<std::string>& spellings,
                   BatchRow& row) const;
   void look_at_name(const std::string& name) const;
+  // prompt_ids and specials, unless the user carries them.
+  bool is_about_prompt(const std::string& name) const;
 
   InputFormat format_;
   std::string prompt_name_;

@@ -184,7 +184,7 @@ class Run : engine::ValidRequestSource, GenerationObserver {
 
   void admit(ReadRow read) {
     InFlight& row = read.row;
-    row.bytes = row.row.prompt.size() + 1024;
+    row.bytes = row.row.prompt.size() + row.row.prompt_ids.size() * sizeof(TokenId) + 1024;
     for (const records::Field& field : row.row.extras) row.bytes += field.json.size() + 64;
     const std::size_t bytes = row.bytes;
     std::unique_lock lock(mutex_);

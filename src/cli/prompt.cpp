@@ -6,7 +6,10 @@
 
 #include "base/byte_reader.h"
 #include "base/files.h"
+#include "base/json.h"
+#include "base/refuse.h"
 #include "cli/terminal.h"
+#include "engine/setting_values.h"
 #include "medgen/error.h"
 #include "text/utf8.h"
 
@@ -39,6 +42,31 @@ std::string read_descriptor(int descriptor, std::uint64_t max_bytes, std::string
     }
   }
   return content;
+}
+
+void declare_prompt_tokens(CommandLine& line, std::optional<std::string>& prompt_ids,
+                           bool& specials) {
+  line.text("--prompt-ids", "JSON", prompt_ids,
+            "[ID, ...]: the prompt as token ids, which the model is fed as they are, instead of a "
+            "text.");
+  line.flag("--specials", specials,
+            "Read spellings such as <|endoftext|> in the text as special tokens. Without it they "
+            "are text like any other.");
+  line.exclude("TEXT", "--prompt-ids");
+  line.exclude("--prompt-file", "--prompt-ids");
+  line.exclude("--specials", "--prompt-ids");
+}
+
+std::vector<TokenId> read_prompt_ids(const std::string& json) {
+  const auto value = base::parse_json<engine::SettingsJson>(json);
+  if (value.is_discarded()) {
+    base::refuse("prompt-ids is " + base::json_fault(json, "not JSON") +
+                 ": give token ids such as [40, 1254]");
+  }
+  std::vector<TokenId> ids;
+  engine::from_json(value, "prompt-ids", ids);
+  if (ids.empty()) base::refuse("prompt-ids holds no ids: give at least one");
+  return ids;
 }
 
 void require_text(std::string_view text, std::string_view what) {

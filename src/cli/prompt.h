@@ -5,6 +5,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "cli/options/command_line.h"
+#include "medgen/tokenizer.h"
 
 namespace medgen::cli {
 
@@ -19,6 +23,13 @@ std::string read_descriptor(int descriptor, std::uint64_t max_bytes, std::string
 // is none without waiting for somebody to type, or if it is not text.
 std::string read_prompt(const std::optional<std::string>& argument,
                         const std::optional<std::string>& file);
+
+// --prompt-ids and --specials, of a command with a TEXT and --prompt-file.
+void declare_prompt_tokens(CommandLine& line, std::optional<std::string>& prompt_ids,
+                           bool& specials);
+
+// The ids of --prompt-ids, at least one. Throws Error(kUsage).
+std::vector<TokenId> read_prompt_ids(const std::string& json);
 
 // Throws Error(kUsage) naming `what` and the byte offset of the first byte that is NUL or not
 // UTF-8.

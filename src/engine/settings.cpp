@@ -377,6 +377,15 @@ void check_token_ids(const SamplingParams& p, const StoppingParams& stopping, in
   check("eos_token_id", stopping.eos_token_id);
 }
 
+void check_prompt_ids(const std::vector<TokenId>& ids, const std::string& name, int vocab_size) {
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] < 0 || ids[i] >= vocab_size) {
+      refuse(fmt::format("{} holds the token id {} at place {} of {}; ids go from 0 to {}", name,
+                         ids[i], i + 1, ids.size(), vocab_size - 1));
+    }
+  }
+}
+
 void resolve_texts(SamplingParams& sampling, const Tokenizer& tokenizer) {
   for (const std::string& text : sampling.bad_words_texts) {
     for (const std::string& form : {text, " " + text}) {

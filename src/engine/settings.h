@@ -66,6 +66,9 @@ void check_sequence_count(int num_return_sequences, int num_beams);
 // Throws Error(kUsage) if a setting names an id outside [0, vocab_size).
 void check_token_ids(const SamplingParams& p, const StoppingParams& stopping, int vocab_size);
 
+// Throws Error(kUsage) that names the place of an id outside [0, vocab_size).
+void check_prompt_ids(const std::vector<TokenId>& ids, const std::string& name, int vocab_size);
+
 // Turns text settings into token ids: bad words, the negative prompt. Others stay.
 void resolve_texts(SamplingParams& sampling, const Tokenizer& tokenizer);
 

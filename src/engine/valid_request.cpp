@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/refuse.h"
@@ -47,11 +48,9 @@ void check_prompt(const Request& request, const std::function<std::string()>& na
                     "`max_length` above {} or set `max_new_tokens`",
                     name(), length, request.stopping.max_length, length));
   }
-  for (const TokenId token : request.prompt) {
-    if (token < 0 || token >= tokenizer.vocab_size()) {
-      base::refuse(fmt::format("{} holds the token id {}; ids go from 0 to {}", name(), token,
-                               tokenizer.vocab_size() - 1));
-    }
+  const auto unknown = [&](TokenId id) { return id < 0 || id >= tokenizer.vocab_size(); };
+  if (std::any_of(request.prompt.begin(), request.prompt.end(), unknown)) {
+    check_prompt_ids(request.prompt, name(), tokenizer.vocab_size());
   }
 }
 

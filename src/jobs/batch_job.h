@@ -36,6 +36,7 @@ struct BatchAsked {
   std::function<std::string(const std::string& message)> wording;
   // Looks for what may identify a patient; null: nobody does. Must outlive the job.
   RowIdentifiers* identifiers = nullptr;
+  bool specials = false;         // read special tokens in prompts as such, where rows do not say
   bool truncate_prompt = false;  // drop the beginning of a prompt that does not fit
   records::Form form = records::Form::kJson;
   bool in_order = true;

@@ -48,9 +48,12 @@ void find_model(BatchResolved& job) {
   maker.max_slots = asked.slots.value_or(automatic_slots(job.model.config));
   maker.wording = asked.wording;
   if (asked.identifiers != nullptr) asked.identifiers->watch_prompts(maker);
+  maker.specials = asked.specials;
   maker.encode = [model = job.model, truncate = asked.truncate_prompt](
-                     std::string_view prompt, const StoppingParams& stopping, int n_positions) {
-    std::vector<TokenId> tokens = prompt_tokens(model, prompt);
+                     const batch::BatchRow& row, const StoppingParams& stopping, int n_positions) {
+    const Specials specials = row.specials.value_or(false) ? Specials::kParse : Specials::kAsText;
+    std::vector<TokenId> tokens =
+        row.prompt_ids.empty() ? prompt_tokens(model, row.prompt, specials) : row.prompt_ids;
     return truncate ? last_tokens_that_fit(std::move(tokens), n_positions, stopping) : tokens;
   };
   if (!asked.variants) return;
@@ -82,6 +85,7 @@ void set_seed(BatchResolved& job, std::uint64_t seed) {
     job.settings["seed"] = seed;
     job.settings["openai"] = engine::settings_json(job.maker.openai);
     job.settings["truncate_prompt"] = job.asked.truncate_prompt;
+    if (job.asked.specials) job.settings["specials"] = true;
     const RowIdentifiers* identifiers = job.asked.identifiers;
     if (identifiers != nullptr && identifiers->action() != safety::IdentifierAction::kOff) {
       job.settings["identifiers"] = safety::name_of(identifiers->action());
@@ -89,6 +93,7 @@ void set_seed(BatchResolved& job, std::uint64_t seed) {
     return;
   }
   job.settings = batch::Json{{"seed", seed}, {"variants", batch::Json::object()}};
+  if (job.asked.specials) job.settings["specials"] = true;
   for (batch::NamedSettings& variant : job.maker.variants) {
     variant.settings.sampling.seed = seed;
     job.settings["variants"][variant.name] = engine::settings_json(variant.settings);

@@ -121,13 +121,18 @@ Json Explainer::answer(const std::string& line) {
   }
 }
 
-Explanation Explainer::explain(const std::string& prompt, const engine::SettingsJson& given,
+std::vector<TokenId> Explainer::tokens(const std::string& prompt, Specials specials) {
+  return prompt_tokens(model(), prompt, specials);
+}
+
+Explanation Explainer::explain(std::vector<TokenId> prompt, const engine::SettingsJson& given,
                                std::size_t top) {
   engine::ExplainRequest request;
   engine::ModelDefaults defaults = model().defaults;
   defaults.settings.erase("num_beams");  // what a draw chooses from is shown
   request.settings = engine::settings_for(given, defaults, engine::NameStyle::kFlags);
-  request.prompt = prompt_tokens(model(), prompt);
+  engine::check_prompt_ids(prompt, "the prompt", model().tokenizer->vocab_size());
+  request.prompt = std::move(prompt);
   const Tokenizer* tokenizer = complete(request, true);
   std::vector<TokenId> eos;
   const engine::DecodingContext context =

@@ -45,9 +45,12 @@ class Explainer {
 
   const ModelFiles& model();
 
+  // The tokens of a text prompt.
+  std::vector<TokenId> tokens(const std::string& prompt, Specials specials);
+
   // Of the token after `prompt`; `given` are the settings that were set, `top` is how many tokens
   // each stage names.
-  Explanation explain(const std::string& prompt, const engine::SettingsJson& given,
+  Explanation explain(std::vector<TokenId> prompt, const engine::SettingsJson& given,
                       std::size_t top);
 
   // Of a line of JSON, see engine/explain.h. What cannot be answered gives {"error"}.

@@ -34,7 +34,12 @@ void look_at(batch::BatchRow& row, IdentifierAction action) {
   const auto found = safety::find_identifiers(row.prompt);
   row.identifiers = safety::classes_of(found);
   if (found.empty()) return;
-  if (action == IdentifierAction::kMask) {
+  if (action == IdentifierAction::kMask && !row.prompt_ids.empty()) {
+    row.error = batch::RowError{"identifiers", "the prompt holds what may identify somebody: " +
+                                                   found_where(row.prompt, found) +
+                                                   "; in token ids nothing can be masked: give a "
+                                                   "text, or take it out"};
+  } else if (action == IdentifierAction::kMask) {
     row.prompt = safety::mask_identifiers(row.prompt, found);
   } else if (action == IdentifierAction::kRefuse) {
     row.error = batch::RowError{"identifiers", "the prompt holds what may identify somebody: " +

@@ -32,10 +32,13 @@ void add_origin(const records::RecordedOrigin& origin, const std::string& settin
 }
 
 void add(const records::RecordReader& record, const std::string& setting, const std::string& id,
-         GatheredTexts& gathered) {
+         bool specials, GatheredTexts& gathered) {
   const std::size_t before = gathered.samples.size();
-  for (research::Sample& sample : research::samples_of(record, setting, id))
+  const bool says = record.json().is_object() && record.json().contains("provenance");
+  for (research::Sample& sample : research::samples_of(record, setting, id)) {
+    if (!says) sample.specials = specials;
     gathered.samples.push_back(std::move(sample));
+  }
   if (gathered.samples.size() == before) {
     ++gathered.failed;
   } else {
@@ -43,7 +46,8 @@ void add(const records::RecordReader& record, const std::string& setting, const 
   }
 }
 
-void gather_file(const std::string& path, const std::string& setting, GatheredTexts& gathered) {
+void gather_file(const std::string& path, const std::string& setting, bool specials,
+                 GatheredTexts& gathered) {
   if (fs::is_directory(path)) {
     throw Error(ErrorCode::kUsage, path + " is a folder: give its .jsonl file");
   }
@@ -58,7 +62,7 @@ void gather_file(const std::string& path, const std::string& setting, GatheredTe
     }
     const records::RecordReader record(std::move(json), {path, line.number});
     try {
-      add(record, setting, fmt::to_string(line.number), gathered);
+      add(record, setting, fmt::to_string(line.number), specials, gathered);
     } catch (const Error& error) {
       throw Error(error.code(), fmt::format("{}, line {}: {}", path, line.number, error.what()));
     }
@@ -107,9 +111,11 @@ GatheredTexts gather_texts(const MeasureAsked& asked) {
     const auto same_stem = std::count_if(
         asked.files.begin(), asked.files.end(),
         [&](const std::string& other) { return fs::path(other).stem() == fs::path(path).stem(); });
-    gather_file(path, same_stem > 1 ? path : fs::path(path).stem().string(), gathered);
+    gather_file(path, same_stem > 1 ? path : fs::path(path).stem().string(), asked.specials,
+                gathered);
   }
   if (asked.reference) gathered.reference = read_reference(*asked.reference);
+  for (research::Sample& sample : gathered.reference) sample.specials = asked.specials;
   return gathered;
 }
 

@@ -33,11 +33,11 @@ class Gatherer : public GenerationObserver {
 };
 
 // For generate(), which checks it.
-Request unchecked_request(const Model& model, std::string_view prompt,
-                          const DecodingSettings& settings, std::uint64_t id) {
+Request unchecked_request(std::vector<TokenId> prompt, const DecodingSettings& settings,
+                          std::uint64_t id) {
   Request request;
   request.id = id;
-  request.prompt = model.prompt_tokens(prompt);
+  request.prompt = std::move(prompt);
   request.num_return_sequences = settings.num_return_sequences;
   request.sampling = settings.sampling;
   request.stopping = settings.stopping;
@@ -63,14 +63,20 @@ DecodingSettings Model::defaults() const {
 }
 const std::vector<std::string>& Model::notes() const { return files_->defaults.notes; }
 
-std::vector<TokenId> Model::prompt_tokens(std::string_view prompt) const {
-  return jobs::prompt_tokens(*files_, prompt);
+std::vector<TokenId> Model::prompt_tokens(std::string_view prompt, Specials specials) const {
+  return jobs::prompt_tokens(*files_, prompt, specials);
 }
 
 Request Model::request(std::string_view prompt, const DecodingSettings& settings,
                        std::uint64_t id) const {
+  validate(settings);
+  return request(prompt_tokens(prompt), settings, id);
+}
+
+Request Model::request(std::vector<TokenId> prompt, const DecodingSettings& settings,
+                       std::uint64_t id) const {
   validate(settings);  // before texts become ids, after which nobody can tell them apart
-  Request request = unchecked_request(*this, prompt, settings, id);
+  Request request = unchecked_request(std::move(prompt), settings, id);
   engine::resolve_texts(request.sampling, tokenizer());
   return request;
 }
@@ -90,8 +96,8 @@ std::vector<Completion> Generator::generate(std::string_view prompt,
                                             const DecodingSettings& settings,
                                             const OnText& on_text) {
   Gatherer gatherer(1, on_text);
-  medgen::generate(*backend_, model_.tokenizer(), {unchecked_request(model_, prompt, settings, 0)},
-                   gatherer);
+  medgen::generate(*backend_, model_.tokenizer(),
+                   {unchecked_request(model_.prompt_tokens(prompt), settings, 0)}, gatherer);
   return std::move(gatherer.take().front());
 }
 
@@ -100,7 +106,8 @@ std::vector<std::vector<Completion>> Generator::generate(std::span<const std::st
   std::vector<Request> requests;
   for (const std::string& prompt : prompts) {
     try {
-      requests.push_back(unchecked_request(model_, prompt, settings, requests.size()));
+      requests.push_back(
+          unchecked_request(model_.prompt_tokens(prompt), settings, requests.size()));
     } catch (const Error& error) {
       throw Error(error.code(), fmt::format("prompt {} of {}: {}", requests.size() + 1,
                                             prompts.size(), error.what()));

@@ -191,9 +191,10 @@ std::unique_ptr<Backend> open_backend(const ModelFiles& model, const BackendOpti
   return backend;
 }
 
-std::vector<TokenId> prompt_tokens(const ModelFiles& model, std::string_view prompt) {
+std::vector<TokenId> prompt_tokens(const ModelFiles& model, std::string_view prompt,
+                                   Specials specials) {
   const Tokenizer& tokenizer = *model.tokenizer;
-  std::vector<TokenId> tokens = tokenizer.encode(prompt);
+  std::vector<TokenId> tokens = tokenizer.encode(prompt, specials);
   if (model.prompt_prefix) tokens.insert(tokens.begin(), *model.prompt_prefix);
   const TextFrame frame = tokenizer.text_frame();
   tokens.insert(tokens.end(), frame.after.begin(), frame.after.end());

@@ -54,7 +54,8 @@ wiring::ModelSource source_of(const ModelFiles& model);
 std::unique_ptr<Backend> open_backend(const ModelFiles& model, const BackendOptions& options);
 
 // See Model::prompt_tokens().
-std::vector<TokenId> prompt_tokens(const ModelFiles& model, std::string_view prompt);
+std::vector<TokenId> prompt_tokens(const ModelFiles& model, std::string_view prompt,
+                                   Specials specials = Specials::kAsText);
 
 // How many of a prompt's last tokens to keep when --truncate-prompt was given: all of them when
 // they fit the context and max_length; else as many as leave room for max_new_tokens (at least half

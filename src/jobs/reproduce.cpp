@@ -94,7 +94,9 @@ class Reproduction : public RequestSource, public GenerationObserver {
     request.num_return_sequences = run.settings.num_return_sequences;
     request.sampling = run.settings.sampling;
     request.stopping = run.settings.stopping;
-    request.prompt = prompt_tokens(model_, run.prompt);
+    const Specials specials = run.specials ? Specials::kParse : Specials::kAsText;
+    request.prompt =
+        run.prompt_ids.empty() ? prompt_tokens(model_, run.prompt, specials) : run.prompt_ids;
     // The record's was cut to fit.
     if (request.prompt.size() > run.prompt_tokens && run.prompt_tokens > 0) {
       request.prompt.erase(request.prompt.begin(),

@@ -58,18 +58,18 @@ int count_of(const Json& object, const char* key, int otherwise) {
   return static_cast<int>(*value);
 }
 
-TokenId token_of(const Json& id) {
+TokenId token_of(const Json& id, const char* key = "tokens") {
   const bool fits = id.is_number_integer() && id >= 0 && id <= 0x7fffffff;
-  if (!fits) refuse("\"tokens\" holds something that is not a token id");
+  if (!fits) refuse(fmt::format("\"{}\" holds something that is not a token id", key));
   return id.get<TokenId>();
 }
 
-std::vector<TokenId> tokens_of(const Json& object) {
+std::vector<TokenId> tokens_of(const Json& object, const char* key = "tokens") {
   std::vector<TokenId> tokens;
-  const Json* ids = find(object, "tokens");
+  const Json* ids = find(object, key);
   if (ids == nullptr) return tokens;
-  if (!ids->is_array()) refuse("\"tokens\" is not an array of token ids");
-  for (const Json& id : *ids) tokens.push_back(token_of(id));
+  if (!ids->is_array()) refuse(fmt::format("\"{}\" is not an array of token ids", key));
+  for (const Json& id : *ids) tokens.push_back(token_of(id, key));
   return tokens;
 }
 
@@ -255,11 +255,11 @@ const Json* format_member(const Json& json) {
 int format_of(const Json& json, const Place& place) {
   const Json* format = json.is_object() ? format_member(json) : nullptr;
   if (format == nullptr || !format->is_number()) return 0;
-  if (format->get<double>() > kRecordFormat) {
+  if (format->get<double>() > kNewestRecordFormat) {
     throw Error(ErrorCode::kUsage,
                 fmt::format("record on line {} of {} was written in format {}; this medgen reads "
                             "up to {}: use the medgen that wrote it or a newer one",
-                            place.line, place.file, format->dump(), kRecordFormat));
+                            place.line, place.file, format->dump(), kNewestRecordFormat));
   }
   return format->is_number_unsigned() ? format->get<int>() : 0;
 }
@@ -324,6 +324,17 @@ std::string RecordReader::setting(const std::string& otherwise) const {
 
 std::string RecordReader::prompt() const {
   return json_.is_object() ? text_of(json_, "prompt") : std::string();
+}
+
+std::vector<TokenId> RecordReader::prompt_ids() const {
+  // In an older record a member of this name is the row's.
+  return format_ < kPromptFormat ? std::vector<TokenId>{} : tokens_of(json_, "prompt_ids");
+}
+
+bool RecordReader::specials() const {
+  const Json* provenance = format_ < kPromptFormat ? nullptr : find(json_, "provenance");
+  return provenance != nullptr && provenance->is_object() &&
+         provenance->value("specials", Json()) == true;
 }
 
 std::vector<RecordedText> RecordReader::texts() const {
@@ -395,6 +406,8 @@ RecordedRun RecordReader::run() const {
   } else {
     try {
       take_record(json_, run);
+      run.prompt_ids = prompt_ids();
+      run.specials = specials();
     } catch (const Error& error) {
       run.obstacle = error.what();
     } catch (const Json::exception&) {

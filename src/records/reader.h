@@ -41,6 +41,8 @@ struct RecordedRun {
   std::uint64_t line = 0;
   Json id, setting;
   std::string prompt;
+  std::vector<TokenId> prompt_ids;  // what to feed in its place; empty: nothing
+  bool specials = false;            // special tokens of the prompt were read as such
   std::uint64_t key = 0;
   std::size_t prompt_tokens = 0;
   DecodingSettings settings;
@@ -53,7 +55,8 @@ struct RecordedRun {
 
 class RecordReader {
  public:
-  // Throws Error(kUsage) that names the place if the record's format is newer than kRecordFormat.
+  // Throws Error(kUsage) that names the place if the record's format is newer than
+  // kNewestRecordFormat.
   RecordReader(Json json, const Place& place);
 
   int format() const { return format_; }
@@ -66,13 +69,16 @@ class RecordReader {
   std::string id(const std::string& otherwise) const;
   std::string setting(const std::string& otherwise) const;
   std::string prompt() const;
+  // Of records of medgen that say so.
+  std::vector<TokenId> prompt_ids() const;
+  bool specials() const;
   std::vector<RecordedText> texts() const;  // those of "completions", OpenAI's form, or one "text"
   RecordedOrigin origin() const;
 
   // Of records of medgen. What it lacks is its obstacle.
   RecordedRun run() const;
 
-  // Whether it was made for a row with these.
+  // Whether it was made for a row with these, apart from prompt_ids() and specials().
   bool is_of(const Json& id, const std::string& prompt, const std::vector<Field>& extras) const;
   bool is_openai_of(const Json& id) const;
   std::uint64_t num_tokens() const;  // of all texts; 0 in OpenAI's form

@@ -20,6 +20,9 @@ using Json = nlohmann::ordered_json;
 // The "format" of JSON records: raised when an older program would misread new ones. Those of
 // medgen 0.1 have no number, which counts as 0.
 inline constexpr int kRecordFormat = 1;
+// That of records whose prompt was given as ids, or read with special tokens.
+inline constexpr int kPromptFormat = 2;
+inline constexpr int kNewestRecordFormat = kPromptFormat;
 
 // What a record is written as.
 enum class Form {
@@ -65,6 +68,8 @@ struct Record {
   Json id;
   std::string setting;  // its name in a sweep
   std::string prompt;
+  std::vector<TokenId> prompt_ids = {};  // as they were given; empty: the prompt was a text
+  bool specials = false;                 // the text's special tokens were read as such
   std::vector<Field> extras;
   Request request;  // request.id keys the random numbers, besides the seed
   std::vector<Completion> completions;

@@ -81,11 +81,17 @@ Json provenance_json(const Origin& origin, const Record& record) {
             {"sampling", sampling_json(request)},
             {"key", fmt::to_string(request.id)},
             {"prompt_tokens", request.prompt.size()}};
+  if (record.specials) json["specials"] = true;
   if (!record.identifiers.empty()) {
     json["identifiers"] = record.identifiers;
     json["identifiers_found"] = record.identifiers_found;
   }
   return json;
+}
+
+int format_number(const Record& record) {
+  const bool plain = record.error || (record.prompt_ids.empty() && !record.specials);
+  return plain ? kRecordFormat : kPromptFormat;
 }
 
 Json error_json(const RecordError& error) {
@@ -124,13 +130,14 @@ std::string spliced(const Json& before, const std::vector<Field>& fields, const 
 std::string json_record(const Record& record, Form form, const Origin& origin) {
   Json json;
   json["id"] = record.id;
-  json["format"] = kRecordFormat;
+  json["format"] = format_number(record);
   if (form == Form::kSweep) json["setting"] = record.setting;
   if (record.error) {
     json["error"] = error_json(*record.error);
     return json.dump() + "\n";
   }
   json["prompt"] = record.prompt;
+  if (!record.prompt_ids.empty()) json["prompt_ids"] = record.prompt_ids;
   Json made{{"completions", Json::array()}};
   // A sweep's have log-probabilities for the entropy even where none are asked for.
   const SamplingParams& asked = record.request.sampling;
@@ -211,7 +218,7 @@ std::string openai_record(const Record& record, const Origin& origin) {
   }
   const int prompt = static_cast<int>(record.request.prompt.size());
   // Its format stands here, since the members around it are OpenAI's.
-  Json provenance{{"format", kRecordFormat}};
+  Json provenance{{"format", format_number(record)}};
   provenance.update(provenance_json(origin, record));
   Json body{{"id", "cmpl-" + id},
             {"object", "text_completion"},

@@ -26,6 +26,8 @@ std::vector<Sample> samples_of(const records::RecordReader& record, const std::s
   common.setting = record.setting(setting);
   common.prompt_id = record.id(id);
   common.prompt = record.prompt();
+  common.prompt_ids = record.prompt_ids();
+  common.specials = record.specials();
   std::vector<Sample> samples;
   for (records::RecordedText& text : record.texts()) {
     Sample& sample = samples.emplace_back(common);

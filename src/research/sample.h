@@ -18,6 +18,8 @@ struct Sample {
   std::string prompt_id;  // texts of one prompt are resampled together
   int index = 0;          // of the prompt's samples
   std::string prompt = {};
+  std::vector<TokenId> prompt_ids = {};  // what the model was fed in its place, unless empty
+  bool specials = false;                 // special tokens of the prompt are read as such
   std::string text = {};
   std::vector<TokenId> tokens = {};         // generated; empty: unknown
   int num_tokens = 0;                       // generated, an EOS included; 0: unknown

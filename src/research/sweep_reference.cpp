@@ -42,12 +42,17 @@ bool spells(const Tokenizer& tokenizer, std::vector<TokenId> ids, std::string_vi
 
 // What the model reads: prompt, then text, whose ids are those it was generated as where known.
 JoinedTokens tokens_of(const Sample& sample, const Tokenizer& tokenizer) {
-  if (!spells(tokenizer, sample.tokens, sample.text)) {
-    return join_tokens(tokenizer, sample.prompt, sample.text);
+  const bool spelled = spells(tokenizer, sample.tokens, sample.text);
+  const bool is_text = sample.prompt_ids.empty() && !sample.specials;
+  if (is_text && !spelled) return join_tokens(tokenizer, sample.prompt, sample.text);
+  JoinedTokens joined{.tokens = sample.prompt_ids};
+  if (joined.tokens.empty()) {
+    joined.tokens = tokenizer.encode(sample.prompt,
+                                     sample.specials ? Specials::kParse : Specials::kAsText);
   }
-  JoinedTokens joined{.tokens = tokenizer.encode(sample.prompt)};
   joined.first = joined.tokens.size();
-  joined.tokens.insert(joined.tokens.end(), sample.tokens.begin(), sample.tokens.end());
+  const std::vector<TokenId> text = spelled ? sample.tokens : tokenizer.encode(sample.text);
+  joined.tokens.insert(joined.tokens.end(), text.begin(), text.end());
   return joined;
 }
 
@@ -60,7 +65,7 @@ void score_texts(Backend& backend, const Tokenizer& tokenizer, std::optional<Tok
   std::vector<std::size_t> owners;  // of windows
   for (std::size_t i = 0; i < samples.size(); ++i) {
     JoinedTokens joined = tokens_of(samples[i], tokenizer);
-    if (start) {
+    if (start && samples[i].prompt_ids.empty()) {
       joined.tokens.insert(joined.tokens.begin(), *start);
       ++joined.first;
     }

@@ -67,9 +67,10 @@ TaskTemplate parse_task(const json& object, const std::string& where) {
   if (!object.is_object()) fail(where + " must be an object");
   for (const auto& [key, value] : object.items()) {
     if (key != "prefix" && key != "suffix" && key != "stop" && key != "bad_words" &&
-        key != "notice") {
+        key != "notice" && key != "specials") {
       fail(where + ": unknown key \"" + key +
-           "\"; the keys are \"prefix\", \"suffix\", \"stop\", \"bad_words\" and \"notice\"");
+           "\"; the keys are \"prefix\", \"suffix\", \"stop\", \"bad_words\", \"notice\" and "
+           "\"specials\"");
     }
   }
   TaskTemplate task;
@@ -79,6 +80,10 @@ TaskTemplate parse_task(const json& object, const std::string& where) {
   check_notice(task.notice, where);
   task.stop = texts_member(object, "stop", where);
   task.bad_words = texts_member(object, "bad_words", where);
+  if (const auto specials = object.find("specials"); specials != object.end()) {
+    if (!specials->is_boolean()) fail(where + ": \"specials\" must be true or false");
+    task.specials = specials->get<bool>();
+  }
   return task;
 }
 

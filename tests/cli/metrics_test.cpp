@@ -115,14 +115,14 @@ TEST(MetricsCliTest, ReadsOlderFormatsAndRefusesNewerOnes) {
   };
   EXPECT_EQ(metrics({file("older.jsonl", records(""))}).status, 0);
   EXPECT_EQ(metrics({file("present.jsonl", records("\"format\":1,"))}).status, 0);
-  const std::string newer = file("newer.jsonl", records("\"format\":2,"));
+  const std::string newer = file("newer.jsonl", records("\"format\":3,"));
   for (const std::vector<std::string>& words :
        {std::vector{newer}, {file("older.jsonl", records("")), "--reference", newer}}) {
     const RunResult result = metrics(words);
     EXPECT_EQ(result.status, 2);
     EXPECT_EQ(result.out, "");
     EXPECT_THAT(result.err, HasSubstr("record on line 2 of " + newer +
-                                      " was written in format 2; this medgen reads up to 1"));
+                                      " was written in format 3; this medgen reads up to 2"));
   }
 }
 

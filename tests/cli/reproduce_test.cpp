@@ -166,12 +166,12 @@ TEST_F(ReproduceCliTest, SaysWhatCannotBeMadeAgain) {
 TEST_F(ReproduceCliTest, ReadsOlderFormatsAndRefusesNewerOnes) {
   const std::string out = batch_output();
   EXPECT_EQ(reproduce({changed(out, 3, [](Json& json) { json.erase("format"); })}).status, 0);
-  const std::string newer = changed(out, 3, [](Json& json) { json["format"] = 2; });
+  const std::string newer = changed(out, 3, [](Json& json) { json["format"] = 3; });
   const RunResult result = reproduce({newer});
   EXPECT_EQ(result.status, 2);
   EXPECT_EQ(result.out, "");
   EXPECT_THAT(result.err, HasSubstr("record on line 3 of " + newer +
-                                    " was written in format 2; this medgen reads up to 1: use the "
+                                    " was written in format 3; this medgen reads up to 2: use the "
                                     "medgen that wrote it or a newer one"));
 }
 

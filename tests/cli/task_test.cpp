@@ -51,6 +51,25 @@ TEST(TaskCliTest, PutsTheWordsIntoTheModelsForm) {
   EXPECT_THAT(written.err, Not(HasSubstr("A notice of the task.")));
 }
 
+TEST(TaskCliTest, AFormMayHoldSpecialTokensButItsWordsMayNot) {
+  const std::string model = model_with_templates(
+      "task-specials", R"({"format_version": 1, "tasks": {"advice": {"prefix": "<|endoftext|>a",)"
+                       R"( "suffix": "\nA:", "notice": "A notice.", "specials": true}}})");
+  const RunResult filled = generate({"--model", model, "--task", "advice", "--json", "b"});
+  ASSERT_EQ(filled.status, 0) << filled.err;
+  const auto json = nlohmann::json::parse(filled.out);
+  EXPECT_EQ(json["provenance"]["specials"], true);
+  const RunResult same =
+      generate({"--model", model, "--json", "--specials", "<|endoftext|>ab\nA:"});
+  EXPECT_EQ(json["completions"], nlohmann::json::parse(same.out)["completions"]);
+  const RunResult refused = generate({"--model", model, "--task", "advice", "b<|endoftext|>"});
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_EQ(refused.out, "");
+  EXPECT_THAT(refused.err, HasSubstr("--specials"));
+  EXPECT_EQ(generate({"--model", model, "--task", "advice", "--specials", "b<|endoftext|>"}).status,
+            0);
+}
+
 TEST(TaskCliTest, WhatTheFormForbidsIsNotSaid) {
   const std::string model = model_with_templates("task-forbids", kTemplates);
   const auto text_of = [&](const std::vector<std::string>& more) {

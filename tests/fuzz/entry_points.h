@@ -44,9 +44,10 @@ inline void check_row(const batch::BatchRow& row) {
   if (row.error) {
     require(!row.error->code.empty() && !row.error->message.empty());
     require(!text::find_invalid_utf8(row.error->message));
-    require(row.prompt.empty());
+    require(row.prompt.empty() && row.prompt_ids.empty());
   } else {
-    require(!row.prompt.empty() && row.prompt.find('\0') == std::string::npos);
+    require(row.prompt.empty() != row.prompt_ids.empty() &&
+            row.prompt.find('\0') == std::string::npos);
     require(!text::find_invalid_utf8(row.prompt));
   }
   batch::Json json{{"id", row.id}, {"prompt", row.prompt}, {"extras", batch::Json::array()}};

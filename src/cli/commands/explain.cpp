@@ -29,11 +29,11 @@ using Json = nlohmann::ordered_json;
 using Stage = jobs::ExplainStage;
 
 struct ExplainArguments {
-  std::optional<std::string> text, prompt_file, model, tokenizer;
+  std::optional<std::string> text, prompt_file, prompt_ids, model, tokenizer;
   std::optional<int> top;
   BackendArguments backend;
   DecodingArguments decoding;
-  bool json = false, jsonl = false, quiet = false;
+  bool specials = false, json = false, jsonl = false, quiet = false;
 };
 
 ExplainArguments parse_explain(const Arguments& words) {
@@ -47,6 +47,7 @@ ExplainArguments parse_explain(const Arguments& words) {
   line.text("--prompt-file", reads("FILE"), a.prompt_file,
             "Read the text from FILE (- is standard input).");
   line.exclude("TEXT", "--prompt-file");
+  declare_prompt_tokens(line, a.prompt_ids, a.specials);
   line.flag(
       "--jsonl", a.jsonl,
       "Answer lines {\"prompt_ids\":[...],\"generated_ids\":[...],\"settings\":{...}} of standard "
@@ -73,8 +74,8 @@ jobs::ExplainAsked asked(const ExplainArguments& a) {
 }
 
 int answer_lines(const ExplainArguments& arguments) {
-  if (arguments.text || arguments.prompt_file || arguments.json ||
-      !given_settings(arguments.decoding).empty()) {
+  if (arguments.text || arguments.prompt_file || arguments.prompt_ids || arguments.specials ||
+      arguments.json || !given_settings(arguments.decoding).empty()) {
     throw Error(ErrorCode::kUsage,
                 "--jsonl takes prompts and settings from its lines: leave the other options out");
   }
@@ -140,10 +141,19 @@ void print_json(Output& output, const jobs::Explanation& explanation,
 
 int explain_prompt(const ExplainArguments& arguments) {
   check(arguments.decoding);
-  const std::string prompt = read_prompt(arguments.text, arguments.prompt_file);
+  std::vector<TokenId> prompt;
+  std::string text;
+  if (arguments.prompt_ids) {
+    prompt = read_prompt_ids(*arguments.prompt_ids);
+  } else {
+    text = read_prompt(arguments.text, arguments.prompt_file);
+  }
   jobs::Explainer explainer(asked(arguments));
+  if (prompt.empty()) {
+    prompt = explainer.tokens(text, arguments.specials ? Specials::kParse : Specials::kAsText);
+  }
   const jobs::Explanation explanation =
-      explainer.explain(prompt, given_settings(arguments.decoding),
+      explainer.explain(std::move(prompt), given_settings(arguments.decoding),
                         static_cast<std::size_t>(arguments.top.value_or(5)));
   note_all(explainer.model().defaults.notes, Messages(arguments.quiet));
   if (!arguments.quiet) Messages::plain(safety::notice());

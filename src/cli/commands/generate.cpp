@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "base/random.h"
+#include "base/refuse.h"
 #include "cli/commands/commands.h"
 #include "cli/options/command_line.h"
 #include "cli/options/generate_options.h"
@@ -51,8 +52,45 @@ void fit_prompt(Request& request, bool truncate, int n_positions, const Messages
                             length - kept, length));
 }
 
+// What is continued: a text, or the ids of tokens and what they spell.
+struct GeneratePrompt {
+  std::string text;
+  std::vector<TokenId> ids;
+  bool specials = false;  // the text's special tokens are read as such
+
+  std::vector<TokenId> tokens(const Model& model) const {
+    if (!ids.empty()) return ids;
+    return model.prompt_tokens(text, specials ? Specials::kParse : Specials::kAsText);
+  }
+};
+
+GeneratePrompt asked_prompt(const GenerateArguments& arguments) {
+  if (arguments.prompt_ids) return {{}, read_prompt_ids(*arguments.prompt_ids)};
+  return {read_prompt(arguments.text, arguments.prompt_file), {}, arguments.specials};
+}
+
+// Puts the text into its form. Where only the form has special tokens, the user's words must not.
+void fill_form(GeneratePrompt& prompt, const TaskTemplate& task, const Tokenizer& tokenizer) {
+  if (task.specials && !prompt.specials) {
+    if (tokenizer.encode(prompt.text, Specials::kParse) != tokenizer.encode(prompt.text)) {
+      base::refuse(
+          "the text holds the spelling of a special token, and the task's form is read with "
+          "special "
+          "tokens: take it out, or give `specials` if you mean the token");
+    }
+    prompt.specials = true;
+  }
+  prompt.text = fill(task, prompt.text);
+}
+
+void write_ids_out(GeneratePrompt& prompt, const Tokenizer& tokenizer) {
+  if (prompt.ids.empty()) return;
+  engine::check_prompt_ids(prompt.ids, "prompt-ids", tokenizer.vocab_size());
+  prompt.text = tokenizer.decode(prompt.ids);
+}
+
 Request make_request(const GenerateArguments& arguments, const Model& model,
-                     const std::optional<TaskTemplate>& task, const std::string& prompt,
+                     const std::optional<TaskTemplate>& task, const GeneratePrompt& prompt,
                      const Messages& messages) {
   DecodingSettings settings = resolve(arguments, model.files().defaults);
   if (task) {  // its words besides the user's
@@ -66,8 +104,8 @@ Request make_request(const GenerateArguments& arguments, const Model& model,
     if (settings.sampling.temperature > 0)
       messages.note(fmt::format("seed {0} (repeat with --seed {0})", settings.sampling.seed));
   }
-  Request request = model.request(prompt, settings);
-  if (prompt.empty()) {
+  Request request = model.request(prompt.tokens(model), settings);
+  if (prompt.ids.empty() && prompt.text.empty()) {
     messages.note(fmt::format("the prompt is empty: starting from the model's {} token",
                               model.tokenizer().bos_id() ? "BOS" : "EOS"));
   }
@@ -102,7 +140,7 @@ class GatheredCompletions : public GenerationObserver {
 
 // Writes the notice and the continuations; true if Ctrl-C cut them short.
 bool write_continuations(const GenerateArguments& arguments, const Model& model,
-                         const std::string& prompt, const Request& request, Backend& backend,
+                         const GeneratePrompt& prompt, const Request& request, Backend& backend,
                          const std::string& task_notice) {
   const InterruptScope interrupt;
   print_notice(arguments, task_notice);
@@ -116,7 +154,9 @@ bool write_continuations(const GenerateArguments& arguments, const Model& model,
         {model.name(), model.sha256(), backend.info(), &model.tokenizer()});
     records::Record record;
     record.id = request.id;
-    record.prompt = prompt;
+    record.prompt = prompt.text;
+    record.prompt_ids = prompt.ids;
+    record.specials = prompt.specials;
     record.request = request;
     record.completions = std::move(gathered).in_order();
     output.write(writer.write(record, records::Form::kJson));
@@ -124,7 +164,7 @@ bool write_continuations(const GenerateArguments& arguments, const Model& model,
   } else {
     const bool terminal = is_terminal(STDOUT_FILENO);
     const bool color = use_color(color_choice(arguments), STDOUT_FILENO);
-    TextWriter writer(output, prompt, request.num_return_sequences,
+    TextWriter writer(output, prompt.text, request.num_return_sequences,
                       {color, color || terminal, terminal, &model.tokenizer()});
     generate(backend, model.tokenizer(), {request}, writer, options);
   }
@@ -137,12 +177,13 @@ int generate_command(const Arguments& words) {
   const GenerateArguments arguments = parse_generate(words);
   const Messages messages(arguments.quiet);
   check(arguments);
-  std::string prompt = read_prompt(arguments.text, arguments.prompt_file);
+  GeneratePrompt prompt = asked_prompt(arguments);
   const Model model = Model::open(
       arguments.model ? *arguments.model : jobs::default_model().string(), arguments.tokenizer);
   note_all(model.notes(), messages);
   const std::optional<TaskTemplate> task = task_template(arguments.task, model.templates());
-  if (task) prompt = fill(*task, prompt);
+  if (task) fill_form(prompt, *task, model.tokenizer());
+  write_ids_out(prompt, model.tokenizer());
   Request request = make_request(arguments, model, task, prompt, messages);
   BackendOptions options = resolve(arguments.backend, messages);
   // Guidance takes two, beam search one for each beam.

@@ -28,7 +28,7 @@ struct MetricsArguments {
   std::optional<double> confidence;
   std::optional<std::uint64_t> seed;
   BackendArguments backend;
-  bool json = false, quiet = false;
+  bool specials = false, json = false, quiet = false;
 };
 
 MetricsArguments parse_metrics(const Arguments& words) {
@@ -59,6 +59,11 @@ MetricsArguments parse_metrics(const Arguments& words) {
             "Model that computes log-probabilities, for the perplexity, of texts without them; its "
             "tokenizer is used too.");
   line.exclude("--tokenizer", "--model");
+  line.flag(
+      "--specials", a.specials,
+      "Read spellings such as <|endoftext|> in prompts as special tokens where --model scores "
+      "texts; for texts that another program made. What medgen wrote says itself how its "
+      "prompts were read.");
   line.number(
       "--resamples", a.resamples,
       fmt::format(
@@ -89,6 +94,7 @@ jobs::MeasureAsked asked(const MetricsArguments& a, const Messages& messages) {
   asked.reference = a.reference;
   asked.tokenizer = a.tokenizer;
   asked.model = a.model;
+  asked.specials = a.specials;
   asked.backend = resolve(a.backend, messages);
   research::MetricsOptions& options = asked.options;
   options.baseline = a.baseline.value_or("");

@@ -226,9 +226,11 @@ class Screening {
   void screen(const std::string& file, const batch::RawRow& raw, const batch::BatchRow& row,
               const RowCopier& copier) {
     ++rows_;
-    if (row.error) {
+    if (row.error || !row.prompt_ids.empty()) {
       if (++unread_ <= kMostRowsNamed) {
-        messages_.note(fmt::format("{}:{}: not searched: {}", file, raw.line, row.error->message));
+        messages_.note(
+            fmt::format("{}:{}: not searched: {}", file, raw.line,
+                        row.error ? row.error->message : "its prompt is token ids: give its text"));
       }
       return;
     }

@@ -139,6 +139,7 @@ jobs::SweepReport planned_report(const SweepArguments& a,
   report.metrics.baseline = baseline_of(a, cells);
   if (a.reference) {
     report.reference = jobs::read_reference(*a.reference);
+    for (research::Sample& sample : report.reference) sample.specials = a.batch.specials;
     report.reference_name = fs::path(*a.reference).filename().string();
   }
   if (a.rating_pack) report.rating_pack = static_cast<std::size_t>(*a.rating_pack);

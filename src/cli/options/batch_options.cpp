@@ -115,7 +115,8 @@ void declare_input(CommandLine& line, BatchArguments& a) {
       reads("INPUT"), a.inputs, true,
       "Files of prompts, read one after another: .txt (one prompt per line), .csv or .tsv (with a "
       "header), "
-      ".jsonl ({\"id\", \"prompt\", ...} a line, or OpenAI's batch form for /v1/completions), each "
+      ".jsonl ({\"id\", \"prompt\", ...} a line, with \"prompt_ids\", a list of token ids, instead "
+      "of the prompt if you like; or OpenAI's batch form for /v1/completions), each "
       "also with .gz or .zst; or - for standard input. A row has at most 4 MiB.");
   line.choice("--input-format", {"txt", "csv", "tsv", "jsonl"}, a.input_format,
               "The input's format, where its name does not say. Required for standard input.");
@@ -132,6 +133,9 @@ void declare_input(CommandLine& line, BatchArguments& a) {
             "a setting, or nearly: a fever called temperature. All others are carried anyway.");
   line.flag("--trust-ids", a.trust_ids,
             "Do not check for duplicate ids, which takes up to 55 bytes of memory per id.");
+  line.flag("--specials", a.specials,
+            "Read spellings such as <|endoftext|> in prompts as special tokens. Without it they "
+            "are text like any other. A row's field specials says so for that row.");
   line.text("--shard", "I/N", a.shard,
             "Only the rows whose position is I - 1 modulo N, for one of N machines; needs --seed. "
             "`medgen merge` puts the outputs together.");
@@ -250,6 +254,7 @@ jobs::BatchAsked asked(const BatchArguments& a, const Messages& messages) {
   asked.backend = resolve(a.backend, messages);
   asked.slots = a.slots;
   asked.wording = [](const std::string& message) { return with_flags(message); };
+  asked.specials = a.specials;
   asked.truncate_prompt = a.truncate_prompt;
   asked.form = record_form(a);
   asked.in_order = !a.unordered;

@@ -23,7 +23,8 @@ struct BatchArguments {
   BackendArguments backend;
   DecodingArguments decoding;
   bool check = false, restart = false, retry_errors = false, unordered = false, quiet = false;
-  bool trust_ids = false, truncate_prompt = false, skip_blank = false, raw_cells = false;
+  bool trust_ids = false, specials = false, truncate_prompt = false;
+  bool skip_blank = false, raw_cells = false;
   bool rows_may_set = true;  // their own settings
 };
 

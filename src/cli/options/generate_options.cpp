@@ -1,6 +1,8 @@
 // The options of `generate`: their help, and how they resolve.
 #include "cli/options/generate_options.h"
 
+#include "base/refuse.h"
+#include "cli/prompt.h"
 #include "medgen/error.h"
 
 namespace medgen::cli {
@@ -16,6 +18,7 @@ void declare_input(CommandLine& line, GenerateArguments& a) {
       "Read the text from FILE (- is standard input); one line break at the end is dropped, from "
       "standard input too. At most 1 MiB of UTF-8.");
   line.exclude("TEXT", "--prompt-file");
+  declare_prompt_tokens(line, a.prompt_ids, a.specials);
   line.flag("--truncate-prompt", a.truncate_prompt,
             "Keep only the end of a text that does not fit, leaving room for the continuation (for "
             "--max-new-tokens, or half of what the limits allow), and say how much was dropped.");
@@ -56,6 +59,10 @@ DecodingSettings resolve(const GenerateArguments& a, const engine::ModelDefaults
 }
 
 void check(const GenerateArguments& a) {
+  if (a.prompt_ids && a.task.task) {
+    base::refuse(
+        "--task puts a text into a form, and --prompt-ids are tokens: leave one of them out");
+  }
   resolve(a.backend);
   check(a.decoding);
 }

@@ -16,11 +16,11 @@ namespace medgen::cli {
 
 // Unset means: neither the command line nor the environment nor the configuration file says.
 struct GenerateArguments {
-  std::optional<std::string> text, prompt_file, model, tokenizer, color;
+  std::optional<std::string> text, prompt_file, prompt_ids, model, tokenizer, color;
   BackendArguments backend;
   DecodingArguments decoding;
   TaskArguments task;
-  bool truncate_prompt = false, json = false, quiet = false, no_color = false;
+  bool specials = false, truncate_prompt = false, json = false, quiet = false, no_color = false;
 };
 
 void declare(CommandLine& line, GenerateArguments& arguments);

@@ -30,8 +30,9 @@ RequestMaker maker() {
   made.vocab_size = tokenizer.vocab_size();
   made.plain.stopping.max_length = kContext;
   made.openai.stopping.max_new_tokens = 16;
-  made.encode = [](std::string_view prompt, const StoppingParams&, int) {
-    return tokenizer.encode(prompt, Specials::kAsText);
+  made.encode = [](const BatchRow& row, const StoppingParams&, int) {
+    if (!row.prompt_ids.empty()) return row.prompt_ids;
+    return tokenizer.encode(row.prompt, Specials::kAsText);
   };
   return made;
 }
@@ -222,7 +223,19 @@ TEST(BadRowsTest, OpenAiRequestsThatAreNotOffered) {
         "bad_id"},
        {with("{}"), "no_prompt"},
        {with(R"({"prompt":["secret","b"]})"), "bad_prompt"},
-       {with(R"({"prompt":[1,2,3]})"), "bad_prompt"},
+       {with(R"({"prompt":[]})"), "no_prompt"},
+       {with(R"({"prompt":[""]})"), "no_prompt"},
+       {with(R"({"prompt":[[]]})"), "no_prompt"},
+       {with(R"({"prompt":[[1,2],[3]]})"), "bad_prompt"},
+       {with(R"({"prompt":[[1,"secret"]]})"), "bad_prompt"},
+       {with(R"({"prompt":[[["secret"]]]})"), "bad_prompt"},
+       {with(R"({"prompt":[{"secret":1}]})"), "bad_prompt"},
+       {with(R"({"prompt":{"secret":1}})"), "bad_prompt"},
+       {with(R"({"prompt":[1,"secret"]})"), "bad_prompt"},
+       {with(R"({"prompt":[1,257]})"), "bad_prompt"},
+       {with(R"({"prompt":[1,2,3]})"), ""},
+       {with(R"({"prompt":[[1,2,3]]})"), ""},
+       {with(R"({"prompt":["secret"]})"), ""},
        {with(R"({"prompt":"a","stream":true})"), "unsupported_setting"},
        {with(R"({"prompt":"a","secret":1})"), "unsupported_setting"},
        {with(R"({"prompt":"a","logprobs":5})"), ""},
@@ -279,6 +292,53 @@ TEST(RowParserTest, AMissingColumnIsToldWithThoseThatAreThere) {
   EXPECT_THAT(refusal("id\tprompt"), HasSubstr("give `delimiter` tab"));
   EXPECT_THAT(refusal("id\x1b[31m,text"), Not(HasSubstr("\x1b")));
   EXPECT_THAT(refusal("prompt,caf\xE9"), HasSubstr("`encoding`"));
+}
+
+TEST(BadRowsTest, PromptsOfIdsAndSpecialsOfTheWrongKind) {
+  expect_codes(InputFormat::kJsonl, "",
+               {{R"({"prompt_ids":[]})", "no_prompt"},
+                {R"({"prompt_ids":null})", "no_prompt"},
+                {R"({"prompt_ids":"secret"})", "bad_prompt"},
+                {R"({"prompt_ids":["secret"]})", "bad_prompt"},
+                {R"({"prompt_ids":[-1]})", "bad_prompt"},
+                {R"({"prompt_ids":[1.5]})", "bad_prompt"},
+                {R"({"prompt_ids":[true]})", "bad_prompt"},
+                {R"({"prompt_ids":[99999999999]})", "bad_prompt"},
+                {R"({"prompt_ids":[1,2,257]})", "bad_prompt"},
+                {R"({"prompt":"secret","prompt_ids":[1]})", "bad_prompt"},
+                {R"({"prompt_ids":[1],"specials":true})", "bad_prompt"},
+                {R"({"prompt":"a","specials":"secret"})", "bad_prompt"},
+                {R"({"prompt":"a","specials":1})", "bad_prompt"},
+                {R"({"prompt":"a","specials":null})", ""},
+                {R"({"prompt":"a","specials":true})", ""},
+                {R"({"prompt":null,"prompt_ids":[104,105],"specials":false})", ""}});
+  expect_codes(InputFormat::kCsv, "prompt,prompt_ids,specials",
+               {{"secret,[1],", "bad_prompt"},
+                {",secret,", "bad_prompt"},
+                {",,", "no_prompt"},
+                {"a,,secret", "bad_prompt"},
+                {"a,,true", ""},
+                {",\"[104, 105]\",", ""}});
+  expect_codes(InputFormat::kCsv, "prompt_ids,n", {{"\"[104, 105]\",2", ""}, {",2", "no_prompt"}});
+  EXPECT_THAT(error_of(InputFormat::kJsonl, "", R"({"prompt_ids":[1,2,257]})").message,
+              HasSubstr("holds the token id 257 at place 3 of 3; ids go from 0 to 256"));
+}
+
+TEST(RequestMakerTest, WritesIdsOutAndSettlesSpecials) {
+  const RowParser parser(InputFormat::kJsonl, {}, "input");
+  const auto made = [&](const std::string& text, bool specials) {
+    RequestMaker with = maker();
+    with.specials = specials;
+    BatchRow row = parser.parse({.line = 1, .text = text}, 0);
+    with.make(row);
+    return row;
+  };
+  EXPECT_EQ(made(R"({"prompt_ids":[104,105]})", true).prompt, "hi");
+  EXPECT_EQ(made(R"({"prompt_ids":[104,105]})", true).specials, false);
+  EXPECT_EQ(made(R"({"prompt":"a"})", true).specials, true);
+  EXPECT_EQ(made(R"({"prompt":"a"})", false).specials, false);
+  EXPECT_EQ(made(R"({"prompt":"a","specials":false})", true).specials, false);
+  EXPECT_EQ(made(R"({"prompt":"a","specials":true})", false).specials, true);
 }
 
 TEST(BadRowsTest, CsvRecords) {

@@ -53,9 +53,9 @@ inline RequestMaker test_maker(const TestJob& job) {
   maker.plain.num_return_sequences = job.n;
   maker.plain.stopping.max_new_tokens = 12;
   maker.openai = maker.plain;
-  maker.encode = [seen = job.on_encode](std::string_view prompt, const StoppingParams&, int) {
+  maker.encode = [seen = job.on_encode](const BatchRow& row, const StoppingParams&, int) {
     if (seen) seen();
-    return tokenizer.encode(prompt, Specials::kAsText);
+    return tokenizer.encode(row.prompt, Specials::kAsText);
   };
   return maker;
 }

@@ -78,7 +78,7 @@ TEST_F(OldOutputTest, RowsThatAreNotThereAreRefused) {
 }
 
 TEST_F(OldOutputTest, RecordsOfANewerFormatAreRefused) {
-  OldOutput old(folder_.write("o", R"({"id":"a","format":2,"prompt":"x","completions":[]})"
+  OldOutput old(folder_.write("o", R"({"id":"a","format":3,"prompt":"x","completions":[]})"
                                    "\n"));
   EXPECT_THROW(old.record_of(row("a", "x")), Error);
 }

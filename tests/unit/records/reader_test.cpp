@@ -125,6 +125,33 @@ TEST(RecordReaderTest, NumbersThatWereRoundedAreNoticed) {
   }
 }
 
+TEST(RecordReaderTest, SaysHowThePromptWasRead) {
+  const RecordReader plain = written(sample_record(), Form::kJson);
+  EXPECT_TRUE(plain.prompt_ids().empty());
+  EXPECT_FALSE(plain.specials());
+  Record ids = sample_record();
+  ids.prompt_ids = {4, 5};
+  Record specials = sample_record();
+  specials.specials = true;
+  for (const Form form : {Form::kJson, Form::kSweep}) {
+    const RecordReader of_ids = written(ids, form);
+    EXPECT_EQ(of_ids.format(), kPromptFormat);
+    EXPECT_THAT(of_ids.run().prompt_ids, ElementsAre(4, 5));
+    EXPECT_FALSE(of_ids.run().specials);
+    const RecordReader with_specials = written(specials, form);
+    EXPECT_EQ(with_specials.format(), kPromptFormat);
+    EXPECT_TRUE(with_specials.run().specials);
+  }
+  EXPECT_EQ(written(specials, Form::kOpenAi).format(), kPromptFormat);
+}
+
+// In an older record these are fields of the row, carried through.
+TEST(RecordReaderTest, FieldsOfOlderRowsAreNotThePrompts) {
+  Record record = sample_record();
+  record.extras = {{"prompt_ids", "[7]"}};
+  EXPECT_TRUE(written(record, Form::kJson).prompt_ids().empty());
+}
+
 TEST(RecordReaderTest, ReadsOpenAisForm) {
   const RecordReader reader = written(sample_record(), Form::kOpenAi);
   EXPECT_EQ(reader.format(), kRecordFormat);
@@ -176,7 +203,7 @@ TEST(RecordReaderTest, NumbersThatNoRecordHoldsAreObstacles) {
   EXPECT_FALSE(RecordReader(whole, {"f", 1}).run().obstacle);
   for (const char* place : {"/completions/0/index", "/completions/0/num_tokens", "/provenance/key",
                             "/provenance/prompt_tokens", "/provenance/seed"}) {
-    for (const Json& value : {Json(-1), Json(1.5), Json(1e300), Json("1")}) {
+    for (const Json& value : {Json(-1), Json(1.5), Json(1e300), Json("x")}) {
       Json changed = whole;
       changed[Json::json_pointer(place)] = value;
       EXPECT_TRUE(RecordReader(changed, {"f", 1}).run().obstacle) << place << " " << value;
@@ -212,13 +239,13 @@ TEST(RecordReaderTest, IdsOfLogprobsAreTokensToo) {
 
 TEST(RecordReaderTest, RefusesNewerFormatsByName) {
   for (const Form form : {Form::kJson, Form::kSweep, Form::kOpenAi}) {
-    EXPECT_EQ(refusal(with_format(form, 2)),
-              "record on line 3 of out.jsonl was written in format 2; this medgen reads up to 1: "
+    EXPECT_EQ(refusal(with_format(form, 3)),
+              "record on line 3 of out.jsonl was written in format 3; this medgen reads up to 2: "
               "use the medgen that wrote it or a newer one");
-    EXPECT_EQ(refusal(with_format(form, 1)), "read");
+    EXPECT_EQ(refusal(with_format(form, 2)), "read");
   }
-  EXPECT_THAT(refusal(with_format(Form::kJson, 2, failed_record())), HasSubstr("format 2"));
-  EXPECT_THAT(refusal(with_format(Form::kJson, 18446744073709551615ULL)), HasSubstr("up to 1"));
+  EXPECT_THAT(refusal(with_format(Form::kJson, 3, failed_record())), HasSubstr("format 3"));
+  EXPECT_THAT(refusal(with_format(Form::kJson, 18446744073709551615ULL)), HasSubstr("up to 2"));
 }
 
 TEST(RecordReaderTest, ReadsRecordsWithoutANumber) {
@@ -261,7 +288,7 @@ TEST_F(RecordFileTest, HoldsLinesOrOneObjectOrAnArray) {
 
 TEST_F(RecordFileTest, ANewerFormatIsRefusedWithItsLine) {
   try {
-    ids("{\"id\":1}\n{\"id\":1,\"format\":2,\"error\":{}}\n");
+    ids("{\"id\":1}\n{\"id\":1,\"format\":3,\"error\":{}}\n");
     ADD_FAILURE() << "read";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("record on line 2 of " + (folder_ / "f").string()));

@@ -71,6 +71,8 @@ TEST(TemplatesTest, RefuseWhatIsNotOne) {
               HasSubstr("stop"));
   EXPECT_THAT(error_of(with_task(R"({"prefix": "", "suffix": "", "notice": "n", "bad_words": 1})")),
               HasSubstr("\"bad_words\" must be a list"));
+  EXPECT_THAT(error_of(with_task(R"({"prefix": "", "suffix": "", "notice": "n", "specials": 1})")),
+              HasSubstr("\"specials\" must be true or false"));
   EXPECT_THAT(error_of(with_task(R"({"prefix": "", "suffix": "", "notice": "n", "x": 1})")),
               HasSubstr("unknown key \"x\""));
 }
