@@ -3,7 +3,6 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "base/random.h"
 #include "base/thread_pool.h"
 
 namespace medgen::base {
@@ -67,7 +67,7 @@ bool tag_piece(EVP_CIPHER_CTX* context, const Seal& key, std::uint64_t number, i
 
 SealSalt new_seal_salt() {
   SealSalt salt{};
-  require(::getrandom(salt.data(), salt.size(), 0) == static_cast<ssize_t>(salt.size()));
+  fill_randomly(salt);
   return salt;
 }
 

@@ -20,6 +20,7 @@
 #include "base/file_system.h"
 #include "base/new_file.h"
 #include "base/write_all.h"
+#include "base/write_failure.h"
 
 namespace medgen::base {
 namespace {
@@ -34,9 +35,7 @@ std::string reason(int error) { return std::system_category().message(error); }
 }
 
 [[noreturn]] void fail_write(const fs::path& path, int error) {
-  std::string why = reason(error);
-  if (error == ENOSPC || error == EDQUOT) why += "; free some space or choose another place";
-  fail(ErrorCode::kRuntime, "write", path, why);
+  fail(ErrorCode::kRuntime, "write", path, write_failure(error));
 }
 
 struct stat checked_stat(const Descriptor& file, const fs::path& path, ErrorCode code) {
@@ -72,15 +71,15 @@ void put(const Descriptor& file, std::string_view content, const fs::path& path)
 }
 
 // EINVAL and ENOTSUP: a pipe, a device or a file system that cannot flush.
-void flush(const Descriptor& file, const fs::path& path) {
-  if (file_system().fsync(file.get()) != 0 && errno != EINVAL && errno != ENOTSUP)
+void flush(int descriptor, const fs::path& path) {
+  if (file_system().fsync(descriptor) != 0 && errno != EINVAL && errno != ENOTSUP)
     fail_write(path, errno);
 }
 
 void flush_path(const fs::path& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) fail_write(path, errno);
-  flush(Descriptor(fd), path);
+  flush(Descriptor(fd).get(), path);
 }
 
 fs::path parent_of(const fs::path& path) {
@@ -91,16 +90,15 @@ fs::path parent_of(const fs::path& path) {
 template <typename Fill>
 void write_new(const fs::path& path, Fill fill) {
   require_own_output(path);
-  const bool existed = ::access(path.c_str(), F_OK) == 0;
-  const int fd = file_system().open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd < 0) fail_write(path, errno);
+  const Opened opened = open_to_write(path, O_WRONLY | O_TRUNC, O_WRONLY);
+  if (opened.descriptor < 0) fail_write(path, errno);
   try {
-    Descriptor file(fd);
+    Descriptor file(opened.descriptor);
     fill(file);
-    flush(file, path);
+    flush(file.get(), path);
     if (file.close() != 0) fail_write(path, errno);
   } catch (...) {
-    if (!existed) file_system().unlink(path.c_str());
+    if (opened.created) file_system().unlink(path.c_str());
     throw;
   }
 }
@@ -155,21 +153,47 @@ void write_file_atomically(const fs::path& path, std::string_view content) {
     write_file(path, content);
     return;
   }
+  StagedFile file(path);
+  file.write(content);
+  file.commit();
+}
+
+StagedFile::StagedFile(const fs::path& path, Existing existing) : path_(path), existing_(existing) {
   require_own_output(path);
-  const fs::path target = behind_links(path);
-  fs::path aside;
-  const int fd = make_sibling_file(target, aside, O_WRONLY);
-  if (fd < 0) fail_write(path, errno);
-  const Descriptor file(fd);  // its lock is held until the file has its name
-  try {
-    put(file, content, path);
-    flush(file, path);
-    if (file_system().rename(aside.c_str(), target.c_str()) != 0) fail_write(path, errno);
-  } catch (...) {
-    file_system().unlink(aside.c_str());
-    throw;
+  if (existing == Existing::kRefuse) {
+    std::error_code error;
+    if (fs::exists(fs::symlink_status(path, error))) fail_exists();
   }
-  flush_path(parent_of(target));
+  target_ = behind_links(path);
+  descriptor_ = make_sibling_file(target_, aside_, O_WRONLY);
+  if (descriptor_ < 0) fail_write(path, errno);
+}
+
+StagedFile::~StagedFile() {
+  if (!committed_) file_system().unlink(aside_.c_str());
+  ::close(descriptor_);
+}
+
+void StagedFile::fail_exists() const {
+  fail(ErrorCode::kUsage, "write", path_, "it exists; choose another name or remove it");
+}
+
+void StagedFile::write(std::string_view bytes) {
+  if (const int error = write_all(descriptor_, bytes)) fail_write(path_, error);
+}
+
+void StagedFile::commit() {
+  flush(descriptor_, path_);
+  // Its lock is held until it has its name.
+  if (existing_ == Existing::kReplace) {
+    if (file_system().rename(aside_.c_str(), target_.c_str()) != 0) fail_write(path_, errno);
+  } else if (::renameat2(AT_FDCWD, aside_.c_str(), AT_FDCWD, target_.c_str(), RENAME_NOREPLACE) !=
+             0) {
+    if (errno == EEXIST) fail_exists();
+    fail_write(path_, errno);
+  }
+  committed_ = true;
+  flush_path(parent_of(target_));
 }
 
 void copy_file_flushed(const fs::path& from, const fs::path& to, ErrorCode code) {
@@ -205,11 +229,11 @@ StagedDirectory::StagedDirectory(const fs::path& target, Existing existing) : ex
   }
   const fs::path parent = parent_of(target_);
   fs::create_directories(parent, error);
-  if (error) fail(ErrorCode::kRuntime, "create", parent, error.message());
+  if (error) fail(ErrorCode::kRuntime, "create", parent, write_failure(error.value()));
   lock_ = make_sibling(target_, staging_, [](const char* path) {
     return ::mkdir(path, 0777) == 0 ? ::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
   });
-  if (lock_ < 0) fail(ErrorCode::kRuntime, "create", staging_, reason(errno));
+  if (lock_ < 0) fail(ErrorCode::kRuntime, "write in", parent, write_failure(errno));
 }
 
 StagedDirectory::~StagedDirectory() {

@@ -44,6 +44,36 @@ void write_file(const std::filesystem::path& path, std::string_view content);
 // Anything but a regular file (a pipe, a device) is written to, never replaced.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
+// A file that appears under its name only when it is complete: a hidden sibling of it until
+// commit(). Without a commit the destructor removes it. Every member throws Error(kRuntime) that
+// names `path`.
+class StagedFile {
+ public:
+  enum class Existing { kRefuse, kReplace };
+
+  // Throws Error(kUsage) if there is something of that name and it is not to be replaced. A link is
+  // followed, so that the file it leads to is what gets replaced.
+  explicit StagedFile(const std::filesystem::path& path, Existing existing = Existing::kReplace);
+  StagedFile(const StagedFile&) = delete;
+  StagedFile& operator=(const StagedFile&) = delete;
+  ~StagedFile();
+
+  void write(std::string_view bytes);
+
+  // Flushes and renames.
+  void commit();
+
+ private:
+  [[noreturn]] void fail_exists() const;
+
+  std::filesystem::path path_;    // as the user named it
+  std::filesystem::path target_;  // behind links
+  std::filesystem::path aside_;
+  Existing existing_;
+  int descriptor_ = -1;
+  bool committed_ = false;
+};
+
 // Copies a regular file, with the same errors. `code` applies if the source cannot be read.
 void copy_file_flushed(const std::filesystem::path& from, const std::filesystem::path& to,
                        ErrorCode code = ErrorCode::kRuntime);

@@ -3,16 +3,19 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cerrno>
 #include <deque>
+#include <map>
+#include <mutex>
 
 #include "base/file_system.h"
+#include "base/random.h"
 #include "base/refuse.h"
 
 namespace medgen::base {
@@ -71,6 +74,23 @@ std::vector<fs::path> abandoned_in(const fs::path& folder,
   return found;
 }
 
+// The leftovers of `target` among the siblings that its folder held when this process first wrote
+// there: a folder may be large, and what it holds later is not a killed run's.
+std::vector<fs::path> leftovers_at_start(const fs::path& target) {
+  static std::mutex mutex;
+  static std::map<fs::path, std::vector<fs::path>> siblings;
+  const std::lock_guard lock(mutex);
+  const auto [in_folder, first] = siblings.try_emplace(folder_of(target));
+  if (first) in_folder->second = leftovers_in(in_folder->first);
+  std::vector<fs::path> found;
+  for (const fs::path& sibling : in_folder->second) {
+    if (sibling.filename().string().starts_with(prefix_of(target)) && is_abandoned(sibling)) {
+      found.push_back(sibling);
+    }
+  }
+  return found;
+}
+
 [[noreturn]] void refuse_foreign(const fs::path& path, const fs::path& at,
                                  const std::string& what) {
   refuse("cannot write " + path.string() + ": " + (at == path ? "it" : at.string()) + " " + what +
@@ -79,33 +99,52 @@ std::vector<fs::path> abandoned_in(const fs::path& folder,
 
 }  // namespace
 
-void require_own_output(const fs::path& path) {
-  std::error_code error;
-  const fs::path absolute = fs::absolute(path, error);
-  if (error) return;  // opening it will say why
-  std::deque<fs::path> parts(absolute.begin(), absolute.end());
+namespace {
+
+// Where a path leads, link by link, and what was met on the way.
+struct Way {
   fs::path at;
   struct stat status {};
-  bool everybody = false;  // whether everybody may write to the folder that `status` is of
-  bool planted = false;    // whether a folder on the way belongs to another user and lies in such
+  bool whole = false;      // it leads to something that is there
+  bool everybody = false;  // everybody may write to the folder that it lies in
+  bool planted = false;    // a folder on the way belongs to another user and lies in such a folder
+};
+
+// Throws Error(kUsage) for a link that another user made.
+Way follow(const fs::path& path) {
+  Way way;
+  std::error_code error;
+  const fs::path absolute = fs::absolute(path, error);
+  if (error) return way;  // opening it will say why
+  std::deque<fs::path> parts(absolute.begin(), absolute.end());
   for (int links = 0; !parts.empty() && links < 40;) {
-    const fs::path next = parts.front().is_absolute() ? parts.front() : at / parts.front();
+    const fs::path next = parts.front().is_absolute() ? parts.front() : way.at / parts.front();
     parts.pop_front();
-    if (::lstat(next.c_str(), &status) != 0) return;  // not there yet
-    if (!S_ISLNK(status.st_mode)) {
-      at = next;
-      if (!S_ISDIR(status.st_mode)) continue;
-      planted = planted || (everybody && !is_trusted(status.st_uid));
-      everybody = (status.st_mode & S_IWOTH) != 0;
+    if (::lstat(next.c_str(), &way.status) != 0) return way;
+    if (!S_ISLNK(way.status.st_mode)) {
+      way.at = next;
+      if (!S_ISDIR(way.status.st_mode)) continue;
+      way.planted = way.planted || (way.everybody && !is_trusted(way.status.st_uid));
+      way.everybody = (way.status.st_mode & S_IWOTH) != 0;
       continue;
     }
     ++links;
-    if (!is_trusted(status.st_uid)) refuse_foreign(path, next, "is a link that another user made");
+    if (!is_trusted(way.status.st_uid)) {
+      refuse_foreign(path, next, "is a link that another user made");
+    }
     const fs::path to = fs::read_symlink(next, error);
-    if (error) return;
+    if (error) return way;
     parts.insert(parts.begin(), to.begin(), to.end());
   }
-  if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)) return;
+  way.whole = true;
+  return way;
+}
+
+}  // namespace
+
+void require_own_output(const fs::path& path) {
+  const auto& [at, status, whole, everybody, planted] = follow(path);
+  if (!whole || (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode))) return;
   if (everybody && status.st_uid != ::geteuid()) {
     refuse_foreign(path, at, "belongs to another user, in a folder that everybody may write to");
   }
@@ -115,6 +154,14 @@ void require_own_output(const fs::path& path) {
   if ((everybody || planted) && status.st_nlink > 1) {
     refuse_foreign(path, at,
                    "is a second name of another file, in a folder that everybody may write to");
+  }
+}
+
+void require_own_folder(const fs::path& path) {
+  if (const Way way = follow(path); way.planted) {
+    refuse_foreign(path, way.at,
+                   "belongs to another user, or lies below a folder of another user's, where "
+                   "everybody may write");
   }
 }
 
@@ -130,6 +177,33 @@ fs::path behind_links(const fs::path& path) {
   return at;
 }
 
+bool names_descriptor(const fs::path& path) {
+  std::error_code error;
+  fs::path at = fs::absolute(path, error);
+  for (int links = 0; links < 40; ++links) {
+    at = fs::weakly_canonical(folder_of(at), error) / at.filename();
+    if (at.string().starts_with("/proc/")) return true;
+    if (error || !fs::is_symlink(at, error)) return false;
+    at = folder_of(at) / fs::read_symlink(at, error);
+  }
+  return false;
+}
+
+Opened open_to_write(const fs::path& path, int flags, int flags_if_new) {
+  const bool descriptor = names_descriptor(path);
+  const fs::path at = descriptor ? path : behind_links(path);
+  if (!descriptor) flags |= O_NOFOLLOW;
+  for (int tries = 0;; ++tries) {
+    constexpr int kNew = O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    int fd = file_system().open(at.c_str(), flags_if_new | kNew, 0666);
+    if (fd >= 0) return {fd, true};
+    if (errno != EEXIST) return {};
+    fd = file_system().open(at.c_str(), flags | O_CLOEXEC, 0);
+    // It may have been removed in between.
+    if (fd >= 0 || errno != ENOENT || tries == 3) return {fd, false};
+  }
+}
+
 bool is_own_file(const fs::path& path) {
   struct stat status {};
   return ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
@@ -138,11 +212,8 @@ bool is_own_file(const fs::path& path) {
 
 fs::path random_sibling(const fs::path& target) {
   static constexpr char kLetters[] = "abcdefghijklmnopqrstuvwxyz234567";
-  unsigned char bytes[16];
-  // Never short for so few bytes, and it cannot fail on a kernel that has the call.
-  if (::getrandom(bytes, sizeof bytes, 0) != sizeof bytes) {
-    refuse("this system gives no random numbers");
-  }
+  std::array<unsigned char, 16> bytes{};
+  fill_randomly(bytes);
   std::string name = prefix_of(target);
   for (const unsigned char byte : bytes) name += kLetters[byte % 32];
   return folder_of(target) / name;
@@ -161,7 +232,7 @@ std::vector<fs::path> leftovers_in(const fs::path& folder) {
 
 int make_sibling(const fs::path& target, fs::path& sibling,
                  const std::function<int(const char* path)>& make) {
-  for (const fs::path& leftover : leftovers_of(target)) {
+  for (const fs::path& leftover : leftovers_at_start(target)) {
     std::error_code ignored;  // what cannot be removed harms nothing
     fs::remove_all(leftover, ignored);
   }

@@ -15,9 +15,26 @@ namespace medgen::base {
 // that everybody may write to, or in one that another user made there.
 void require_own_output(const std::filesystem::path& path);
 
+// The same for a folder that is worked in, or will be: it, or one on the way to it, was made by
+// another user in a folder that everybody may write to.
+void require_own_folder(const std::filesystem::path& path);
+
 // The file that a link named `path` leads to, though it may not be there yet; else `path` itself.
 // Renaming something to this replaces the file and not the link.
 std::filesystem::path behind_links(const std::filesystem::path& path);
+
+// A file opened to be written, and whether it was not there before.
+struct Opened {
+  int descriptor = -1;  // or -1 with errno
+  bool created = false;
+};
+
+// Opens `path`, with `access` and more flags of open(), or makes it. What is made is always new
+// (O_EXCL), so that nobody can put a link or a file there in between.
+Opened open_to_write(const std::filesystem::path& path, int flags, int flags_if_new);
+
+// Whether `path` is another name of an open descriptor, such as /dev/stdout or /proc/self/fd/3.
+bool names_descriptor(const std::filesystem::path& path);
 
 // Whether `path` is a file of this user's, or root's, that nobody else may write: what was kept
 // there may be used.

@@ -1,9 +1,13 @@
 // Philox4x32-10 and what is derived from it. The constants are those of the paper's table 2.
 #include "base/random.h"
 
+#include <sys/random.h>
+
+#include <bit>
 #include <numeric>
-#include <random>
 #include <utility>
+
+#include "medgen/error.h"
 
 namespace medgen::base {
 namespace {
@@ -53,10 +57,17 @@ std::vector<std::uint32_t> permutation(std::uint32_t n, const RandomKey& key) {
   return order;
 }
 
+void fill_randomly(std::span<unsigned char> bytes) {
+  // Never short for up to 256 bytes, and it cannot fail on a kernel that has the call.
+  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+    throw Error(ErrorCode::kRuntime, "this system gives no random numbers");
+  }
+}
+
 std::uint64_t system_seed() {
-  std::random_device device;
-  const std::uint64_t upper = device();
-  return (upper << 32 | device()) >> 11;
+  std::array<unsigned char, sizeof(std::uint64_t)> bytes{};
+  fill_randomly(bytes);
+  return std::bit_cast<std::uint64_t>(bytes) >> 11;
 }
 
 }  // namespace medgen::base

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace medgen::base {
@@ -28,7 +29,11 @@ double uniform(const RandomKey& key, std::uint32_t counter);
 // number with uniform()'s of the same key.
 std::vector<std::uint32_t> permutation(std::uint32_t n, const RandomKey& key);
 
-// A seed from the operating system, for runs without one; below 2^53, so that programs that read
+// Random bytes of the operating system, which nobody can guess. Throws Error(kRuntime) if it has
+// none.
+void fill_randomly(std::span<unsigned char> bytes);
+
+// A seed from the same, for runs without one; below 2^53, so that programs that read
 // numbers as doubles keep it.
 std::uint64_t system_seed();
 

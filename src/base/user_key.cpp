@@ -1,7 +1,6 @@
 #include "base/user_key.h"
 
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,9 +10,12 @@
 #include <string_view>
 #include <system_error>
 
+#include "base/descriptor.h"
 #include "base/new_file.h"
+#include "base/random.h"
 #include "base/user_folder.h"
 #include "base/write_all.h"
+#include "base/write_failure.h"
 
 namespace medgen::base {
 namespace {
@@ -26,18 +28,22 @@ fs::path key_path() {
 }
 
 // Complete under its name at once, and never replaced: of two processes the first one's key stays.
-void make_key(const fs::path& path) {
+// Returns an errno, or 0.
+int make_key(const fs::path& path) {
   SecretKey key{};
-  if (::getrandom(key.data(), key.size(), 0) != static_cast<ssize_t>(key.size())) return;
+  fill_randomly(key);
   fs::path aside;
-  const int fd = make_sibling_file(path, aside, O_WRONLY);
-  if (fd < 0) return;
+  const Descriptor file(make_sibling_file(path, aside, O_WRONLY));
+  if (file.get() < 0) return errno;
   const std::string_view bytes(reinterpret_cast<const char*>(key.data()), key.size());
-  if (::fchmod(fd, 0600) != 0 || write_all(fd, bytes) != 0 || ::fsync(fd) != 0 ||
+  int error = ::fchmod(file.get(), 0600) != 0 ? errno : write_all(file.get(), bytes);
+  if (error == 0 && ::fsync(file.get()) != 0) error = errno;
+  if (error == 0 &&
       ::renameat2(AT_FDCWD, aside.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0) {
-    ::unlink(aside.c_str());
+    error = errno;
   }
-  ::close(fd);
+  if (error != 0) ::unlink(aside.c_str());
+  return error == EEXIST ? 0 : error;
 }
 
 std::optional<SecretKey> read_key(int fd, std::string& why) {
@@ -70,7 +76,10 @@ std::optional<SecretKey> user_key(std::string& why) {
   constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
   int fd = ::open(path.c_str(), kFlags);
   if (fd < 0 && errno == ENOENT) {
-    make_key(path);
+    if (const int error = make_key(path)) {
+      why = "this user's key " + path.string() + " cannot be made: " + write_failure(error);
+      return std::nullopt;
+    }
     fd = ::open(path.c_str(), kFlags);
   }
   std::optional<SecretKey> key;

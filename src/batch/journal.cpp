@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include "base/file_system.h"
@@ -16,7 +15,9 @@
 #include "base/lines.h"
 #include "base/sha256.h"
 #include "base/whole_number.h"
+#include "base/write_failure.h"
 #include "batch/write_output.h"
+#include "engine/settings.h"
 #include "medgen/error.h"
 
 namespace medgen::batch {
@@ -179,7 +180,7 @@ namespace {
 int open_to_append(const std::filesystem::path& path, std::uint64_t keep) {
   const int descriptor = base::file_system().open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC, 0);
   if (descriptor < 0 || base::file_system().ftruncate(descriptor, static_cast<off_t>(keep)) != 0) {
-    const std::string why = std::system_category().message(errno);
+    const std::string why = base::write_failure(errno);
     if (descriptor >= 0) ::close(descriptor);
     throw Error(ErrorCode::kRuntime, "cannot write " + path.string() + ": " + why);
   }
@@ -212,29 +213,51 @@ void Journal::commit(const std::vector<const Record*>& ahead, const Committed& c
   std::string text;
   for (const Record* record : ahead) text += line_of(json_of(*record));
   text += line_of(json_of(committed));
-  write_output(descriptor_, text, path_.string());
-  flush_to_disk(descriptor_, path_.string());
+  write_output(descriptor_, text, path_.string(), Kept::kFinishedRows);
+  flush_to_disk(descriptor_, path_.string(), Kept::kFinishedRows);
   bytes_ += text.size();
 }
 
 namespace {
+
+struct Difference {
+  std::string name;  // "settings.seed"
+  std::string words;
+};
+
+// Whether the setting holds texts of the user, which no message quotes.
+bool is_private(const std::string& key) {
+  if (key == "bad_words_ids" || key == "negative_prompt_ids") return true;
+  const auto& infos = engine::setting_infos();
+  return std::any_of(infos.begin(), infos.end(), [&](const engine::SettingInfo& info) {
+    using engine::SettingKind;
+    return info.name == key &&
+           (info.kind == SettingKind::kText || info.kind == SettingKind::kTexts);
+  });
+}
+
 void compare(const std::string& name, const Json& before, const Json& now,
-             std::vector<std::string>& found) {
+             std::vector<Difference>& found) {
   if (before == now) return;
   if (before.is_object() && now.is_object()) {
-    for (const auto& [key, value] : before.items()) {
-      const std::string inner = name.empty() ? key : name + "." + key;
-      compare(inner, value, now.contains(key) ? now.at(key) : Json(), found);
+    for (const auto& [part, value] : before.items()) {
+      const std::string inner = name.empty() ? part : name + "." + part;
+      compare(inner, value, now.contains(part) ? now.at(part) : Json(), found);
     }
-    for (const auto& [key, value] : now.items()) {
-      if (!before.contains(key)) {
-        compare(name.empty() ? key : name + "." + key, Json(), value, found);
+    for (const auto& [part, value] : now.items()) {
+      if (!before.contains(part)) {
+        compare(name.empty() ? part : name + "." + part, Json(), value, found);
       }
     }
     return;
   }
-  found.push_back(name + " was " + before.dump() + " and is now " + now.dump());
+  if (is_private(name.substr(name.rfind('.') + 1))) {
+    found.push_back({name, name + " is another one now"});
+    return;
+  }
+  found.push_back({name, name + " was " + before.dump() + " and is now " + now.dump()});
 }
+
 }  // namespace
 
 Json without_prompts(Json job) {
@@ -253,9 +276,19 @@ Json without_prompts(Json job) {
 }
 
 std::vector<std::string> differences(const Json& before, const Json& now) {
-  std::vector<std::string> found;
+  std::vector<Difference> found;
   compare("", before, now, found);
-  return found;
+  std::vector<std::string> all;
+  for (const Difference& difference : found) {
+    // Rows of OpenAI's form start from the same settings: what changes both is said once.
+    constexpr std::string_view kOpenAi = "settings.openai.";
+    const bool twice = difference.name.starts_with(kOpenAi) &&
+                       std::any_of(found.begin(), found.end(), [&](const Difference& other) {
+                         return other.name == "settings." + difference.name.substr(kOpenAi.size());
+                       });
+    if (!twice) all.push_back(difference.words);
+  }
+  return all;
 }
 
 }  // namespace medgen::batch

@@ -7,14 +7,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <map>
 #include <memory>
-#include <system_error>
 #include <utility>
 
-#include "base/file_system.h"
+#include "base/files.h"
 #include "base/lines.h"
 #include "base/new_file.h"
 #include "base/refuse.h"
@@ -31,11 +29,6 @@ namespace fs = std::filesystem;
 using base::refuse;
 
 constexpr std::size_t kMergeBufferBytes = std::size_t{1} << 20U;
-
-[[noreturn]] void fail_to_merge(const fs::path& path, int error) {
-  throw Error(ErrorCode::kRuntime,
-              "cannot write " + path.string() + ": " + std::system_category().message(error));
-}
 
 struct Part {
   fs::path path;
@@ -188,6 +181,7 @@ Merged merge(const std::vector<fs::path>& outputs,
     files.emplace_back(base::plain_file_blocks(part.path), base::Lines::kAnyLength);
   }
   base::Line line;
+  std::string buffer;
   const std::uint64_t lines_per_row = merged.job.value("lines_per_row", std::uint64_t{1});
   for (std::uint64_t i = 0; i < rows * lines_per_row; ++i) {
     const std::uint64_t row = i / lines_per_row;
@@ -197,10 +191,12 @@ Merged merge(const std::vector<fs::path>& outputs,
                          parts[from].path.string(), row + 1));
     }
     line.text += '\n';
-    write(line.text);
+    buffer += line.text;
+    if (buffer.size() >= kMergeBufferBytes) write(std::exchange(buffer, {}));
     hash.add(line.text);
     merged.state.bytes += line.text.size();
   }
+  write(buffer);
   for (const Part& part : parts) {
     merged.state.failed += part.content.committed.failed;
     merged.state.tokens += part.content.committed.tokens;
@@ -216,41 +212,26 @@ Merged merge(const std::vector<fs::path>& outputs,
 
 Merged merge_to_descriptor(const std::vector<fs::path>& outputs, int descriptor,
                            const std::string& name) {
-  std::string buffer;
-  const auto flush = [&] {
-    write_output(descriptor, buffer, name);
-    buffer.clear();
-  };
-  Merged merged = merge(outputs, [&](std::string_view bytes) {
-    buffer += bytes;
-    if (buffer.size() >= kMergeBufferBytes) flush();
+  return merge(outputs, [&](std::string_view bytes) {
+    write_output(descriptor, bytes, name, Kept::kNothing);
   });
-  flush();
-  return merged;
 }
 
 Merged merge_to_file(const std::vector<fs::path>& outputs, const fs::path& path) {
-  base::require_own_output(path);
-  const fs::path target = base::behind_links(path);
-  fs::path aside;
-  int descriptor = base::make_sibling_file(target, aside, O_WRONLY);
-  if (descriptor < 0) fail_to_merge(aside, errno);
-  try {
-    Merged merged = merge_to_descriptor(outputs, descriptor, aside.string());
-    flush_to_disk(descriptor, aside.string());
-    if (base::file_system().rename(aside.c_str(), target.c_str()) != 0) fail_to_merge(path, errno);
-    ::close(std::exchange(descriptor, -1));  // and with it the lock
-    JournalContent content;
-    content.format = merged.format;
-    content.job = merged.job;
-    content.committed = merged.state;
-    Journal::resume(journal_path(path), content);
-    return merged;
-  } catch (...) {
-    if (descriptor >= 0) ::close(descriptor);
-    base::file_system().unlink(aside.c_str());
-    throw;
+  if (base::names_descriptor(path)) {
+    refuse(path.string() +
+           " stands for something that is open already, beside which no journal can be kept: leave "
+           "-o out for standard output, or name the file");
   }
+  base::StagedFile file(path);
+  Merged merged = merge(outputs, [&](std::string_view bytes) { file.write(bytes); });
+  file.commit();
+  JournalContent content;
+  content.format = merged.format;
+  content.job = merged.job;
+  content.committed = merged.state;
+  Journal::resume(journal_path(path), content);
+  return merged;
 }
 
 }  // namespace medgen::batch

@@ -8,13 +8,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "base/file_system.h"
 #include "base/new_file.h"
 #include "base/refuse.h"
+#include "base/write_failure.h"
 #include "medgen/error.h"
 
 namespace medgen::batch {
@@ -22,7 +22,7 @@ namespace {
 
 [[noreturn]] void fail(const std::filesystem::path& path, int error) {
   throw Error(ErrorCode::kRuntime,
-              "cannot write " + path.string() + ": " + std::system_category().message(error));
+              "cannot write " + path.string() + ": " + base::write_failure(error));
 }
 
 using base::refuse;
@@ -45,11 +45,16 @@ std::unique_ptr<base::RunningHash> hash_of_beginning(int descriptor, std::uint64
 
 OutputFile::OutputFile(std::filesystem::path path, bool restart) : path_(std::move(path)) {
   base::require_own_output(path_);
-  created_ = ::access(path_.c_str(), F_OK) != 0;
+  if (base::names_descriptor(path_)) {
+    refuse(path_.string() +
+           " stands for something that is open already, beside which no journal can be kept: give "
+           "-o - for standard output, or name the file");
+  }
   // What it creates it need not read: the sandbox does not let it read everything in that folder.
-  descriptor_ = base::file_system().open(
-      path_.c_str(), (created_ ? O_WRONLY : O_RDWR) | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) fail(path_, errno);
+  const base::Opened opened = base::open_to_write(path_, O_RDWR, O_WRONLY);
+  if (opened.descriptor < 0) fail(path_, errno);
+  descriptor_ = opened.descriptor;
+  created_ = opened.created;
   struct stat status {};
   if (::fstat(descriptor_, &status) != 0) fail(path_, errno);
   if (!S_ISREG(status.st_mode)) {

@@ -73,7 +73,7 @@ void RecordWriter::append(const Record& record) {
 
 void RecordWriter::write_buffer() {
   const std::string bytes = std::exchange(buffer_, {});
-  write_output(descriptor_, bytes, name_);
+  write_output(descriptor_, bytes, name_, journal_ ? Kept::kFinishedRows : Kept::kNothing);
 }
 
 void RecordWriter::commit_if_due() {
@@ -85,7 +85,7 @@ void RecordWriter::commit() {
   if (!dirty_) return;
   write_buffer();
   if (journal_) {
-    flush_to_disk(descriptor_, name_);
+    flush_to_disk(descriptor_, name_, Kept::kFinishedRows);
     state_.sha256 = hash_->hex();
     std::vector<const Record*> ahead;
     for (auto& [place, held] : held_) {

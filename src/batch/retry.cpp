@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
 
 #include "base/file_system.h"
 #include "base/json.h"
 #include "base/sha256.h"
+#include "base/write_failure.h"
 #include "medgen/error.h"
 #include "records/reader.h"
 
@@ -28,7 +28,7 @@ bool is_of(const records::RecordReader& record, const BatchRow& row) {
 void move_file(const fs::path& from, const fs::path& to) {
   if (base::file_system().rename(from.c_str(), to.c_str()) != 0) {
     throw Error(ErrorCode::kRuntime,
-                "cannot write " + to.string() + ": " + std::system_category().message(errno));
+                "cannot write " + to.string() + ": " + base::write_failure(errno));
   }
   const fs::path folder = to.has_parent_path() ? to.parent_path() : fs::path(".");
   if (const int directory = ::open(folder.c_str(), O_RDONLY | O_CLOEXEC); directory >= 0) {

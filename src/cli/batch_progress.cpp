@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "base/count_of.h"
+
 namespace medgen::cli {
 namespace {
 
@@ -65,12 +67,15 @@ void BatchProgress::show(const batch::RecordWriter& writer, std::uint64_t tokens
 }
 
 std::string summary_line(const jobs::BatchSummary& s) {
-  const std::string total = s.rows_total > 0 ? fmt::format(" of {}", s.rows_total) : std::string();
+  const std::uint64_t total = s.rows_total > 0 ? s.rows_total : s.state.rows;
+  const std::string of_total =
+      s.rows_total > 0 ? fmt::format("{} of ", s.state.rows) : std::string();
   return fmt::format(
-      "{}: {}{} rows, {} failed; this run {} rows, {} tokens in {:.1f} s ({:.1f} tokens/s), peak "
+      "{}: {}{}, {} failed; this run {}, {} in {:.1f} s ({:.1f} tokens/s), peak "
       "memory {:.0f} MB",
-      ending_name(s.result.ending), s.state.rows, total, s.state.failed, s.result.rows,
-      s.result.tokens, s.seconds, static_cast<double>(s.result.tokens) / std::max(s.seconds, 1e-9),
+      ending_name(s.result.ending), of_total, base::count_of(total, "row"), s.state.failed,
+      base::count_of(s.result.rows, "row"), base::count_of(s.result.tokens, "token"), s.seconds,
+      static_cast<double>(s.result.tokens) / std::max(s.seconds, 1e-9),
       static_cast<double>(peak_memory_bytes()) / 1e6);
 }
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/count_of.h"
 #include "base/files.h"
 #include "cli/batch_progress.h"
 #include "cli/output.h"
@@ -16,8 +17,8 @@ int status_of(std::uint64_t failed) { return failed > 0 ? kExitSomeFailed : kExi
 
 void note_bad_rows(const jobs::BatchResolved& job, const Messages& messages) {
   if (!job.survey || job.survey->bad == 0) return;
-  messages.note(fmt::format("{} of {} rows are bad and will give error records; --check lists them",
-                            job.survey->bad, job.survey->shard_rows));
+  messages.note(fmt::format("{} of {} will give error records: bad rows, which --check lists",
+                            job.survey->bad, base::count_of(job.survey->shard_rows, "row")));
 }
 
 // An output that needs nothing more.
@@ -27,8 +28,8 @@ BatchEnd end_complete(const jobs::BatchResolved& job, const Messages& messages) 
   if (job.asked.retry_errors) {
     messages.note(name + " has no failed rows; nothing to do");
   } else {
-    messages.note(fmt::format("{} is complete: {} rows, {} failed; nothing to do", name, done.rows,
-                              done.failed));
+    messages.note(fmt::format("{} is complete: {}, {} failed; nothing to do", name,
+                              base::count_of(done.rows, "row"), done.failed));
   }
   return {status_of(done.failed), true, done.rows, done.failed};
 }
@@ -51,8 +52,8 @@ void note_begin(const jobs::BatchResolved& job, const jobs::BatchOpened& opened,
     messages.note(fmt::format("seed {0} (repeat with --seed {0})", job.seed()));
   }
   if (job.found() != nullptr) {
-    messages.note(fmt::format("continuing {} after {} rows", job.asked.output.string(),
-                              opened.writer.rows()));
+    messages.note(fmt::format("continuing {} after {}", job.asked.output.string(),
+                              base::count_of(opened.writer.rows(), "row")));
   }
 }
 

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "base/module.h"
+#include "base/new_file.h"
 #include "base/user_folder.h"
 #include "batch/journal.h"
 #include "batch/retry.h"
@@ -66,13 +67,11 @@ fs::path folder_of(const fs::path& path) {
 }
 
 // Where `path` leads, though it may not be there yet.
-fs::path real(fs::path path) {
+fs::path real(const fs::path& path) {
   std::error_code error;
-  path = fs::absolute(path, error);
-  for (int links = 0; links < 8 && !fs::exists(path, error) && fs::is_symlink(path, error); ++links)
-    path = folder_of(path) / fs::read_symlink(path, error);
-  fs::path found = fs::weakly_canonical(path, error);
-  if (error || found.empty()) return path;
+  const fs::path whole = fs::absolute(base::behind_links(path), error);
+  const fs::path found = fs::weakly_canonical(whole, error);
+  if (error || found.empty()) return whole;
   return found.has_filename() ? found : found.parent_path();  // "out/"
 }
 

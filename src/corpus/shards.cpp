@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/sha256.h"
 #include "base/whole_number.h"
+#include "base/write_failure.h"
 #include "medgen/error.h"
 #include "text/tokenizer_settings.h"
 
@@ -39,9 +40,8 @@ constexpr const char* kPrepareAgain = "; prepare the corpus again";
 }
 
 [[noreturn]] void fail_write(const fs::path& path, int error) {
-  std::string message = "cannot write " + path.string() + ": " + std::strerror(error);
-  if (error == ENOSPC || error == EDQUOT) message += "; free some space or choose another place";
-  throw Error(ErrorCode::kRuntime, message);
+  throw Error(ErrorCode::kRuntime,
+              "cannot write " + path.string() + ": " + base::write_failure(error));
 }
 
 struct CloseFile {

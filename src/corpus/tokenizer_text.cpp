@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/random.h"
+#include "base/refuse.h"
 
 namespace medgen::corpus {
 namespace {
@@ -25,6 +26,10 @@ void sample_lines(const std::vector<std::filesystem::path>& files,
                   std::uint64_t seed, const std::function<void(std::string&&)>& visit) {
   double weighted_bytes = 0;
   for (const auto& file : files) {
+    std::error_code ignored;
+    if (std::filesystem::is_fifo(file, ignored)) {
+      base::refuse(file.string() + " is a pipe, and a corpus is read twice: give a file");
+    }
     read_documents(file, [&](Document&& document) {
       weighted_bytes += weight_of(document, weights) * static_cast<double>(document.text.size());
     });

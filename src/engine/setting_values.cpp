@@ -19,10 +19,11 @@ using Json = SettingsJson;
 
 // Only numbers and words are quoted; texts stay private.
 [[noreturn]] void refuse(const Json& value, const std::string& name, const std::string& wanted) {
-  const std::string given =
-      value.is_number() || value.is_boolean() || value.is_null()
-          ? value.dump()
-          : fmt::format("a {}", value.is_array() ? "list" : value.type_name());
+  const std::string given = value.is_number() || value.is_boolean() || value.is_null()
+                                ? value.dump()
+                            : value.is_array()  ? "a list"
+                            : value.is_object() ? "an object"
+                                                : "a string";
   std::string setting = name;
   std::replace(setting.begin(), setting.end(), '-', '_');
   throw SettingError(name,

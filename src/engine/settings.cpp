@@ -43,10 +43,13 @@ const Entry* find_entry(std::string_view name) {
 
 std::string number(double value) { return fmt::format("{:g}", value); }
 
-std::string allowed(const SettingRange& range, bool whole) {
+std::string allowed(const SettingRange& range, bool whole, bool too_high) {
+  const auto number = [&](double value) {
+    return whole ? fmt::format("{:.0f}", value) : fmt::format("{:g}", value);
+  };
   constexpr double highest = std::numeric_limits<double>::max();
   const std::string low = (range.open_low ? "above " : "at least ") + number(range.low);
-  if (range.high >= (whole ? 2147483647 : highest)) {
+  if (range.high >= (whole ? 2147483647 : highest) && !too_high) {
     if (range.low <= -highest) return "a finite number";
     return (whole ? "" : "finite and ") + low;
   }
@@ -64,7 +67,7 @@ void check_range(const Entry& entry, const Json& value, const std::string& spell
   const bool below = range.open_high ? x < range.high : x <= range.high;
   if (above && below) return;
   const std::string given = value.is_number_float() ? number(x) : value.dump();
-  const std::string wanted = allowed(range, entry.info.kind == SettingKind::kInteger);
+  const std::string wanted = allowed(range, entry.info.kind == SettingKind::kInteger, !below);
   throw SettingError(spelling,
                      {std::string(entry.info.name), given, wanted,
                       fmt::format(" is {}; it must be {}: {}", given, wanted, range.remedy)});

@@ -103,7 +103,7 @@ void set_seed(BatchResolved& job, std::uint64_t seed) {
 void refuse_useless_inputs(const BatchAsked& asked) {
   for (const std::string& name : asked.input.names) {
     std::error_code ignored;
-    if (fs::equivalent(name, asked.output, ignored)) {
+    if (!asked.output.empty() && fs::equivalent(name, asked.output, ignored)) {
       base::refuse(name + " is both input and output: choose another output");
     }
     // The rows are looked through first, and then read again.
@@ -117,9 +117,9 @@ void refuse_useless_inputs(const BatchAsked& asked) {
 
 void open_output(BatchResolved& job) {
   const BatchAsked& asked = job.asked;
+  refuse_useless_inputs(asked);
   if (asked.output.empty()) return;
   if (!asked.retry_errors) {
-    refuse_useless_inputs(asked);
     job.file = std::make_unique<batch::OutputFile>(asked.output, asked.restart);
     return;
   }

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/count_of.h"
 #include "medgen/error.h"
 
 namespace medgen::jobs {
@@ -61,10 +62,12 @@ EvaluatedText evaluate_text(const EvalAsked& asked, const ModelFiles& model, Bac
   }
   result.evaluation = evaluator.finish();
   if (result.evaluation.all.tokens == 0) {
-    throw Error(ErrorCode::kRuntime,
-                fmt::format("there is no text to evaluate: {} documents were read and {} records "
-                            "skipped",
-                            documents, result.bad_records));
+    throw Error(
+        ErrorCode::kRuntime,
+        fmt::format("there is no text to evaluate: {} read, {} skipped; a file is read as JSON "
+                    "lines unless its name ends in .csv or .txt",
+                    base::count_of(documents, "document"),
+                    base::count_of(result.bad_records, "record")));
   }
   return result;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/count_of.h"
 #include "base/refuse.h"
 
 namespace medgen::jobs {
@@ -57,15 +58,16 @@ void IdentifierTally::add(const std::vector<std::string>& classes, const std::st
   if (first_.size() < kMostNamed) first_.push_back(holder);
 }
 
-std::string IdentifierTally::words(const std::string& of_what, const std::string& holders) const {
-  if (holders_ == 0) return "no " + of_what;
-  std::string words = fmt::format("{} {} (", holders_, of_what);
+std::string IdentifierTally::words(std::string_view what, std::string_view first,
+                                   std::string_view firsts) const {
+  if (holders_ == 0) return fmt::format("no {}s", what);
+  std::string words = base::count_of(holders_, what) + " (";
   const char* between = "";
   for (const auto& [name, count] : by_class_) {
     words += fmt::format("{}{} {}", std::exchange(between, ", "), name, count);
   }
   between = " ";
-  words += "; " + holders;
+  words += fmt::format("; {}", holders_ == 1 ? first : firsts);
   for (const std::string& one : first_) words += std::exchange(between, ", ") + one;
   return words + (holders_ > first_.size() ? ", ...)" : ")");
 }
@@ -92,9 +94,9 @@ void RowIdentifiers::watch_texts(const batch::BatchRow& row, records::Record& re
 
 std::string RowIdentifiers::summary() const {
   if (rows_ == 0) return {};
-  return fmt::format("identifiers: {} rows searched, found in {} and in {}; {}", rows_,
-                     prompts_.words("prompts", "rows"),
-                     texts_.words("rows' generated texts", "rows"), kCaveat);
+  return fmt::format("identifiers: {} searched, found in {} and in the texts generated for {}; {}",
+                     base::count_of(rows_, "row"), prompts_.words("prompt", "row", "rows"),
+                     texts_.words("row", "row", "rows"), kCaveat);
 }
 
 void DocumentIdentifiers::look(const std::filesystem::path& file, std::uint64_t number,
@@ -119,7 +121,7 @@ void DocumentIdentifiers::look(const std::filesystem::path& file, std::uint64_t 
 
 std::string DocumentIdentifiers::summary() const {
   if (action_ == IdentifierAction::kOff) return {};
-  return fmt::format("identifiers: found in {}; {}", documents_.words("documents", "first"),
+  return fmt::format("identifiers: found in {}; {}", documents_.words("document", "first", "first"),
                      kCaveat);
 }
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "batch/request_maker.h"
@@ -22,8 +23,9 @@ namespace medgen::jobs {
 class IdentifierTally {
  public:
   void add(const std::vector<std::string>& classes, const std::string& holder);
-  // "3 prompts (date 1, name 3; rows 1, 7, 9)"; "no prompts" if there are none.
-  std::string words(const std::string& of_what, const std::string& holders) const;
+  // "3 prompts (date 1, name 3; rows 1, 7, 9)", "1 prompt (date 1; row 4)"; "no prompts" if there
+  // are none.
+  std::string words(std::string_view what, std::string_view first, std::string_view firsts) const;
 
  private:
   std::uint64_t holders_ = 0;

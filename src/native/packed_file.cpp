@@ -144,7 +144,11 @@ std::unique_ptr<PackedWeights> PackedWeights::open(const fs::path& file, const P
   why.clear();
   const Descriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (fd.get() < 0) {
-    if (errno != ENOENT && errno != ENOTDIR) why = reason("it cannot be read");
+    if (errno == ELOOP) {
+      why = "it is a link";
+    } else if (errno != ENOENT && errno != ENOTDIR) {
+      why = reason("it cannot be read");
+    }
     return nullptr;
   }
   struct stat information {};
@@ -163,6 +167,7 @@ std::unique_ptr<PackedWeights> PackedWeights::open(const fs::path& file, const P
   }
   if (!key.secret) {
     why = "there is no key to check it with";
+    if (!key.why_no_secret.empty()) why += ": " + key.why_no_secret;
     return nullptr;
   }
   const auto size = static_cast<std::size_t>(information.st_size);
@@ -187,6 +192,7 @@ std::unique_ptr<PackedWeights> PackedWeights::build(const fs::path& file, const 
   fs::path aside;
   if (!key.secret) {
     why = "there is no key to seal it with";
+    if (!key.why_no_secret.empty()) why += ": " + key.why_no_secret;
   } else if (file.empty()) {
     why = "there is no place for it";
   }

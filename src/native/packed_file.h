@@ -19,6 +19,7 @@ struct PackedKey {
   Precision precision = Precision::kInt8;
   std::optional<base::SecretKey> secret =
       {};  // what seals the file; without one none is used or made
+  std::string why_no_secret = {};
 };
 
 // Seals packed weights in medgen's own installed folder, which all users share: who can write there

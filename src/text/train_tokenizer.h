@@ -14,12 +14,15 @@ struct TokenizerTrainingOptions {
   int threads = 1;
 };
 
+// Throws SettingError for options out of range.
+void validate(const TokenizerTrainingOptions& options);
+
 // Gives the next piece of text (a paragraph, at best under 4,000 bytes), or false at the end.
 using TextSource = std::function<bool(std::string& text)>;
 
 // Returns the bytes of a `tokenizer.model`: byte fallback on, no normalisation, every space kept,
 // newline a piece of its own, ids 0 <unk>, 1 <s>, 2 </s>. The same text gives the same model.
-// Throws Error(kUsage) for options out of range, Error(kRuntime) if the text is too little for the
+// Throws SettingError for options out of range, Error(kRuntime) if the text is too little for the
 // size.
 std::string train_tokenizer(const TokenizerTrainingOptions& options, const TextSource& next_text);
 

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/lines.h"
 #include "base/new_file.h"
+#include "base/write_failure.h"
 #include "medgen/error.h"
 #include "report/loss_chart.h"
 #include "torchscript/stored_tensor.h"
@@ -57,14 +58,16 @@ at::Tensor Checkpoint::tensor(const std::string& name, at::IntArrayRef shape) co
 }
 
 WorkFolder::WorkFolder(const std::filesystem::path& path) : path_(path) {
+  base::require_own_folder(path);
   std::error_code error;
   std::filesystem::create_directories(path, error);
   const std::filesystem::path lock_file = path / "lock";
   base::require_own_output(lock_file);
   lock_ = open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (lock_ < 0) {
-    throw Error(ErrorCode::kRuntime, fmt::format("cannot use the work folder {}: {}", path.string(),
-                                                 error ? error.message() : std::strerror(errno)));
+    throw Error(ErrorCode::kRuntime,
+                fmt::format("cannot use the work folder {}: {}", path.string(),
+                            base::write_failure(error ? error.value() : errno)));
   }
   if (flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     close(lock_);
@@ -87,6 +90,7 @@ WorkFolder::~WorkFolder() { close(lock_); }
 std::optional<Checkpoint> WorkFolder::load(const char* name) const {
   const std::filesystem::path file = path_ / name;
   if (!std::filesystem::exists(file)) return std::nullopt;
+  base::require_own_output(file);
   Checkpoint checkpoint;
   try {
     CheckpointFile read = read_checkpoint_file(file);

@@ -98,10 +98,12 @@ std::unique_ptr<native::PackedWeights> build(const ModelSource& source,
                                               {"kept", why.empty()},
                                               {"bytes", packed->model().size_bytes},
                                               {"time", watch.elapsed()}});
-  if (std::string reason; !key.secret && !base::user_key(reason)) why = reason;
   if (!why.empty() && options.note) {
     options.note("the packed weights could not be kept (" + why +
-                 "), so the next start packs them again");
+                 "), so the next start packs them again" +
+                 (beside && key.secret ? ""
+                                       : ": see that HOME is a folder of yours, or set " +
+                                             std::string("XDG_CONFIG_HOME and XDG_CACHE_HOME")));
   }
   return packed;
 }
@@ -145,9 +147,9 @@ void log_opened(BackendKind kind, const BackendOptions& options, const base::Sto
 int useful_slots() { return &native::choose_kernels() == kernels::kAmxKernels ? 32 : 16; }
 
 native::PackedKey packed_key(const ModelSource& source, native::Precision precision) {
-  std::string ignored;
-  return {identity(source), source.config, precision,
-          source.installed ? native::kInstalledSecret : base::user_key(ignored)};
+  native::PackedKey key{identity(source), source.config, precision};
+  key.secret = source.installed ? native::kInstalledSecret : base::user_key(key.why_no_secret);
+  return key;
 }
 
 std::vector<std::filesystem::path> packed_places(const ModelSource& source,

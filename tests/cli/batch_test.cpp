@@ -426,12 +426,15 @@ TEST_F(BatchCliTest, WrongUsageIsRefused) {
   expect_refusal(2, {in, "-o", out, "--retry-errors"}, {"not a complete batch"});
   expect_refusal(2, {in, "-o", "-", "--retry-errors"}, {"--retry-errors"});
   expect_refusal(2, {in, "-o", "/dev/full"}, {"not a regular file"});
+  expect_refusal(2, {in, "-o", "/dev/stdout"}, {"-o - for standard output"},
+                 {.output_path = path("redirected")});
   expect_refusal(2, {in, "-o", file("mine.txt", "x")}, {"without its journal"});
   expect_refusal(2, {file("open.csv", "prompt\n\"secret\n"), "-o", out},
                  {"never closed", "line 2"});
   expect_refusal(2, {file("head.csv", "secret\nx\n"), "-o", out}, {"--prompt-column"});
   expect_refusal(1, {"/nonexistent/in.jsonl", "-o", out}, {"/nonexistent/in.jsonl"});
-  expect_refusal(1, {in, "-o", "/nonexistent/out.jsonl"}, {"/nonexistent/out.jsonl"});
+  expect_refusal(1, {in, "-o", "/nonexistent/out.jsonl"},
+                 {"/nonexistent/out.jsonl", "name a folder"});
   expect_refusal(1, {in, "-o", "-", "--seed", "7"}, {"No space left"},
                  {.output_path = "/dev/full"});
   EXPECT_FALSE(fs::exists(out));

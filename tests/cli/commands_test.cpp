@@ -171,6 +171,10 @@ TEST(CommandsCliTest, TrainingCommandsNeedTheirFiles) {
   EXPECT_THAT(run({"train"}).err, HasSubstr("--data"));
   EXPECT_THAT(run({"train-tokenizer"}).err, HasSubstr("--data"));
   EXPECT_EQ(run({"train-tokenizer", "--data", "x.jsonl"}).status, 2);
+  const RunResult small = run({"train-tokenizer", "--data", "x.jsonl", "--output",
+                               (scratch() / "small").string(), "--vocab-size", "300"});
+  EXPECT_EQ(small.status, 2);
+  EXPECT_THAT(small.err, HasSubstr("vocab_size is 300; it must be from 512 to 65536"));
   EXPECT_EQ(run({"train", "--data", "x.jsonl"}).status, 2);
   EXPECT_EQ(
       run({"train-tokenizer", "--data", "x.jsonl", "--output", "y", "--weight", "nhs"}).status, 2);

@@ -83,6 +83,24 @@ TEST(LogCliTest, QuietKeepsDebugFromStandardErrorButNotFromTheFile) {
   EXPECT_THAT(both.err, HasSubstr("cannot be combined"));
 }
 
+TEST(LogCliTest, AModelsFolderAndStandardErrorTakeNoLog) {
+  const TemporaryFolder folder;
+  fs::copy(MEDGEN_DEFAULT_MODEL, folder / "model", fs::copy_options::recursive);
+  for (const char* name : {"model/log", "model/deeper/log", "model/config.json"}) {
+    const std::string log = folder / name;
+    const RunResult result =
+        run({"inspect", (folder / "model").string(), "--log-file", log, "--quiet"});
+    EXPECT_EQ(result.status, 2) << name;
+    EXPECT_THAT(result.err, HasSubstr("in the model's folder")) << name;
+  }
+  EXPECT_EQ(read(folder / "model/config.json"),
+            read(fs::path(MEDGEN_DEFAULT_MODEL) / "config.json"));
+  EXPECT_FALSE(fs::exists(folder / "model/log"));
+  const RunResult dash = run(generate({"--log-file", "-"}));
+  EXPECT_EQ(dash.status, 2);
+  EXPECT_THAT(dash.err, HasSubstr("standard error has the messages anyway"));
+}
+
 TEST(LogCliTest, JsonIsAnObjectALineAlsoForErrors) {
   for (const Words& words : {generate({"--verbose", "--log-format", "json"}),
                              generate({"--log-format", "json", "--no-such-option"}),

@@ -71,7 +71,7 @@ TEST_F(ScreenCliTest, SaysWhereAndHowManyAndNeverWhat) {
                                 HasSubstr("other-number           0\n")));
   EXPECT_THAT(result.out + result.err, Not(HasSubstr("Okafor")));
   EXPECT_THAT(result.out + result.err, Not(HasSubstr("7654321")));
-  EXPECT_THAT(result.err, HasSubstr("2 of 2 rows hold what may identify somebody"));
+  EXPECT_THAT(result.err, HasSubstr("what may identify somebody was found in 2 of 2 rows"));
   EXPECT_EQ(run({"screen", "--fail", in}).status, 4);
   EXPECT_EQ(run({"screen", "--fail", file("none.txt", "I feel ill\n")}).status, 0);
 }
@@ -109,12 +109,25 @@ TEST_F(ScreenCliTest, MaskCopiesRowsInTheirFormat) {
   EXPECT_EQ(copy("a.tsv", "prompt\tx\nMRN 7654321\ty\n"), "prompt\tx\nMRN [record-number]\ty\n");
 }
 
+TEST_F(ScreenCliTest, ACopyThatCannotBeWrittenLeavesNothing) {
+  const std::string in = file("in.jsonl", kRows);
+  const RunResult missing = run({"screen", in, "--mask", "-o", path("none/out.jsonl")});
+  EXPECT_EQ(missing.status, 1);
+  EXPECT_THAT(missing.err, HasSubstr("none/out.jsonl: No such file or directory; name a folder"));
+  // A row whose quote never ends, after rows that were copied.
+  const std::string open = file("open.csv", "prompt\nMRN 7654321 aches\n\"never\n");
+  EXPECT_EQ(run({"screen", open, "--mask", "-o", path("half.csv")}).status, 2);
+  for (const auto& entry : fs::directory_iterator(folder_)) {
+    EXPECT_THAT(entry.path().filename().string(), Not(HasSubstr("half.csv")));
+  }
+}
+
 TEST_F(ScreenCliTest, RowsThatCannotBeReadAreToldAndNeverCopied) {
   const std::string in = file("in.jsonl", kRows + "{\"prompt\":7}\n");
   const RunResult result = run({"screen", in, "--mask", "-o", path("out.jsonl")});
   EXPECT_EQ(result.status, 4);
-  EXPECT_THAT(result.err,
-              AllOf(HasSubstr(in + ":3: not searched"), HasSubstr("1 rows could not be read")));
+  EXPECT_THAT(result.err, AllOf(HasSubstr(in + ":3: not searched"),
+                                HasSubstr("1 row could not be read and was not")));
   EXPECT_EQ(lines_of(read(path("out.jsonl"))).size(), 2U);
 }
 
@@ -127,6 +140,7 @@ TEST_F(ScreenCliTest, ContradictionsAreRefused) {
            {{"screen", in, in, "--mask", "-o", path("o.txt")}, "one FILE at a time"},
            {{"screen", in, "--mask", "-o", path("o.gz")}, "must not end in .gz"},
            {{"screen", in, "--mask", "-o", there}, "exists"},
+           {{"screen", in, "--mask", "-o", in}, "both input and output"},
            {{"screen", "-"}, "--input-format"},
            {{"screen"}, "FILE"}}) {
     const RunResult result = run(words);
@@ -140,8 +154,8 @@ TEST_F(ScreenCliTest, ContradictionsAreRefused) {
 TEST_F(ScreenCliTest, BatchWarnsCountsAndMarksItsRecords) {
   const RunResult result = batch(file("in.jsonl", kRows), "warn");
   EXPECT_EQ(result.status, 0) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("identifiers: 2 rows searched, found in 1 prompts "
-                                    "(record-number 1; rows 2) and in "));
+  EXPECT_THAT(result.err, HasSubstr("identifiers: 2 rows searched, found in 1 prompt "
+                                    "(record-number 1; row 2) and in "));
   EXPECT_EQ(record(1)["prompt"], "MRN 7654321 aches");
   EXPECT_EQ(record(1)["provenance"]["identifiers"], "warn");
   EXPECT_TRUE(record(1)["provenance"]["identifiers_found"].is_array());
@@ -194,7 +208,7 @@ TEST_F(ScreenCliTest, PrepareCountsRefusesAndMasksDocuments) {
   const RunResult warned = prepare("warn");
   EXPECT_EQ(warned.status, 0) << warned.err;
   EXPECT_THAT(warned.err,
-              HasSubstr("found in 1 documents (record-number 1; first " + in + " document 2)"));
+              HasSubstr("found in 1 document (record-number 1; first " + in + " document 2)"));
   const RunResult refused = prepare("refuse");
   EXPECT_EQ(refused.status, 2);
   EXPECT_THAT(refused.err, AllOf(HasSubstr(in + ": document 2 holds"), Not(HasSubstr("7654321"))));

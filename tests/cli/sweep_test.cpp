@@ -224,6 +224,8 @@ TEST_F(SweepCliTest, BadInputIsRefusedAndLeavesNothing) {
   EXPECT_EQ(sweep({path("in.jsonl"), "--grid", "top_k=1"}).status, 2) << "no folder";
   const std::string taken = file("taken", "a file");
   EXPECT_EQ(sweep({path("in.jsonl"), "--grid", "top_k=1", "-o", taken}).status, 2);
+  // What the system refuses is a failure in every command.
+  EXPECT_EQ(sweep({path("in.jsonl"), "--grid", "top_k=1", "-o", "/proc/none"}).status, 1);
   EXPECT_EQ(read(taken), "a file");
 }
 

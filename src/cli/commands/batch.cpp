@@ -5,6 +5,7 @@
 
 #include <csignal>
 
+#include "base/count_of.h"
 #include "batch/write_output.h"
 #include "cli/batch_run.h"
 #include "cli/commands/commands.h"
@@ -49,7 +50,7 @@ int check(jobs::BatchAsked asked, const Messages& messages) {
       });
   output.flush();
   if (interrupt.interrupted()) return kExitInterrupted;
-  messages.note(fmt::format("{} rows, {} bad", survey.shard_rows, survey.bad));
+  messages.note(fmt::format("{}, {} bad", base::count_of(survey.shard_rows, "row"), survey.bad));
   return survey.bad > 0 ? kExitSomeFailed : kExitFine;
 }
 

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "base/count_of.h"
 #include "batch/write_output.h"
 #include "cli/commands/commands.h"
 #include "cli/options/command_line.h"
@@ -59,8 +60,8 @@ int merge_command(const Arguments& words) {
     const batch::Merged merged =
         output == "-" ? batch::merge_to_descriptor(inputs, STDOUT_FILENO, "standard output")
                       : batch::merge_to_file(inputs, output);
-    messages.note(fmt::format("merged {} shards: {} rows, {} failed", inputs.size(),
-                              merged.state.rows, merged.state.failed));
+    messages.note(fmt::format("merged {}: {}, {} failed", base::count_of(inputs.size(), "shard"),
+                              base::count_of(merged.state.rows, "row"), merged.state.failed));
     return merged.state.failed > 0 ? kExitSomeFailed : kExitFine;
   } catch (const batch::ReaderGone&) {
     throw OutputClosed{};

@@ -1,21 +1,20 @@
 // `medgen screen`: where files of prompts hold what may identify a patient, and copies without it.
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
-#include <system_error>
+#include <utility>
 
+#include "base/count_of.h"
 #include "base/csv.h"
+#include "base/files.h"
 #include "base/json.h"
 #include "base/refuse.h"
 #include "batch/input.h"
-#include "batch/write_output.h"
 #include "cli/commands/commands.h"
-#include "cli/options/batch_options.h"
 #include "cli/options/command_line.h"
+#include "cli/options/input_options.h"
 #include "cli/output.h"
 #include "cli/run.h"
 #include "cli/signals.h"
@@ -29,10 +28,11 @@ using batch::Json;
 using safety::Identifier;
 
 constexpr std::uint64_t kMostRowsNamed = 10;
+constexpr std::size_t kCopyBufferBytes = std::size_t{64} << 10U;
 
 struct ScreenArguments {
-  std::optional<std::vector<std::string>> inputs;
-  std::optional<std::string> input_format, delimiter, encoding, prompt_column, output;
+  InputArguments input;
+  std::optional<std::string> output;
   bool json = false, fail = false, mask = false, quiet = false;
 };
 
@@ -47,14 +47,11 @@ ScreenArguments parse_screen(const Arguments& words) {
       "prompt of a row is searched, no other column or field. docs/IDENTIFIERS.md says how much "
       "it finds. Exit status 0 whether or not anything was found; 4 if a row could not be read, or "
       "with --fail if something was found.");
-  line.positionals(reads("FILE"), a.inputs, true,
-                   "Files to search: .txt (a prompt a line), .csv or .tsv (with a header), .jsonl, "
-                   "each also with .gz or .zst; or - for standard input.");
-  line.choice("--input-format", {"txt", "csv", "tsv", "jsonl"}, a.input_format,
-              "The format, where the name does not say. Required for standard input.");
-  declare_file_form(line, a.delimiter, a.encoding);
-  line.text("--prompt-column", "NAME", a.prompt_column,
-            "Column or field to search. Default: prompt.");
+  declare(
+      line, a.input, "FILE",
+      "Files to search: .txt (a prompt a line), .csv or .tsv (with a header), .jsonl, each also "
+      "with .gz or .zst; or - for standard input.",
+      "Column or field to search. Default: prompt.");
   line.flag("--json", a.json, "Print a JSON object for each finding, and no table.");
   line.flag("--fail", a.fail, "Exit with 4 if anything was found.");
   line.flag("--mask", a.mask,
@@ -70,16 +67,6 @@ ScreenArguments parse_screen(const Arguments& words) {
   return a;
 }
 
-batch::InputOptions input_of(const ScreenArguments& a) {
-  batch::InputOptions options;
-  options.names = a.inputs.value_or(std::vector<std::string>{});
-  if (a.input_format) options.format = batch::format_of_name("input." + *a.input_format);
-  options.form = file_form(a.delimiter, a.encoding);
-  options.columns.prompt = a.prompt_column;
-  options.columns.fields.all_carried = true;  // nothing is run
-  return options;
-}
-
 void validate_screen(const ScreenArguments& a, const batch::InputOptions& input) {
   batch::check(input);
   if (a.mask != a.output.has_value()) {
@@ -93,47 +80,6 @@ void validate_screen(const ScreenArguments& a, const batch::InputOptions& input)
     base::refuse("the output is not compressed, so its name must not end in " + extension);
   }
 }
-
-// A new file; removed again unless keep() was called.
-class NewFile {
- public:
-  explicit NewFile(const std::string& name)
-      : name_(name),
-        descriptor_(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) {
-    if (descriptor_ >= 0) return;
-    if (errno == EEXIST) base::refuse(name + " exists: choose another name or remove it");
-    base::refuse("cannot write " + name + ": " + std::system_category().message(errno));
-  }
-  NewFile(const NewFile&) = delete;
-  NewFile& operator=(const NewFile&) = delete;
-  ~NewFile() {
-    ::close(descriptor_);
-    if (!kept_) ::unlink(name_.c_str());
-  }
-
-  void write(std::string_view bytes) {
-    buffer_ += bytes;
-    if (buffer_.size() >= kBufferBytes) flush();
-  }
-  void keep() {
-    flush();
-    batch::flush_to_disk(descriptor_, name_);
-    kept_ = true;
-  }
-
- private:
-  static constexpr std::size_t kBufferBytes = std::size_t{64} << 10U;
-
-  void flush() {
-    batch::write_output(descriptor_, buffer_, name_);
-    buffer_.clear();
-  }
-
-  std::string name_;
-  std::string buffer_;
-  int descriptor_;
-  bool kept_ = false;
-};
 
 // Writes a row again with another prompt.
 class RowCopier {
@@ -181,12 +127,16 @@ class Screening {
       : arguments_(arguments), stop_(stop), messages_(arguments.quiet), out_(STDOUT_FILENO) {}
 
   int run() {
-    const batch::InputOptions input = input_of(arguments_);
+    batch::InputOptions input = input_options(arguments_.input);
+    input.columns.fields.all_carried = true;  // nothing is run
     validate_screen(arguments_, input);
-    if (arguments_.mask) copy_.emplace(*arguments_.output);
+    if (arguments_.mask) copy_.emplace(*arguments_.output, base::StagedFile::Existing::kRefuse);
     for (const std::string& name : input.names) read(name, input);
     if (stop_) return kExitInterrupted;
-    if (copy_) copy_->keep();
+    if (copy_) {
+      copy_->write(std::exchange(copied_, {}));
+      copy_->commit();
+    }
     if (!arguments_.json) print_table();
     out_.flush();
     summarize();
@@ -244,7 +194,9 @@ class Screening {
   }
 
   void copy(const std::string& row) {
-    if (copy_) copy_->write(row + "\n");
+    if (!copy_) return;
+    copied_ += row + "\n";
+    if (copied_.size() >= kCopyBufferBytes) copy_->write(std::exchange(copied_, {}));
   }
 
   void print_places(const std::string& file, std::uint64_t line, std::uint64_t row,
@@ -280,17 +232,20 @@ class Screening {
 
   void summarize() const {
     if (unread_ > 0)
-      messages_.note(fmt::format("{} rows could not be read, and were not searched", unread_));
-    messages_.note(fmt::format(
-        "{} of {} rows hold what may identify somebody; patterns miss some (docs/IDENTIFIERS.md)",
-        rows_found_, rows_));
+      messages_.note(base::count_of(unread_, "row") + " could not be read and " +
+                     (unread_ == 1 ? "was" : "were") + " not searched");
+    messages_.note(
+        fmt::format("what may identify somebody was found in {} of {}; patterns miss some "
+                    "(docs/IDENTIFIERS.md)",
+                    rows_found_, base::count_of(rows_, "row")));
   }
 
   const ScreenArguments& arguments_;
   const std::atomic<bool>& stop_;
   const Messages messages_;
   Output out_;
-  std::optional<NewFile> copy_;
+  std::optional<base::StagedFile> copy_;
+  std::string copied_;  // not written yet
   safety::IdentifierCounts counts_{};
   std::uint64_t rows_ = 0, rows_found_ = 0, unread_ = 0;
 };

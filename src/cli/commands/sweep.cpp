@@ -10,7 +10,9 @@
 #include <filesystem>
 
 #include "base/files.h"
+#include "base/new_file.h"
 #include "base/refuse.h"
+#include "base/write_failure.h"
 #include "cli/batch_run.h"
 #include "cli/commands/commands.h"
 #include "cli/options/batch_options.h"
@@ -111,12 +113,15 @@ void validate(SweepArguments& a) {
 class Folder {
  public:
   explicit Folder(const fs::path& path) : path_(path) {
+    base::require_own_folder(path);
     std::error_code error;
+    if (fs::exists(path, error) && !fs::is_directory(path, error)) {
+      throw Error(ErrorCode::kUsage, path.string() + " is not a folder; choose another output");
+    }
     made_ = fs::create_directories(path, error);
-    if (error || !fs::is_directory(path)) {
-      throw Error(ErrorCode::kUsage, path.string() + " cannot be made into a folder" +
-                                         (error ? ": " + error.message() : std::string()) +
-                                         "; choose another output");
+    if (error) {
+      throw Error(ErrorCode::kRuntime, fmt::format("cannot make the folder {}: {}", path.string(),
+                                                   base::write_failure(error.value())));
     }
   }
   ~Folder() {

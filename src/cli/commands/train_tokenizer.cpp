@@ -7,6 +7,7 @@
 
 #include "base/files.h"
 #include "base/refuse.h"
+#include "base/write_failure.h"
 #include "cli/commands/commands.h"
 #include "cli/options/command_line.h"
 #include "cli/options/corpus_options.h"
@@ -70,22 +71,27 @@ TrainTokenizerArguments parse_train_tokenizer(const Arguments& words) {
   return a;
 }
 
+text::TokenizerTrainingOptions training_options(const TrainTokenizerArguments& a) {
+  text::TokenizerTrainingOptions options;
+  options.vocab_size = a.vocab_size.value_or(options.vocab_size);
+  options.type = a.type.value_or(options.type);
+  options.character_coverage = a.character_coverage.value_or(options.character_coverage);
+  options.threads = a.threads.value_or(options.threads);
+  return options;
+}
+
 }  // namespace
 
 int train_tokenizer_command(const Arguments& words) {
   const TrainTokenizerArguments a = parse_train_tokenizer(words);
+  const text::TokenizerTrainingOptions options = training_options(a);
+  text::validate(options);  // before the corpus is read
   const Messages messages(a.quiet);
   const fs::path folder = *a.output;
   const fs::path file = folder / "tokenizer.model";
   if (fs::exists(file)) {
     throw Error(ErrorCode::kUsage, file.string() + " exists: remove it or give another --output");
   }
-
-  text::TokenizerTrainingOptions options;
-  options.vocab_size = a.vocab_size.value_or(options.vocab_size);
-  options.type = a.type.value_or(options.type);
-  options.character_coverage = a.character_coverage.value_or(options.character_coverage);
-  options.threads = a.threads.value_or(options.threads);
 
   messages.note("reading the corpus");
   std::vector<std::string> lines;
@@ -107,8 +113,8 @@ int train_tokenizer_command(const Arguments& words) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) {
-    throw Error(ErrorCode::kRuntime,
-                fmt::format("cannot make the folder {}: {}", folder.string(), error.message()));
+    throw Error(ErrorCode::kRuntime, fmt::format("cannot make the folder {}: {}", folder.string(),
+                                                 base::write_failure(error.value())));
   }
   base::write_file_atomically(file, model);
   messages.note("wrote " + file.string());

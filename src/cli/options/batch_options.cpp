@@ -59,11 +59,9 @@ batch::FieldChoice field_choice(const BatchArguments& a) {
 }
 
 batch::InputOptions input_options(const BatchArguments& a) {
-  batch::InputOptions options;
-  options.names = a.inputs.value_or(std::vector<std::string>{});
-  if (a.input_format) options.format = batch::format_of_name("input." + *a.input_format);
-  options.form = file_form(a.delimiter, a.encoding);
-  options.columns = {.prompt = a.prompt_column, .id = a.id_column, .fields = field_choice(a)};
+  batch::InputOptions options = input_options(a.input);
+  options.columns.id = a.id_column;
+  options.columns.fields = field_choice(a);
   options.trust_ids = a.trust_ids;
   if (a.limit) options.limit = static_cast<std::uint64_t>(*a.limit);
   options.skip_blank = a.skip_blank;
@@ -81,48 +79,15 @@ bool to_standard_output(const BatchArguments& a) { return a.output == "-"; }
 
 }  // namespace
 
-void declare_file_form(CommandLine& line, std::optional<std::string>& delimiter,
-                       std::optional<std::string>& encoding) {
-  line.text("--delimiter", "CHARACTER", delimiter,
-            "What separates the columns of a .csv or .tsv: a character such as \";\", or tab; "
-            "auto takes what the header uses. Other formats have none. Default: a comma, in .tsv a "
-            "tab.");
-  line.choice("--encoding", {"utf-8", "utf-16", "windows-1252", "latin-1"}, encoding,
-              "The input's encoding. UTF-16 needs its mark at the beginning (bytes FF FE or FE "
-              "FF). Default: utf-8.");
-}
-
-batch::FileForm file_form(const std::optional<std::string>& delimiter,
-                          const std::optional<std::string>& encoding) {
-  batch::FileForm form;
-  if (encoding) form.encoding = *base::encoding_named(*encoding);
-  if (!delimiter) return form;
-  form.separator_of_header = *delimiter == "auto";
-  if (form.separator_of_header) return form;
-  const std::string text = *delimiter == "tab" || *delimiter == "\\t" ? "\t" : *delimiter;
-  const auto c = static_cast<unsigned char>(text.empty() ? 'a' : text[0]);
-  if (text.size() != 1 || c >= 0x80 || std::isalnum(c) != 0 || c == '"' ||
-      (c < 0x20 && c != '\t') || c == 0x7F) {
-    base::refuse_value("delimiter", "\"" + *delimiter + "\"",
-                       "one character that is no letter, digit or quote; or tab, or auto");
-  }
-  form.separator = text[0];
-  return form;
-}
-
 void declare_input(CommandLine& line, BatchArguments& a) {
-  line.positionals(
-      reads("INPUT"), a.inputs, true,
-      "Files of prompts, read one after another: .txt (one prompt per line), .csv or .tsv (with a "
-      "header), "
-      ".jsonl ({\"id\", \"prompt\", ...} a line, with \"prompt_ids\", a list of token ids, instead "
-      "of the prompt if you like; or OpenAI's batch form for /v1/completions), each "
-      "also with .gz or .zst; or - for standard input. A row has at most 4 MiB.");
-  line.choice("--input-format", {"txt", "csv", "tsv", "jsonl"}, a.input_format,
-              "The input's format, where its name does not say. Required for standard input.");
-  declare_file_form(line, a.delimiter, a.encoding);
-  line.text("--prompt-column", "NAME", a.prompt_column,
-            "Column or field that holds the prompt. Default: prompt.");
+  declare(
+      line, a.input, "INPUT",
+      "Files of prompts, read one after another: .txt (one prompt per line), .csv or .tsv "
+      "(with a header), .jsonl ({\"id\", \"prompt\", ...} a line, with \"prompt_ids\", a list of "
+      "token ids, instead of the prompt if you like; or OpenAI's batch form for "
+      "/v1/completions), each also with .gz or .zst; or - for standard input. A row has at most "
+      "4 MiB.",
+      "Column or field that holds the prompt. Default: prompt.");
   line.text("--id-column", "NAME", a.id_column,
             "Column or field that holds the row's id, a string or integer that no other row has. "
             "A row's random numbers are keyed by the first 64 bits of SHA-256(\"medgen row \" + "

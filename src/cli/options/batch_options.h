@@ -9,14 +9,15 @@
 #include "cli/options/backend_options.h"
 #include "cli/options/command_line.h"
 #include "cli/options/decoding_options.h"
+#include "cli/options/input_options.h"
 #include "jobs/batch_job.h"
 
 namespace medgen::cli {
 
 struct BatchArguments {
-  std::optional<std::vector<std::string>> inputs;
-  std::optional<std::string> output, input_format, prompt_column, id_column, format, shard, stats;
-  std::optional<std::string> identifiers, row_settings, carry, delimiter, encoding;
+  InputArguments input;
+  std::optional<std::string> output, id_column, format, shard, stats;
+  std::optional<std::string> identifiers, row_settings, carry;
   std::optional<std::string> model, tokenizer;
   std::optional<std::int64_t> max_errors, limit;
   std::optional<int> slots;
@@ -29,12 +30,6 @@ struct BatchArguments {
 };
 
 void declare(CommandLine& line, BatchArguments& arguments);
-
-// How the files are written that a command reads rows of.
-void declare_file_form(CommandLine& line, std::optional<std::string>& delimiter,
-                       std::optional<std::string>& encoding);
-batch::FileForm file_form(const std::optional<std::string>& delimiter,
-                          const std::optional<std::string>& encoding);
 
 // The parts shared with other commands: rows of an input; a model, its back end, slots, and
 // how to decode.

@@ -22,6 +22,7 @@
 #include "cli/options/config_file.h"
 #include "cli/options/log_options.h"
 #include "cli/options/option_words.h"
+#include "cli/options/place_clashes.h"
 #include "medgen/error.h"
 
 namespace medgen::cli {
@@ -108,33 +109,6 @@ bool sounds_like_place(const std::string& metavar) {
 // A mistake in medgen, which the first test of the command meets.
 [[noreturn]] void fail_undeclared(const std::string& name) {
   throw std::logic_error(name + " names a place: declare what is done with it (reads(), ...)");
-}
-
-bool is_same_file(const std::string& a, const std::string& b) {
-  namespace fs = std::filesystem;
-  std::error_code error;
-  if (fs::equivalent(a, b, error)) return fs::is_regular_file(a, error);
-  const auto place = [&](const std::string& path) {
-    return fs::weakly_canonical(fs::absolute(path, error), error);
-  };
-  return place(a) == place(b) && !fs::exists(a, error);
-}
-
-// Why these places cannot be used together: a file would be written over what is read, or over what
-// is written too. Empty if they can.
-std::string clash_of(const std::vector<NamedPlace>& places) {
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    const std::string output = places[i].path.string();
-    if (places[i].place != Place::kOutputFile || output == "-" || output.empty()) continue;
-    for (std::size_t j = 0; j < places.size(); ++j) {
-      const bool read = places[j].place == Place::kInput || places[j].place == Place::kModel;
-      const bool also_written = places[j].place == Place::kOutputFile && j > i;
-      if ((!read && !also_written) || !is_same_file(output, places[j].path)) continue;
-      return output + (read ? " is both input and output: choose another output"
-                            : " is named for two outputs: choose another file for one of them");
-    }
-  }
-  return "";
 }
 
 constexpr const char* kFooter =
@@ -487,8 +461,10 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
   if (!parse_only) {
     auto found = impl.from_command_line();
     found.merge(impl.from_environment());
-    const std::string clash = clash_of(impl.places_of(found));
-    const auto file = clash.empty() ? impl.early("--log-file") : std::nullopt;
+    std::string clash = clash_of(impl.places_of(found));
+    auto file = impl.early("--log-file");
+    if (clash.empty()) clash = log_file_clash(file, impl.places_of(found));
+    if (!clash.empty()) file = std::nullopt;
     start_log({.file = file, .format = impl.early("--log-format")}, false);
     if (!clash.empty()) base::refuse(clash);
   }
@@ -508,7 +484,9 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
                [&](const Impl::Setting& setting) { return impl.place_in_config(setting); });
   }
   const SandboxRequest request = impl.sandbox_request();
-  if (const std::string clash = clash_of(request.places); !clash.empty()) base::refuse(clash);
+  std::string clash = clash_of(request.places);
+  if (clash.empty()) clash = log_file_clash(log.file, request.places);
+  if (!clash.empty()) base::refuse(clash);
   start_log(log, impl.quiet != nullptr && *impl.quiet);
   enter_sandbox(request);
   show_conversions(impl.quiet != nullptr && *impl.quiet);

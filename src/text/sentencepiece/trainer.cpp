@@ -23,26 +23,9 @@ class SourceIterator : public sentencepiece::SentenceIterator {
   bool done_ = false;
 };
 
-void validate(const TokenizerTrainingOptions& options) {
-  if (options.vocab_size < 512 || options.vocab_size > 65536) {
-    throw Error(
-        ErrorCode::kUsage,
-        fmt::format("vocab-size is {}; it must lie between 512 and 65536", options.vocab_size));
-  }
-  if (options.type != "unigram" && options.type != "bpe") {
-    throw Error(ErrorCode::kUsage, "type is '" + options.type + "'; it must be 'unigram' or 'bpe'");
-  }
-  if (!(options.character_coverage >= 0.9 && options.character_coverage <= 1.0)) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("character-coverage is {:f}; it must lie between 0.9 and 1",
-                            options.character_coverage));
-  }
-}
-
 }  // namespace
 
 std::string train(const TokenizerTrainingOptions& options, const TextSource& next_text) {
-  validate(options);
   SourceIterator iterator(next_text);
   std::string model;
   const auto status = sentencepiece::SentencePieceTrainer::Train(
@@ -60,9 +43,10 @@ std::string train(const TokenizerTrainingOptions& options, const TextSource& nex
        {"minloglevel", "2"}},
       &iterator, &model);
   if (!status.ok()) {
-    throw Error(ErrorCode::kRuntime,
-                "the vocabulary could not be trained: " + std::string(status.message()) +
-                    ". With little text, ask for a smaller `vocab_size`.");
+    throw Error(
+        ErrorCode::kRuntime,
+        "the vocabulary could not be trained: " + std::string(status.message()) +
+            ". With little text, ask for a smaller `vocab_size`, down to 512, or give more.");
   }
   return model;
 }

@@ -29,7 +29,7 @@ class FaultyFileSystem : public FileSystem {
   int open(const char* path, int flags, mode_t mode) override {
     if (due()) return -1;
     const int descriptor = FileSystem::open(path, flags, mode);
-    flushed_[descriptor] = size_of(descriptor);
+    if (descriptor >= 0) flushed_[descriptor] = size_of(descriptor);
     return descriptor;
   }
   ssize_t write(int descriptor, const void* bytes, std::size_t size) override {

@@ -7,8 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
 
+#include "base/write_failure.h"
 #include "unit/bundle/support.h"
 
 namespace medgen::base {
@@ -94,6 +96,49 @@ TEST(WriteFileTest, KeepsTheOldContentWhenTheNewCannotBeWritten) {
   error_of([&] { write_file_atomically(folder / "x", "new"); }, ErrorCode::kRuntime);
   EXPECT_TRUE(fs::is_directory(folder / "x"));
   EXPECT_EQ(folder.entries(), 1);
+}
+
+TEST(WriteFailureTest, SaysWhatToDo) {
+  EXPECT_EQ(write_failure(ENOSPC),
+            "No space left on device; free some space or choose another place");
+  EXPECT_EQ(write_failure(ENOENT), "No such file or directory; name a folder that exists");
+  EXPECT_EQ(write_failure(EACCES), "Permission denied; choose a place that you may write to");
+  const TemporaryFolder folder;
+  EXPECT_THAT(error_of([&] { write_file_atomically(folder / "none/x", ""); }, ErrorCode::kRuntime),
+              HasSubstr("none/x: No such file or directory; name a folder that exists"));
+}
+
+TEST(StagedFileTest, HasItsNameOnceItIsWhole) {
+  const TemporaryFolder folder;
+  {
+    StagedFile file(folder / "x");
+    file.write("some ");
+    file.write("bytes");
+    EXPECT_FALSE(fs::exists(folder / "x"));
+    file.commit();
+  }
+  EXPECT_EQ(read_file(folder / "x", 100), "some bytes");
+  EXPECT_EQ(folder.entries(), 1);
+}
+
+TEST(StagedFileTest, WithoutACommitNothingIsLeft) {
+  const TemporaryFolder folder;
+  {
+    StagedFile file(folder / "x");
+    file.write("bytes");
+  }
+  EXPECT_EQ(folder.entries(), 0);
+}
+
+TEST(StagedFileTest, WhatIsThereIsKeptWhereItIsNotToBeReplaced) {
+  const TemporaryFolder folder;
+  constexpr auto kRefuse = StagedFile::Existing::kRefuse;
+  StagedFile late(folder / "x", kRefuse);
+  write_file(folder / "x", "mine");
+  EXPECT_THAT(error_of([&] { StagedFile(folder / "x", kRefuse); }, ErrorCode::kUsage),
+              HasSubstr("it exists"));
+  EXPECT_THAT(error_of([&] { late.commit(); }, ErrorCode::kUsage), HasSubstr("it exists"));
+  EXPECT_EQ(read_file(folder / "x", 100), "mine");
 }
 
 TEST(WriteFileTest, WritesIntoAPipeInsteadOfReplacingIt) {

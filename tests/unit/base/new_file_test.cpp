@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "base/files.h"
 #include "medgen/error.h"
 #include "temporary_folder.h"
@@ -96,6 +98,58 @@ TEST(NewFileTest, WhatAnotherUserPutIntoAFolderThatHeMadeWhereEverybodyMayIsRefu
   }
 }
 
+TEST(NewFileTest, AFolderThatAnotherUserMadeWhereEverybodyMayIsNotWorkedIn) {
+  const TemporaryFolder folder;
+  fs::create_directories(folder / "theirs/deeper");
+  fs::create_directory(folder / "mine");
+  if (!give_away(folder / "theirs")) GTEST_SKIP() << "needs root";
+  const auto refused = [&](const char* name) {
+    try {
+      require_own_folder(folder / name);
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("belongs to another user"));
+      return true;
+    }
+    return false;
+  };
+  EXPECT_FALSE(refused("theirs")) << "nobody else could have put it there";
+  ::chmod(folder.path().c_str(), 01777);
+  for (const char* name : {"theirs", "theirs/deeper", "theirs/missing"}) {
+    EXPECT_TRUE(refused(name)) << name;
+  }
+  for (const char* name : {"mine", "mine/missing", "missing"}) EXPECT_FALSE(refused(name)) << name;
+}
+
+TEST(NewFileTest, WhatIsMadeIsNewAndWhatIsThereIsOpened) {
+  const TemporaryFolder folder;
+  fs::create_symlink("ahead", folder / "link");
+  for (const bool created : {true, false}) {
+    const Opened opened = open_to_write(folder / "link", O_RDWR, O_WRONLY);
+    ASSERT_GE(opened.descriptor, 0);
+    EXPECT_EQ(opened.created, created);
+    EXPECT_EQ(::fcntl(opened.descriptor, F_GETFL) & O_ACCMODE, created ? O_WRONLY : O_RDWR);
+    ::close(opened.descriptor);
+  }
+  EXPECT_TRUE(fs::is_symlink(folder / "link"));
+  EXPECT_TRUE(fs::is_regular_file(folder / "ahead"));
+  EXPECT_EQ(open_to_write(folder / "none/file", O_RDWR, O_WRONLY).descriptor, -1);
+  EXPECT_EQ(errno, ENOENT);
+}
+
+TEST(NewFileTest, NamesOfOpenDescriptorsAreKnown) {
+  const TemporaryFolder folder;
+  fs::create_symlink("/dev/stdout", folder / "link");
+  write_file(folder / "file", "x");
+  for (const char* name : {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}) {
+    EXPECT_TRUE(names_descriptor(name)) << name;
+  }
+  EXPECT_TRUE(names_descriptor(folder / "link"));
+  for (const char* name : {"file", "missing", "none/missing"}) {
+    EXPECT_FALSE(names_descriptor(folder / name)) << name;
+  }
+  EXPECT_FALSE(names_descriptor("/dev/null"));
+}
+
 TEST(NewFileTest, APipeOfAnotherUserIsRefusedWhereAnybodyCouldHavePutIt) {
   const TemporaryFolder folder;
   for (const char* name : {"theirs", "mine"}) {
@@ -140,8 +194,22 @@ TEST(NewFileTest, AnAbandonedSiblingIsFoundAndALockedOneIsNot) {
   EXPECT_THAT(leftovers_of(folder / "out"), ::testing::ElementsAre(sibling));
   EXPECT_THAT(leftovers_in(folder.path()), ::testing::ElementsAre(sibling));
   EXPECT_TRUE(leftovers_of(folder / "other").empty());
+}
+
+TEST(NewFileTest, WhatAKilledRunLeftIsLookedForOnceInEachFolder) {
+  const TemporaryFolder folder;
+  const fs::path killed = folder / ".out.new-abc";
+  write_file(killed, "x");
+  write_file(folder / ".other.new-abc", "x");
   write_file_atomically(folder / "out", "x");
-  EXPECT_FALSE(fs::exists(sibling)) << "the next run removes what a killed one left";
+  EXPECT_FALSE(fs::exists(killed));
+  EXPECT_TRUE(fs::exists(folder / ".other.new-abc")) << "of another output";
+  const fs::path later = folder / ".out.new-def";
+  write_file(later, "x");
+  write_file_atomically(folder / "out", "x");
+  EXPECT_TRUE(fs::exists(later)) << "the folder was looked through before";
+  write_file_atomically(folder / "other", "x");
+  EXPECT_FALSE(fs::exists(folder / ".other.new-abc"));
 }
 
 TEST(NewFileTest, WhatOnlyLooksLikeALeftoverIsNone) {

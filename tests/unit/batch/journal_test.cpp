@@ -162,5 +162,18 @@ TEST(DifferencesTest, NamesWhatDiffersAndHow) {
   EXPECT_THAT(differences(before, before), ElementsAre());
 }
 
+TEST(DifferencesTest, QuotesNoTextOfTheUsersAndSaysOnceWhatIsOfBothForms) {
+  const auto job = [](const char* stop, int seed, int tokens) {
+    const Json settings{{"stop", Json::array({stop})}, {"seed", seed}};
+    Json all{{"settings", settings}};
+    all["settings"]["openai"] = settings;
+    all["settings"]["openai"]["max_new_tokens"] = tokens;
+    return all;
+  };
+  EXPECT_THAT(differences(job("secret", 1, 2), job("another secret", 3, 4)),
+              ElementsAre("settings.stop is another one now", "settings.seed was 1 and is now 3",
+                          "settings.openai.max_new_tokens was 2 and is now 4"));
+}
+
 }  // namespace
 }  // namespace medgen::batch

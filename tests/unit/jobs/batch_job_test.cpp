@@ -181,10 +181,13 @@ TEST_F(BatchJobTest, AnInputIsNoOutput) {
               HasSubstr("both input and output"));
 }
 
-TEST_F(BatchJobTest, APipeIsNoInputOfAFileSinceItCanBeReadOnce) {
+TEST_F(BatchJobTest, APipeIsNoInputSinceItCanBeReadOnce) {
   BatchAsked piped = asked();
   piped.input.names = {(folder_ / "pipe").string()};
   ASSERT_EQ(::mkfifo(piped.input.names[0].c_str(), 0600), 0);
+  EXPECT_THAT(error_of([&] { resolved(piped); }, ErrorCode::kUsage), HasSubstr("is a pipe"));
+  piped.output.clear();
+  piped.descriptor = 1;
   EXPECT_THAT(error_of([&] { resolved(piped); }, ErrorCode::kUsage), HasSubstr("is a pipe"));
 }
 
