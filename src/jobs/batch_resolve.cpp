@@ -87,7 +87,7 @@ void set_seed(BatchResolved& job, std::uint64_t seed) {
     job.settings["truncate_prompt"] = job.asked.truncate_prompt;
     if (job.asked.specials) job.settings["specials"] = true;
     const RowIdentifiers* identifiers = job.asked.identifiers;
-    if (identifiers != nullptr && identifiers->action() != safety::IdentifierAction::kOff) {
+    if (identifiers != nullptr && identifiers->looks()) {
       job.settings["identifiers"] = safety::name_of(identifiers->action());
     }
     return;

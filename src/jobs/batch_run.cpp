@@ -104,7 +104,9 @@ BatchOpened::BatchOpened(const BatchResolved& job)
   maker.n_positions = backend->info().n_positions;
   maker.vocab_size = backend->info().vocab_size;
   if (!retry && writer.state().bytes == 0) {
-    writer.write_heading(records::heading(job.asked.form));
+    const RowIdentifiers* identifiers = job.asked.identifiers;
+    writer.write_heading(
+        records::heading(job.asked.form, identifiers != nullptr && identifiers->looks()));
   }
 }
 

@@ -30,23 +30,37 @@ std::string found_where(std::string_view text, const std::vector<Identifier>& fo
   return words;
 }
 
-// Of one prompt.
+std::string refused(const std::string& what, std::string_view text,
+                    const std::vector<Identifier>& found) {
+  return fmt::format(
+      "{} holds what may identify somebody: {}; take it out, or give `identifiers` mask", what,
+      found_where(text, found));
+}
+
+// Of a row: its prompt, and the negative prompt of its own if it has one.
 void look_at(batch::BatchRow& row, IdentifierAction action) {
-  const auto found = safety::find_identifiers(row.prompt);
-  row.identifiers = safety::classes_of(found);
-  if (found.empty()) return;
-  if (action == IdentifierAction::kMask && !row.prompt_ids.empty()) {
-    row.error = batch::RowError{"identifiers", "the prompt holds what may identify somebody: " +
-                                                   found_where(row.prompt, found) +
-                                                   "; in token ids nothing can be masked: give a "
-                                                   "text, or take it out"};
-  } else if (action == IdentifierAction::kMask) {
-    row.prompt = safety::mask_identifiers(row.prompt, found);
-  } else if (action == IdentifierAction::kRefuse) {
-    row.error = batch::RowError{"identifiers", "the prompt holds what may identify somebody: " +
-                                                   found_where(row.prompt, found) +
-                                                   "; take it out, or give `identifiers` mask"};
+  std::vector<Identifier> all;
+  const auto look = [&](const char* what, std::string& text) {
+    const auto found = safety::find_identifiers(text);
+    all.insert(all.end(), found.begin(), found.end());
+    if (found.empty()) return;
+    if (action == IdentifierAction::kMask && &text == &row.prompt && !row.prompt_ids.empty()) {
+      row.error = batch::RowError{
+          "identifiers", fmt::format("{} holds what may identify somebody: {}; in token ids nothing "
+                                     "can be masked: give a text, or take it out",
+                                     what, found_where(text, found))};
+    } else if (action == IdentifierAction::kMask) {
+      text = safety::mask_identifiers(text, found);
+    } else if (action == IdentifierAction::kRefuse && !row.error) {
+      row.error = batch::RowError{"identifiers", refused(what, text, found)};
+    }
+  };
+  look("the prompt", row.prompt);
+  const auto negative = row.settings.find("negative_prompt");
+  if (negative != row.settings.end() && negative->is_string()) {
+    look("the negative prompt", negative->get_ref<std::string&>());
   }
+  row.identifiers = safety::classes_of(all);
 }
 
 }  // namespace
@@ -72,13 +86,24 @@ std::string IdentifierTally::words(std::string_view what, std::string_view first
   return words + (holders_ > first_.size() ? ", ...)" : ")");
 }
 
-void RowIdentifiers::watch_prompts(batch::RequestMaker& maker) const {
-  if (action_ == IdentifierAction::kOff) return;
+void RowIdentifiers::watch_prompts(batch::RequestMaker& maker) {
+  if (!looks()) return;
+  std::string& negative = maker.plain.sampling.negative_prompt;
+  if (const auto found = safety::find_identifiers(negative); !found.empty()) {
+    if (action_ == IdentifierAction::kRefuse) {
+      base::refuse(refused("the negative prompt", negative, found));
+    }
+    in_negative_prompt_ = safety::classes_of(found);
+    if (action_ == IdentifierAction::kMask) {
+      negative = safety::mask_identifiers(negative, found);
+      maker.openai.sampling.negative_prompt = negative;
+    }
+  }
   maker.look = [action = action_](batch::BatchRow& row) { look_at(row, action); };
 }
 
 void RowIdentifiers::watch_texts(const batch::BatchRow& row, records::Record& record) {
-  if (action_ == IdentifierAction::kOff) return;
+  if (!looks()) return;
   ++rows_;
   const std::string number = fmt::to_string(row.position + 1);
   prompts_.add(row.identifiers, number);
@@ -94,9 +119,14 @@ void RowIdentifiers::watch_texts(const batch::BatchRow& row, records::Record& re
 
 std::string RowIdentifiers::summary() const {
   if (rows_ == 0) return {};
-  return fmt::format("identifiers: {} searched, found in {} and in the texts generated for {}; {}",
-                     base::count_of(rows_, "row"), prompts_.words("prompt", "row", "rows"),
-                     texts_.words("row", "row", "rows"), kCaveat);
+  const std::string negative =
+      in_negative_prompt_.empty()
+          ? std::string()
+          : fmt::format(", in the negative prompt ({})", fmt::join(in_negative_prompt_, ", "));
+  return fmt::format(
+      "identifiers: {} searched, found in {}{} and in the texts generated for {}; {}",
+      base::count_of(rows_, "row"), prompts_.words("prompt", "row", "rows"), negative,
+      texts_.words("row", "row", "rows"), kCaveat);
 }
 
 void DocumentIdentifiers::look(const std::filesystem::path& file, std::uint64_t number,

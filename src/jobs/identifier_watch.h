@@ -38,9 +38,11 @@ class RowIdentifiers {
   explicit RowIdentifiers(safety::IdentifierAction action) : action_(action) {}
 
   safety::IdentifierAction action() const { return action_; }
+  bool looks() const { return action_ != safety::IdentifierAction::kOff; }
 
-  // Has every prompt looked at before it is tokenized. The maker may outlive this.
-  void watch_prompts(batch::RequestMaker& maker) const;
+  // Looks at the negative prompt of all rows, and has every row's prompts looked at before they are
+  // tokenized. The maker may outlive this. Throws Error(kUsage) if the former is refused.
+  void watch_prompts(batch::RequestMaker& maker);
   // Looks at the generated texts too; for each finished row, on one thread.
   void watch_texts(const batch::BatchRow& row, records::Record& record);
   // What to tell the user at the end; empty where nothing was looked at.
@@ -50,6 +52,7 @@ class RowIdentifiers {
   safety::IdentifierAction action_;
   std::uint64_t rows_ = 0;
   IdentifierTally prompts_, texts_;
+  std::vector<std::string> in_negative_prompt_;  // classes, of the one of all rows
 };
 
 class DocumentIdentifiers {

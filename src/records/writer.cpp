@@ -241,15 +241,18 @@ std::string csv_record(const Record& record, bool raw) {
     return base::quote_csv(raw ? std::string(text) : base::without_formula(text));
   };
   const std::string id = cell(text_of(record.id));
+  const bool identifiers = !record.identifiers.empty();  // then there is a column for them
   if (record.error) {
     return id + ",,,,,,," + record.error->code + "," + base::quote_csv(record.error->message) +
-           ",,\n";
+           (identifiers ? ",,,\n" : ",,\n");
   }
   std::string out;
   for (const Completion& c : record.completions) {
-    out += fmt::format("{},{},{},{},{},{},{},,,true,{}\n", id, cell(record.prompt), c.index,
+    out += fmt::format("{},{},{},{},{},{},{},,,true,{}", id, cell(record.prompt), c.index,
                        cell(c.text), to_string(c.finish_reason), c.num_tokens,
                        Json(c.logprob).dump(), base::quote_csv(safety::notice()));
+    if (identifiers) out += fmt::format(",{}", fmt::join(record.identifiers_found, " "));
+    out += '\n';
   }
   return out;
 }
@@ -257,16 +260,21 @@ std::string csv_record(const Record& record, bool raw) {
 std::string text_record(const Record& record) {
   if (record.error) return "# error: " + record.error->code + "\n";
   std::string out;
+  if (!record.identifiers_found.empty()) {
+    out = fmt::format("# may identify somebody: {}\n", fmt::join(record.identifiers_found, ", "));
+  }
   for (const Completion& c : record.completions) out += one_line(record.prompt + c.text) + "\n";
   return out;
 }
 
 }  // namespace
 
-std::string heading(Form form) {
+std::string heading(Form form, bool identifiers) {
   if (form == Form::kCsv || form == Form::kRawCsv) {
-    return "id,prompt,index,text,finish_reason,num_tokens,logprob,error_code,error_message,"
-           "generated,notice\n";
+    return std::string(
+               "id,prompt,index,text,finish_reason,num_tokens,logprob,error_code,error_message,"
+               "generated,notice") +
+           (identifiers ? ",identifiers_found\n" : "\n");
   }
   return form == Form::kText ? "# " + std::string(safety::notice()) + "\n" : std::string();
 }

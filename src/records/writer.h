@@ -7,8 +7,9 @@
 
 namespace medgen::records {
 
-// What stands before the first record of an output.
-std::string heading(Form form);
+// What stands before the first record of an output. With `identifiers`, a table has a column for
+// what was found in its texts: its records have Record::identifiers.
+std::string heading(Form form, bool identifiers = false);
 
 class Writer {
  public:

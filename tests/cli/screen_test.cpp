@@ -184,6 +184,27 @@ TEST_F(ScreenCliTest, BatchMasksBeforeTheModelSeesThePrompt) {
   EXPECT_EQ(record(1)["completions"], masked["completions"]);
 }
 
+TEST_F(ScreenCliTest, NegativePromptsAreSearchedAsPromptsAre) {
+  const std::string in = file(
+      "in.jsonl",
+      "{\"prompt\":\"I feel ill\",\"negative_prompt\":\"MRN 7654321\",\"guidance_scale\":2}\n");
+  EXPECT_EQ(batch(in, "refuse").status, 4);
+  EXPECT_THAT(record(0)["error"]["message"].get<std::string>(),
+              HasSubstr("the negative prompt holds what may identify somebody: record-number"));
+  ASSERT_EQ(batch(in, "mask", {"--restart"}).status, 0);
+  EXPECT_THAT(read(path("out.jsonl")), AllOf(Not(HasSubstr("7654321")), HasSubstr("I feel ill")));
+  const std::vector<std::string> of_all = {"--restart", "--guidance-scale", "2",
+                                           "--negative-prompt", "MRN 7654321"};
+  const std::string plain = file("plain.txt", "I feel ill\n");
+  const RunResult refused = batch(plain, "refuse", of_all);
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err,
+              AllOf(HasSubstr("the negative prompt holds"), Not(HasSubstr("7654321"))));
+  const RunResult warned = batch(plain, "warn", of_all);
+  EXPECT_EQ(warned.status, 0) << warned.err;
+  EXPECT_THAT(warned.err, HasSubstr("in the negative prompt (record-number)"));
+}
+
 TEST_F(ScreenCliTest, OffLeavesNoTraceAndAnotherChoiceIsAnotherJob) {
   const std::string in = file("in.jsonl", kRows);
   const RunResult off = batch(in, "off");

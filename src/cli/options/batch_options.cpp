@@ -162,12 +162,13 @@ void declare(CommandLine& line, BatchArguments& a) {
   line.flag("--truncate-prompt", a.truncate_prompt,
             "Keep only the end of prompts that do not fit, leaving room to continue, instead of "
             "an error.");
-  line.choice("--identifiers", {"off", "warn", "refuse", "mask"}, a.identifiers,
-              "What to do about what may identify a patient (see medgen screen) in prompts: warn, "
-              "count it; refuse, give an error record; mask, put its class in its place, such as "
-              "[date], before the model sees it. Generated texts are looked at too, and never "
-              "changed. Only prompts are, no other field of a row, and some is missed. Default: "
-              "off.");
+  line.choice(
+      "--identifiers", {"off", "warn", "refuse", "mask"}, a.identifiers,
+      "What to do about what may identify a patient (see medgen screen) in prompts: warn, "
+      "count it; refuse, give an error record; mask, put its class in its place, such as "
+      "[date], before the model sees it. Negative prompts count as prompts; other fields of "
+      "a row are not searched. Generated texts are looked at too, marked, and never changed. "
+      "Some is missed. Default: off.");
   declare_output(line, a);
   declare_model(line, a);
 }

@@ -130,5 +130,26 @@ TEST(RecordWriterTest, CsvAndTextHaveALineForEachText) {
   EXPECT_EQ(heading(Form::kJson), "");
 }
 
+TEST(RecordWriterTest, WhatMayIdentifySomebodyIsMarkedInEveryForm) {
+  const Writer writer = sample_writer();
+  Record record = sample_record();
+  record.identifiers = "warn";
+  record.identifiers_found = {"name", "telephone"};
+  EXPECT_THAT(writer.write(record, Form::kJson),
+              HasSubstr(R"("identifiers":"warn","identifiers_found":["name","telephone"])"));
+  EXPECT_THAT(heading(Form::kCsv, true), HasSubstr(",notice,identifiers_found\n"));
+  EXPECT_THAT(writer.write(record, Form::kCsv), HasSubstr(",name telephone\n"));
+  EXPECT_THAT(writer.write(record, Form::kText),
+              StartsWith("# may identify somebody: name, telephone\n"));
+  // Companion: where nothing was found, and where nobody looked.
+  record.identifiers_found.clear();
+  EXPECT_THAT(writer.write(record, Form::kCsv), HasSubstr(",\n"));
+  EXPECT_EQ(writer.write(record, Form::kText), writer.write(sample_record(), Form::kText));
+  EXPECT_THAT(writer.write(sample_record(), Form::kJson), Not(HasSubstr("identifiers")));
+  Record failed = failed_record();
+  failed.identifiers = "warn";
+  EXPECT_EQ(writer.write(failed, Form::kCsv), "a,,,,,,,no_prompt,it has none,,,\n");
+}
+
 }  // namespace
 }  // namespace medgen::records
