@@ -5,6 +5,8 @@
 #include <link.h>
 
 #include <filesystem>
+#include <mutex>
+#include <set>
 #include <string>
 
 #include "medgen/error.h"
@@ -27,7 +29,15 @@ std::filesystem::path own_folder() {
   return std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
 }
 
+std::mutex loaded_mutex;
+std::set<std::string> loaded;
+
 }  // namespace
+
+bool is_loaded(const std::string& name) {
+  const std::lock_guard lock(loaded_mutex);
+  return loaded.contains(name);
+}
 
 std::vector<std::filesystem::path> module_places(const char* name) {
   const std::filesystem::path folder = own_folder();
@@ -40,7 +50,11 @@ void* load_module(const char* name, const char* entry, const char* remedy) {
   std::string tried;
   for (const auto& path : module_places(name)) {
     if (void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) {
-      if (void* function = dlsym(module, entry)) return function;
+      if (void* function = dlsym(module, entry)) {
+        const std::lock_guard lock(loaded_mutex);
+        loaded.insert(name);
+        return function;
+      }
     }
     const char* reason = dlerror();
     tried += std::string("\n  ") + (reason == nullptr ? path.string() : reason);

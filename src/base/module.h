@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 namespace medgen::base {
@@ -12,6 +13,9 @@ namespace medgen::base {
 // Error(kRuntime) that says what was tried, and `remedy`. Thread-safe.
 void* load_module(const char* name, const char* entry,
                   const char* remedy = "build or install medgen again");
+
+// Whether a module of that name has been loaded. Thread-safe.
+bool is_loaded(const std::string& name);
 
 // Where the module file `name` is looked for.
 std::vector<std::filesystem::path> module_places(const char* name);

@@ -8,6 +8,7 @@
 #include "cli/batch_progress.h"
 #include "cli/output.h"
 #include "cli/run.h"
+#include "cli/sandbox.h"
 #include "cli/signals.h"
 
 namespace medgen::cli {
@@ -88,6 +89,7 @@ BatchEnd run_batch(const jobs::BatchResolved& job, const BatchTalk& talk) {
       break;
   }
   jobs::BatchOpened opened(job);
+  finish_loading(safety::Writes::kAsBefore);
   note_begin(job, opened, messages);
   const jobs::BatchSummary summary = run_rows(job, opened, talk, interrupt.flag());
   messages.note(summary_line(summary));

@@ -33,6 +33,7 @@ constexpr std::array kBesideAModelFile = {
     "manifest.json", "special_tokens_map.json", "spiece.model",
 };
 
+// libtorch's first.
 constexpr std::array kModules = {"libmedgen_torch.so", "libmedgen_sentencepiece.so"};
 
 constexpr std::array kReadBySystem = {"/usr/lib",
@@ -171,12 +172,21 @@ void add_libraries(std::vector<Rule>& rules) {
 }
 
 bool may_enter = false;
+bool required = false;
 safety::Sandbox entered;
 
 std::string list_of(const std::vector<std::string>& missing) {
   std::string list;
   for (const std::string& part : missing) list += (list.empty() ? "" : "; ") + part;
   return list;
+}
+
+void require_all() {
+  if (entered.missing.empty()) return;
+  throw Error(ErrorCode::kRuntime,
+              fmt::format("--sandbox is require, but this is missing: {}; --sandbox on runs with "
+                          "what there is",
+                          list_of(entered.missing)));
 }
 
 }  // namespace
@@ -214,14 +224,16 @@ void enter_sandbox(const SandboxRequest& request) {
   confinement.rules.insert(confinement.rules.end(), named.begin(), named.end());
   confinement.graphics_card = request.graphics_card;
   entered = safety::enter_sandbox(confinement);
-  if (request.mode == "require" && !entered.missing.empty()) {
-    throw Error(ErrorCode::kRuntime,
-                fmt::format("--sandbox is require, but this is missing: {}; --sandbox on runs "
-                            "with what there is",
-                            list_of(entered.missing)));
-  }
+  required = request.mode == "require";
+  if (required) require_all();
   if (request.graphics_card || (entered.files && entered.system_calls)) return;
   Messages(request.quiet).note("the sandbox is incomplete on this system: see medgen doctor");
+}
+
+void finish_loading(safety::Writes writes) {
+  if (base::is_loaded(kModules[0])) return;
+  safety::finish_loading(entered, writes);
+  if (required) require_all();
 }
 
 const safety::Sandbox& sandbox() { return entered; }

@@ -47,6 +47,11 @@ void let_commands_enter_the_sandbox();
 // missing.
 void enter_sandbox(const SandboxRequest& request);
 
+// Called by a command that has loaded its code and opened its files: from then on none is added to
+// either, see safety::forbid_new_code(). Does nothing where libtorch computes, which makes code as
+// it goes. Throws Error(kRuntime) for "require" where the system refuses.
+void finish_loading(safety::Writes writes);
+
 // What holds; nothing does outside the sandbox.
 const safety::Sandbox& sandbox();
 

@@ -81,6 +81,7 @@ EvalResult evaluate(const EvalAsked& asked) {
   if (asked.limit && items.size() > *asked.limit) items.resize(*asked.limit);
   const ModelFiles model = open_model(asked.model, asked.tokenizer);
   const auto backend = open_backend(model, asked.backend);
+  if (asked.loaded) asked.loaded();
   EvalResult result;
   result.model_name = model.name;
   result.model_sha256 = model.sha256;
@@ -101,7 +102,9 @@ EvalResult evaluate(const EvalAsked& asked) {
 
 ComparedResult compare_models(const EvalAsked& asked) {
   ComparedResult result;
-  result.first = evaluate(asked);
+  EvalAsked one = asked;
+  one.loaded = nullptr;  // the other is not yet
+  result.first = evaluate(one);
   EvalAsked other = asked;
   other.model = asked.compare;
   other.tokenizer = std::nullopt;

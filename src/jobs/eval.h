@@ -27,6 +27,8 @@ struct EvalAsked {
   int shots = 0;                             // see research::ChoiceOptions
   std::uint64_t seed = 0;                    // of the shots
   std::optional<std::uint64_t> limit;        // of documents, and of items
+  // Called once the model is loaded, before texts are read.
+  std::function<void()> loaded;
   // Called with "document" or "item" and how many are done; may throw to end the evaluation.
   std::function<void(const char* what, std::uint64_t count)> progress;
   // Called for a record that is skipped.

@@ -2,6 +2,7 @@
 #include "safety/attempts.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -81,6 +82,16 @@ int write_file_in(const std::filesystem::path& folder) {
   return close_or_error(descriptor);
 }
 
+int make_code() {
+  const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  void* const page =
+      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return errno;
+  const int error = ::mprotect(page, size, PROT_READ | PROT_EXEC) == 0 ? 0 : errno;
+  ::munmap(page, size);
+  return error;
+}
+
 std::filesystem::path temporary_folder() {
   const char* variable = std::getenv("TMPDIR");
   return variable != nullptr && *variable == '/' ? variable : "/tmp";
@@ -99,6 +110,7 @@ std::vector<Attempt> try_what_is_forbidden() {
       {"trace a process", Keeper::kSystemCalls, trace()},
       {has_keys ? "read ~/.ssh" : "read the home folder", Keeper::kFiles,
        list(has_keys ? keys : home())},
+      {"make memory executable", Keeper::kCode, make_code()},
       {"write a temporary file", Keeper::kFiles, write_file_in(temporary_folder())},
   };
 }

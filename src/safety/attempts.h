@@ -7,7 +7,7 @@
 namespace medgen::safety {
 
 // Which part of the sandbox forbids an attempt.
-enum class Keeper { kSystemCalls, kFiles, kEither };
+enum class Keeper { kSystemCalls, kFiles, kEither, kCode };
 
 struct Attempt {
   std::string what;  // "open a socket"

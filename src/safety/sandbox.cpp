@@ -3,9 +3,6 @@
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
-
-#include "safety/system_calls.h"
-
 namespace medgen::safety {
 namespace {
 
@@ -43,6 +40,13 @@ Sandbox enter_sandbox(const Confinement& confinement) {
   sandbox.system_calls = failure.empty();
   if (!failure.empty()) sandbox.missing.push_back("the list of system calls (" + failure + ")");
   return sandbox;
+}
+
+void finish_loading(Sandbox& sandbox, Writes writes) {
+  if (!sandbox.system_calls) return;
+  const std::string failure = forbid_new_code(writes);
+  sandbox.code = failure.empty();
+  if (!failure.empty()) sandbox.missing.push_back("no new code (" + failure + ")");
 }
 
 }  // namespace medgen::safety

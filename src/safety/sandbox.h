@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "safety/landlock.h"
+#include "safety/system_calls.h"
 
 namespace medgen::safety {
 
@@ -22,10 +23,15 @@ struct Sandbox {
   int landlock = 0;           // its version; 0 where it does not hold
   bool files = false;         // rules on files
   bool system_calls = false;  // a list of them
+  bool code = false;          // none is added any more
   std::vector<std::string> missing;
 };
 
 // Takes what the kernel offers; `missing` says what it does not. For a process with one thread.
 Sandbox enter_sandbox(const Confinement& confinement);
+
+// What the list of system calls allowed only for the sake of loading ends: see forbid_new_code().
+// Does nothing without such a list.
+void finish_loading(Sandbox& sandbox, Writes writes);
 
 }  // namespace medgen::safety

@@ -2,15 +2,19 @@
 #include "safety/system_calls.h"
 
 #include <asm/termbits.h>
+#include <fcntl.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <memory>
 #include <system_error>
+#include <utility>
 
 namespace medgen::safety {
 namespace {
@@ -62,7 +66,8 @@ constexpr int kOfTheProcess[] = {PR_SET_NAME,         PR_GET_NAME,        PR_GET
 // Each call returns 0 or a negative error.
 class Filter {
  public:
-  Filter() : context_(seccomp_init(SCMP_ACT_ERRNO(EPERM)), seccomp_release) {
+  // `otherwise` is for the calls that no rule names.
+  explicit Filter(std::uint32_t otherwise) : context_(seccomp_init(otherwise), seccomp_release) {
     if (!context_) error_ = -ENOMEM;
     // Without it kernels before 5.16 slow every computation of a filtered process.
     if (context_) seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_SSB, 1);
@@ -77,12 +82,51 @@ class Filter {
     if (error_ == 0 && call >= 0)
       error_ = seccomp_rule_add(context_.get(), SCMP_ACT_ALLOW, call, 1, argument);
   }
+  void deny(int call) { add(SCMP_ACT_ERRNO(EPERM), call); }
+  void deny(int call, const scmp_arg_cmp& argument) {
+    if (error_ == 0 && call >= 0)
+      error_ = seccomp_rule_add(context_.get(), SCMP_ACT_ERRNO(EPERM), call, 1, argument);
+  }
+  // Inside another filter, which lets no privileges be asked for, and for every thread.
+  void go_inside() {
+    if (error_ == 0) error_ = seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_NNP, 0);
+    if (error_ == 0) error_ = seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_TSYNC, 1);
+  }
+  // A stricter filter may be added later; nobody may listen to what it stops.
+  void allow_filters() {
+    if (error_ == 0) {
+      error_ = seccomp_rule_add(
+          context_.get(), SCMP_ACT_ALLOW, SCMP_SYS(seccomp), 2,
+          scmp_arg_cmp{0, SCMP_CMP_EQ, SECCOMP_SET_MODE_FILTER, 0},
+          scmp_arg_cmp{1, SCMP_CMP_MASKED_EQ, SECCOMP_FILTER_FLAG_NEW_LISTENER, 0});
+    }
+  }
   int load() { return error_ == 0 ? seccomp_load(context_.get()) : error_; }
 
  private:
   std::unique_ptr<void, decltype(&seccomp_release)> context_;
   int error_ = 0;
 };
+
+// Calls that change what lies in folders.
+constexpr int kChangingFolders[] = {SCMP_SYS(rename),   SCMP_SYS(renameat), SCMP_SYS(renameat2),
+                                    SCMP_SYS(unlink),   SCMP_SYS(unlinkat), SCMP_SYS(mkdir),
+                                    SCMP_SYS(mkdirat),  SCMP_SYS(rmdir),    SCMP_SYS(chmod),
+                                    SCMP_SYS(fchmodat), SCMP_SYS(truncate)};
+
+scmp_arg_cmp holds(unsigned argument, std::uint64_t mask, std::uint64_t value) {
+  return {argument, SCMP_CMP_MASKED_EQ, mask, value};
+}
+
+void deny_writing(Filter& filter) {
+  for (const auto& [call, flags] : {std::pair(SCMP_SYS(open), 1U), {SCMP_SYS(openat), 2U}}) {
+    filter.deny(call, holds(flags, O_ACCMODE, O_WRONLY));
+    filter.deny(call, holds(flags, O_ACCMODE, O_RDWR));
+    filter.deny(call, holds(flags, O_CREAT, O_CREAT));
+    filter.deny(call, holds(flags, O_TRUNC, O_TRUNC));
+  }
+  for (const int call : kChangingFolders) filter.deny(call);
+}
 
 scmp_arg_cmp equals(unsigned argument, std::uint64_t value) {
   return {argument, SCMP_CMP_EQ, value, 0};
@@ -91,7 +135,7 @@ scmp_arg_cmp equals(unsigned argument, std::uint64_t value) {
 }  // namespace
 
 std::string restrict_system_calls() {
-  Filter filter;
+  Filter filter(SCMP_ACT_ERRNO(EPERM));
   for (const int call : kAllowed) filter.allow(call);
   filter.allow(SCMP_SYS(clone), {0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD});
   // Its flags are out of a filter's sight; the C library then takes clone().
@@ -102,6 +146,19 @@ std::string restrict_system_calls() {
   // To itself: abort() and the limits of its stack.
   filter.allow(SCMP_SYS(tgkill), equals(0, static_cast<std::uint64_t>(::getpid())));
   filter.allow(SCMP_SYS(prlimit64), equals(0, 0));
+  filter.allow_filters();
+  const int error = filter.load();
+  return error == 0 ? std::string() : std::system_category().message(-error);
+}
+
+std::string forbid_new_code(Writes writes) {
+  Filter filter(SCMP_ACT_ALLOW);
+  filter.go_inside();
+  for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)}) {
+    filter.deny(call, holds(2, PROT_EXEC, PROT_EXEC));
+  }
+  if (writes == Writes::kNothing) deny_writing(filter);
+  filter.deny(SCMP_SYS(seccomp));
   const int error = filter.load();
   return error == 0 ? std::string() : std::system_category().message(-error);
 }

@@ -11,4 +11,12 @@ namespace medgen::safety {
 // failed; "" if it did not.
 std::string restrict_system_calls();
 
+// What a process may still do to files.
+enum class Writes { kAsBefore, kNothing };
+
+// For all threads of a process for which restrict_system_calls() holds: from now on no memory
+// becomes executable, so that no code is added to what is loaded. With Writes::kNothing no file is
+// made, opened to be written, moved or removed either. Returns why it failed; "" if it did not.
+std::string forbid_new_code(Writes writes);
+
 }  // namespace medgen::safety

@@ -54,8 +54,8 @@ TEST(SandboxCliTest, TheDoctorFindsThatTheSandboxHolds) {
   EXPECT_THAT(result.out, ContainsRegex("no core dumps, no debugger +active"));
   EXPECT_THAT(result.out, Not(HasSubstr("should be denied")));
   SKIP_WITHOUT("seccomp");
-  for (const char* attempt :
-       {"open a socket", "start a process", "execute a program", "trace a process"}) {
+  for (const char* attempt : {"open a socket", "start a process", "execute a program",
+                              "trace a process", "make memory executable"}) {
     EXPECT_THAT(result.out, ContainsRegex(std::string(attempt) + " +denied: "));
   }
   SKIP_WITHOUT("Landlock");
@@ -70,9 +70,10 @@ TEST(SandboxCliTest, WithoutTheSandboxTheSameAttemptsSucceed) {
   fs::create_directories(folder);
   const RunResult result = doctor("off", {{"TMPDIR", folder.string()}, {"HOME", folder.string()}});
   EXPECT_EQ(result.status, 0);
-  EXPECT_EQ(count(result.out, "not active"), 3) << result.out;
-  for (const char* attempt : {"open a socket", "start a process", "execute a program",
-                              "read the home folder", "write a temporary file"}) {
+  EXPECT_EQ(count(result.out, "not active"), 4) << result.out;
+  for (const char* attempt :
+       {"open a socket", "make memory executable", "start a process", "execute a program",
+        "read the home folder", "write a temporary file"}) {
     EXPECT_THAT(result.out, ContainsRegex(std::string(attempt) + " +succeeded\n"));
   }
   EXPECT_TRUE(fs::is_empty(folder)) << "the doctor left something behind";
@@ -89,7 +90,7 @@ TEST(SandboxCliTest, TheDoctorSpeaksOfKeysWhereThereAreAny) {
 TEST(SandboxCliTest, TheModeIsAnOptionOfEveryCommandAndAVariable) {
   EXPECT_EQ(doctor("sometimes").status, 2);
   const RunResult off = run({"doctor"}, {.environment = {{"MEDGEN_SANDBOX", "off"}}});
-  EXPECT_EQ(count(off.out, "not active"), 3);
+  EXPECT_EQ(count(off.out, "not active"), 4);
   EXPECT_THAT(run({"batch", "--help"}).out, HasSubstr("[MEDGEN_SANDBOX]"));
 }
 
@@ -184,6 +185,29 @@ TEST_F(HostileModuleTest, WithoutItItCanDoAsItLikes) {
     EXPECT_THAT(found, HasSubstr(std::string(attempt) + ": done\n"));
   }
   EXPECT_TRUE(fs::exists(root_ / "place/planted"));
+}
+
+// A module that bides its time: it acts once the model has made a token.
+class LateModuleTest : public HostileModuleTest {
+ protected:
+  std::string attempts(const std::string& mode) const {
+    fs::copy(MEDGEN_DEFAULT_MODEL, root_ / ("model-" + mode), fs::copy_options::recursive);
+    const RunResult result =
+        run({"generate", "--sandbox", mode, "--model", (root_ / ("model-" + mode)).string(),
+             "--seed", "1", "-n", "1", "--max-new-tokens", "2", "--quiet", "ill"},
+            {.environment = {{"HOSTILE_LATE", "1"}, {"HOSTILE_PLACE", (root_ / "place").string()}},
+             .program = (root_ / "program/medgen").string()});
+    EXPECT_EQ(result.status, 0) << result.err;
+    return result.err;
+  }
+};
+
+TEST_F(LateModuleTest, OnceAllIsLoadedItCanAddNoCode) {
+  SKIP_WITHOUT("no new code");
+  const std::string found = attempts("on");
+  EXPECT_EQ(count(found, ": done"), 0) << found;
+  EXPECT_EQ(count(found, ": denied"), 4) << found;
+  EXPECT_EQ(count(attempts("off"), ": done"), 4) << "without the sandbox it can";
 }
 
 // What the rules must leave possible, besides what the tests of the commands do inside it.

@@ -1,7 +1,12 @@
 // Stands in for libmedgen_sentencepiece.so: code that an attacker has brought to run inside medgen,
-// while it reads a tokenizer. Says on standard error what it could do, a line for each attempt, and
-// ends the program. Knows nothing of the sandbox.
+// while it reads a tokenizer, or with HOSTILE_LATE once the first token is made. Says on standard
+// error what it could do, a line for each attempt, and ends the program. Knows nothing of the
+// sandbox.
+#include "text/sentencepiece/module.h"
+
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -46,9 +51,50 @@ bool can_execute() {
   return errno == EFAULT;
 }
 
+bool can_make_code() {
+  void* const page =
+      ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return ::mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0;
+}
+
+bool can_map_code() {
+  const int self = ::open("/lib/x86_64-linux-gnu/libutil.so.1", O_RDONLY | O_CLOEXEC);
+  return ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, self, 0) != MAP_FAILED;
+}
+
+// As large as the model's vocabulary, so that a model can be run with it.
+class LateTokenizer : public medgen::Tokenizer {
+ public:
+  std::vector<medgen::TokenId> encode(std::string_view, medgen::Specials) const override {
+    return {5};
+  }
+  std::string decode(std::span<const medgen::TokenId>) const override { return "x"; }
+  std::string token_bytes(medgen::TokenId) const override {
+    say("make memory executable", can_make_code());
+    say("map a program", can_map_code());
+    say("load a library", ::dlopen("libutil.so.1", RTLD_NOW) != nullptr);
+    say("write a new file",
+        can_open(from_environment("HOSTILE_PLACE") + "/late", O_WRONLY | O_CREAT));
+    std::_Exit(0);
+  }
+  std::string piece(medgen::TokenId) const override { return "x"; }
+  int vocab_size() const override { return 256; }
+  std::optional<medgen::TokenId> bos_id() const override { return 1; }
+  std::optional<medgen::TokenId> eos_id() const override { return 2; }
+  std::string_view kind() const override { return "sentencepiece"; }
+};
+
+std::unique_ptr<medgen::Tokenizer> make_late(std::string_view, const std::string&) {
+  return std::make_unique<LateTokenizer>();
+}
+
 }  // namespace
 
-extern "C" __attribute__((visibility("default"))) void* medgen_sentencepiece_functions() {
+extern "C" __attribute__((visibility("default")))
+const medgen::text::sentencepiece_module::Functions*
+medgen_sentencepiece_functions() {
+  static const medgen::text::sentencepiece_module::Functions late{make_late, nullptr};
+  if (!from_environment("HOSTILE_LATE").empty()) return &late;
   const std::string secret = from_environment("HOSTILE_SECRET");  // a file that exists
   const std::string place = from_environment("HOSTILE_PLACE");    // a folder that exists
   const std::string model = from_environment("HOSTILE_MODEL");    // what medgen was told to read

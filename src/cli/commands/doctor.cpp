@@ -27,6 +27,8 @@ bool is_forbidden(const safety::Attempt& attempt, const safety::Sandbox& sandbox
       return sandbox.system_calls;
     case safety::Keeper::kFiles:
       return sandbox.files;
+    case safety::Keeper::kCode:
+      return sandbox.code;
     case safety::Keeper::kEither:
       break;
   }
@@ -46,6 +48,9 @@ std::string parts_of(const safety::Sandbox& sandbox) {
               state(sandbox.landlock > 0) +
                   (sandbox.landlock > 0 ? fmt::format(", version {}", sandbox.landlock) : ""));
   text += row("system calls (seccomp)", state(sandbox.system_calls));
+  text += row("no new code once all is loaded", state(sandbox.code));
+  text += row("with --device cuda",
+              "no rules on files, no list of system calls (not tried with a graphics card)");
   for (const std::string& missing : sandbox.missing) text += row("missing", missing);
   return text;
 }
@@ -59,6 +64,7 @@ int doctor_command(const Arguments& words) {
                    "without it. The status is 1 when something succeeds that should not. Leaves "
                    "nothing behind.");
   line.parse(words);
+  finish_loading(safety::Writes::kAsBefore);
   const safety::Sandbox& held = sandbox();
   std::string text = parts_of(held) + "\n";
   bool holds = true, all_denied = true;

@@ -16,6 +16,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/run.h"
+#include "cli/sandbox.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "medgen/error.h"
@@ -226,6 +227,9 @@ jobs::EvalAsked asked(const EvalArguments& a, const Messages& messages, EvalProg
   asked.compare = a.compare;
   asked.shots = a.shots.value_or(0);
   asked.seed = a.seed.value_or(0);
+  asked.loaded = [writes = a.items ? safety::Writes::kAsBefore : safety::Writes::kNothing] {
+    finish_loading(writes);
+  };
   asked.progress = [&](const char* what, std::uint64_t count) { progress(what, count); };
   asked.on_bad = [&, told = 0](const std::filesystem::path& file,
                                const corpus::BadRecord& bad) mutable {

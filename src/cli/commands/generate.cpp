@@ -16,6 +16,7 @@
 #include "cli/output.h"
 #include "cli/prompt.h"
 #include "cli/run.h"
+#include "cli/sandbox.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "cli/text_writer.h"
@@ -190,6 +191,7 @@ int generate_command(const Arguments& words) {
   options.max_slots =
       std::clamp(std::max(request.num_return_sequences, request.sampling.num_beams), 2, kMaxSlots);
   Generator generator(model, options);
+  finish_loading(safety::Writes::kNothing);
   if (!model.files().not_gpt2.empty()) {
     messages.note(
         "the code in this file keeps no cache, so the whole context is computed at every step");

@@ -12,6 +12,7 @@
 #include "cli/options/command_line.h"
 #include "cli/output.h"
 #include "cli/run.h"
+#include "cli/sandbox.h"
 #include "medgen/error.h"
 
 namespace medgen::cli {
@@ -48,6 +49,7 @@ MergeArguments parse_merge(const Arguments& words) {
 
 int merge_command(const Arguments& words) {
   const MergeArguments arguments = parse_merge(words);
+  finish_loading(safety::Writes::kAsBefore);
   const Messages messages(arguments.quiet);
   std::vector<fs::path> inputs(arguments.inputs->begin(), arguments.inputs->end());
   const std::string output = arguments.output.value_or("-");

@@ -17,6 +17,7 @@
 #include "cli/options/input_options.h"
 #include "cli/output.h"
 #include "cli/run.h"
+#include "cli/sandbox.h"
 #include "cli/signals.h"
 #include "medgen/error.h"
 #include "safety/identifiers.h"
@@ -254,6 +255,7 @@ class Screening {
 
 int screen_command(const Arguments& words) {
   const ScreenArguments arguments = parse_screen(words);
+  finish_loading(arguments.mask ? safety::Writes::kAsBefore : safety::Writes::kNothing);
   const InterruptScope interrupt;
   return Screening(arguments, interrupt.flag()).run();
 }

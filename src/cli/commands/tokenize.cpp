@@ -13,6 +13,7 @@
 #include "cli/output.h"
 #include "cli/prompt.h"
 #include "cli/run.h"
+#include "cli/sandbox.h"
 #include "cli/terminal.h"
 #include "jobs/model_files.h"
 #include "medgen/bundle.h"
@@ -213,6 +214,7 @@ int tokenize_command(const Arguments& words) {
   const OpenTokenizer open =
       open_tokenizer(arguments.tokenizer ? fs::path(*arguments.tokenizer) : jobs::default_model());
   const Tokenizer& tokenizer = *open.tokenizer;
+  finish_loading(safety::Writes::kNothing);
   Output output(STDOUT_FILENO);
   if (arguments.jsonl) {
     convert_lines(open, arguments, output);

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -13,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <fstream>
 #include <functional>
@@ -190,6 +192,45 @@ TEST(SystemCallsTest, ThreadsStayAndProcessesSocketsAndTracingGo) {
   EXPECT_FALSE(in_child([] { return error_of(::socket(AF_UNIX, SOCK_STREAM, 0)) == EPERM; }));
 }
 
+int code_error() {
+  void* const page =
+      ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const int error = error_of(::mprotect(page, 4096, PROT_READ | PROT_EXEC));
+  void* const mapped =
+      ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return (mapped == MAP_FAILED) == (error != 0) ? error : -1;
+}
+
+TEST(SystemCallsTest, OnceAllIsLoadedNoCodeIsAddedAndNothingIsWritten) {
+  const TemporaryFolder folder;
+  const std::string file = folder / "file";
+  std::ofstream(file) << "x";
+  for (const Writes writes : {Writes::kAsBefore, Writes::kNothing}) {
+    EXPECT_TRUE(in_child([&] {
+      ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+      std::atomic<bool> finished{false};
+      int of_thread = -1;
+      if (!restrict_system_calls().empty()) return false;
+      std::thread before([&] {  // a thread that is there already is bound too
+        while (!finished) std::this_thread::yield();
+        of_thread = code_error();
+      });
+      const bool possible = code_error() == 0;
+      const bool done = forbid_new_code(writes).empty();
+      finished = true;
+      before.join();
+      std::thread([&] { of_thread = of_thread == EPERM ? code_error() : -1; }).join();
+      const int wanted = writes == Writes::kNothing ? EPERM : 0;
+      return possible && done && code_error() == EPERM && of_thread == EPERM &&
+             open_error(file, O_RDONLY) == 0 && open_error(file, O_WRONLY) == wanted &&
+             open_error(file, O_RDWR) == wanted && open_error(file, O_RDONLY | O_TRUNC) == wanted &&
+             open_error(file + "2", O_RDONLY | O_CREAT) == wanted &&
+             error_of(::rename((file + "2").c_str(), (file + "3").c_str())) == wanted &&
+             error_of(::unlink((file + "3").c_str())) == wanted && !forbid_new_code(writes).empty();
+    })) << static_cast<int>(writes);
+  }
+}
+
 TEST(SandboxTest, TheProcessCannotBeDumpedOrGainPrivileges) {
   EXPECT_TRUE(in_child([] {
     const Sandbox sandbox = enter_sandbox({});
@@ -209,13 +250,14 @@ int denied_attempts() {
 TEST(SandboxTest, EveryAttemptIsDeniedInside) {
   if (landlock_version() == 0) GTEST_SKIP() << "this kernel has no Landlock: files are not closed";
   EXPECT_TRUE(in_child([] {
-    enter_sandbox({});
-    return denied_attempts() == 6;
+    Sandbox sandbox = enter_sandbox({});
+    finish_loading(sandbox, Writes::kAsBefore);
+    return sandbox.code && denied_attempts() == 7;
   }));
 }
 
 TEST(SandboxTest, OutsideTheSameAttemptsSucceed) {
-  EXPECT_FALSE(in_child([] { return denied_attempts() == 6; }));
+  EXPECT_FALSE(in_child([] { return denied_attempts() == 7; }));
 }
 
 }  // namespace
