@@ -57,7 +57,7 @@ void xtc_step(const SamplingParams& p, const DecodingContext& x, Candidates& c) 
 const std::vector<SettingEntry>& settings_table() {
   static const std::vector<SettingEntry> entries = {
       {{"temperature", "filters", kNumber,
-        "0 or more: below 1 likelier words, above 1 more surprising ones, 0 as --greedy."},
+        "0 or more: below 1 likelier words, above 1 more surprising ones, 0 as `greedy`."},
        MEDGEN_FIELD(sampling.temperature),
        {0, kMax, false, false, "0 always takes the most likely token, 0.7 is usual"},
        MEDGEN_FILTER(p.temperature != 1 || p.dynatemp_range > 0, temperature_step(p, c))},
@@ -105,7 +105,7 @@ const std::vector<SettingEntry>& settings_table() {
        {0, kMax, false, false, "0 turns it off, 1 is usual"},
        MEDGEN_FILTER(p.top_n_sigma > 0, filters::top_n_sigma(c, p.top_n_sigma))},
       {{"xtc_probability", "filters", kNumber,
-        "How often to exclude the top choices: all tokens above --xtc-threshold but the least "
+        "How often to exclude the top choices: all tokens above `xtc_threshold` but the least "
         "likely of "
         "them; 0 to 1, 0 is off."},
        MEDGEN_FIELD(sampling.xtc_probability),
@@ -125,7 +125,7 @@ const std::vector<SettingEntry>& settings_table() {
        MEDGEN_FIELD(sampling.dynatemp_exponent),
        {0, kMax, true, false, "1 is usual"}},
       {{"mirostat", "filters", kInteger,
-        "2: keep the surprise of the text near --mirostat-tau, instead of the other filters; 0 is "
+        "2: keep the surprise of the text near `mirostat_tau`, instead of the other filters; 0 is "
         "off."},
        MEDGEN_FIELD(sampling.mirostat),
        {0, 2, false, false, "0 turns it off, 2 is Mirostat 2"},
@@ -230,13 +230,12 @@ const std::vector<SettingEntry>& settings_table() {
        {},
        MEDGEN_PROCESSOR(!p.forced_eos_token_id.empty(), processors::forced_eos_token_id)},
       {{"guidance_scale", "processors", kNumber,
-        "Above 1: steer away from the --negative-prompt (default: the prompt's last token); below "
-        "1: "
-        "towards it; any number, 1 is off."},
+        "Above 1: steer away from the `negative_prompt` (default: the prompt's last token); below "
+        "1: towards it; any number, 1 is off."},
        MEDGEN_FIELD(sampling.guidance_scale),
        {-kMax, kMax, false, false, "1 turns it off, 1.5 is usual"},
        MEDGEN_PROCESSOR(p.guidance_scale != 1, processors::guidance_scale)},
-      {{"negative_prompt", "processors", kText, "What --guidance-scale steers away from."},
+      {{"negative_prompt", "processors", kText, "What `guidance_scale` steers away from."},
        MEDGEN_FIELD(sampling.negative_prompt)},
       {{"negative_prompt_ids", "processors", kJson, "[ID, ...]: the same as token ids."},
        MEDGEN_FIELD(sampling.negative_prompt_ids)},
@@ -290,7 +289,7 @@ const std::vector<SettingEntry>& settings_table() {
        MEDGEN_FIELD(stopping.max_length),
        {1, 2147483647, false, false, "it counts the tokens of the prompt and of the continuation"}},
       {{"max_new_tokens", "stopping", kInteger,
-        "Maximum tokens of the continuation, instead of --max-length; 1 or more."},
+        "Maximum tokens of the continuation, instead of `max_length`; 1 or more."},
        MEDGEN_FIELD(stopping.max_new_tokens),
        {1, 2147483647, false, false, "it counts the tokens of the continuation"}},
       {{"stop", "stopping", kTexts, "End a continuation before TEXT; may be given several times."},

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "base/random.h"
+#include "base/refuse.h"
 #include "engine/sequence.h"
 #include "engine/settings.h"
 #include "medgen/error.h"
@@ -40,19 +41,17 @@ struct Measure {
 };
 
 void check(const MetricsOptions& options) {
-  const auto refuse = [](const std::string& what) { throw Error(ErrorCode::kUsage, what); };
   if (options.bootstrap_resamples < 0 || options.bootstrap_resamples > 1'000'000) {
-    refuse(fmt::format(
-        "bootstrap resamples are {}; they must be from 0 (none) to 1000000: 10000 is usual",
-        options.bootstrap_resamples));
+    base::refuse_value("resamples", fmt::to_string(options.bootstrap_resamples),
+                       "from 0 (none) to 1000000", "10000 is usual");
   }
   if (!(options.confidence > 0 && options.confidence < 1)) {
-    refuse(fmt::format("confidence is {:f}; it must be above 0 and below 1: 0.95 is usual",
-                       options.confidence));
+    base::refuse_value("confidence", fmt::format("{:g}", options.confidence), "above 0 and below 1",
+                       "0.95 is usual");
   }
   if (options.self_bleu_limit < 1) {
-    refuse(fmt::format("the self-BLEU limit is {}; it must be 1 or more: 1000 is usual",
-                       options.self_bleu_limit));
+    base::refuse_value("self_bleu_texts", fmt::to_string(options.self_bleu_limit), "1 or more",
+                       "1000 is usual");
   }
 }
 

@@ -11,6 +11,7 @@
 
 #include <limits>
 
+#include "base/refuse.h"
 #include "medgen/error.h"
 
 #if defined(__x86_64__)
@@ -51,9 +52,7 @@ void use_one_thread_here() {
 
 void require_device(const std::string& device) {
   if (device == "cpu") return;
-  if (device != "cuda") {
-    throw Error(ErrorCode::kUsage, fmt::format("device is '{}'; it must be cpu or cuda", device));
-  }
+  if (device != "cuda") base::refuse_value("device", "something else", "cpu or cuda");
   if (!torch::cuda::is_available()) {
     throw Error(ErrorCode::kUsage, "device cuda is not available: this libtorch (" TORCH_VERSION
                                    ") was built without it, or there is no GPU. Use `device` cpu.");

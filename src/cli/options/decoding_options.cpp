@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "cli/options/option_words.h"
 #include "engine/generation_config.h"
 #include "medgen/error.h"
 
@@ -26,7 +27,8 @@ bool from_model(std::string_view name) {
 }
 
 std::string help_of(const engine::SettingInfo& info) {
-  std::string help(info.help);
+  // Whatever it names is an option of this command, if not declared yet.
+  std::string help = with_flags(info.help, [](std::string_view) { return true; });
   const std::string value = engine::default_text(info);
   if (info.name == "seed") {
     help += " Default: drawn by the system and reported.";

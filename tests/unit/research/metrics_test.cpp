@@ -335,13 +335,14 @@ TEST(MetricsTest, RefusesWhatCannotBeMeasured) {
   EXPECT_THAT(error_of(samples, options), HasSubstr("which are: \"temperature=0.7\", \"greedy\""));
   options = quick();
   options.bootstrap_resamples = -1;
-  EXPECT_THAT(error_of(samples, options), HasSubstr("resamples are -1"));
+  EXPECT_THAT(error_of(samples, options),
+              HasSubstr("resamples is -1; it must be from 0 (none) to 1000000"));
   options = quick();
   options.confidence = 1;
   EXPECT_THAT(error_of(samples, options), HasSubstr("confidence"));
   options = quick();
   options.self_bleu_limit = 0;
-  EXPECT_THAT(error_of(samples, options), HasSubstr("self-BLEU limit is 0"));
+  EXPECT_THAT(error_of(samples, options), HasSubstr("self_bleu_texts is 0"));
 }
 
 TEST(MetricsTest, SelfBleuOfFewTextsIsNearThatOfAll) {
