@@ -112,10 +112,8 @@ const std::vector<MetricInfo>& metric_infos() {
        "end is said more than once, and has at least three tokens or is said more than 50 times.",
        1, true},
       {"loops", "Loops",
-       "Texts that --stop-on-loop ended, or would have: they end in one phrase at least three "
-       "times "
-       "over, at least 12 tokens together.",
-       1, true},
+       "Texts that end in one phrase at least three times over, at least 12 tokens together.", 1,
+       true},
       {"length", "Length", "Mean number of tokens of a text, without a final end-of-text token.",
        1},
   };
