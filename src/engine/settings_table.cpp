@@ -254,7 +254,7 @@ const std::vector<SettingEntry>& settings_table() {
          read_sampler_order(v, name, s.sampling.sampler_order);
        }},
       {{"num_beams", "search", kInteger,
-        "Above 1: beam search, which draws nothing unless --beam-sample is given; 1 to 64."},
+        "Above 1: beam search, which draws nothing unless `beam_sample` is given; 1 to 64."},
        MEDGEN_FIELD(sampling.num_beams),
        {1, 64, false, false, "1 turns it off"}},
       {{"beam_sample", "search", kFlag,
