@@ -86,26 +86,28 @@ void check_text(std::string_view text, base::Encoding encoding) {
   }
 }
 
-// "; it has "id", "text"", and what may be wrong if that is one column.
+// "; it has "id", "text": ", and what may be wrong if that is one column.
 std::string columns_found(const std::vector<std::string>& columns) {
   constexpr std::size_t kMostShown = 20;
   std::string list;
   for (const std::string& column : columns) {
     if (list.empty() && columns.size() == 1 && column.empty()) break;
-    list += (list.empty() ? "" : ", ") + base::json_key_shown(column);
+    // Without a header the first line is a prompt, which no message shows.
+    const bool is_text = column.size() > 40 || std::count(column.begin(), column.end(), ' ') > 2;
+    list += (list.empty() ? "" : ", ") +
+            (is_text ? "one that looks like a text" : base::json_key_shown(column));
     if (&column - columns.data() + 1 == kMostShown && columns.size() > kMostShown) {
       list += fmt::format(" and {} more", columns.size() - kMostShown);
       break;
     }
   }
-  if (list.empty()) return ", and no others";
+  if (list.empty()) return ", and no others: ";
   const std::size_t other =
       columns.size() == 1 ? columns[0].find_first_of(",;\t|") : std::string::npos;
-  if (other == std::string::npos) return "; it has " + list;
+  if (other == std::string::npos) return "; it has " + list + ": ";
   const char separator = columns[0][other];
-  const std::string name = separator == '\t' ? "tab" : fmt::format("\"{}\"", separator);
-  return fmt::format("; it has one column, {}. If a {} separates columns, give `delimiter` {}",
-                     list, separator == '\t' ? "tab" : name, name);
+  return fmt::format("; it has one column, {}: give `delimiter` {} if that separates columns, or ",
+                     list, separator == '\t' ? "tab" : fmt::format("\"{}\"", separator));
 }
 
 void take_prompt(std::string prompt, BatchRow& row) {
@@ -390,11 +392,11 @@ void RowParser::take_header(const RawRow& row) {
   if (!names.contains(prompt_name_) &&
       !(names.contains(kPromptIds) && is_about_prompt(kPromptIds))) {
     fail("has no column \"" + prompt_name_ + "\"" + columns_found(columns_) +
-         ": name the one that holds the prompts with `prompt_column`");
+         "name the one that holds the prompts with `prompt_column`");
   }
   if (id_was_named_ && !names.contains(id_name_)) {
     fail("has no column \"" + id_name_ + "\", which `id_column` names" + columns_found(columns_) +
-         ": name another");
+         "name another");
   }
   wants_header_ = false;
 }
@@ -487,14 +489,17 @@ void RowParser::take_plain(const Json& object, const std::vector<std::string>& s
     take_prompt_ids(object[kPromptIds], kPromptIds, row);
   }
   if (is_about_prompt(kSpecials)) take_specials(object, row);
+  std::vector<std::string> unclear;
+  for (const auto& [name, value] : object.items()) {
+    if (name == prompt_name_ || name == id_name_ || is_about_prompt(name)) continue;
+    if (kind_of(name, fields_) == FieldKind::kUnclear) unclear.push_back(name);
+  }
+  if (!unclear.empty()) refuse(kUnclearField, unclear_fields(unclear, fields_, false));
   member = 0;
   for (const auto& [name, value] : object.items()) {
     const std::size_t here = member++;
     if (name == prompt_name_ || name == id_name_ || is_about_prompt(name)) continue;
     const FieldKind kind = kind_of(name, fields_);
-    if (kind == FieldKind::kUnclear) {
-      refuse(kUnclearField, unclear_fields({name}, fields_, false));
-    }
     if (kind == FieldKind::kSetting) {
       add_setting(name, value, row);
     } else if (name == "settings" && format_ == InputFormat::kJsonl && !is_carried(name, fields_)) {

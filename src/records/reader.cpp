@@ -342,7 +342,8 @@ std::vector<RecordedText> RecordReader::texts() const {
   if (json_.is_array() && !json_.empty()) {  // a pipeline's texts of one prompt
     for (const Json& object : json_) {
       if (!object.is_object() || find(object, "generated_text") == nullptr) break;
-      texts.emplace_back().index = static_cast<int>(texts.size()) - 1;
+      const auto index = static_cast<int>(texts.size());
+      texts.emplace_back().index = index;
       add_generated_text(object, "", texts.back());
     }
     if (texts.size() == json_.size()) return texts;

@@ -431,7 +431,8 @@ TEST_F(BatchCliTest, WrongUsageIsRefused) {
   expect_refusal(2, {in, "-o", file("mine.txt", "x")}, {"without its journal"});
   expect_refusal(2, {file("open.csv", "prompt\n\"secret\n"), "-o", out},
                  {"never closed", "line 2"});
-  expect_refusal(2, {file("head.csv", "secret\nx\n"), "-o", out}, {"--prompt-column"});
+  expect_refusal(2, {file("head.csv", "a secret text of a prompt\nx\n"), "-o", out},
+                 {"--prompt-column"});
   expect_refusal(1, {"/nonexistent/in.jsonl", "-o", out}, {"/nonexistent/in.jsonl"});
   expect_refusal(1, {in, "-o", "/nonexistent/out.jsonl"},
                  {"/nonexistent/out.jsonl", "name a folder"});

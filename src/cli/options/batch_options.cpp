@@ -158,7 +158,7 @@ void declare(CommandLine& line, BatchArguments& a) {
               "all.");
   line.flag("--skip-blank", a.skip_blank,
             "Leave out lines that hold nothing but blanks, instead of an error record for each. "
-            "They still count, so that rows keep their numbers.");
+            "They still count, so that rows keep their numbers. Not with --shard.");
   line.flag("--truncate-prompt", a.truncate_prompt,
             "Keep only the end of prompts that do not fit, leaving room to continue, instead of "
             "an error.");
@@ -183,6 +183,11 @@ void validate(const BatchArguments& a) {
   }
   if (a.limit && *a.limit < 1) {
     base::refuse_value("limit", fmt::to_string(*a.limit), "at least 1", "leave it out to read all");
+  }
+  if (a.skip_blank && a.shard) {
+    base::refuse(
+        "--skip-blank and --shard do not go together, since shards are counted by lines: take the "
+        "blank lines out of the input, or leave --skip-blank out");
   }
   if (a.raw_cells && a.format != "csv") {
     base::refuse("--raw-cells is about the cells of a csv: give --format csv, or leave it out");

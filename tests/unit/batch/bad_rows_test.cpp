@@ -12,6 +12,7 @@
 namespace medgen::batch {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -288,7 +289,9 @@ TEST(RowParserTest, AMissingColumnIsToldWithThoseThatAreThere) {
   };
   EXPECT_THAT(refusal("id,text"), HasSubstr("it has \"id\", \"text\""));
   EXPECT_THAT(refusal("id;prompt"),
-              HasSubstr("If a \";\" separates columns, give `delimiter` \";\""));
+              HasSubstr("give `delimiter` \";\" if that separates columns, or name"));
+  EXPECT_THAT(refusal("I feel a secret pain"),
+              AllOf(HasSubstr("one that looks like a text"), Not(HasSubstr("secret"))));
   EXPECT_THAT(refusal("id\tprompt"), HasSubstr("give `delimiter` tab"));
   EXPECT_THAT(refusal("id\x1b[31m,text"), Not(HasSubstr("\x1b")));
   EXPECT_THAT(refusal("prompt,caf\xE9"), HasSubstr("`encoding`"));

@@ -88,7 +88,7 @@ TEST_F(DocumentsTest, CountsLinesItPassesOver) {
   ASSERT_EQ(documents.size(), 1U);
   EXPECT_EQ(skipped_, 3U);
   ASSERT_EQ(bad_.size(), 3U);
-  EXPECT_EQ(bad_[0], "2: it is not JSON");
+  EXPECT_EQ(bad_[0], "2: it is not JSON (column 1: a word without double quotes)");
   EXPECT_EQ(bad_[1], "3: it has no text: neither a field \"text\" nor \"question\" and \"answer\"");
   EXPECT_EQ(bad_[2], "5: it is not valid UTF-8");
 }

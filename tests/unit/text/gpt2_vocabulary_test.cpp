@@ -75,7 +75,7 @@ TEST_F(Gpt2VocabularyTest, WindowsLineEndsAndAMissingVersionLineAreFine) {
 
 TEST_F(Gpt2VocabularyTest, BadVocabulariesSayWhatIsWrong) {
   with_vocab("{\"a\": 0,");
-  expect_error({"vocab.json", "not valid JSON", "line 1"});
+  expect_error({"vocab.json", "not valid JSON", "column 9"});
   with_vocab("[1, 2]");
   expect_error({"vocab.json", "no vocabulary"});
   with_vocab("{}");
