@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/json.h"
+#include "base/json_members.h"
 #include "base/sha256.h"
 #include "batch/row_settings.h"
 #include "engine/setting_values.h"
@@ -29,18 +30,13 @@ struct Refused {
 }
 
 Json parse_object(const std::string& text) {
-  bool twice = false;
-  std::vector<std::set<std::string>> seen;
-  const auto watch = [&](int, nlohmann::json::parse_event_t event, Json& value) {
-    using Event = nlohmann::json::parse_event_t;
-    if (event == Event::object_start) seen.emplace_back();
-    if (event == Event::object_end && !seen.empty()) seen.pop_back();
-    if (event == Event::key && !seen.empty()) {
-      twice = twice || !seen.back().insert(value.get<std::string>()).second;
-    }
-    return true;
-  };
-  auto object = base::parse_json<Json>(text, watch);
+  const base::MemberFaults faults = base::member_faults(text);
+  if (faults.too_many) {
+    refuse("too_many_members",
+           fmt::format("it has an object of more than {} members: give fewer, or a list",
+                       base::kMaxJsonMembers));
+  }
+  auto object = base::parse_json<Json>(text);
   if (object.is_discarded()) {
     if (base::json_depth(text) > base::kMaxJsonDepth) {
       refuse("json_too_deep",
@@ -54,7 +50,7 @@ Json parse_object(const std::string& text) {
     refuse("not_an_object", std::string("it is a JSON ") + object.type_name() +
                                 ": give an object such as {\"id\": \"a\", \"prompt\": \"...\"}");
   }
-  if (twice) {
+  if (faults.twice) {
     const std::string place = base::json_repeated_key(text);
     refuse("duplicate_field", "a field is given twice" +
                                   (place.empty() ? std::string() : " (" + place + ")") +

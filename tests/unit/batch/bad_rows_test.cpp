@@ -78,6 +78,13 @@ void expect_codes(InputFormat format, const std::string& header, const std::vect
   }
 }
 
+// A row of this many members besides its prompt.
+std::string with_members(int count) {
+  std::string row = "{\"prompt\":\"a\"";
+  for (int i = 0; i < count; ++i) row += ",\"x" + std::to_string(i) + "\":0";
+  return row + "}";
+}
+
 std::string nested(int depth) {
   return std::string(static_cast<std::size_t>(depth), '[') +
          std::string(static_cast<std::size_t>(depth), ']');
@@ -109,6 +116,9 @@ TEST(BadRowsTest, JsonThatIsNoObjectOrBroken) {
                 {nested(10000), "json_too_deep"},
                 {R"({"prompt":"a","x":)" + nested(1000000) + "}", "json_too_deep"},
                 {R"({"prompt":"a","x":)" + nested(63) + "}", ""},
+                {with_members(8191), ""},
+                {with_members(8192), "too_many_members"},
+                {with_members(300000), "too_many_members"},
                 {R"({"prompt":"a","prompt":"secret"})", "duplicate_field"},
                 {R"({"prompt":"a","x":{"y":1,"y":2}})", "duplicate_field"},
                 {R"({"prompt":"a","x":{"y":1},"z":{"y":2}})", ""}});

@@ -286,6 +286,17 @@ TEST_F(RecordFileTest, HoldsLinesOrOneObjectOrAnArray) {
   EXPECT_THROW(ids("text"), Error);
 }
 
+TEST_F(RecordFileTest, MoreMembersThanAnyRecordHasAreRefused) {
+  std::string record = "{\"text\":\"a\"";
+  for (int i = 0; i < 300'000; ++i) record += ",\"x" + std::to_string(i) + "\":0";
+  try {
+    read_records(folder_.write("many.jsonl", record + "}\n"), [](const RecordReader&) {});
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("more than 8192 members"));
+  }
+}
+
 TEST_F(RecordFileTest, ANewerFormatIsRefusedWithItsLine) {
   try {
     ids("{\"id\":1}\n{\"id\":1,\"format\":3,\"error\":{}}\n");
