@@ -16,7 +16,7 @@
 namespace medgen::base {
 namespace {
 
-constexpr std::string_view kMark = "\xEF\xBB\xBF";
+constexpr std::string_view kUtf8Mark = "\xEF\xBB\xBF";
 
 struct FaultAt {
   std::size_t byte = 0;  // from 0
@@ -29,7 +29,7 @@ bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
 class JsonScanner {
  public:
   explicit JsonScanner(std::string_view text) : text_(text) {
-    if (text_.starts_with(kMark)) at_ = kMark.size();
+    if (text_.starts_with(kUtf8Mark)) at_ = kUtf8Mark.size();
   }
 
   // Stops at the first fault, if there is one.
