@@ -121,7 +121,6 @@ ModelFiles open_file(const fs::path& file, const std::optional<std::string>& tok
   if (!fs::exists(config)) {
     model.not_gpt2 = "there is no config.json beside it to say what its tensors are for";
     model.config.n_positions = context_of(weights, file);
-    model.tokenizer = std::move(loaded);
     return model;
   }
   model.config = bundle::read_config(config);

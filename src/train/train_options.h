@@ -63,6 +63,8 @@ struct TrainOptions {
   // and the new data start from the beginning.
   bool continue_on_other_data = false;
 
+  // What `look` does about identifiers of patients, for the record; "off" without one.
+  std::string identifiers = "off";
   // Sees every document of a text file first; see corpus::ReadOptions.
   std::function<void(const std::filesystem::path&, std::uint64_t, corpus::Document&)> look = {};
 

@@ -42,6 +42,7 @@ json settings_of(const TrainOptions& o, const TrainingData& data) {
           {"dropout", o.dropout},
           {"max_gradient_norm", o.max_gradient_norm},
           {"early_stop_patience", o.early_stop_patience},
+          {"identifiers", o.identifiers},
           {"seed", o.seed}};
 }
 
@@ -62,17 +63,21 @@ json mixture_json(const std::vector<std::filesystem::path>& places,
 }
 
 // What runs did before medgen recorded these settings.
-const json kUnrecorded = {
-    {"average_with", json::array()}, {"distil_from", json::array()}, {"distil_weight", 0}};
+const json kUnrecorded = {{"average_with", json::array()},
+                          {"distil_from", json::array()},
+                          {"distil_weight", 0},
+                          {"identifiers", "off"}};
 
 [[noreturn]] void refuse_damaged() {
   throw Error(ErrorCode::kRuntime,
               "the record in the checkpoint is damaged; remove the checkpoint to start over");
 }
 
-// Settings whose change has its own rule, or that do not affect the result.
+// Settings whose change has its own rule, or that do not affect the result. What is masked changes
+// the data, which are compared.
 bool may_change(const std::string& name) {
-  return name == "tokens" || name == "constant_fraction" || name == "early_stop_patience";
+  return name == "tokens" || name == "constant_fraction" || name == "early_stop_patience" ||
+         name == "identifiers";
 }
 
 }  // namespace

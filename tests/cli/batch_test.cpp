@@ -273,7 +273,7 @@ TEST_F(BatchCliTest, RetryErrorsRedoesFailedRowsOnly) {
   write(in, prompts(3) + R"({"id":"q","prompt":"mended"})" + "\n");
   const RunResult retried = batch({in, "-o", out, "--seed", "7", "--retry-errors"});
   EXPECT_EQ(retried.status, 0) << retried.err;
-  EXPECT_THAT(retried.err, HasSubstr("this run 1 rows"));
+  EXPECT_THAT(retried.err, HasSubstr("this run 1 row,"));
   const auto after = lines_of(read(out));
   ASSERT_EQ(after.size(), 4U);
   EXPECT_EQ(std::vector<std::string>(after.begin(), after.begin() + 3),

@@ -65,18 +65,21 @@ TEST_F(TrainResumeTest, TheComparisonSeesARunThatBeganItsTextAnew) {
   EXPECT_NE(second.losses.back(), whole.losses.back());
 }
 
-TEST_F(TrainResumeTest, ThreadsAndPrecisionMayChangeAndItIsRecorded) {
+TEST_F(TrainResumeTest, ThreadsPrecisionAndIdentifiersMayChangeAndItIsRecorded) {
   run_until(11);
   options_.threads = 2;
   options_.precision = "bf16";
+  options_.identifiers = "warn";
   const Recorder second = run();
   EXPECT_EQ(second.first_step, 11);
+  EXPECT_THAT(second.notes, HasSubstr("identifiers was \"off\" and is \"warn\""));
   EXPECT_THAT(second.notes, HasSubstr("threads was 1 and is 2 from step 12 on"));
   EXPECT_THAT(second.notes, HasSubstr("precision was \"fp32\" and is \"bf16\""));
   const auto record =
       nlohmann::json::parse(base::read_file(options_.output / "training.json", 1 << 20));
-  EXPECT_EQ(record.at("history").size(), 2U);
-  EXPECT_EQ(record.at("history")[0].at("after_step"), 11);
+  EXPECT_EQ(record.at("settings").at("identifiers"), "warn");
+  EXPECT_EQ(record.at("history").size(), 3U);
+  EXPECT_EQ(record.at("history")[1].at("after_step"), 11);
   EXPECT_THAT(metrics(), HasSubstr("\"changed\":\"threads was 1"));
 }
 

@@ -91,6 +91,7 @@ int train_command(const Arguments& words) {
   jobs::DocumentIdentifiers identifiers(safety::identifier_action(action));
   if (action != "off") {
     refuse_shards(options);
+    options.identifiers = action;
     options.look = [&](const auto& file, std::uint64_t number, corpus::Document& document) {
       identifiers.look(file, number, document);
     };
