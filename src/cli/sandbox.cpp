@@ -172,7 +172,7 @@ void add_libraries(std::vector<Rule>& rules) {
 }
 
 bool may_enter = false;
-bool required = false;
+bool all_is_required = false;
 safety::Sandbox entered;
 
 std::string list_of(const std::vector<std::string>& missing) {
@@ -224,8 +224,8 @@ void enter_sandbox(const SandboxRequest& request) {
   confinement.rules.insert(confinement.rules.end(), named.begin(), named.end());
   confinement.graphics_card = request.graphics_card;
   entered = safety::enter_sandbox(confinement);
-  required = request.mode == "require";
-  if (required) require_all();
+  all_is_required = request.mode == "require";
+  if (all_is_required) require_all();
   if (request.graphics_card || (entered.files && entered.system_calls)) return;
   Messages(request.quiet).note("the sandbox is incomplete on this system: see medgen doctor");
 }
@@ -233,7 +233,7 @@ void enter_sandbox(const SandboxRequest& request) {
 void finish_loading(safety::Writes writes) {
   if (base::is_loaded(kModules[0])) return;
   safety::finish_loading(entered, writes);
-  if (required) require_all();
+  if (all_is_required) require_all();
 }
 
 const safety::Sandbox& sandbox() { return entered; }

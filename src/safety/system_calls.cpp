@@ -114,16 +114,16 @@ constexpr int kChangingFolders[] = {SCMP_SYS(rename),   SCMP_SYS(renameat), SCMP
                                     SCMP_SYS(mkdirat),  SCMP_SYS(rmdir),    SCMP_SYS(chmod),
                                     SCMP_SYS(fchmodat), SCMP_SYS(truncate)};
 
-scmp_arg_cmp holds(unsigned argument, std::uint64_t mask, std::uint64_t value) {
+scmp_arg_cmp masked(unsigned argument, std::uint64_t mask, std::uint64_t value) {
   return {argument, SCMP_CMP_MASKED_EQ, mask, value};
 }
 
 void deny_writing(Filter& filter) {
   for (const auto& [call, flags] : {std::pair(SCMP_SYS(open), 1U), {SCMP_SYS(openat), 2U}}) {
-    filter.deny(call, holds(flags, O_ACCMODE, O_WRONLY));
-    filter.deny(call, holds(flags, O_ACCMODE, O_RDWR));
-    filter.deny(call, holds(flags, O_CREAT, O_CREAT));
-    filter.deny(call, holds(flags, O_TRUNC, O_TRUNC));
+    filter.deny(call, masked(flags, O_ACCMODE, O_WRONLY));
+    filter.deny(call, masked(flags, O_ACCMODE, O_RDWR));
+    filter.deny(call, masked(flags, O_CREAT, O_CREAT));
+    filter.deny(call, masked(flags, O_TRUNC, O_TRUNC));
   }
   for (const int call : kChangingFolders) filter.deny(call);
 }
@@ -155,7 +155,7 @@ std::string forbid_new_code(Writes writes) {
   Filter filter(SCMP_ACT_ALLOW);
   filter.go_inside();
   for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)}) {
-    filter.deny(call, holds(2, PROT_EXEC, PROT_EXEC));
+    filter.deny(call, masked(2, PROT_EXEC, PROT_EXEC));
   }
   if (writes == Writes::kNothing) deny_writing(filter);
   filter.deny(SCMP_SYS(seccomp));
