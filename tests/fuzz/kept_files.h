@@ -98,14 +98,16 @@ inline void run_checkpoint(const std::string& data) {
                                       {"archive/data/1", tensor.substr(0, tensor.size() / 2)},
                                       {"archive/data/2", ""}});
   const auto file = folder.write("checkpoint.pt", zip);
-  try_reading([&] {
+  // Messages name records as the archive does; the program shows them as text that can be printed.
+  try {
     const train::CheckpointFile read = train::read_checkpoint_file(file);
     require_bounded(read.state.step >= 0 && read.state.best_step <= read.state.step);
     std::size_t tokens = read.state.record.size();
     for (const auto& waiting : read.state.position.tokens_waiting) tokens += waiting.size();
     require_bounded(tokens <= zip.size());
     corpus::is_reachable(read.state.position, 8, read.state.step);
-  });
+  } catch (const Error&) {
+  }
 }
 
 class NoTokenDocuments : public corpus::TokenDocuments {
