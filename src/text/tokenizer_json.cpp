@@ -105,14 +105,6 @@ void TokenizerJson::check_whole() {
   allow(root_, "it",
         {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
          "post_processor", "decoder", "model"});
-  for (const char* key : {"truncation", "padding"}) {
-    if (!is_null(root_, key)) {
-      refuse(
-          fmt::format("'{0}' is set, which would change every text; medgen cuts and fills no "
-                      "text unless it is asked to: set \"{0}\" to null",
-                      key));
-    }
-  }
 }
 
 void TokenizerJson::read_normalizer(const Json& part) {

@@ -33,7 +33,7 @@ inline void use_record(const records::RecordReader& record) {
     const records::RecordedRun run = record.run();
     require_bounded(!run.obstacle || !text::find_invalid_utf8(*run.obstacle));
     if (!run.obstacle) engine::settings_json(run.settings);
-    record.is_of(run.id, run.prompt, records::Json::object());
+    record.is_of(run.id, run.prompt, {});
     record.is_openai_of(run.id);
   });
   record.num_tokens();

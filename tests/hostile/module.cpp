@@ -84,7 +84,8 @@ class LateTokenizer : public medgen::Tokenizer {
   std::string_view kind() const override { return "sentencepiece"; }
 };
 
-std::unique_ptr<medgen::Tokenizer> make_late(std::string_view, const std::string&) {
+std::unique_ptr<medgen::Tokenizer> make_late(std::string_view, const std::string&,
+                                             const medgen::text::SentencePieceExtras&) {
   return std::make_unique<LateTokenizer>();
 }
 
