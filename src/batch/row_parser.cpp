@@ -453,7 +453,7 @@ void RowParser::parse_csv(const RawRow& raw, BatchRow& row) const {
     if (name == prompt_name_ || !(name == id_name_ || acts || is_about_prompt(name))) {
       object[name] = fields[i];
     } else if (!fields[i].empty()) {  // an empty cell gives no id and no setting
-      object[name] = acts ? setting_of_text(name, fields[i]) : Json(fields[i]);
+      object[name] = name == id_name_ ? Json(fields[i]) : setting_of_text(name, fields[i]);
     }
   }
   // Where there is a column of ids, an empty cell of the other is no prompt.

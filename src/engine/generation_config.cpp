@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "base/json_members.h"
 #include "engine/setting_values.h"
 #include "medgen/error.h"
 #include "text/utf8.h"
@@ -31,7 +32,7 @@ const GenerationKey* find_key(std::string_view name) {
 // Whether the value asks for nothing. Numbers compare by value: 1 and 1.0 are the same.
 bool is_idle(const GenerationKey& key, const Json& value) {
   if (value.is_null()) return true;
-  const Json idle = Json::parse(key.idle);
+  const auto idle = base::parse_json<Json>(key.idle);
   return std::find(idle.begin(), idle.end(), value) != idle.end();
 }
 
@@ -235,6 +236,10 @@ ModelDefaults read_generation_config(const SettingsJson& object, const std::stri
 }
 
 ModelDefaults parse_generation_config(std::string_view text, const std::string& source) {
+  if (base::member_faults(text).too_many) {
+    refuse_key(source, fmt::format("it has an object of more than {} members; get the file again",
+                                   base::kMaxJsonMembers));
+  }
   const auto object = base::parse_json<Json>(text);
   if (object.is_discarded()) {
     refuse_key(source,

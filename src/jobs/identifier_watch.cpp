@@ -46,9 +46,10 @@ void look_at(batch::BatchRow& row, IdentifierAction action) {
     if (found.empty()) return;
     if (action == IdentifierAction::kMask && &text == &row.prompt && !row.prompt_ids.empty()) {
       row.error = batch::RowError{
-          "identifiers", fmt::format("{} holds what may identify somebody: {}; in token ids nothing "
-                                     "can be masked: give a text, or take it out",
-                                     what, found_where(text, found))};
+          "identifiers",
+          fmt::format("{} holds what may identify somebody: {}; in token ids nothing "
+                      "can be masked: give a text, or take it out",
+                      what, found_where(text, found))};
     } else if (action == IdentifierAction::kMask) {
       text = safety::mask_identifiers(text, found);
     } else if (action == IdentifierAction::kRefuse && !row.error) {

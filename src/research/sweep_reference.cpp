@@ -47,8 +47,8 @@ JoinedTokens tokens_of(const Sample& sample, const Tokenizer& tokenizer) {
   if (is_text && !spelled) return join_tokens(tokenizer, sample.prompt, sample.text);
   JoinedTokens joined{.tokens = sample.prompt_ids};
   if (joined.tokens.empty()) {
-    joined.tokens = tokenizer.encode(sample.prompt,
-                                     sample.specials ? Specials::kParse : Specials::kAsText);
+    joined.tokens =
+        tokenizer.encode(sample.prompt, sample.specials ? Specials::kParse : Specials::kAsText);
   }
   joined.first = joined.tokens.size();
   const std::vector<TokenId> text = spelled ? sample.tokens : tokenizer.encode(sample.text);

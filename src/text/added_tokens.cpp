@@ -1,8 +1,11 @@
 // See the header.
 #include "text/added_tokens.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "base/refuse.h"
 #include "medgen/error.h"
 #include "text/characters.h"
 
@@ -103,6 +106,16 @@ void AddedTokens::split(std::string_view text, Specials specials, const Normaliz
     const std::string changed = normalize(part);
     passes.normalized.split(changed, on_token, on_text);
   });
+}
+
+void require_ids_of_model(std::span<const TokenId> ids, int vocab_size) {
+  const auto beyond =
+      std::find_if(ids.begin(), ids.end(), [&](TokenId id) { return id >= vocab_size; });
+  if (beyond == ids.end()) return;
+  base::refuse(
+      fmt::format("the text holds a token with the id {}, which the model does not know: its ids "
+                  "end before {}; leave it out, or give the model's own tokenizer",
+                  *beyond, vocab_size));
 }
 
 }  // namespace medgen::text

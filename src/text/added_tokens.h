@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,5 +61,8 @@ class AddedTokens {
   Passes all_;
   Passes ordinary_;  // without those that are special
 };
+
+// Throws Error(kUsage), naming the id, if a text was encoded to one that the model does not have.
+void require_ids_of_model(std::span<const TokenId> ids, int vocab_size);
 
 }  // namespace medgen::text

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "base/refuse.h"
 #include "medgen/error.h"
 #include "text/byte_alphabet.h"
 #include "text/utf8.h"
@@ -200,17 +199,10 @@ std::vector<TokenId> Gpt2Bpe::encode(std::string_view text, Specials specials) c
   const std::function<void(std::string_view)> on_word = [&](std::string_view word) {
     encode_word(word, scratch, ids);
   };
-  const auto on_token = [&](TokenId id) {
-    if (id >= vocab_size_) {
-      base::refuse(fmt::format(
-          "the text holds the added token with the id {}, which the model does not "
-          "know: its ids end before {}; leave it out, or give the model's own tokenizer",
-          id, vocab_size_));
-    }
-    ids.push_back(id);
-  };
+  const auto on_token = [&](TokenId id) { ids.push_back(id); };
   tokens_.split(text, specials, normalize_, on_token,
                 [&](std::string_view part) { pre_tokenizer_.split(part, on_word); });
+  require_ids_of_model(ids, vocab_size_);
   return ids;
 }
 

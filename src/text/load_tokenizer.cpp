@@ -78,7 +78,9 @@ std::unique_ptr<Tokenizer> load_byte_level(const std::vector<Path>& files,
   TokenId own_ids = 0;
   for (const auto& [piece, id] : vocabulary.ids) own_ids = std::max(own_ids, id + 1);
   apply_settings(settings, has_json, vocabulary);
-  if (model_ids && own_ids <= *model_ids) vocabulary.id_limit = model_ids;
+  // More than a few of its own beyond the model's: the vocabulary of another model.
+  constexpr int kMostOwnBeyond = 100;
+  if (model_ids && own_ids - *model_ids <= kMostOwnBeyond) vocabulary.id_limit = model_ids;
   return std::make_unique<Gpt2Bpe>(std::move(vocabulary), files[0].string());
 }
 

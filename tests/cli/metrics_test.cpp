@@ -157,7 +157,7 @@ TEST(MetricsCliTest, RefusesWhatItCannotMeasureAndWritesNothing) {
   refused({scratch().string()}, 2, "is a folder");
   refused({}, 2, "FILE");
   refused({kSamples, "--confidence", "1"}, 2, "confidence is 1");
-  refused({kSamples, "--resamples", "-3"}, 2, "resamples are -3");
+  refused({kSamples, "--resamples", "-3"}, 2, "resamples is -3");
 }
 
 }  // namespace

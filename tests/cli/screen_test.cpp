@@ -185,9 +185,10 @@ TEST_F(ScreenCliTest, BatchMasksBeforeTheModelSeesThePrompt) {
 }
 
 TEST_F(ScreenCliTest, NegativePromptsAreSearchedAsPromptsAre) {
-  const std::string in = file(
-      "in.jsonl",
-      "{\"prompt\":\"I feel ill\",\"negative_prompt\":\"MRN 7654321\",\"guidance_scale\":2}\n");
+  const std::string in =
+      file("in.jsonl",
+           "{\"prompt\":\"I feel ill\","
+           "\"settings\":{\"negative_prompt\":\"MRN 7654321\",\"guidance_scale\":2}}\n");
   EXPECT_EQ(batch(in, "refuse").status, 4);
   EXPECT_THAT(record(0)["error"]["message"].get<std::string>(),
               HasSubstr("the negative prompt holds what may identify somebody: record-number"));

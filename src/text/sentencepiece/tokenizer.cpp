@@ -7,7 +7,6 @@
 #include <mutex>
 #include <vector>
 
-#include "base/refuse.h"
 #include "medgen/error.h"
 #include "text/sentencepiece/module.h"
 #include "text/unigram.h"
@@ -168,7 +167,8 @@ void SentencePieceTokenizer::add_tokens(AddedTokenList& tokens, const std::strin
     if (slot >= own) bytes_[slot] = rule.text;
   }
   vocab_size_ = static_cast<int>(bytes_.size());
-  if (extras.id_limit && own <= static_cast<std::size_t>(*extras.id_limit))
+  constexpr std::size_t kMostOwnBeyond = 100;  // more are the vocabulary of another model
+  if (extras.id_limit && own <= static_cast<std::size_t>(*extras.id_limit) + kMostOwnBeyond)
     vocab_size_ = std::min(vocab_size_, *extras.id_limit);
   for (const AddedTokenRule& rule : rules) {
     if (rule.id < vocab_size_) added_.push_back({rule.text, rule.id, rule.special});
@@ -268,16 +268,9 @@ std::vector<TokenId> SentencePieceTokenizer::encode(std::string_view text,
       rest.remove_prefix(symbol + kSpaceSymbol.size());
     }
   };
-  const auto on_token = [&](TokenId id) {
-    if (id >= vocab_size_) {
-      base::refuse(fmt::format(
-          "the text holds the added token with the id {}, which the model does not "
-          "know: its ids end before {}; leave it out, or give the model's own tokenizer",
-          id, vocab_size_));
-    }
-    ids.push_back(id);
-  };
+  const auto on_token = [&](TokenId id) { ids.push_back(id); };
   tokens_.split(text, specials, {}, on_token, encode_text);
+  require_ids_of_model(ids, vocab_size_);
   return ids;
 }
 

@@ -167,7 +167,7 @@ TEST_F(ConvertSpellingsTest, ATokenizerMayHaveAFewTokensMoreThanTheModel) {
   ASSERT_EQ(encoded, std::vector<TokenId>{ids - 1});
   EXPECT_THAT(
       error_of([&] { (void)bundle.tokenizer().encode(last, Specials::kParse); }, ErrorCode::kUsage),
-      AllOf(HasSubstr(whole->piece(ids - 1)), HasSubstr("the model does not know")));
+      AllOf(HasSubstr(std::to_string(ids - 1)), HasSubstr("the model does not know")));
   EXPECT_EQ(bundle.tokenizer().encode("b"), whole->encode("b"));
 
   std::filesystem::remove_all(folder_ / "out");
@@ -181,9 +181,10 @@ TEST_F(ConvertSpellingsTest, WhatOpeningWouldRefuseLeavesNoFolder) {
   for (const auto& entry : std::filesystem::directory_iterator(bundle_test::fixture("tokenizer")))
     std::filesystem::copy(entry.path(), checkpoint / entry.path().filename());
   base::write_file(checkpoint / "tokenizer_config.json", R"({"add_bos_token": "true"})");
-  EXPECT_THAT(refusal_of(checkpoint),
-              AllOf(HasSubstr("add_bos_token"), HasSubstr((folder_ / "out").string()),
-                    ::testing::Not(HasSubstr(".new-"))));
+  EXPECT_THAT(
+      refusal_of(checkpoint),
+      AllOf(HasSubstr("add_bos_token"), HasSubstr((checkpoint / "tokenizer_config.json").string()),
+            ::testing::Not(HasSubstr(".new-"))));
   EXPECT_EQ(folder_.entries(), 1);
 }
 
