@@ -163,10 +163,11 @@ void expect_finite_differences(const ModelConfig& config, const train::GradientO
       slope += at.gradients.at(name)[i] * direction.back() * direction_scale(i);
     }
     const double step = 4e-3 / std::max(1.0, std::fabs(slope));
-    const auto loss_at = [&](double way) {
+    // clang 14 captures no structured binding by itself.
+    const auto loss_at = [&, &moving = name](double way) {
       Parameters moved = parameters;
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        moved.at(name)[i] += static_cast<float>(way * step) * direction[i];
+      for (std::size_t i = 0; i < direction.size(); ++i) {
+        moved.at(moving)[i] += static_cast<float>(way * step) * direction[i];
       }
       return compute(config, moved, options).loss;
     };

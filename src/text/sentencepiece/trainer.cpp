@@ -9,7 +9,7 @@
 namespace medgen::text::sentencepiece_module {
 namespace {
 
-class SourceIterator : public sentencepiece::SentenceIterator {
+class SourceIterator final : public sentencepiece::SentenceIterator {
  public:
   explicit SourceIterator(const TextSource& next_text) : next_text_(next_text) { Next(); }
   bool done() const override { return done_; }
