@@ -29,9 +29,9 @@ at::Tensor logits_of(const c10::IValue& value) {
 
 class UncachedBackend : public Backend {
  public:
-  UncachedBackend(torch::jit::Module module, const ModelConfig& config,
+  UncachedBackend(const torch::jit::Module& module, const ModelConfig& config,
                   const BackendOptions& options)
-      : module_(std::move(module)),
+      : module_(module),
         device_(options.device),
         slots_(options.max_slots),
         sequences_(static_cast<std::size_t>(options.max_slots)) {
