@@ -28,7 +28,7 @@ class LibtorchRoom : public wiring::TorchRoom {
     torch::jit::Module module =
         torchscript::make_gpt2_module(config, bundle::StorageType::kFloat32);
     torchscript::read_parameters(reader, config, module);
-    return torchscript::make_bundle_backend(std::move(module), config, options);
+    return torchscript::make_bundle_backend(module, config, options);
   }
 
   std::unique_ptr<Backend> open_foreign(const std::filesystem::path& model_pt,

@@ -11,10 +11,11 @@ namespace {
 
 constexpr std::int64_t kCacheGrain = 64;  // positions; the cache grows by these
 
-class BundleBackend : public Backend {
+class BundleBackend final : public Backend {
  public:
-  BundleBackend(torch::jit::Module module, const ModelConfig& config, const BackendOptions& options)
-      : module_(std::move(module)),
+  BundleBackend(const torch::jit::Module& module, const ModelConfig& config,
+                const BackendOptions& options)
+      : module_(module),
         config_(config),
         device_(options.device),
         slots_(options.max_slots),
@@ -159,7 +160,7 @@ std::unique_ptr<Backend> make_bundle_backend(torch::jit::Module module, const Mo
                                              const BackendOptions& options) {
   const c10::InferenceMode no_gradients;
   module.to(at::Device(options.device));
-  return std::make_unique<BundleBackend>(std::move(module), config, options);
+  return std::make_unique<BundleBackend>(module, config, options);
 }
 
 }  // namespace medgen::torchscript

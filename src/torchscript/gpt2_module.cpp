@@ -172,7 +172,7 @@ class ModuleMaker {
     return Module(c10::QualifiedName("__torch__.medgen." + name), unit_, /*shouldMangle=*/true);
   }
 
-  void add(Module& to, const char* name, std::vector<std::int64_t> shape) const {
+  void add(Module& to, const char* name, const std::vector<std::int64_t>& shape) const {
     to.register_parameter(name, torch::empty(shape, options_), /*is_buffer=*/false);
   }
 

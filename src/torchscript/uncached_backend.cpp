@@ -134,7 +134,7 @@ class UncachedBackend : public Backend {
 std::unique_ptr<Backend> make_uncached_backend(torch::jit::Module module, const ModelConfig& config,
                                                const BackendOptions& options) {
   module.to(at::Device(options.device));
-  return std::make_unique<UncachedBackend>(std::move(module), config, options);
+  return std::make_unique<UncachedBackend>(module, config, options);
 }
 
 }  // namespace medgen::torchscript

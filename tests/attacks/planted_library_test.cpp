@@ -82,7 +82,7 @@ TEST_F(PlantedLibraryTest, TheProgramStartsInAFolderOfPlantedLibraries) {
 }
 
 TEST_F(PlantedLibraryTest, ItsModulesAreFoundBesideIt) {
-  const std::string model = cli_tests::tiny_model();
+  const std::string& model = cli_tests::tiny_model();
   const MeasuredResult result =
       measured_run({"generate", "--model", model, "--backend", "torchscript", "I feel"},
                    {.working_folder = folder_});

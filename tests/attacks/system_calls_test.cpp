@@ -76,22 +76,12 @@ class SystemCallsTest : public ::testing::Test {
                            {"XDG_CONFIG_HOME", folder_ / "config"},
                            {"XDG_CACHE_HOME", folder_ / "cache"}};
     Words all = {
-        "-c",
-        "cd \"$1\" && shift && exec \"$@\"",
-        "shell",
-        folder_.path(),
-        kStrace,
-        "-f",
-        "-qq",
-        "-s",
-        "4096",
-        "-e",
-        "signal=none",
-        "-e",
+        "-c", "cd \"$1\" && shift && exec \"$@\"", "shell", folder_.path(), kStrace, "-f", "-qq",
+        "-s", "4096", "-e", "signal=none", "-e",
+        // NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one word
         "trace=%network,execve,execveat,?fork,?vfork,clone,?clone3,?open,openat,?openat2,?creat,"
         "memfd_create,ptrace",
-        "-o",
-        trace()};
+        "-o", trace()};
     all.insert(all.end(), words.begin(), words.end());
     return cli_tests::run(all, options);
   }

@@ -38,7 +38,7 @@ class FileSealTest : public ::testing::Test {
 };
 
 TEST_F(FileSealTest, DependsOnKeySaltHeaderAndEveryPart) {
-  std::string content(9'000'000, 'x');  // three pieces
+  std::string content(9'000'000, 'x');  // NOLINT(bugprone-string-constructor): three pieces
   write(content);
   const Seal first = seal(key_, salt_);
   EXPECT_TRUE(same_seal(first, seal(key_, salt_)));
@@ -76,7 +76,7 @@ class UserKeyTest : public ::testing::Test {
   UserKeyTest() : file_(folder_ / "config/medgen/key") {
     ::setenv("XDG_CONFIG_HOME", (folder_ / "config").c_str(), 1);
   }
-  ~UserKeyTest() override { ::unsetenv("XDG_CONFIG_HOME"); }
+  void TearDown() override { ::unsetenv("XDG_CONFIG_HOME"); }
 
   TemporaryFolder folder_;
   fs::path file_;

@@ -98,7 +98,7 @@ TEST(BoundedJsonTest, EveryReaderOfTheSourceIsBounded) {
   const fs::path src = fs::path(MEDGEN_SOURCE_DIR) / "src";
   int files = 0;
   for (const auto& entry : fs::recursive_directory_iterator(src)) {
-    const fs::path file = entry.path();
+    const fs::path& file = entry.path();
     if (file.extension() != ".cpp" && file.extension() != ".h") continue;
     const fs::path place = file.lexically_relative(src);
     if (place == "base/json.h" || place == "base/json.cpp") continue;
