@@ -126,7 +126,9 @@ void check_layout(std::vector<Entry>& entries, std::uint64_t data_bytes, const s
 void add_aliases(const json& header, std::vector<Entry>& entries) {
   const auto metadata = header.find("__metadata__");
   if (metadata == header.end() || !metadata->is_object()) return;
-  for (const auto& [alias, target] : metadata->items()) {
+  for (const auto& item : metadata->items()) {
+    const std::string& alias = item.key();
+    const auto& target = item.value();
     if (!target.is_string() || !may_be_tied(alias) || header.contains(alias)) continue;
     const auto stored = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) {
       return entry.name == target.get_ref<const std::string&>() && may_be_tied(entry.name);

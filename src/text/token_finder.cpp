@@ -2,7 +2,6 @@
 #include "text/token_finder.h"
 
 #include <algorithm>
-#include <ranges>
 
 namespace medgen::text {
 
@@ -36,7 +35,8 @@ struct TokenFinder::Trie {
 
   void add(std::string_view spelling, std::uint32_t number) {
     std::uint32_t node = 0;
-    for (const char c : std::views::reverse(spelling)) {
+    for (std::size_t left = spelling.size(); left > 0; --left) {
+      const char c = spelling[left - 1];
       const auto byte = static_cast<unsigned char>(c);
       const std::uint32_t known = child(node, byte);
       node = known == kNone ? add_child(node, byte) : known;
