@@ -118,7 +118,7 @@ void take_prompt(std::string prompt, BatchRow& row) {
 std::string whole_number(std::string_view spelling) {
   std::string_view digits = spelling.substr(0, spelling.find('.'));
   const std::string_view rest = spelling.substr(digits.size());
-  if (rest.find_first_not_of("0", 1) != std::string_view::npos) return "";
+  if (rest.find_first_not_of('0', 1) != std::string_view::npos) return "";
   const std::string_view figures = digits.substr(digits.starts_with('-') ? 1 : 0);
   const bool whole = figures.find_first_not_of("0123456789") == std::string_view::npos;
   return whole ? std::string(digits) : "";

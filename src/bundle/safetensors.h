@@ -35,7 +35,7 @@ class Safetensors {
 
  private:
   void add_file(const std::filesystem::path& path);
-  void add_shards(const std::filesystem::path& index);
+  void add_shards(const std::filesystem::path& path);
 
   std::vector<base::MappedFile> files_;
   std::map<std::string, Tensor> tensors_;

@@ -22,7 +22,7 @@ struct ExplainRequest {
 };
 
 // Throws Error(kUsage) for anything else; names the field and what is allowed.
-ExplainRequest parse_explain_request(const std::string& line);
+ExplainRequest parse_explain_request(const std::string& text);
 
 // As sampling would see it. Throws Error(kUsage) for ids outside the vocabulary and for settings
 // that need something missing (a tokenizer, an EOS).

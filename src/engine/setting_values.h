@@ -17,7 +17,7 @@ using SettingsJson = nlohmann::ordered_json;
 // whole numbers are read as such; numbers must be finite.
 void from_json(const SettingsJson& value, const std::string& name, double& field);
 void from_json(const SettingsJson& value, const std::string& name, int& field);
-void from_json(const SettingsJson& value, const std::string& name, std::uint64_t& field);
+void from_json(const SettingsJson& given, const std::string& name, std::uint64_t& field);
 void from_json(const SettingsJson& value, const std::string& name, bool& field);
 void from_json(const SettingsJson& value, const std::string& name, std::string& field);
 void from_json(const SettingsJson& value, const std::string& name, std::vector<std::string>& field);

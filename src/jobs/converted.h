@@ -30,10 +30,10 @@ struct ConvertedModel {
   std::function<void()> verify_checkpoint;
 };
 
-// Converts `checkpoint` if that was not done before; with `anew` in any case. Two processes that
+// Converts the checkpoint `given` if that was not done before; with `anew` in any case. Two processes that
 // do so wait for each other. Throws Error(kModel) as convert_checkpoint() does, Error(kRuntime) if
 // nothing can be kept.
-ConvertedModel converted_model(const std::filesystem::path& checkpoint, bool anew = false);
+ConvertedModel converted_model(const std::filesystem::path& given, bool anew = false);
 
 // Whether `folder` is one of the models that were converted for this user.
 bool is_converted_model(const std::filesystem::path& folder);

@@ -14,7 +14,7 @@ struct TokenFinder::Trie {
   };
   std::vector<Node> nodes{1};
   // The children of the root, which may be many more than of any other.
-  std::array<std::uint32_t, 256> of_root;
+  std::array<std::uint32_t, 256> of_root{};
 
   Trie() { of_root.fill(kNone); }
 

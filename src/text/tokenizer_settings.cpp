@@ -177,7 +177,8 @@ void SettingsReader::read_config(const Json& root) {
                        key == "add_bos_token" || key == "add_eos_token";
     const bool names_a_token =
         key.ends_with("_token") && (value.is_string() || value.is_object() || value.is_null());
-    const bool says_nothing = value == false || value == 0 || value == "" || value.empty();
+    const bool is_off = value.is_boolean() && !value.get<bool>();
+    const bool says_nothing = is_off || value == 0 || value == "" || value.empty();
     if (known || names_a_token || says_nothing) continue;
     refuse_file(file, "has the key " + in_quotes(key) +
                           ", which is not known, so it could change the tokens; remove it if it "

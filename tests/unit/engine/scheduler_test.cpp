@@ -16,7 +16,6 @@ namespace {
 using ::testing::ElementsAre;
 using testing::FakeBackend;
 using testing::FakeTokenizer;
-using testing::hashed_logits;
 using ::testing::HasSubstr;
 using testing::History;
 using testing::letters;
