@@ -91,9 +91,8 @@ std::vector<std::string> faults_in_room(const std::string& room, const std::stri
     const auto slash = header.find('/');
     const std::string other = header.substr(0, slash);
     if (include.front() != '"' || header.starts_with("medgen/")) continue;
-    if (slash == std::string::npos || !kAllowed.contains(other)) {
-      faults.push_back(include);  // ours are included by room
-    } else if (other != room && !kAllowed.at(room).contains(other)) {
+    const bool by_room = slash != std::string::npos && kAllowed.contains(other);  // as ours are
+    if (!by_room || (other != room && !kAllowed.at(room).contains(other))) {
       faults.push_back(include);
     }
   }

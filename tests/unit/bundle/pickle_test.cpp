@@ -92,6 +92,7 @@ TEST(PickleTest, ADamagedPickleIsRefusedWhereverItEnds) {
   }
   for (const char* bad : {".", "h\x01.", "t.", "K\x01t.", "K\x01K\x02s.", "]K\x01s.", "(.", "R.",
                           "K\x01)R.", "K\x01)\x81.",
+                          // NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one word
                           "}K\x01"
                           "b.",
                           "\x01.", "(K\x01\x86.", "}(K\x01u.", "cno end.", "cone\nend."}) {

@@ -15,7 +15,6 @@ namespace {
 using bundle_test::error_of;
 using bundle_test::float_bytes;
 using bundle_test::safetensors_bytes;
-using bundle_test::StoredTensor;
 using bundle_test::with_header;
 using ::testing::AllOf;
 using ::testing::ElementsAre;

@@ -14,6 +14,7 @@ TEST(TerminalTest, ControlCharactersAreSpelledOut) {
   EXPECT_EQ(visible("\xC2\x9B"
                     "31m"),
             "<U+009B>31m");
+  // NOLINTNEXTLINE(misc-misleading-bidirectional): what is shown
   EXPECT_EQ(visible("\xE2\x80\xAEtxt"), "<U+202E>txt");
 }
 

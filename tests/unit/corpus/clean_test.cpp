@@ -37,6 +37,7 @@ TEST(CleanTest, ReplacesEntitiesOnce) {
 
 TEST(CleanTest, RemovesWhatNobodySees) {
   CleanCounts counts;
+  // NOLINTNEXTLINE(misc-misleading-bidirectional): what is taken out
   EXPECT_EQ(clean_text("a\u200Bb\u00ADc\uFEFFd\u202Ee\x07"
                        "f\u0085g\x7Fh",
                        counts),
