@@ -31,7 +31,7 @@ class CommandLineTest : public ::testing::Test {
   CommandLineTest()
       : file_(std::filesystem::temp_directory_path() /
               ("medgen_config_" + std::to_string(::getpid()) + ".ini")) {}
-  ~CommandLineTest() override {
+  void TearDown() override {
     for (const char* name : {"MEDGEN_TOP_K", "MEDGEN_JSON", "MEDGEN_CONFIG", "MEDGEN_STOP",
                              "MEDGEN_MAX_LENGTH", "MEDGEN_MAX_NEW_TOKENS"}) {
       ::unsetenv(name);
