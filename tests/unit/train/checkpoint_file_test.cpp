@@ -21,7 +21,7 @@ using ::testing::HasSubstr;
 template <typename Number>
 std::string bytes_of_all(const std::vector<Number>& values) {
   std::string bytes(values.size() * sizeof(Number), '\0');
-  std::memcpy(bytes.data(), values.data(), bytes.size());
+  if (!values.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
   return bytes;
 }
 
