@@ -62,14 +62,12 @@ GenerationConfig chosen(const fs::path& folder, const ReadText& text_of) {
   GenerationConfig found;
   const engine::SettingsJson keys = keys_in_config(text_of("config.json"));
   found.text = text_of("generation_config.json");
-  if (!found.text.empty()) {
-    found.source = (folder / "generation_config.json").string();
-    note_other_values(keys, found);
-  } else if (!keys.empty()) {
-    found.text = keys.dump(2) + "\n";
-    found.source = (folder / "config.json").string();
-  }
-  if (!found.text.empty()) engine::parse_generation_config(found.text, found.source);
+  const bool in_file = !found.text.empty();
+  if (!in_file && keys.empty()) return found;
+  if (!in_file) found.text = keys.dump(2) + "\n";
+  found.source = (folder / (in_file ? "generation_config.json" : "config.json")).string();
+  engine::parse_generation_config(found.text, found.source);  // which bounds what is read again
+  if (in_file) note_other_values(keys, found);
   return found;
 }
 
