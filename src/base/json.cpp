@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/json_watcher.h"
+
 namespace medgen::base {
 namespace {
 
@@ -44,23 +46,12 @@ JsonExtent extent_of(std::string_view text) {
 }
 
 // Keeps the last key, and whether a number is why the library stops.
-class FaultFinder : public nlohmann::json_sax<nlohmann::json> {
+class FaultFinder : public JsonWatcher {
  public:
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(std::int64_t) override { return true; }
-  bool number_unsigned(std::uint64_t) override { return true; }
-  bool number_float(double, const std::string&) override { return true; }
-  bool string(std::string&) override { return true; }
-  bool binary(nlohmann::json::binary_t&) override { return true; }
-  bool start_object(std::size_t) override { return true; }
   bool key(std::string& name) override {
     key_ = name;
     return true;
   }
-  bool end_object() override { return true; }
-  bool start_array(std::size_t) override { return true; }
-  bool end_array() override { return true; }
   bool parse_error(std::size_t byte, const std::string&,
                    const nlohmann::json::exception& error) override {
     constexpr int kNumberOutOfRange = 406;

@@ -7,19 +7,13 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/json_watcher.h"
 
 namespace medgen::base {
 namespace {
 
-class MemberReader : public nlohmann::json_sax<nlohmann::json> {
+class MemberReader : public JsonWatcher {
  public:
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(std::int64_t) override { return true; }
-  bool number_unsigned(std::uint64_t) override { return true; }
-  bool number_float(double, const std::string&) override { return true; }
-  bool string(std::string&) override { return true; }
-  bool binary(nlohmann::json::binary_t&) override { return true; }
   bool start_object(std::size_t) override {
     seen_.emplace_back();
     return true;
@@ -33,11 +27,6 @@ class MemberReader : public nlohmann::json_sax<nlohmann::json> {
   bool end_object() override {
     seen_.pop_back();
     return true;
-  }
-  bool start_array(std::size_t) override { return true; }
-  bool end_array() override { return true; }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception&) override {
-    return false;
   }
 
   const MemberFaults& faults() const { return faults_; }
