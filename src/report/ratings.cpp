@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/byte_reader.h"
+#include "base/count_of.h"
 #include "base/csv.h"
 #include "medgen/error.h"
 #include "research/agreement.h"
@@ -246,9 +247,8 @@ Json ratings_json(const Ratings& ratings) {
 }
 
 std::string ratings_table(const Ratings& ratings) {
-  std::string out = fmt::format(
-      "{} of {} items\n",
-      ratings.raters == 1 ? "1 rater" : fmt::format("{} raters", ratings.raters), ratings.items);
+  std::string out =
+      fmt::format("{} of {} items\n", base::count_of(ratings.raters, "rater"), ratings.items);
   for (const RatedAxis& axis : ratings.axes) {
     out += fmt::format("\n{}: {}\n", axis.axis->column, axis.axis->question);
     if (axis.alpha && axis.alpha_interval) {

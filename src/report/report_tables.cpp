@@ -47,12 +47,13 @@ std::string interval_text(const research::MetricInfo& info, const research::Inte
 // Several may be; if most settings are, as with no repetition at all, it says nothing.
 bool is_closest(const research::Metrics& metrics, const research::SettingMetrics& row,
                 std::size_t m) {
-  if (row.is_reference) return false;
-  const std::vector<std::string> closest = metrics.closest(research::metric_infos()[m].name);
-  const auto settings = std::count_if(metrics.rows.begin(), metrics.rows.end(),
-                                      [](const auto& other) { return !other.is_reference; });
-  return std::count(closest.begin(), closest.end(), row.setting) > 0 &&
-         (closest.size() == 1 || 2 * static_cast<std::ptrdiff_t>(closest.size()) <= settings);
+  if (!row.metrics[m].is_closest) return false;
+  std::ptrdiff_t equal = 0, settings = 0;
+  for (const research::SettingMetrics& other : metrics.rows) {
+    settings += other.is_reference ? 0 : 1;
+    equal += other.metrics[m].is_closest ? 1 : 0;
+  }
+  return equal == 1 || 2 * equal <= settings;
 }
 
 std::string stars(const research::Metric& metric) {

@@ -323,16 +323,17 @@ class Resampling {
   void compare(const std::string& baseline) {
     std::vector<PairedSums> pairs;
     std::vector<Metric*> compared;
+    const std::map<std::size_t, std::size_t> bases = series_of(
+        [&](const SettingMetrics& row) { return !row.is_reference && row.setting == baseline; });
     for (std::size_t s = 0; s < places_.size(); ++s) {
-      const Place& place = places_[s];
-      const auto base = find(place.metric, [&](const SettingMetrics& row) {
-        return !row.is_reference && row.setting == baseline;
-      });
-      if (!base || *base == s || !may_compare(place, places_[*base])) continue;
-      const auto interval = difference(s, *this, *base);
+      const auto found = bases.find(places_[s].metric);
+      if (found == bases.end() || found->second == s) continue;
+      const std::size_t base = found->second;
+      if (!may_compare(places_[s], places_[base])) continue;
+      const auto interval = difference(s, *this, base);
       if (!interval) continue;
-      metric(s).comparison = Comparison{*metric(s).value - *metric(*base).value, *interval, 1, 1};
-      pairs.push_back({&series_[s], &series_[*base]});
+      metric(s).comparison = Comparison{*metric(s).value - *metric(base).value, *interval, 1, 1};
+      pairs.push_back({&series_[s], &series_[base]});
       compared.push_back(&metric(s));
     }
     const std::vector<double> p_values =
@@ -342,11 +343,12 @@ class Resampling {
 
   // Of each row's distance from the reference, which `human` holds.
   void measure_distances(const Resampling& human) {
+    const std::map<std::size_t, std::size_t> others =
+        human.series_of([](const SettingMetrics& row) { return row.is_reference; });
     for (std::size_t s = 0; s < places_.size(); ++s) {
-      const auto other =
-          human.find(places_[s].metric, [](const SettingMetrics& row) { return row.is_reference; });
-      if (!other) continue;
-      const auto interval = difference(s, human, *other);
+      const auto other = others.find(places_[s].metric);
+      if (other == others.end()) continue;
+      const auto interval = difference(s, human, other->second);
       if (!interval) continue;
       const double ends[] = {std::fabs(interval->low), std::fabs(interval->high)};
       const bool holds_zero = interval->low <= 0 && interval->high >= 0;
@@ -366,12 +368,14 @@ class Resampling {
     return places_[series].row->metrics[places_[series].metric];
   }
 
-  std::optional<std::size_t> find(std::size_t metric,
-                                  const std::function<bool(const SettingMetrics&)>& is) const {
+  // By metric, of the row that is meant.
+  std::map<std::size_t, std::size_t> series_of(
+      const std::function<bool(const SettingMetrics&)>& is) const {
+    std::map<std::size_t, std::size_t> series;
     for (std::size_t s = 0; s < places_.size(); ++s) {
-      if (places_[s].metric == metric && is(*places_[s].row)) return s;
+      if (is(*places_[s].row)) series[places_[s].metric] = s;
     }
-    return std::nullopt;
+    return series;
   }
 
   // More texts are more alike and repeat more.
@@ -440,17 +444,33 @@ void resample(std::vector<SettingMetrics>& results, const std::vector<TextRow>& 
   correct(results);
 }
 
+// Marks all whose distance reads as the least does: what is not shown decides nothing.
+void mark_closest(std::vector<SettingMetrics>& rows, std::size_t m) {
+  std::optional<double> least;
+  for (const SettingMetrics& row : rows) {
+    const auto& distance = row.metrics[m].distance;
+    if (distance && (!least || *distance < *least)) least = distance;
+  }
+  if (!least) return;
+  const MetricInfo& info = metric_infos()[m];
+  const std::string shown = metric_text(info, least);
+  for (SettingMetrics& row : rows) {
+    const auto& distance = row.metrics[m].distance;
+    row.metrics[m].is_closest = distance && metric_text(info, distance) == shown;
+  }
+}
+
 void measure_distances(Metrics& metrics) {
   const SettingMetrics* reference = metrics.reference();
   if (reference == nullptr) return;
-  for (SettingMetrics& row : metrics.rows) {
-    if (row.is_reference) continue;
-    for (std::size_t m = 0; m < row.metrics.size(); ++m) {
-      const auto& human = reference->metrics[m].value;
-      if (row.metrics[m].value && human) {
-        row.metrics[m].distance = std::fabs(*row.metrics[m].value - *human);
-      }
+  for (std::size_t m = 0; m < metric_infos().size(); ++m) {
+    const auto& human = reference->metrics[m].value;
+    for (SettingMetrics& row : metrics.rows) {
+      const auto& value = row.metrics[m].value;
+      if (row.is_reference || !value || !human) continue;
+      row.metrics[m].distance = std::fabs(*value - *human);
     }
+    mark_closest(metrics.rows, m);
   }
 }
 

@@ -50,6 +50,7 @@ struct Metric {
   std::optional<Comparison> comparison = {};
   std::optional<double> distance = {};  // |value - the reference's|
   std::optional<Interval> distance_interval = {};
+  bool is_closest = false;  // no setting's distance reads smaller when shown
 };
 
 // One row of the table.
@@ -74,8 +75,7 @@ struct Metrics {
   std::vector<std::string> notices;  // what a reader should know about the numbers
 
   const SettingMetrics* reference() const;  // null: none
-  // The settings nearest to the reference in this metric: all whose distance reads the same when
-  // shown. Empty without a reference.
+  // The settings nearest to the reference in this metric. Empty without a reference.
   std::vector<std::string> closest(std::string_view metric) const;
 };
 

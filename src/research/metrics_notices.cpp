@@ -6,14 +6,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/count_of.h"
+
 namespace medgen::research {
 namespace {
 
 constexpr double kLevel = 0.05;
-
-std::string counted(std::size_t n, const std::string& unit) {
-  return fmt::format("{} {}{}", n, unit, n == 1 ? "" : "s");
-}
 
 void note_counts(const Metrics& metrics, std::vector<std::string>& notices) {
   const auto [fewest, most] = std::minmax_element(
@@ -94,7 +92,7 @@ void note_reference(std::size_t all, std::size_t used, std::size_t cut, std::siz
   if (cut > 0) {
     notices.push_back(fmt::format(
         "{} cut to {}, the longest that a setting made; perplexity is of the whole texts.",
-        counted(cut, "reference text"), counted(longest, unit)));
+        base::count_of(cut, "reference text"), base::count_of(longest, unit)));
   }
 }
 
@@ -102,7 +100,7 @@ void note_crossing(std::size_t texts, std::vector<std::string>& notices) {
   if (texts == 0) return;
   notices.push_back(
       fmt::format("In {} the first token reaches back into the prompt: it counts as the text's.",
-                  counted(texts, "text")));
+                  base::count_of(texts, "text")));
 }
 
 void note_rows(Metrics& metrics) {

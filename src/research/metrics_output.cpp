@@ -135,19 +135,9 @@ const SettingMetrics* Metrics::reference() const {
 }
 
 std::vector<std::string> Metrics::closest(std::string_view metric) const {
-  const auto info = std::find_if(metric_infos().begin(), metric_infos().end(),
-                                 [&](const MetricInfo& one) { return one.name == metric; });
-  std::optional<double> least;
-  for (const SettingMetrics& row : rows) {
-    const auto& distance = row.metric(metric).distance;
-    if (distance && (!least || *distance < *least)) least = distance;
-  }
   std::vector<std::string> names;
   for (const SettingMetrics& row : rows) {
-    const auto& distance = row.metric(metric).distance;
-    if (distance && metric_text(*info, distance) == metric_text(*info, least)) {
-      names.push_back(row.setting);
-    }
+    if (row.metric(metric).is_closest) names.push_back(row.setting);
   }
   return names;
 }
