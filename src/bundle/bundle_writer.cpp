@@ -97,10 +97,10 @@ void BundleWriter::add_tokenizer(const fs::path& tokenizer) {
       throw Error(ErrorCode::kModel, file.string() + " is " + std::string(kind));
     }
   }
-  load_tokenizer(tokenizer, state_->config.vocab_size);  // whose errors name the files as given
+  // From where it lies, so that errors name the files as given; commit() opens the copy.
+  const auto loaded = load_tokenizer(tokenizer, state_->config.vocab_size);
   for (const auto& [file, name] : files)
     base::copy_file_flushed(file, staging() / name, ErrorCode::kModel);
-  const auto loaded = load_tokenizer(staging(), state_->config.vocab_size);
   base::require_all_ids(*loaded, state_->config.vocab_size,
                         {"the tokenizer " + tokenizer.string(), "the model's vocab_size is",
                          "give the tokenizer that the model was trained with"});

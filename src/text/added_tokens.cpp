@@ -108,6 +108,11 @@ void AddedTokens::split(std::string_view text, Specials specials, const Normaliz
   });
 }
 
+bool may_be_of_model(int own_ids, int model_ids) {
+  constexpr int kMostBeyond = 100;
+  return own_ids - model_ids <= kMostBeyond;
+}
+
 void require_ids_of_model(std::span<const TokenId> ids, int vocab_size) {
   const auto beyond =
       std::find_if(ids.begin(), ids.end(), [&](TokenId id) { return id >= vocab_size; });

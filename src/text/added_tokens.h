@@ -62,6 +62,10 @@ class AddedTokens {
   Passes ordinary_;  // without those that are special
 };
 
+// Whether a vocabulary of so many ids, added tokens left out, may be that of a model with
+// `model_ids`: with a few more, yes; with many more it is another model's.
+bool may_be_of_model(int own_ids, int model_ids);
+
 // Throws Error(kUsage), naming the id, if a text was encoded to one that the model does not have.
 void require_ids_of_model(std::span<const TokenId> ids, int vocab_size);
 

@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "medgen/error.h"
 #include "medgen/tokenizer.h"
+#include "text/added_tokens.h"
 #include "text/gpt2_bpe.h"
 #include "text/gpt2_vocabulary.h"
 #include "text/sentencepiece_tokenizer.h"
@@ -78,9 +79,7 @@ std::unique_ptr<Tokenizer> load_byte_level(const std::vector<Path>& files,
   TokenId own_ids = 0;
   for (const auto& [piece, id] : vocabulary.ids) own_ids = std::max(own_ids, id + 1);
   apply_settings(settings, has_json, vocabulary);
-  // More than a few of its own beyond the model's: the vocabulary of another model.
-  constexpr int kMostOwnBeyond = 100;
-  if (model_ids && own_ids - *model_ids <= kMostOwnBeyond) vocabulary.id_limit = model_ids;
+  if (model_ids && may_be_of_model(own_ids, *model_ids)) vocabulary.id_limit = model_ids;
   return std::make_unique<Gpt2Bpe>(std::move(vocabulary), files[0].string());
 }
 

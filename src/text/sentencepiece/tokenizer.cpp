@@ -167,8 +167,7 @@ void SentencePieceTokenizer::add_tokens(AddedTokenList& tokens, const std::strin
     if (slot >= own) bytes_[slot] = rule.text;
   }
   vocab_size_ = static_cast<int>(bytes_.size());
-  constexpr std::size_t kMostOwnBeyond = 100;  // more are the vocabulary of another model
-  if (extras.id_limit && own <= static_cast<std::size_t>(*extras.id_limit) + kMostOwnBeyond)
+  if (extras.id_limit && may_be_of_model(whole_.GetPieceSize(), *extras.id_limit))
     vocab_size_ = std::min(vocab_size_, *extras.id_limit);
   for (const AddedTokenRule& rule : rules) {
     if (rule.id < vocab_size_) added_.push_back({rule.text, rule.id, rule.special});
