@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "base/sha256.h"
+#include "cli/folder_test.h"
 #include "cli/models.h"
 #include "cli/process.h"
 
@@ -24,17 +25,8 @@ using ::testing::Not;
 using ::testing::StartsWith;
 using Json = nlohmann::ordered_json;
 
-class BatchCliTest : public ::testing::Test {
+class BatchCliTest : public FolderTest {
  protected:
-  void SetUp() override {
-    folder_ = scratch() / ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    fs::create_directories(folder_);
-  }
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-  std::string file(const std::string& name, const std::string& content) const {
-    write(folder_ / name, content);
-    return path(name);
-  }
   static std::vector<std::string> words(std::vector<std::string> more) {
     std::vector<std::string> all = {"batch", "--model", tiny_model()};
     all.insert(all.end(), more.begin(), more.end());
@@ -52,8 +44,6 @@ class BatchCliTest : public ::testing::Test {
     EXPECT_THAT(result.err, Not(HasSubstr("secret"))) << shown;
     for (const std::string& part : message) EXPECT_THAT(result.err, HasSubstr(part)) << shown;
   }
-
-  fs::path folder_;
 };
 
 TEST_F(BatchCliTest, WritesARecordForEveryRow) {

@@ -5,28 +5,19 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/folder_test.h"
 #include "cli/models.h"
 #include "cli/process.h"
 
 namespace medgen::cli_tests {
 namespace {
 
-namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using Json = nlohmann::ordered_json;
 
-class PromptTokensCliTest : public ::testing::Test {
+class PromptTokensCliTest : public FolderTest {
  protected:
-  void SetUp() override {
-    folder_ = scratch() / ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    fs::create_directories(folder_);
-  }
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-  std::string file(const std::string& name, const std::string& content) const {
-    write(folder_ / name, content);
-    return path(name);
-  }
   static RunResult medgen(const std::string& command, const std::vector<std::string>& more) {
     std::vector<std::string> words = {command, "--model", tiny_model()};
     words.insert(words.end(), more.begin(), more.end());
@@ -50,8 +41,6 @@ class PromptTokensCliTest : public ::testing::Test {
     EXPECT_EQ(result.status, 0) << result.out << result.err;
     EXPECT_EQ(Json::parse(result.out)["equal"], records);
   }
-
-  fs::path folder_;
 };
 
 TEST_F(PromptTokensCliTest, IdsGiveWhatTheirTextGives) {

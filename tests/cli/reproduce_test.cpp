@@ -7,29 +7,20 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "cli/folder_test.h"
 #include "cli/models.h"
 #include "cli/process.h"
 
 namespace medgen::cli_tests {
 namespace {
 
-namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using Json = nlohmann::ordered_json;
 
-class ReproduceCliTest : public ::testing::Test {
+class ReproduceCliTest : public FolderTest {
  protected:
-  void SetUp() override {
-    folder_ = scratch() / ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    fs::create_directories(folder_);
-  }
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-  std::string file(const std::string& name, const std::string& content) const {
-    write(folder_ / name, content);
-    return path(name);
-  }
   static std::vector<std::string> words(const std::string& command,
                                         const std::vector<std::string>& more) {
     std::vector<std::string> all = {command, "--model", tiny_model()};
@@ -74,8 +65,6 @@ class ReproduceCliTest : public ::testing::Test {
     }
     return file("changed.jsonl", all);
   }
-
-  fs::path folder_;
 };
 
 TEST_F(ReproduceCliTest, ABatchIsEqual) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "cli/folder_test.h"
 #include "cli/models.h"
 #include "cli/process.h"
 
@@ -17,17 +18,8 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using Json = nlohmann::ordered_json;
 
-class RowsCliTest : public ::testing::Test {
+class RowsCliTest : public FolderTest {
  protected:
-  void SetUp() override {
-    folder_ = scratch() / ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    fs::create_directories(folder_);
-  }
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-  std::string file(const std::string& name, const std::string& content) const {
-    write(folder_ / name, content);
-    return path(name);
-  }
   static RunResult medgen(const std::string& command, const std::vector<std::string>& more,
                           const RunOptions& options = {}) {
     std::vector<std::string> all = {command, "--model", tiny_model()};
@@ -43,8 +35,6 @@ class RowsCliTest : public ::testing::Test {
     for (const std::string& line : lines_of(lines)) all.push_back(Json::parse(line));
     return all;
   }
-
-  fs::path folder_;
 };
 
 TEST_F(RowsCliTest, AFeverIsNoTemperatureUnlessTheUserSaysSo) {

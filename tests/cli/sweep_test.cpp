@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "cli/folder_test.h"
 #include "cli/models.h"
 #include "cli/process.h"
 
@@ -26,19 +27,10 @@ std::vector<Json> records_of(const fs::path& file) {
   return records;
 }
 
-class SweepCliTest : public ::testing::Test {
+class SweepCliTest : public FolderTest {
  protected:
-  void SetUp() override {
-    folder_ = scratch() / ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    fs::create_directories(folder_);
-  }
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
   std::string samples(const std::string& name) const {
     return (folder_ / name / "samples.jsonl").string();
-  }
-  std::string file(const std::string& name, const std::string& content) const {
-    write(folder_ / name, content);
-    return path(name);
   }
   static std::vector<std::string> words(const std::string& command,
                                         const std::vector<std::string>& more) {
@@ -60,8 +52,6 @@ class SweepCliTest : public ::testing::Test {
     for (const std::string& part : message) EXPECT_THAT(result.err, HasSubstr(part)) << shown;
     EXPECT_FALSE(fs::exists(path("refused"))) << shown;
   }
-
-  fs::path folder_;
 };
 
 TEST_F(SweepCliTest, FillsItsFolder) {
