@@ -30,9 +30,9 @@ struct ConvertedModel {
   std::function<void()> verify_checkpoint;
 };
 
-// Converts the checkpoint `given` if that was not done before; with `anew` in any case. Two processes that
-// do so wait for each other. Throws Error(kModel) as convert_checkpoint() does, Error(kRuntime) if
-// nothing can be kept.
+// Converts the checkpoint `given` if that was not done before; with `anew` in any case. Two
+// processes that do so wait for each other. Throws Error(kModel) as convert_checkpoint() does,
+// Error(kRuntime) if nothing can be kept.
 ConvertedModel converted_model(const std::filesystem::path& given, bool anew = false);
 
 // Whether `folder` is one of the models that were converted for this user.
