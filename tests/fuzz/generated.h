@@ -153,7 +153,7 @@ inline const std::vector<Growing>& growing_inputs() {
       {"json", "escapes", many("[\"", "\\n", "\"]")},
       {"json", "open", many("", "[\"a\",")},
       {"config", "members", numbered("{", "\"x#\":0", "}")},
-      {"generation_config", "members", numbered("{", "\"x#\":0", "}")},
+      {"generation_config", "members", numbered("{", "\"x#\":0", "}"), kSquare},
       {"manifest", "files", numbered("{\"files\":[", "{\"name\":\"f#\",\"size\":1}", "]}")},
       {"templates", "templates", numbered("{", "\"t#\":\"a {prompt}\"", "}")},
       {"templates", "text", many("{\"t\":\"{prompt}", "{{", "\"}")},
