@@ -6,8 +6,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -114,7 +114,7 @@ std::filesystem::path WorkFolder::save(const Checkpoint& checkpoint, const char*
   pack_position(entries, "", checkpoint.position);
   if (checkpoint.anneal) pack_position(entries, "anneal.", *checkpoint.anneal);
   at::Tensor text = at::empty({static_cast<std::int64_t>(checkpoint.record.size())}, at::kByte);
-  std::memcpy(text.data_ptr(), checkpoint.record.data(), checkpoint.record.size());
+  std::copy(checkpoint.record.begin(), checkpoint.record.end(), text.data_ptr<std::uint8_t>());
   entries.insert("record", text);
   entries.insert("best_loss", torch::tensor(checkpoint.best_loss, torch::kFloat64));
   entries.insert("best_step", torch::tensor(checkpoint.best_step, torch::kInt64));
