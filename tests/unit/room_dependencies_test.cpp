@@ -33,6 +33,7 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
     {"bundle", {"base"}},
     {"corpus", {"base", "text"}},
     {"safety", {"base", "text"}},
+    {"terminal", {"base", "text"}},
     {"engine", {"base", "text"}},
     {"native", {"base", "kernels", "bundle"}},
     {"torchscript", {"base", "bundle"}},
@@ -47,7 +48,7 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
       "report", "safety", "wiring"}},
     {"cli",
      {"base", "text", "bundle", "native", "engine", "records", "corpus", "batch", "research",
-      "report", "safety", "wiring", "train", "jobs"}},
+      "report", "safety", "terminal", "wiring", "train", "jobs"}},
     // The two files that stand in no room: the program's start and the libtorch module's entry.
     {"main", {"cli"}},
     {"torch_entry", {"bundle", "torchscript", "train", "wiring"}},
