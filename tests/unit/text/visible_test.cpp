@@ -1,13 +1,12 @@
 // What may reach a terminal.
-// Knows nothing of what is printed.
-#include "cli/terminal.h"
+#include "text/visible.h"
 
 #include <gtest/gtest.h>
 
-namespace medgen::cli {
+namespace medgen::text {
 namespace {
 
-TEST(TerminalTest, ControlCharactersAreSpelledOut) {
+TEST(VisibleTest, ControlCharactersAreSpelledOut) {
   EXPECT_EQ(visible("\x1b[31mred"), "^[[31mred");
   EXPECT_EQ(visible("a\rb\x7f"), "a^Mb^?");
   EXPECT_EQ(visible(std::string_view("\0", 1)), "^@");
@@ -19,12 +18,12 @@ TEST(TerminalTest, ControlCharactersAreSpelledOut) {
 }
 
 // A byte that announces more of them would hide what follows.
-TEST(TerminalTest, BrokenTextHidesNoControlCharacter) {
+TEST(VisibleTest, BrokenTextHidesNoControlCharacter) {
   EXPECT_EQ(visible("\xF0\x1b[2J"), "\xEF\xBF\xBD^[[2J");
   EXPECT_EQ(visible("\xC3"), "\xEF\xBF\xBD");
 }
 
-TEST(TerminalTest, OrdinaryTextPassesAsItIs) {
+TEST(VisibleTest, OrdinaryTextPassesAsItIs) {
   const std::string text =
       "Fever\tand\ncough, 38 \xC2\xB0"
       "C \xE2\x80\x94 caf\xC3\xA9 \xF0\x9F\x98\x80";
@@ -32,4 +31,4 @@ TEST(TerminalTest, OrdinaryTextPassesAsItIs) {
 }
 
 }  // namespace
-}  // namespace medgen::cli
+}  // namespace medgen::text
