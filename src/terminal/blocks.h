@@ -34,6 +34,9 @@ class Blocks {
   // use.
   void finish(int index, std::string_view note = {});
   void resize(int columns, int rows);
+  // After somebody else has written to the window, or it was cleared: draws below what is there
+  // now.
+  void redraw();
   // Draws everything for good, also what was too long for the window; the cursor is on a new line.
   void end();
 

@@ -35,6 +35,8 @@ struct Completions {
 };
 using Complete = std::function<Completions(std::string_view before_cursor)>;
 
+class LineReader;
+
 class LineEditor {
  public:
   struct Settings {
@@ -64,10 +66,8 @@ class LineEditor {
   void forget();
 
  private:
-  class Plain;
-  class Drawn;
-  std::unique_ptr<Plain> plain_;
-  std::unique_ptr<Drawn> drawn_;
+  std::unique_ptr<LineReader> reader_;
+  bool plain_;
 };
 
 }  // namespace medgen::terminal

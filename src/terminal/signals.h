@@ -24,8 +24,10 @@ class Signals {
   void clear_interrupt();
   // SIGHUP or SIGTERM: the session has to forget and end.
   const std::atomic<bool>& hung_up() const;
-  // Whether the window has changed, or the program was stopped and goes on, since the last call.
+  // Whether the window has changed since the last call.
   bool take_resized();
+  // Whether the program was stopped and goes on, since the last call.
+  bool take_resumed();
 
   // Ends a wait(), from any thread; one that has not begun yet ends at once.
   void wake();
