@@ -164,8 +164,9 @@ int DrawnReader::next_character(wchar_t& c) {
     insert(initial_);
   }
   while (commands_.empty()) {
-    if (const auto key = keys_.next()) {
+    if (auto key = keys_.next()) {
       handle(*key);
+      wipe(key->text);
     } else {
       draw();
       fill();
@@ -328,15 +329,19 @@ void DrawnReader::draw() {
 void DrawnReader::end_line(Line::Kind kind) {
   Edited now = edited();
   const Size size = screen_.size();
-  const EditLayout layout = edit_layout(settings_.prompt, now.text, now.text.size(), size.columns,
-                                        static_cast<int>(now.text.size() + 1000));
+  EditLayout layout = edit_layout(settings_.prompt, now.text, now.text.size(), size.columns,
+                                  static_cast<int>(now.text.size() + 1000));
   if (static_cast<int>(layout.rows.size()) <= size.rows) {
     draw();
     region_.leave();
   } else {  // all of it, for the scrollback
     region_.erase();
-    for (const Row& row : layout.rows) screen_.write(row.text + "\r\n");
+    for (const Row& row : layout.rows) {
+      screen_.write(row.text);
+      screen_.write("\r\n");
+    }
   }
+  for (Row& row : layout.rows) wipe(row.text);
   if (kind == Line::Kind::kInterrupted) signals_.clear_interrupt();
   line_ = Line{kind, ""};
   if (kind != Line::Kind::kText) return recall_.restart();
@@ -418,6 +423,10 @@ int DrawnReader::type_over(wchar_t& c) {
       return 1;
     case 2:
       c = control('Y');
+      return 1;
+    case 3:  // and cuts nothing, so that there is nothing to bring back
+      replace("");
+      c = control('U');
       return 1;
     default:
       return 0;
