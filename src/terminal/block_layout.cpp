@@ -10,7 +10,6 @@
 namespace medgen::terminal {
 namespace {
 
-constexpr std::string_view kSeam = "\xE2\x96\xB8";  // ▸ stands where the typed text ends
 constexpr std::string_view kBar = "\xE2\x94\x82 ";  // │ at rows with generated text
 constexpr std::string_view kNoBar = "  ";
 constexpr int kBarWidth = 2;
@@ -56,23 +55,31 @@ std::string styled(std::string_view text, std::size_t typed, bool color) {
   return out;
 }
 
-std::vector<Row> rows_of(const BlockText& block, int columns, bool color) {
+// The mark line and as many of the last rows as fit into `limit`; 0 for all.
+std::vector<Row> rows_of(const BlockText& block, int columns, int limit, bool color) {
   std::vector<Row> rows = {mark_row(block, columns)};
-  const std::string text = fmt::format("{}{}{}", block.typed, kSeam, block.generated);
-  const std::size_t seam = block.typed.size();
-  for (const auto [begin, end] : wrap(text, std::max(1, columns - kBarWidth))) {
-    const std::string_view row = std::string_view(text).substr(begin, end - begin);
-    const std::size_t typed = seam <= begin ? 0 : std::min(end, seam) - begin;
-    rows.push_back({std::string(end > seam ? kBar : kNoBar) + styled(row, typed, color),
+  std::size_t count = block.rows.size();
+  if (limit > 0) count = std::min(count, static_cast<std::size_t>(limit) - 1);
+  for (const auto [begin, end] : block.rows.last(count)) {
+    const std::string_view row = block.text.substr(begin, end - begin);
+    const std::size_t typed = block.typed <= begin ? 0 : std::min(end, block.typed) - begin;
+    rows.push_back({std::string(end > block.typed ? kBar : kNoBar) + styled(row, typed, color),
                     kBarWidth + width_of(row)});
   }
   return rows;
 }
 
-// The mark line and as much of the end as fits.
-void shorten(std::vector<Row>& rows, int limit) {
-  const int surplus = static_cast<int>(rows.size()) - limit;
-  if (surplus > 0) rows.erase(rows.begin() + 1, rows.begin() + 1 + surplus);
+struct Arrangement {
+  int beside;  // so many in a group
+  int groups;  // below one another
+  int width;   // of each block
+};
+
+Arrangement arrange(int count, int columns) {
+  int beside = 1;
+  if (columns >= kWideWindow)
+    beside = std::clamp((columns + kGapWidth) / (kNarrowestBlock + kGapWidth), 1, count);
+  return {beside, (count + beside - 1) / beside, (columns - (beside - 1) * kGapWidth) / beside};
 }
 
 std::vector<Row> beside_one_another(const std::vector<std::vector<Row>>& blocks, int columns) {
@@ -98,36 +105,31 @@ std::string mark_of(const BlockText& block) {
                      block.note.empty() ? "" : " \xC2\xB7 ", block.note);
 }
 
+int text_columns(int count, int columns) {
+  return std::max(1, arrange(count, columns).width - kBarWidth);
+}
+
 std::vector<Row> block_rows(const std::vector<BlockText>& blocks, int columns, int limit,
                             bool color) {
   const int count = static_cast<int>(blocks.size());
-  int beside = 1;
-  if (columns >= kWideWindow)
-    beside = std::clamp((columns + kGapWidth) / (kNarrowestBlock + kGapWidth), 1, count);
-  const int width = (columns - (beside - 1) * kGapWidth) / beside;
-  const int groups = (count + beside - 1) / beside;
-  // A blank row stands between groups.
-  const int share = limit == 0 ? 0 : (limit - (groups - 1)) / groups;
-
-  std::vector<std::vector<Row>> made;
-  int whole = groups - 1;
-  for (int first = 0; first < count; first += beside) {
+  const auto [beside, groups, width] = arrange(count, columns);
+  std::vector<std::span<const BlockText>> parts;
+  std::size_t whole = static_cast<std::size_t>(groups) - 1;  // a blank row between two
+  for (std::size_t first = 0; first < blocks.size(); first += static_cast<std::size_t>(beside)) {
+    const std::size_t size = std::min(blocks.size() - first, static_cast<std::size_t>(beside));
+    parts.push_back(std::span(blocks).subspan(first, size));
     std::size_t height = 0;
-    for (int i = first; i < std::min(count, first + beside); ++i) {
-      made.push_back(rows_of(blocks[static_cast<std::size_t>(i)], width, color));
-      height = std::max(height, made.back().size());
-    }
-    whole += static_cast<int>(height);
+    for (const BlockText& block : parts.back()) height = std::max(height, block.rows.size() + 1);
+    whole += height;
   }
-  const bool too_long = limit > 0 && whole > limit;
+  const bool too_long = limit > 0 && whole > static_cast<std::size_t>(limit);
+  const int share = too_long ? std::max(2, (limit - (groups - 1)) / groups) : 0;
+
   std::vector<Row> rows;
-  for (int first = 0; first < count; first += beside) {
+  for (const auto part : parts) {
     std::vector<std::vector<Row>> group;
-    for (int i = first; i < std::min(count, first + beside); ++i) {
-      group.push_back(std::move(made[static_cast<std::size_t>(i)]));
-      if (too_long) shorten(group.back(), std::max(2, share));
-    }
-    if (first > 0) rows.emplace_back();
+    for (const BlockText& block : part) group.push_back(rows_of(block, width, share, color));
+    if (!rows.empty()) rows.emplace_back();
     for (Row& row : beside_one_another(group, width)) rows.push_back(std::move(row));
   }
   if (limit > 0 && static_cast<int>(rows.size()) > limit)
@@ -145,8 +147,8 @@ std::string plain_block(const BlockText& block) {
       text.remove_prefix(end + 1);
     }
   };
-  add("typed", block.typed);
-  add("machine", block.generated);
+  add("typed", block.text.substr(0, block.typed));
+  add("machine", block.text.substr(block.typed + kSeam.size()));
   return out + "\n";
 }
 

@@ -2,23 +2,32 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "terminal/region.h"
+#include "terminal/wrap.h"
 
 namespace medgen::terminal {
+
+// Stands between the typed text and the generated.
+inline constexpr std::string_view kSeam = "\xE2\x96\xB8";  // ▸
 
 // All texts are valid UTF-8 without control characters but newlines.
 struct BlockText {
   int number = 1;
   int count = 1;
   std::uint64_t seed = 0;
-  std::string_view typed;
-  std::string_view generated;
-  std::string_view note;
+  std::string_view text = {};  // typed, the seam, generated
+  std::size_t typed = 0;       // bytes before the seam
+  std::string_view note = {};
+  std::span<const Range> rows = {};  // of the text, wrapped to text_columns()
 };
+
+// What each of `count` texts gets of a window's columns.
+int text_columns(int count, int columns);
 
 // "machine 1/3 · seed 4711 · note".
 std::string mark_of(const BlockText& block);

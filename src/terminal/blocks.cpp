@@ -31,36 +31,52 @@ std::string drawable(std::string_view text) {
 struct Blocks::State {
   struct Block {
     text::Utf8Stream bytes;
-    std::string generated;
+    std::string text;  // as in BlockText
+    std::vector<Range> rows;
     std::string note;
     bool finished = false;
   };
 
   State(Output& output, std::string_view prompt, int count, std::uint64_t used_seed, Style used)
-      : typed(drawable(prompt)),
-        seed(used_seed),
+      : seed(used_seed),
         style(used),
         blocks(static_cast<std::size_t>(std::max(1, count))),
-        region(output) {}
+        region(output) {
+    std::string text = drawable(prompt);
+    typed = text.size();
+    text += kSeam;
+    for (Block& block : blocks) block.text = text;
+    wipe(text);
+    wrap_all();
+  }
+  ~State() {
+    for (Block& block : blocks) wipe(block.text);
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
 
+  int count() const { return static_cast<int>(blocks.size()); }
   BlockText text(std::size_t i) const {
     const Block& block = blocks[i];
-    return {static_cast<int>(i) + 1,
-            static_cast<int>(blocks.size()),
-            seed,
-            typed,
-            block.generated,
-            block.note};
+    return {static_cast<int>(i) + 1, count(), seed, block.text, typed, block.note, block.rows};
   }
   std::vector<Row> rows(int limit) const {
     std::vector<BlockText> texts;
     for (std::size_t i = 0; i < blocks.size(); ++i) texts.push_back(text(i));
     return block_rows(texts, style.columns, limit, style.color);
   }
+  void append(Block& block, const std::string& valid) {
+    block.text += drawable(valid);
+    wrap_more(block.text, text_columns(count(), style.columns), block.rows);
+  }
+  void wrap_all() {
+    const int columns = text_columns(count(), style.columns);
+    for (Block& block : blocks) block.rows = wrap(block.text, columns);
+  }
   // A row stays for what was typed.
   int limit() const { return std::max(1, style.rows - 1); }
 
-  std::string typed;
+  std::size_t typed = 0;
   std::uint64_t seed;
   Style style;
   std::vector<Block> blocks;
@@ -74,20 +90,17 @@ Blocks::Blocks(Output& output, std::string_view prompt, int count, std::uint64_t
   draw();
 }
 
-Blocks::~Blocks() {
-  wipe(state_->typed);
-  for (State::Block& block : state_->blocks) wipe(block.generated);
-}
+Blocks::~Blocks() = default;
 
 void Blocks::on_text(int index, std::string_view piece) {
   State::Block& block = state_->blocks.at(static_cast<std::size_t>(index));
-  block.generated += drawable(block.bytes.push(piece));
+  state_->append(block, block.bytes.push(piece));
   draw();
 }
 
 void Blocks::finish(int index, std::string_view note) {
   State::Block& block = state_->blocks.at(static_cast<std::size_t>(index));
-  block.generated += drawable(block.bytes.flush());
+  state_->append(block, block.bytes.flush());
   block.note = drawable(note);
   block.finished = true;
   draw();
@@ -99,6 +112,7 @@ void Blocks::resize(int columns, int rows) {
   state.style.columns = columns;
   state.style.rows = rows;
   if (same || state.style.plain || state.ended) return;
+  state.wrap_all();
   state.region.rewrapped(columns);
   draw();
 }
@@ -112,7 +126,7 @@ void Blocks::end() {
   State& state = *state_;
   if (state.ended) return;
   for (State::Block& block : state.blocks) {
-    block.generated += drawable(block.bytes.flush());
+    state.append(block, block.bytes.flush());
     block.finished = true;
   }
   draw();

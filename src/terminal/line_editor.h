@@ -21,7 +21,7 @@ struct Line {
     kEnd,          // Ctrl-D on an empty line, or the end of input: every later read() says so again
     kInterrupted,  // Ctrl-C: the line is cleared
     kIdle,         // nothing was typed for the time that was given
-    kHangUp,       // SIGHUP or SIGTERM
+    kHangUp,       // SIGHUP, SIGTERM or SIGQUIT
   };
   Kind kind = Kind::kEnd;
   std::string

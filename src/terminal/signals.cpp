@@ -16,7 +16,7 @@
 namespace medgen::terminal {
 namespace {
 
-constexpr std::array<int, 5> kHandled = {SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP};
+constexpr std::array kHandled = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP};
 
 std::atomic<bool> interrupt_noted{false};
 std::atomic<bool> hang_up_noted{false};
@@ -41,7 +41,7 @@ void ring() {
 
 extern "C" void medgen_note_signal(int signal) {
   if (signal == SIGINT) interrupt_noted = true;
-  if (signal == SIGTERM || signal == SIGHUP) hang_up_noted = true;
+  if (signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT) hang_up_noted = true;
   if (signal == SIGWINCH) resize_noted = true;
   ring();
 }

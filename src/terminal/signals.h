@@ -22,7 +22,7 @@ class Signals {
   // Ctrl-C while no line is read: stays set until it is cleared.
   const std::atomic<bool>& interrupted() const;
   void clear_interrupt();
-  // SIGHUP or SIGTERM: the session has to forget and end.
+  // SIGHUP, SIGTERM or SIGQUIT: the session has to forget and end.
   const std::atomic<bool>& hung_up() const;
   // Whether the window has changed since the last call.
   bool take_resized();

@@ -25,6 +25,11 @@ std::size_t without_blanks(std::string_view text, std::size_t begin, std::size_t
 int width_of(std::string_view text) {
   int width = 0;
   for (std::size_t at = 0; at < text.size();) {
+    if (plain_ascii(text[at])) {
+      ++width;
+      ++at;
+      continue;
+    }
     const auto [code, size] = text::code_point_at(text, at);
     width += utf8proc_charwidth(static_cast<utf8proc_int32_t>(code));
     at += size;
@@ -59,12 +64,21 @@ std::size_t last_character(std::string_view text) {
 
 std::vector<Range> wrap(std::string_view text, int columns) {
   std::vector<Range> rows;
-  std::size_t begin = 0;     // of the row
-  std::size_t word_end = 0;  // where the row may end, if that is behind its beginning
-  std::size_t word = 0;      // what the next row would begin with
+  wrap_more(text, columns, rows);
+  return rows;
+}
+
+void wrap_more(std::string_view text, int columns, std::vector<Range>& rows) {
+  std::size_t begin = 0;  // of the row
+  if (!rows.empty()) {
+    begin = rows.back().begin;
+    rows.pop_back();
+  }
+  std::size_t word_end = begin;  // where the row may end, if that is behind its beginning
+  std::size_t word = begin;      // what the next row would begin with
   int width = 0;
   std::size_t size = 0;
-  for (std::size_t at = 0; at < text.size(); at += size) {
+  for (std::size_t at = begin; at < text.size(); at += size) {
     size = first_character(text.substr(at));
     const std::string_view character = text.substr(at, size);
     if (character == "\n") {
@@ -93,7 +107,6 @@ std::vector<Range> wrap(std::string_view text, int columns) {
     width += more;
   }
   rows.push_back({begin, without_blanks(text, begin, text.size())});
-  return rows;
 }
 
 }  // namespace medgen::terminal

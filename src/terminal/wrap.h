@@ -25,5 +25,7 @@ struct Range {
 // The rows of `text`, broken at words where they fit and at newlines; blanks at a break belong to
 // no row. At least one. `columns` is at least 1.
 std::vector<Range> wrap(std::string_view text, int columns);
+// `rows` are those of what `text` began with; only the last of them is broken anew.
+void wrap_more(std::string_view text, int columns, std::vector<Range>& rows);
 
 }  // namespace medgen::terminal

@@ -224,7 +224,7 @@ TEST_F(OwnWindowTest, TheModesAreBackOnEveryWayOut) {
   window_->type("a line\r\x04");
   EXPECT_EQ(window_->wait(), 0);
   EXPECT_TRUE(window_->modes_are_back());
-  for (const int number : {SIGTERM, SIGHUP}) {
+  for (const int number : {SIGTERM, SIGHUP, SIGQUIT}) {
     open();
     window_->type("a line");
     ASSERT_TRUE(window_->wait_for("a line"));

@@ -58,14 +58,19 @@ TEST(EditLayoutTest, OfALongTextTheRowsAroundTheCursor) {
   EXPECT_EQ(cursor(edit_layout("", text, text.size(), 80, 4)), "3,1");
 }
 
-std::vector<BlockText> blocks(int count, std::string_view generated) {
+// The rows of `count` blocks of the same text.
+std::vector<Row> block_rows_of(int count, std::string_view generated, int columns, int limit,
+                               bool color = false) {
+  const std::string text = "I have a fever" + std::string(kSeam) + std::string(generated);
+  const std::vector<Range> rows = wrap(text, text_columns(count, columns));
   std::vector<BlockText> all;
-  for (int i = 1; i <= count; ++i) all.push_back({i, count, 4711, "I have a fever", generated, ""});
-  return all;
+  for (int i = 1; i <= count; ++i)
+    all.push_back({i, count, 4711, text, std::string_view("I have a fever").size(), "", rows});
+  return block_rows(all, columns, limit, color);
 }
 
 TEST(BlockLayoutTest, BelowOneAnotherInANarrowWindow) {
-  EXPECT_THAT(texts(block_rows(blocks(2, " and a cough that stays."), 30, 0, false)),
+  EXPECT_THAT(texts(block_rows_of(2, " and a cough that stays.", 30, 0)),
               ElementsAre("── machine 1/2 · seed 4711 ───",  //
                           "│ I have a fever▸ and a cough",   //
                           "│ that stays.",                   //
@@ -76,14 +81,14 @@ TEST(BlockLayoutTest, BelowOneAnotherInANarrowWindow) {
 }
 
 TEST(BlockLayoutTest, SideBySideFrom120ColumnsOn) {
-  const auto side = texts(block_rows(blocks(3, " and a cough that stays."), 120, 0, false));
+  const auto side = texts(block_rows_of(3, " and a cough that stays.", 120, 0));
   ASSERT_EQ(side.size(), 3U);
   EXPECT_THAT(side[0], StartsWith("── machine 1/3 · seed 4711 ───────────"));
   EXPECT_THAT(side[0], HasSubstr("   ── machine 2/3 · seed 4711 ──"));
   EXPECT_EQ(side[1],
             "│ I have a fever▸ and a cough that       │ I have a fever▸ and a cough that       "
             "│ I have a fever▸ and a cough that");
-  EXPECT_EQ(block_rows(blocks(3, " and a cough that stays."), 119, 0, false).size(), 8U);
+  EXPECT_EQ(block_rows_of(3, " and a cough that stays.", 119, 0).size(), 8U);
 }
 
 // More of them than fit beside one another go on below, and no row is wider than the window.
@@ -92,7 +97,7 @@ TEST(BlockLayoutTest, NoRowIsWiderThanTheWindow) {
       " and \xE7\x99\xBC\xE7\x86\xB1 e\xCC\x81 a-word-that-is-longer-than-any-row";
   for (const int count : {1, 2, 3, 7}) {
     for (const int columns : {2, 3, 10, 41, 79, 119, 120, 121, 157, 158, 300}) {
-      for (const Row& row : block_rows(blocks(count, words), columns, 0, false)) {
+      for (const Row& row : block_rows_of(count, words, columns, 0)) {
         EXPECT_EQ(row.width, width_of(row.text)) << columns;
         EXPECT_LE(row.width, std::max(columns, 4)) << columns << " " << row.text;
       }
@@ -103,32 +108,33 @@ TEST(BlockLayoutTest, NoRowIsWiderThanTheWindow) {
 TEST(BlockLayoutTest, OfLongTextsTheMarksAndTheEnds) {
   std::string words;
   for (int i = 0; i < 200; ++i) words += " word" + std::to_string(i);
-  const auto rows = texts(block_rows(blocks(2, words), 40, 9, false));
+  const auto rows = texts(block_rows_of(2, words, 40, 9));
   ASSERT_EQ(rows.size(), 9U);
   EXPECT_THAT(rows[0], StartsWith("── machine 1/2"));
   EXPECT_THAT(rows[3], HasSubstr("word199"));
   EXPECT_EQ(rows[4], "");
   EXPECT_THAT(rows[5], StartsWith("── machine 2/2"));
   EXPECT_THAT(rows[8], HasSubstr("word199"));
-  EXPECT_EQ(block_rows(blocks(7, words), 40, 5, false).size(), 5U) << "more blocks than rows";
+  EXPECT_EQ(block_rows_of(7, words, 40, 5).size(), 5U) << "more blocks than rows";
 }
 
 TEST(BlockLayoutTest, TypedAndGeneratedTextDifferWithColourAndWithout) {
-  const auto colored = texts(block_rows(blocks(1, " and"), 80, 0, true));
+  const auto colored = texts(block_rows_of(1, " and", 80, 0, true));
   EXPECT_EQ(colored[1], "│ \x1b[2mI have a fever\x1b[0m\x1b[1m▸ and\x1b[0m");
-  const auto narrow = texts(block_rows(blocks(1, " and a cough"), 10, 0, false));
+  const auto narrow = texts(block_rows_of(1, " and a cough", 10, 0));
   EXPECT_THAT(narrow, ElementsAre("── machine", "  I have a", "│ fever▸", "│ and a", "│ cough"))
       << "a row of typed text alone has no bar";
 }
 
 TEST(BlockLayoutTest, TheNoteIsOnTheMark) {
-  auto all = blocks(1, "");
-  all[0].note = "stopped";
-  EXPECT_EQ(mark_of(all[0]), "machine 1/1 · seed 4711 · stopped");
+  EXPECT_EQ(mark_of({.number = 1, .count = 2, .seed = 4711, .note = "stopped"}),
+            "machine 1/2 · seed 4711 · stopped");
+  EXPECT_EQ(mark_of({.number = 1, .count = 2, .seed = 4711}), "machine 1/2 · seed 4711");
 }
 
 TEST(BlockLayoutTest, PlainLinesSayWhoWroteThem) {
-  EXPECT_EQ(plain_block({1, 3, 5, "a\nb", " and\nc", ""}),
+  const std::string text = "a\nb" + std::string(kSeam) + " and\nc";
+  EXPECT_EQ(plain_block({1, 3, 5, text, 3}),
             "machine 1/3 · seed 5\ntyped: a\ntyped: b\nmachine:  and\nmachine: c\n\n");
 }
 

@@ -130,10 +130,12 @@ TEST(BlocksTest, InTheEndAllOfItIsThereOnce) {
       blocks.end();
       shown.write("after");
 
-      const std::string seen = text::visible(words);
+      const std::string typed = "I have a fever";
+      const std::string seen = typed + std::string(kSeam) + text::visible(words);
+      const std::vector<Range> rows = wrap(seen, text_columns(3, first_columns));
       std::vector<BlockText> texts;
       for (int i = 1; i <= 3; ++i)
-        texts.push_back({i, 3, 4711, "I have a fever", seen, i == 2 ? "length" : ""});
+        texts.push_back({i, 3, 4711, seen, typed.size(), i == 2 ? "length" : "", rows});
       std::vector<std::string> wanted = {"before"};
       for (const Row& row : block_rows(texts, first_columns, 0, false)) wanted.push_back(row.text);
       wanted.emplace_back("after");

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
+
 namespace medgen::terminal {
 namespace {
 
@@ -45,6 +47,21 @@ TEST(WrapTest, WideCharactersTakeTwoColumnsAndCombiningOnesNone) {
   EXPECT_THAT(rows("cafe\xCC\x81s", 4), ElementsAre("cafe\xCC\x81", "s"));
   EXPECT_THAT(rows("\xE7\x99\xBC\xE7\x86\xB1", 1), ElementsAre("\xE7\x99\xBC", "\xE7\x86\xB1"))
       << "no row is empty, however narrow";
+}
+
+TEST(WrapTest, ATextThatGrowsIsBrokenAsAWhole) {
+  const std::vector<std::string> pieces = {"a",    " ",    "word",         "  ",        "\n",
+                                           " and", "long", "\xE7\x99\xBC", "e\xCC\x81", "\xCC\x81"};
+  std::mt19937 random(3);
+  for (const int columns : {1, 2, 3, 7, 20}) {
+    std::string text;
+    std::vector<Range> rows;
+    for (int i = 0; i < 500; ++i) {
+      text += pieces[random() % pieces.size()];
+      wrap_more(text, columns, rows);
+      ASSERT_EQ(rows, wrap(text, columns)) << columns << ":" << text;
+    }
+  }
 }
 
 TEST(WrapTest, CharactersAreWhatAPersonSeesAsOne) {
