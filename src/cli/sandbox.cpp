@@ -58,6 +58,9 @@ constexpr std::array kReadBySystem = {"/usr/lib",
                                       "/dev/random",
                                       "/dev/zero"};
 
+// Where descriptions of terminals lie.
+constexpr std::array kTerminals = {"/usr/share/terminfo", "/lib/terminfo", "/etc/terminfo"};
+
 bool is_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
@@ -171,6 +174,13 @@ void add_libraries(std::vector<Rule>& rules) {
   }
 }
 
+void add_terminals(std::vector<Rule>& rules) {
+  for (const char* folder : kTerminals) rules.push_back({folder, Use::kRead});
+  if (const char* folder = std::getenv("TERMINFO")) rules.push_back({folder, Use::kRead});
+  if (const char* home = std::getenv("HOME"))
+    rules.push_back({fs::path(home) / ".terminfo", Use::kRead});
+}
+
 bool may_enter = false;
 bool all_is_required = false;
 safety::Sandbox entered;
@@ -223,6 +233,8 @@ void enter_sandbox(const SandboxRequest& request) {
   const std::vector<Rule> named = rules_of(places);
   confinement.rules.insert(confinement.rules.end(), named.begin(), named.end());
   confinement.graphics_card = request.graphics_card;
+  confinement.terminal = request.terminal;
+  if (request.terminal) add_terminals(confinement.rules);
   entered = safety::enter_sandbox(confinement);
   all_is_required = request.mode == "require";
   if (all_is_required) require_all();

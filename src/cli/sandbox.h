@@ -31,6 +31,7 @@ struct SandboxRequest {
   bool default_model = false;  // it is used as Place::kModel
   bool graphics_card = false;
   bool quiet = false;
+  bool terminal = false;  // lines are edited on it
 };
 
 // What the named places allow, besides system_rules().

@@ -7,12 +7,15 @@ namespace medgen::safety {
 namespace {
 
 bool close_process() {
-  const rlimit none{0, 0};
-  return ::setrlimit(RLIMIT_CORE, &none) == 0 && ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
-         ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+  return forbid_core_dumps() && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
 }  // namespace
+
+bool forbid_core_dumps() {
+  const rlimit none{0, 0};
+  return ::setrlimit(RLIMIT_CORE, &none) == 0 && ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
+}
 
 Sandbox enter_sandbox(const Confinement& confinement) {
   Sandbox sandbox;
@@ -36,7 +39,7 @@ Sandbox enter_sandbox(const Confinement& confinement) {
     sandbox.missing.emplace_back("rules on files and system calls (not with CUDA)");
     return sandbox;
   }
-  const std::string failure = restrict_system_calls();
+  const std::string failure = restrict_system_calls(confinement.terminal);
   sandbox.system_calls = failure.empty();
   if (!failure.empty()) sandbox.missing.push_back("the list of system calls (" + failure + ")");
   return sandbox;

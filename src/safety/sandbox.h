@@ -15,7 +15,11 @@ struct Confinement {
   // A graphics card's driver uses files and system calls that no list of ours covers: then only
   // TCP and executing files are forbidden.
   bool graphics_card = false;
+  bool terminal = false;  // its modes may be changed, for editing lines
 };
+
+// From now on the process leaves no core and no debugger reads it. False where the system refuses.
+bool forbid_core_dumps();
 
 // What holds from now on.
 struct Sandbox {

@@ -60,6 +60,9 @@ constexpr int kAllowed[] = {
 // Reading what a terminal is; typing into it (TIOCSTI) is not among them.
 constexpr unsigned kTerminalQuestions[] = {TCGETS, TIOCGWINSZ, FIONREAD};
 
+// Between editing lines and leaving that to the terminal.
+constexpr unsigned kTerminalModes[] = {TCSETS, TCSETSW, TCSETSF};
+
 constexpr int kOfTheProcess[] = {PR_SET_NAME,         PR_GET_NAME,        PR_GET_DUMPABLE,
                                  PR_GET_NO_NEW_PRIVS, PR_GET_THP_DISABLE, PR_SET_VMA};
 
@@ -134,7 +137,7 @@ scmp_arg_cmp equals(unsigned argument, std::uint64_t value) {
 
 }  // namespace
 
-std::string restrict_system_calls() {
+std::string restrict_system_calls(bool terminal) {
   Filter filter(SCMP_ACT_ERRNO(EPERM));
   for (const int call : kAllowed) filter.allow(call);
   filter.allow(SCMP_SYS(clone), {0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD});
@@ -142,6 +145,9 @@ std::string restrict_system_calls() {
   filter.add(SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3));
   for (const unsigned question : kTerminalQuestions)
     filter.allow(SCMP_SYS(ioctl), equals(1, question));
+  if (terminal) {
+    for (const unsigned mode : kTerminalModes) filter.allow(SCMP_SYS(ioctl), equals(1, mode));
+  }
   for (const int what : kOfTheProcess) filter.allow(SCMP_SYS(prctl), equals(0, what));
   // To itself: abort() and the limits of its stack.
   filter.allow(SCMP_SYS(tgkill), equals(0, static_cast<std::uint64_t>(::getpid())));

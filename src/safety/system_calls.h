@@ -7,9 +7,9 @@
 namespace medgen::safety {
 
 // From now on system calls outside the list fail with EPERM, for this thread and those that it
-// starts: no processes, programs, sockets, tracing, mounts, io_uring, keys or BPF. Returns why it
-// failed; "" if it did not.
-std::string restrict_system_calls();
+// starts: no processes, programs, sockets, tracing, mounts, io_uring, keys or BPF. With
+// `terminal` a terminal's modes may be changed. Returns why it failed; "" if it did not.
+std::string restrict_system_calls(bool terminal = false);
 
 // What a process may still do to files.
 enum class Writes { kAsBefore, kNothing };

@@ -231,6 +231,7 @@ struct CommandLine::Impl {
   SandboxRequest sandbox_request() const {
     SandboxRequest request;
     request.mode = sandbox.value_or("on");
+    request.terminal = edits_lines && edits_lines();
     for (const Setting& setting : settings) {
       for (const std::string& value : setting.values) {
         if (setting.place != Place::kNone) request.places.push_back({value, setting.place});
@@ -301,6 +302,7 @@ struct CommandLine::Impl {
   std::map<std::string, std::size_t> times_in_config;
   const bool* quiet = nullptr;  // the target of --quiet, where a command has it
   std::optional<std::string> sandbox;
+  std::function<bool()> edits_lines;
 };
 
 CommandLine::CommandLine(const std::string& command, const std::string& description)
@@ -424,6 +426,8 @@ void CommandLine::exclude(const std::string& first, const std::string& second) {
   impl_->find(first).excludes.push_back(second);
   impl_->find(second).excludes.push_back(first);
 }
+
+void CommandLine::edits_lines(std::function<bool()> does) { impl_->edits_lines = std::move(does); }
 
 void CommandLine::config_file() {
   impl_->add("--config", reads("FILE"),

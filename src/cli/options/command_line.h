@@ -77,6 +77,9 @@ class CommandLine {
   // are an error. Long names; a positional by its name.
   void exclude(const std::string& first, const std::string& second);
 
+  // Lines are edited on the terminal where `does` says so, once the options are read.
+  void edits_lines(std::function<bool()> does);
+
   // Adds --config FILE.
   void config_file();
 

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -190,6 +191,23 @@ TEST(SystemCallsTest, ThreadsStayAndProcessesSocketsAndTracingGo) {
     return restrict_system_calls().empty() && system_calls_are_restricted();
   }));
   EXPECT_FALSE(in_child([] { return error_of(::socket(AF_UNIX, SOCK_STREAM, 0)) == EPERM; }));
+}
+
+TEST(SandboxTest, OnlyASessionChangesATerminalsModes) {
+  for (const bool session : {false, true}) {
+    EXPECT_TRUE(in_child([&] {
+      ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+      int pipe[2];
+      termios modes{};
+      if (::pipe(pipe) != 0 || !restrict_system_calls(session).empty()) return false;
+      const int wanted = session ? ENOTTY : EPERM;
+      return error_of(::ioctl(pipe[0], TCSETS, &modes)) == wanted &&
+             error_of(::ioctl(pipe[0], TCSETSW, &modes)) == wanted &&
+             error_of(::ioctl(pipe[0], TCSETSF, &modes)) == wanted &&
+             error_of(::ioctl(pipe[0], TIOCSTI, "x")) == EPERM &&
+             error_of(::socket(AF_UNIX, SOCK_STREAM, 0)) == EPERM;
+    })) << session;
+  }
 }
 
 int code_error() {
