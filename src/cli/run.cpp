@@ -32,6 +32,8 @@ struct Command {
 constexpr std::array kCommands{
     Command{"generate", generate_command, "continue a text (the command when none is named)",
             "Generate"},
+    Command{"session", session_command,
+            "type texts, read their continuations, go on (medgen alone on a terminal)"},
     Command{"batch", batch_command, "continue every prompt of a file, durably", "Files of prompts"},
     Command{"merge", merge_command, "merge the outputs of a batch's shards"},
     Command{"screen", screen_command, "look for what may identify a patient in files of prompts"},
@@ -59,7 +61,8 @@ constexpr std::array kCommands{
 std::string overview() {
   std::string text =
       "medgen: continues a sentence about symptoms with a GPT-2 language model\n"
-      "Usage: medgen [OPTIONS] [TEXT]\n"
+      "Usage: medgen                          a session, on a terminal\n"
+      "       medgen [OPTIONS] [TEXT]\n"
       "       medgen COMMAND [OPTIONS] ...\n\n"
       "The first argument names the command; anything else goes to `generate`. A TEXT that is the "
       "same\n"
@@ -97,7 +100,7 @@ int dispatch(const Arguments& arguments) {
   for (const Command& command : kCommands) {
     if (first == command.name) return command.run({arguments.begin() + 1, arguments.end()});
   }
-  return generate_command(arguments);
+  return unnamed_command(arguments);
 }
 
 // Commands declare their options before they do anything else.

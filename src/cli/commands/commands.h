@@ -10,6 +10,8 @@ namespace medgen::cli {
 using Arguments = std::vector<std::string>;
 
 int generate_command(const Arguments& words);
+int unnamed_command(const Arguments& words);  // no command is named: a session, or `generate`
+int session_command(const Arguments& words);
 int batch_command(const Arguments& words);
 int sweep_command(const Arguments& words);
 int reproduce_command(const Arguments& words);

@@ -17,6 +17,7 @@
 #include "cli/prompt.h"
 #include "cli/run.h"
 #include "cli/sandbox.h"
+#include "cli/session_run.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "cli/text_writer.h"
@@ -32,13 +33,14 @@ namespace {
 // More sequences at once gain little and need memory for their caches.
 constexpr int kMaxSlots = 64;
 
-GenerateArguments parse_generate(const Arguments& words) {
+GenerateArguments parse_generate(const Arguments& words, bool may_be_session) {
   GenerateArguments arguments;
   CommandLine line(
       "medgen generate",
       "Continues a text, such as a sentence about symptoms, in several ways. This is also what "
       "medgen does when no command is named.");
   declare(line, arguments);
+  line.edits_lines([&] { return may_be_session && asks_for_session(arguments); });
   line.parse(words);
   return arguments;
 }
@@ -172,10 +174,7 @@ bool write_continuations(const GenerateArguments& arguments, const Model& model,
   return interrupt.interrupted();
 }
 
-}  // namespace
-
-int generate_command(const Arguments& words) {
-  const GenerateArguments arguments = parse_generate(words);
+int run_generate(const GenerateArguments& arguments) {
   const Messages messages(arguments.quiet);
   check(arguments);
   GeneratePrompt prompt = asked_prompt(arguments);
@@ -202,5 +201,15 @@ int generate_command(const Arguments& words) {
              ? kExitInterrupted
              : kExitFine;
 }
+
+}  // namespace
+
+int unnamed_command(const Arguments& words) {
+  const GenerateArguments arguments = parse_generate(words, true);
+  if (asks_for_session(arguments)) return run_session(session_arguments(arguments));
+  return run_generate(arguments);
+}
+
+int generate_command(const Arguments& words) { return run_generate(parse_generate(words, false)); }
 
 }  // namespace medgen::cli

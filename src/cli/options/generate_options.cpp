@@ -30,12 +30,7 @@ void declare_running(CommandLine& line, GenerateArguments& a) {
   line.flag("--json", a.json, "Print one line of JSON: prompt, completions, provenance, notice.");
   line.flag("--quiet", a.quiet,
             "Print nothing on standard error but errors and, unless --json, a one-line notice.");
-  line.choice(
-      "--color", {"auto", "always", "never"}, a.color,
-      "Colours: auto (on a terminal, unless NO_COLOR is set or TERM is dumb), always or never. "
-      "Default: auto.");
-  line.flag("--no-color", a.no_color, "The same as --color never.");
-  line.exclude("--color", "--no-color");
+  declare_color(line, a.color, a.no_color);
   line.config_file();
 }
 
@@ -48,10 +43,21 @@ void declare(CommandLine& line, GenerateArguments& arguments) {
   declare_running(line, arguments);
 }
 
-ColorChoice color_choice(const GenerateArguments& arguments) {
-  if (arguments.no_color || arguments.color == "never") return ColorChoice::kNever;
-  return arguments.color == "always" ? ColorChoice::kAlways : ColorChoice::kAuto;
+void declare_color(CommandLine& line, std::optional<std::string>& color, bool& no_color) {
+  line.choice(
+      "--color", {"auto", "always", "never"}, color,
+      "Colours: auto (on a terminal, unless NO_COLOR is set or TERM is dumb), always or never. "
+      "Default: auto.");
+  line.flag("--no-color", no_color, "The same as --color never.");
+  line.exclude("--color", "--no-color");
 }
+
+ColorChoice color_choice(const std::optional<std::string>& color, bool no_color) {
+  if (no_color || color == "never") return ColorChoice::kNever;
+  return color == "always" ? ColorChoice::kAlways : ColorChoice::kAuto;
+}
+
+ColorChoice color_choice(const GenerateArguments& a) { return color_choice(a.color, a.no_color); }
 
 DecodingSettings resolve(const GenerateArguments& a, const engine::ModelDefaults& model) {
   resolve(a.backend);

@@ -29,6 +29,9 @@ void declare(CommandLine& line, GenerateArguments& arguments);
 DecodingSettings resolve(const GenerateArguments& arguments, const engine::ModelDefaults& model);
 void check(const GenerateArguments& arguments);
 
+// --color and --no-color.
+void declare_color(CommandLine& line, std::optional<std::string>& color, bool& no_color);
+ColorChoice color_choice(const std::optional<std::string>& color, bool no_color);
 ColorChoice color_choice(const GenerateArguments& arguments);
 
 }  // namespace medgen::cli

@@ -16,16 +16,20 @@ void declare(CommandLine& line, TaskArguments& arguments) {
             "Forms of the tasks, as in a model's templates.json. Default: the model's own.");
 }
 
+Templates known_templates(const TaskArguments& arguments, const Templates& of_model) {
+  if (!arguments.templates) return of_model;
+  const std::string text =
+      base::read_file(*arguments.templates, std::uint64_t{1} << 20U, ErrorCode::kUsage);
+  return parse_templates(text, *arguments.templates);
+}
+
 std::optional<TaskTemplate> task_template(const TaskArguments& arguments,
                                           const Templates& of_model) {
   if (!arguments.task) {
     if (!arguments.templates) return std::nullopt;
     throw Error(ErrorCode::kUsage, "--templates is given without --task: name a task too");
   }
-  if (!arguments.templates) return find_template(of_model, *arguments.task);
-  const std::string text =
-      base::read_file(*arguments.templates, std::uint64_t{1} << 20U, ErrorCode::kUsage);
-  return find_template(parse_templates(text, *arguments.templates), *arguments.task);
+  return find_template(known_templates(arguments, of_model), *arguments.task);
 }
 
 }  // namespace medgen::cli
