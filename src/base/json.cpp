@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/json_watcher.h"
 
@@ -12,13 +13,20 @@ namespace {
 
 struct JsonExtent {
   int depth = 0;
-  std::size_t values = 1;  // at least as many as there are
+  std::size_t values = 1;    // at least as many as there are
+  std::int64_t members = 0;  // of the object that has the most, counted by its commas
 };
 
 // Agrees with the library on where strings begin and end as far as the text is JSON.
 JsonExtent extent_of(std::string_view text) {
   JsonExtent extent;
   int depth = 0;
+  // So far, of what is open at each depth; of a list far below nothing.
+  constexpr std::int64_t kOfAList = -(std::int64_t{1} << 40U);
+  std::array<std::int64_t, kMaxJsonDepth + 1> members{};
+  const auto members_here = [&]() -> std::int64_t& {
+    return members[static_cast<std::size_t>(std::clamp(depth, 0, kMaxJsonDepth))];
+  };
   for (std::size_t i = 0; i < text.size(); ++i) {
     switch (text[i]) {
       case '"':
@@ -30,6 +38,7 @@ JsonExtent extent_of(std::string_view text) {
       case '{':
         extent.depth = std::max(extent.depth, ++depth);
         ++extent.values;
+        members_here() = text[i] == '{' ? 1 : kOfAList;
         break;
       case ']':
       case '}':
@@ -37,6 +46,7 @@ JsonExtent extent_of(std::string_view text) {
         break;
       case ',':
         ++extent.values;
+        extent.members = std::max(extent.members, ++members_here());
         break;
       default:
         break;
@@ -60,6 +70,7 @@ class FaultFinder : public JsonWatcher {
     return false;
   }
 
+  bool found() const { return byte_ > 0; }
   bool number() const { return number_; }
   std::size_t byte() const { return byte_; }  // where the library stopped, from 1
   const std::string& last_key() const { return key_; }
@@ -126,9 +137,19 @@ std::string json_key_shown(const std::string& key) {
 
 int json_depth(std::string_view text) { return extent_of(text).depth; }
 
+std::size_t json_members(std::string_view text) {
+  return static_cast<std::size_t>(std::max<std::int64_t>(extent_of(text).members, 0));
+}
+
 bool json_is_bounded(std::string_view text) {
   const JsonExtent extent = extent_of(text);
   return extent.depth <= kMaxJsonDepth && extent.values <= kMaxJsonValues;
+}
+
+bool ordered_json_is_bounded(std::string_view text) {
+  const JsonExtent extent = extent_of(text);
+  return extent.depth <= kMaxJsonDepth && extent.values <= kMaxJsonValues &&
+         extent.members <= kMaxJsonMembers;
 }
 
 std::string json_fault(std::string_view text, std::string_view otherwise) {
@@ -140,6 +161,9 @@ std::string json_fault(std::string_view text, std::string_view otherwise) {
     return fmt::format("JSON of more than {} values", kMaxJsonValues);
   }
   const FaultFinder finder = find_fault(text);
+  if (!finder.found() && extent.members > kMaxJsonMembers) {
+    return fmt::format("JSON with an object of more than {} members", kMaxJsonMembers);
+  }
   if (!finder.number()) {
     const std::string why = otherwise.empty() ? "" : json_syntax_fault(text);
     if (why.empty()) return std::string(otherwise);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -15,23 +16,36 @@ namespace medgen::base {
 constexpr int kMaxJsonDepth = 64;
 // A value takes up to 100 bytes. A tokenizer.json of 256,000 tokens with merges has 1.8 million.
 constexpr std::size_t kMaxJsonValues = std::size_t{1} << 21U;
+// Of one object that keeps its order. nlohmann's looks through all members for each that is added,
+// so that more take time with their square.
+constexpr int kMaxJsonMembers = 8192;
 
 // The deepest nesting of brackets outside strings; arbitrary for text that is not JSON.
 int json_depth(std::string_view text);
+// The members of the object that has the most, if it has more than one; arbitrary likewise.
+std::size_t json_members(std::string_view text);
 bool json_is_bounded(std::string_view text);
+// The same for objects that keep their order.
+bool ordered_json_is_bounded(std::string_view text);
+
+template <typename Json>
+bool is_bounded_for(std::string_view text) {
+  return std::is_same_v<Json, nlohmann::ordered_json> ? ordered_json_is_bounded(text)
+                                                      : json_is_bounded(text);
+}
 
 // Discarded if `text` is not JSON or beyond the limits. Of two members with one key the last
 // counts.
 template <typename Json>
 Json parse_json(std::string_view text) {
-  if (!json_is_bounded(text)) return Json(Json::value_t::discarded);
+  if (!is_bounded_for<Json>(text)) return Json(Json::value_t::discarded);
   return Json::parse(text, nullptr, /*allow_exceptions=*/false);
 }
 
 // The same with the library's callback, which sees values as they are read.
 template <typename Json, typename Watch>
 Json parse_json(std::string_view text, Watch&& watch) {
-  if (!json_is_bounded(text)) return Json(Json::value_t::discarded);
+  if (!is_bounded_for<Json>(text)) return Json(Json::value_t::discarded);
   return Json::parse(text, std::forward<Watch>(watch), /*allow_exceptions=*/false);
 }
 

@@ -19,29 +19,27 @@ class MemberReader : public JsonWatcher {
     return true;
   }
   bool key(std::string& name) override {
-    std::set<std::string>& names = seen_.back();
-    if (!names.insert(name).second) faults_.twice = true;
-    faults_.too_many = names.size() > kMaxJsonMembers;
-    return !faults_.too_many;
+    repeated_ = !seen_.back().insert(name).second;
+    return !repeated_;
   }
   bool end_object() override {
     seen_.pop_back();
     return true;
   }
 
-  const MemberFaults& faults() const { return faults_; }
+  bool repeated() const { return repeated_; }
 
  private:
-  MemberFaults faults_;
+  bool repeated_ = false;
   std::vector<std::set<std::string>> seen_;
 };
 
 }  // namespace
 
-MemberFaults member_faults(std::string_view text) {
+bool repeats_a_member(std::string_view text) {
   MemberReader reader;
   if (json_is_bounded(text)) read_json<nlohmann::json>(text, reader);
-  return reader.faults();
+  return reader.repeated();
 }
 
 }  // namespace medgen::base

@@ -30,18 +30,17 @@ struct Refused {
 }
 
 Json parse_object(const std::string& text) {
-  const base::MemberFaults faults = base::member_faults(text);
-  if (faults.too_many) {
-    refuse("too_many_members",
-           fmt::format("it has an object of more than {} members: give fewer, or a list",
-                       base::kMaxJsonMembers));
-  }
   auto object = base::parse_json<Json>(text);
   if (object.is_discarded()) {
     if (base::json_depth(text) > base::kMaxJsonDepth) {
       refuse("json_too_deep",
              fmt::format("its JSON is nested more deeply than {} levels: give a flatter object",
                          base::kMaxJsonDepth));
+    }
+    if (base::json_members(text) > base::kMaxJsonMembers) {
+      refuse("too_many_members",
+             fmt::format("it has an object of more than {} members: give fewer, or a list",
+                         base::kMaxJsonMembers));
     }
     refuse("invalid_json",
            "it is " + base::json_fault(text, "not valid JSON") + ": give one JSON object per line");
@@ -50,7 +49,7 @@ Json parse_object(const std::string& text) {
     refuse("not_an_object", std::string("it is a JSON ") + object.type_name() +
                                 ": give an object such as {\"id\": \"a\", \"prompt\": \"...\"}");
   }
-  if (faults.twice) {
+  if (base::repeats_a_member(text)) {
     const std::string place = base::json_repeated_key(text);
     refuse("duplicate_field", "a field is given twice" +
                                   (place.empty() ? std::string() : " (" + place + ")") +

@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "base/json.h"
-#include "base/json_members.h"
 #include "engine/setting_values.h"
 #include "medgen/error.h"
 #include "text/utf8.h"
@@ -236,10 +235,6 @@ ModelDefaults read_generation_config(const SettingsJson& object, const std::stri
 }
 
 ModelDefaults parse_generation_config(std::string_view text, const std::string& source) {
-  if (base::member_faults(text).too_many) {
-    refuse_key(source, fmt::format("it has an object of more than {} members; get the file again",
-                                   base::kMaxJsonMembers));
-  }
   const auto object = base::parse_json<Json>(text);
   if (object.is_discarded()) {
     refuse_key(source,

@@ -7,7 +7,6 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "base/json_members.h"
 #include "bundle/enclosed_file.h"
 #include "engine/generation_config.h"
 #include "medgen/error.h"
@@ -22,10 +21,9 @@ constexpr std::uint64_t kMaxConfigBytes = 16U << 20U;
 // The file's text; empty if there is none.
 using ReadText = std::function<std::string(const char* name)>;
 
-// What config.json holds besides the architecture. That it is JSON is checked where that is read.
+// What config.json holds besides the architecture. That it is JSON is checked where that is read;
+// an object of more members than are read holds none of ours.
 engine::SettingsJson keys_in_config(const std::string& text) {
-  // An object of very many members would take long, and none of them is a key of ours.
-  if (base::member_faults(text).too_many) return engine::SettingsJson::object();
   const auto config = base::parse_json<engine::SettingsJson>(text);
   if (!config.is_object()) return engine::SettingsJson::object();
   return engine::generation_keys_of(config);

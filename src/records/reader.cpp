@@ -9,7 +9,6 @@
 
 #include "base/byte_reader.h"
 #include "base/json.h"
-#include "base/json_members.h"
 #include "base/lines.h"
 #include "base/whole_number.h"
 #include "engine/settings.h"
@@ -274,16 +273,6 @@ void refuse_beyond_limits(std::string_view text, const std::string& where) {
   }
 }
 
-Json parse_record(std::string_view text, const std::string& where) {
-  if (base::member_faults(text).too_many) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("{} has an object of more than {} members: give what generate `json`, "
-                            "batch or sweep wrote",
-                            where, base::kMaxJsonMembers));
-  }
-  return base::parse_json<Json>(text);
-}
-
 // JSON over several lines.
 void read_whole(const std::filesystem::path& file,
                 const std::function<void(const RecordReader&)>& visit) {
@@ -299,7 +288,7 @@ void read_whole(const std::filesystem::path& file,
                               file.string(), kMaxWholeFileBytes));
     }
   }
-  const Json json = parse_record(text, file.string());
+  const auto json = base::parse_json<Json>(text);
   if (json.is_discarded()) refuse_beyond_limits(text, file.string());
   if (!json.is_object() && !json.is_array()) {
     throw Error(
@@ -463,9 +452,9 @@ void read_records(const std::filesystem::path& file,
   for (base::Line line; lines.next(line);) {
     if (line.text.find_first_not_of(" \t\r") == std::string::npos) continue;
     const std::string where = fmt::format("line {} of {}", line.number, file.string());
-    Json json = parse_record(line.text, where);
-    if (std::exchange(first, false) && !json.is_object()) return read_whole(file, visit);
+    auto json = base::parse_json<Json>(line.text);
     if (json.is_discarded()) refuse_beyond_limits(line.text, where);
+    if (std::exchange(first, false) && !json.is_object()) return read_whole(file, visit);
     visit(RecordReader(std::move(json), {file.string(), line.number}));
   }
 }

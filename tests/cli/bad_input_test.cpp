@@ -32,6 +32,14 @@ void expect_refusal(int status, const std::vector<std::string>& words,
   for (const std::string& part : message) EXPECT_THAT(result.err, HasSubstr(part)) << shown;
 }
 
+TEST(BadInputTest, AnObjectOfVeryManyMembersIsWrongUsage) {
+  std::string object = "{\"1\":1";
+  for (int i = 2; i <= 8193; ++i) object += ",\"" + std::to_string(i) + "\":1";
+  for (const char* option : {"--logit-bias", "--prompt-ids"}) {
+    expect_refusal(2, {option, object + "}"}, {"more than 8192 members"});
+  }
+}
+
 TEST(BadInputTest, ParametersOutOfRangeAreWrongUsage) {
   const std::vector<std::vector<std::string>> cases = {{"--temperature", "-1"},
                                                        {"--temperature", "nan"},

@@ -1,6 +1,7 @@
 // Bounded JSON: what is read, what is discarded and why, and that no reader goes around it.
 #include "base/json.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -50,6 +51,37 @@ TEST(BoundedJsonTest, MoreValuesThanTheLimitAreNotRead) {
   EXPECT_FALSE(parse_json<Json>(many + "]").is_discarded());
   EXPECT_TRUE(parse_json<Json>(many + ",0,0]").is_discarded());
   EXPECT_EQ(json_fault(many + ",0,0]", "not JSON"), "JSON of more than 2097152 values");
+}
+
+// `count` members, each of which is an object of one.
+std::string object_of(int count) {
+  std::string text = "{";
+  for (int i = 0; i < count; ++i)
+    text += fmt::format("{}\"x{}\":{{\"y\":[1,2]}}", i > 0 ? "," : "", i);
+  return text + "}";
+}
+
+TEST(BoundedJsonTest, MoreMembersThanTheLimitAreReadWithoutTheirOrderAlone) {
+  using Ordered = nlohmann::ordered_json;
+  const std::string most = object_of(kMaxJsonMembers), many = object_of(kMaxJsonMembers + 1);
+  EXPECT_EQ(json_members(most), 8192U);
+  EXPECT_FALSE(parse_json<Ordered>(most).is_discarded());
+  for (const std::string& text : {many, "[{\"a\": 1, \"b\": " + many + "}]"}) {
+    EXPECT_TRUE(parse_json<Ordered>(text).is_discarded());
+    EXPECT_FALSE(parse_json<Json>(text).is_discarded());
+    EXPECT_EQ(json_fault(text, "not JSON"), "JSON with an object of more than 8192 members");
+    EXPECT_EQ(json_fault(text, ""), "JSON with an object of more than 8192 members");
+  }
+  // What is no JSON is so for another reason.
+  EXPECT_THAT(json_fault(many + "}", "not JSON"), ::testing::StartsWith("not JSON (column "));
+  // Neither a list nor the objects in it add up.
+  std::string list = "[{}";
+  for (int i = 0; i < 3 * kMaxJsonMembers; ++i) list += ",{\"a\":1}";
+  EXPECT_FALSE(parse_json<Ordered>(list + "]").is_discarded());
+  EXPECT_LE(json_members(list + "]"), 1U);
+  for (const char* text : {"]]]],,,", "}}}}{,", ""}) {
+    EXPECT_LE(json_members(text), 3U) << text;
+  }
 }
 
 TEST(BoundedJsonTest, ANumberOutOfRangeIsNamedByItsKey) {
