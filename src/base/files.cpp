@@ -120,6 +120,11 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes, ErrorCode c
   return content;
 }
 
+bool is_file(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
+}
+
 MappedFile::MappedFile(const fs::path& path, ErrorCode code) {
   const Descriptor file = open_to_read(path, code);
   const struct stat status = checked_stat(file, path, code);

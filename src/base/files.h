@@ -16,6 +16,9 @@ namespace medgen::base {
 std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes,
                       ErrorCode code = ErrorCode::kRuntime);
 
+// Whether `path` is a regular file, or a link to one.
+bool is_file(const std::filesystem::path& path);
+
 // A regular file as read-only memory, for as long as the object lives.
 class MappedFile {
  public:

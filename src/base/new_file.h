@@ -39,6 +39,8 @@ bool names_descriptor(const std::filesystem::path& path);
 // Whether `path` is a file of this user's, or root's, that nobody else may write: what was kept
 // there may be used.
 bool is_own_file(const std::filesystem::path& path);
+// The same for a folder, which must be this user's.
+bool is_own_folder(const std::filesystem::path& path);
 
 // "DIR/.NAME.new-" and sixteen random letters and digits, for `target` "DIR/NAME".
 std::filesystem::path random_sibling(const std::filesystem::path& target);

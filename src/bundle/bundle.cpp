@@ -23,11 +23,6 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kMaxTextBytes = 16U << 20U;
 constexpr const char* kGetAgain = "; get the bundle again or convert the model again";
 
-bool is_file(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path, ignored);
-}
-
 void require_bundle(const fs::path& directory) {
   std::error_code ignored;
   const std::string shown = directory.string();
@@ -37,8 +32,8 @@ void require_bundle(const fs::path& directory) {
   if (!fs::is_directory(directory, ignored)) {
     fail(shown + " is not a folder; a bundle is one, with a manifest.json in it");
   }
-  if (is_file(directory / "manifest.json")) return;
-  if (is_file(directory / "config.json")) {
+  if (base::is_file(directory / "manifest.json")) return;
+  if (base::is_file(directory / "config.json")) {
     fail(shown +
          " is not a bundle (it has no manifest.json) but looks like a Hugging Face checkpoint; "
          "make a bundle of it with: medgen convert " +
@@ -51,7 +46,7 @@ void require_bundle(const fs::path& directory) {
 
 void verify_size(const fs::path& directory, const BundleFile& file) {
   const fs::path path = directory / file.name;
-  if (!is_file(path)) {
+  if (!base::is_file(path)) {
     fail(path.string() + " is missing, though manifest.json lists it" + kGetAgain);
   }
   const std::uint64_t size = fs::file_size(path);
@@ -97,11 +92,11 @@ std::optional<TokenId> prompt_prefix_of(const Tokenizer& tokenizer,
                                         const fs::path& tokenizer_config,
                                         const ModelConfig& config) {
   const std::optional<TokenId> framed = first_of(tokenizer.text_frame().before);
-  if (!is_file(tokenizer_config)) return framed;
+  if (!base::is_file(tokenizer_config)) return framed;
   const nlohmann::json settings = read_json_object(tokenizer_config);
   if (settings.value("add_bos_token", nlohmann::json()) != true) return framed;
   // Where transformers reads a tokenizer.json, that alone says what goes before a text.
-  const bool elsewhere = is_file(tokenizer_config.parent_path() / "tokenizer.json") &&
+  const bool elsewhere = base::is_file(tokenizer_config.parent_path() / "tokenizer.json") &&
                          !settings.value("tokenizer_class", nlohmann::json()).is_null();
   if (elsewhere || settings.contains("bos_token")) return framed;
   if (config.bos_token_id) return config.bos_token_id;

@@ -28,7 +28,7 @@ base::StagedDirectory::Existing existing_rule(const fs::path& directory, bool re
   if (!replace) return base::StagedDirectory::Existing::kRefuse;
   std::error_code ignored;
   if (fs::is_directory(directory, ignored) && !fs::is_empty(directory, ignored) &&
-      !fs::is_regular_file(directory / "manifest.json", ignored)) {
+      !base::is_file(directory / "manifest.json")) {
     throw Error(ErrorCode::kUsage, directory.string() +
                                        " is not a bundle (it has no manifest.json), so it is not "
                                        "replaced; choose another name or remove it yourself");

@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/files.h"
 #include "bundle/fail.h"
 #include "bundle/safetensors.h"
 #include "bundle/shard_index.h"
@@ -31,11 +32,6 @@ constexpr std::array kWeightNames = {
 constexpr std::array kOtherWeights = {
     std::pair("tf_model.h5", "TensorFlow's"), std::pair("flax_model.msgpack", "Flax's"),
     std::pair("rust_model.ot", "Rust's"), std::pair("model.onnx", "ONNX's")};
-
-bool is_plain_file(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path, ignored);
-}
 
 std::vector<std::string> names_in(const fs::path& folder) {
   std::vector<std::string> names;
@@ -63,7 +59,7 @@ fs::path find_variant(const fs::path& folder) {
   for (const auto& [begin, end] : kWeightNames) {
     std::vector<std::string> variants;
     for (const std::string& name : names) {
-      if (is_variant(name, begin, end) && is_plain_file(folder / name)) variants.push_back(name);
+      if (is_variant(name, begin, end) && base::is_file(folder / name)) variants.push_back(name);
     }
     if (variants.size() > 1) {
       fail(
@@ -100,13 +96,13 @@ fs::path find_snapshot(const fs::path& folder) {
   }
   for (const char* adapter :
        {"adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"}) {
-    if (!is_plain_file(folder / adapter)) continue;
+    if (!base::is_file(folder / adapter)) continue;
     fail(shown +
          " holds an adapter (LoRA) alone, without the model that it changes; merge them in Python "
          "with PEFT's merge_and_unload() and save_pretrained(), and give that folder");
   }
   for (const auto& [name, whose] : kOtherWeights) {
-    if (!is_plain_file(folder / name)) continue;
+    if (!base::is_file(folder / name)) continue;
     fail(
         fmt::format("{} holds {}, {} format, which is not read; save the model with transformers "
                     "as safetensors: save_pretrained(...)",
@@ -200,7 +196,7 @@ fs::path find_checkpoint_weights(const fs::path& folder) {
   }
   for (const auto& [begin, end] : kWeightNames) {
     const fs::path file = folder / (std::string(begin) + end);
-    if (is_plain_file(file)) return file;
+    if (base::is_file(file)) return file;
   }
   fs::path variant = find_variant(folder);
   if (variant.empty()) refuse_folder(folder);

@@ -13,6 +13,7 @@
 #include <numeric>
 #include <set>
 
+#include "base/files.h"
 #include "base/json.h"
 #include "base/sha256.h"
 #include "base/whole_number.h"
@@ -288,10 +289,7 @@ std::shared_ptr<const TokenDocuments> Shards::documents(
   return documents;
 }
 
-bool is_shard_folder(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path / "prepare.json", ignored);
-}
+bool is_shard_folder(const fs::path& path) { return base::is_file(path / "prepare.json"); }
 
 Shards open_shards(const fs::path& directory) {
   const fs::path report = directory / "prepare.json";

@@ -28,11 +28,6 @@ constexpr std::uint64_t kMaxCardBytes = 4U << 20U;
 
 [[noreturn]] void fail(const std::string& message) { throw Error(ErrorCode::kModel, message); }
 
-bool is_file(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path, ignored);
-}
-
 // 65520 is the first value that rounds to infinity in fp16 (IEEE 754 binary16, round to nearest
 // even).
 void check_fits_half(const std::vector<float>& values, const std::string& stored_name) {
@@ -132,7 +127,7 @@ std::string own_name(const fs::path& path) {
 
 // The config.json that comes with foreign tensors.
 ModelConfig config_beside(const fs::path& folder) {
-  if (!is_file(folder / "config.json")) {
+  if (!base::is_file(folder / "config.json")) {
     fail((folder / "config.json").string() +
          " is missing; the number of heads and other settings are read from it");
   }

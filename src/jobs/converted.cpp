@@ -79,10 +79,9 @@ std::vector<fs::path> files_of(const fs::path& checkpoint) {
   for (fs::directory_iterator entry(checkpoint, error), end; !error && entry != end;
        entry.increment(error)) {
     const fs::path& path = entry->path();
-    std::error_code ignored;
     const std::string kind = path.extension().string();
     if (kind != ".json" && kind != ".txt" && kind != ".model" && kind != ".md") continue;
-    if (fs::is_regular_file(path, ignored)) files.push_back(path);
+    if (base::is_file(path)) files.push_back(path);
   }
   std::sort(files.begin(), files.end());
   files.erase(std::unique(files.begin(), files.end()), files.end());
@@ -123,14 +122,8 @@ bool is_hash(std::string_view text) {
          });
 }
 
-bool is_own_folder(const fs::path& path) {
-  struct stat status {};
-  return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
-         status.st_uid == ::geteuid() && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
-}
-
 bool is_usable(const fs::path& model) {
-  return is_own_folder(model) && base::is_own_file(model / "manifest.json");
+  return base::is_own_folder(model) && base::is_own_file(model / "manifest.json");
 }
 
 // Where converted models are kept, made if need be.
@@ -139,7 +132,7 @@ fs::path home_of_models() {
   const fs::path home = cache / "models";
   if (!cache.empty()) {
     (void)::mkdir(home.c_str(), 0700);
-    if (is_own_folder(home)) return home;
+    if (base::is_own_folder(home)) return home;
   }
   throw Error(
       ErrorCode::kRuntime,
@@ -318,7 +311,7 @@ ConvertedModel converted_model(const fs::path& given, bool anew) {
 }
 
 bool is_converted_model(const fs::path& folder) {
-  return is_hash(folder.filename().string()) && is_own_folder(folder) &&
+  return is_hash(folder.filename().string()) && base::is_own_folder(folder) &&
          base::is_own_file(folder / kOrigin);
 }
 

@@ -94,11 +94,9 @@ engine::ModelDefaults model_defaults(const Bundle& bundle) {
 engine::ModelDefaults model_defaults(const fs::path& folder, const ModelConfig& config,
                                      const Tokenizer& tokenizer) {
   const GenerationConfig found = chosen(folder, [&](const char* name) {
-    std::error_code ignored;
     const fs::path file = folder / name;
-    return fs::is_regular_file(file, ignored)
-               ? base::read_file(file, kMaxConfigBytes, ErrorCode::kModel)
-               : std::string();
+    return base::is_file(file) ? base::read_file(file, kMaxConfigBytes, ErrorCode::kModel)
+                               : std::string();
   });
   return defaults_of(found.text, found.source, config, tokenizer);
 }

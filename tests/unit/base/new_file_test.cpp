@@ -261,5 +261,18 @@ TEST(NewFileTest, OwnFilesAreThoseThatNobodyElseMayWrite) {
   EXPECT_FALSE(is_own_file(folder / "a"));
 }
 
+TEST(NewFileTest, OwnFoldersAreThoseThatNobodyElseMayWrite) {
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "a");
+  EXPECT_TRUE(is_own_folder(folder / "a"));
+  fs::create_symlink("a", folder / "link");
+  write_file(folder / "file", "x");
+  for (const char* name : {"link", "file", "missing"}) {
+    EXPECT_FALSE(is_own_folder(folder / name)) << name;
+  }
+  ::chmod((folder / "a").c_str(), 0777);
+  EXPECT_FALSE(is_own_folder(folder / "a"));
+}
+
 }  // namespace
 }  // namespace medgen::base
