@@ -165,6 +165,10 @@ void write_file_atomically(const fs::path& path, std::string_view content) {
 
 StagedFile::StagedFile(const fs::path& path, Existing existing) : path_(path), existing_(existing) {
   require_own_output(path);
+  if (names_descriptor(path)) {
+    fail(ErrorCode::kUsage, "replace", path,
+         "it stands for something that is open already; name the file itself");
+  }
   if (existing == Existing::kRefuse) {
     std::error_code error;
     if (fs::exists(fs::symlink_status(path, error))) fail_exists();

@@ -44,7 +44,9 @@ class MappedFile {
 void write_file(const std::filesystem::path& path, std::string_view content);
 
 // The same, but `path` holds either its old content or the new one, whatever happens in between.
-// Anything but a regular file (a pipe, a device) is written to, never replaced.
+// Anything but a regular file (a pipe, a device) is written to, never replaced. A file that is open
+// already and named by its descriptor ("/dev/stdout") is refused with Error(kUsage): it can be
+// neither replaced nor written to beside whoever else writes it.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 // A file that appears under its name only when it is complete: a hidden sibling of it until
@@ -54,8 +56,9 @@ class StagedFile {
  public:
   enum class Existing { kRefuse, kReplace };
 
-  // Throws Error(kUsage) if there is something of that name and it is not to be replaced. A link is
-  // followed, so that the file it leads to is what gets replaced.
+  // Throws Error(kUsage) if there is something of that name and it is not to be replaced, or if the
+  // name is that of an open descriptor ("/dev/stdout"). A link is followed, so that the file it
+  // leads to is what gets replaced.
   explicit StagedFile(const std::filesystem::path& path, Existing existing = Existing::kReplace);
   StagedFile(const StagedFile&) = delete;
   StagedFile& operator=(const StagedFile&) = delete;

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <fstream>
 
+#include "base/descriptor.h"
 #include "base/write_failure.h"
 #include "unit/bundle/support.h"
 
@@ -88,6 +89,26 @@ TEST(WriteFileTest, ReplacesTheFileThatALinkLeadsToAndKeepsTheLink) {
     EXPECT_EQ(read_file(folder / "kept/file", 100), content);
   }
   EXPECT_EQ(folder.entries(), 2);
+}
+
+TEST(WriteFileTest, AFileNamedByItsDescriptorIsRefusedAndKeptAndAPipeWrittenTo) {
+  const TemporaryFolder folder;
+  write_file(folder / "x", "old");
+  const Descriptor file(::open((folder / "x").c_str(), O_WRONLY | O_APPEND));
+  const fs::path name = fs::path("/dev/fd") / std::to_string(file.get());
+  fs::create_symlink(name, folder / "link");
+  for (const fs::path& at : {name, folder / "link"}) {
+    EXPECT_THAT(error_of([&] { write_file_atomically(at, "new"); }, ErrorCode::kUsage),
+                HasSubstr("name the file itself"));
+  }
+  EXPECT_EQ(read_file(folder / "x", 100), "old");
+  EXPECT_EQ(folder.entries(), 2);
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  write_file_atomically(fs::path("/dev/fd") / std::to_string(ends[1]), "new");
+  char bytes[8];
+  EXPECT_EQ(::read(ends[0], bytes, sizeof bytes), 3);
+  for (const int end : ends) ::close(end);
 }
 
 TEST(WriteFileTest, KeepsTheOldContentWhenTheNewCannotBeWritten) {
