@@ -13,6 +13,7 @@
 #include "base/csv.h"
 #include "medgen/error.h"
 #include "research/agreement.h"
+#include "research/metrics.h"
 #include "research/shares.h"
 
 namespace medgen::report {
@@ -192,10 +193,6 @@ RatedAxis rated(const Key& key, const RatingAxis& axis,
   return result;
 }
 
-Json pair_json(const research::Interval& interval) {
-  return Json::array({interval.low, interval.high});
-}
-
 }  // namespace
 
 Ratings read_ratings(const std::vector<fs::path>& files) {
@@ -232,12 +229,12 @@ Json ratings_json(const Ratings& ratings) {
     Json out = {{"scale", axis.axis->is_ordered ? "ordinal" : "nominal"},
                 {"items_compared", axis.compared},
                 {"alpha", axis.alpha ? Json(*axis.alpha) : Json()}};
-    if (axis.alpha_interval) out["alpha_interval"] = pair_json(*axis.alpha_interval);
+    if (axis.alpha_interval) out["alpha_interval"] = research::pair_json(*axis.alpha_interval);
     for (const RatedSetting& setting : axis.settings) {
       Json row = {{"items", setting.items}, {"ratings", setting.ratings}};
       for (std::size_t a = 0; a < setting.shares.size(); ++a) {
         row["answers"][std::string(axis.axis->answers[a])] = {
-            {"share", setting.shares[a]}, {"interval", pair_json(setting.intervals[a])}};
+            {"share", setting.shares[a]}, {"interval", research::pair_json(setting.intervals[a])}};
       }
       out["settings"][setting.setting] = std::move(row);
     }

@@ -95,7 +95,8 @@ const std::vector<MetricInfo>& metric_infos();
 Metrics compute_metrics(const std::vector<Sample>& samples, const std::vector<Sample>& reference,
                         const MetricsOptions& options);
 
-inline constexpr int kMetricsFormat = 1;  // its first member
+inline constexpr int kMetricsFormat = 1;                     // its first member
+nlohmann::ordered_json pair_json(const Interval& interval);  // [low, high]
 nlohmann::ordered_json metrics_json(const Metrics& metrics);
 
 // A row for every setting and metric, ready for spreadsheets and R.

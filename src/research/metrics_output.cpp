@@ -13,20 +13,18 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json pair_of(const Interval& interval) { return Json::array({interval.low, interval.high}); }
-
 Json metric_json(const Metric& metric) {
   Json json{{"value", metric.value ? Json(*metric.value) : Json()}};
-  if (metric.interval) json["interval"] = pair_of(*metric.interval);
+  if (metric.interval) json["interval"] = pair_json(*metric.interval);
   if (metric.comparison) {
     const Comparison& c = *metric.comparison;
     json["difference"] = Json{{"value", c.difference},
-                              {"interval", pair_of(c.interval)},
+                              {"interval", pair_json(c.interval)},
                               {"p_value", c.p_value},
                               {"p_holm", c.p_holm}};
   }
   if (metric.distance) json["distance"] = *metric.distance;
-  if (metric.distance_interval) json["distance_interval"] = pair_of(*metric.distance_interval);
+  if (metric.distance_interval) json["distance_interval"] = pair_json(*metric.distance_interval);
   return json;
 }
 
@@ -141,6 +139,8 @@ std::vector<std::string> Metrics::closest(std::string_view metric) const {
   }
   return names;
 }
+
+Json pair_json(const Interval& interval) { return Json::array({interval.low, interval.high}); }
 
 Json metrics_json(const Metrics& metrics) {
   Json json{{"format", kMetricsFormat}, {"unit", metrics.unit}};
