@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "base/log.h"
@@ -45,6 +46,11 @@ int slots_in(const PackedModel& model, const NativeOptions& options) {
 }
 
 std::chrono::duration<double> seconds(double count) { return std::chrono::duration<double>(count); }
+
+std::size_t wanted(std::span<const Row> rows) {
+  return static_cast<std::size_t>(
+      std::count_if(rows.begin(), rows.end(), [](const Row& row) { return row.want_logits; }));
+}
 
 [[noreturn]] void misuse(const char* what) {
   std::string message = "the engine asked the back end for something impossible (";
@@ -112,13 +118,33 @@ void NativeBackend::truncate_cache(int slot, int n_tokens) {
 }
 
 std::span<const float> NativeBackend::step(std::span<const Row> rows) {
+  const auto vocab = static_cast<std::size_t>(info_.vocab_size);
+  auto* logits = logits_.at_least<float>(wanted(rows) * vocab);
+  std::size_t done = 0;
+  run(rows, [&](const float* x, std::span<const int> chosen) {
+    transformer_.run_head(weights_->model(), x, chosen, logits + done * vocab);
+    done += chosen.size();
+  });
+  return {logits, done * vocab};
+}
+
+std::span<const float> NativeBackend::hidden_states(std::span<const Row> rows) {
+  const auto width = static_cast<std::size_t>(model().config.n_embd);
+  auto* states = logits_.at_least<float>(wanted(rows) * width);
+  std::size_t done = 0;
+  run(rows, [&](const float* x, std::span<const int> chosen) {
+    const float* normed = transformer_.run_final_norm(weights_->model(), x, chosen);
+    std::copy_n(normed, chosen.size() * width, states + done * width);
+    done += chosen.size();
+  });
+  return {states, done * width};
+}
+
+void NativeBackend::run(
+    std::span<const Row> rows,
+    const std::function<void(const float* x, std::span<const int> chosen)>& finish) {
   check(rows);
   const PackedModel& model = weights_->model();
-  const auto vocab = static_cast<std::size_t>(info_.vocab_size);
-  std::size_t wanted = 0;
-  for (const Row& row : rows) wanted += row.want_logits ? 1 : 0;
-  auto* logits = logits_.at_least<float>(wanted * vocab);
-  std::size_t done = 0;
   std::vector<TokenRow> block;
   std::vector<int> chosen;
   for (std::size_t first = 0; first < rows.size(); first += Transformer::kMaxRows) {
@@ -136,10 +162,8 @@ std::span<const float> NativeBackend::step(std::span<const Row> rows) {
       transformer_.run_layer(model.layers[i], static_cast<int>(i), block, cache_, x);
       if (!keep_weights_) weights_->forget();
     }
-    if (!chosen.empty()) transformer_.run_head(model, x, chosen, logits + done * vocab);
-    done += chosen.size();
+    if (!chosen.empty()) finish(x, chosen);
   }
-  return {logits, wanted * vocab};
 }
 
 void NativeBackend::check_slot(int slot) const {

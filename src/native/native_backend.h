@@ -36,6 +36,11 @@ class NativeBackend : public Backend {
   void share_cache(int from, int to, int n_tokens) override;
   void truncate_cache(int slot, int n_tokens) override;
   std::span<const float> step(std::span<const Row> rows) override;
+
+  // The same, but the final norm's outputs [rows with want_logits, n_embd], which logits are made
+  // of.
+  std::span<const float> hidden_states(std::span<const Row> rows);
+
   void parallel(int count, const std::function<void(int)>& piece) override {
     pool_.run(count, piece);
   }
@@ -45,6 +50,9 @@ class NativeBackend : public Backend {
   const PackedModel& model() const { return weights_->model(); }
 
  private:
+  // Calls finish(x, chosen) for each block of rows, with those that want logits.
+  void run(std::span<const Row> rows,
+           const std::function<void(const float* x, std::span<const int> chosen)>& finish);
   void check(std::span<const Row> rows) const;
   void check_slot(int slot) const;
 

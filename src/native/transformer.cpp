@@ -111,8 +111,8 @@ void Transformer::run_layer(const Layer& layer, int number, std::span<const Toke
   multiply(layer.mlp_proj, hidden, count, x, kernels::Epilogue::kAdd);
 }
 
-void Transformer::run_head(const PackedModel& model, const float* x, std::span<const int> chosen,
-                           float* logits, InputObserver* observer) {
+const float* Transformer::run_final_norm(const PackedModel& model, const float* x,
+                                         std::span<const int> chosen) {
   const auto width = static_cast<std::size_t>(config_.n_embd);
   const int count = static_cast<int>(chosen.size());
   auto* picked = chosen_.at_least<float>(chosen.size() * width);
@@ -121,6 +121,13 @@ void Transformer::run_head(const PackedModel& model, const float* x, std::span<c
     std::copy_n(x + static_cast<std::size_t>(chosen[i]) * width, width, picked + i * width);
   }
   normalize(model.ln_f, picked, count, normed);
+  return normed;
+}
+
+void Transformer::run_head(const PackedModel& model, const float* x, std::span<const int> chosen,
+                           float* logits, InputObserver* observer) {
+  const int count = static_cast<int>(chosen.size());
+  const float* normed = run_final_norm(model, x, chosen);
   if (observer != nullptr) observer->on_input(model.lm_head, normed, count);
   multiply(model.lm_head, normed, count, logits, kernels::Epilogue::kStore);
 }

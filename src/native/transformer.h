@@ -67,6 +67,11 @@ class Transformer {
   void run_layer(const Layer& layer, int number, std::span<const TokenRow> rows, PagedCache& cache,
                  float* x, InputObserver* observer = nullptr);
 
+  // The final norm's output [chosen, n_embd] for the rows of x that are chosen; until the next
+  // call.
+  const float* run_final_norm(const PackedModel& model, const float* x,
+                              std::span<const int> chosen);
+
   // Logits [chosen, vocab_size] of the rows of x that are chosen.
   void run_head(const PackedModel& model, const float* x, std::span<const int> chosen,
                 float* logits, InputObserver* observer = nullptr);

@@ -143,6 +143,57 @@ TEST_P(PrecisionTest, NeighboursSlotsAndSharedPagesChangeNoBit) {
   }
 }
 
+// The final norm's outputs of one sequence, `chunk` rows a step.
+std::vector<float> states_of(NativeBackend& backend, const std::vector<int>& tokens, int chunk) {
+  const int slot = backend.acquire_slot();
+  std::vector<float> all;
+  std::vector<Row> rows;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    rows.push_back({slot, tokens[i], static_cast<int>(i), true});
+    if (static_cast<int>(rows.size()) < chunk && i + 1 < tokens.size()) continue;
+    const auto states = backend.hidden_states(rows);
+    all.insert(all.end(), states.begin(), states.end());
+    rows.clear();
+  }
+  backend.release_slot(slot);
+  return all;
+}
+
+TEST(NativeBackendTest, HiddenStatesTimesTheHeadAreTheLogits) {
+  const auto backend = tiny().backend(Precision::kFloat32, choose_kernels(), 2);
+  const auto tokens = some_tokens(30);
+  const std::vector<float> logits = run(*backend, tokens, 30);
+  const std::vector<float> states = states_of(*backend, tokens, 30);
+  const auto width = static_cast<std::size_t>(tiny().config.n_embd);
+  const auto vocab = static_cast<std::size_t>(tiny().config.vocab_size);
+  ASSERT_EQ(states.size(), tokens.size() * width);
+  const std::vector<float>& head = tiny().parameters.at("transformer.wte.weight");
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    for (std::size_t v = 0; v < vocab; ++v) {
+      double sum = 0;
+      for (std::size_t j = 0; j < width; ++j) {
+        sum += double{states[i * width + j]} * double{head[v * width + j]};
+      }
+      ASSERT_NEAR(sum, logits[i * vocab + v], 1e-4);
+    }
+  }
+}
+
+TEST_P(PrecisionTest, HiddenStatesHaveTheSameBitsForChunksThreadsAndInstructionSets) {
+  const auto tokens = some_tokens(60);
+  const auto expected = states_of(*tiny().backend(GetParam(), choose_kernels(), 1), tokens, 60);
+  const kernels::KernelList all = kernels::all_kernels();
+  for (int i = 0; i < all.count; ++i) {
+    if (!kernels::can_run(*all.tables[i])) continue;
+    const auto backend = tiny().backend(GetParam(), *all.tables[i], 3);
+    EXPECT_TRUE(same_bits(states_of(*backend, tokens, 60), expected)) << all.tables[i]->name;
+    EXPECT_TRUE(same_bits(states_of(*backend, tokens, 7), expected)) << all.tables[i]->name;
+  }
+  EXPECT_FALSE(
+      same_bits(states_of(*tiny().backend(GetParam(), choose_kernels(), 1), some_tokens(60, 1), 60),
+                expected));
+}
+
 TEST(NativeBackendTest, TruncatedAndReusedSlotsForget) {
   const auto backend = tiny().backend(Precision::kInt8, choose_kernels(), 2);
   const auto tokens = some_tokens(40);
