@@ -1,11 +1,19 @@
 // An open file that is closed on every way out.
 #pragma once
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <utility>
 
 namespace medgen::base {
+
+// Standard streams may be of somebody who has them not block: waits where a call says EAGAIN.
+// `events`: POLLIN or POLLOUT.
+inline void wait_for(int fd, short events) {
+  pollfd file{fd, events, 0};
+  (void)::poll(&file, 1, -1);
+}
 
 class Descriptor {
  public:

@@ -62,7 +62,11 @@ std::size_t read_some(const Descriptor& file, char* buffer, std::size_t size, co
   while (true) {
     const ssize_t got = ::read(file.get(), buffer, size);
     if (got >= 0) return static_cast<std::size_t>(got);
-    if (errno != EINTR) fail(code, "read", path, reason(errno));
+    if (errno == EAGAIN) {
+      wait_for(file.get(), POLLIN);
+    } else if (errno != EINTR) {
+      fail(code, "read", path, reason(errno));
+    }
   }
 }
 

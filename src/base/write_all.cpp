@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "base/descriptor.h"
 #include "base/file_system.h"
 
 namespace medgen::base {
@@ -12,6 +13,8 @@ int write_all(int descriptor, std::string_view bytes) {
     const ssize_t put = file_system().write(descriptor, bytes.data(), bytes.size());
     if (put >= 0) {
       bytes.remove_prefix(static_cast<std::size_t>(put));
+    } else if (errno == EAGAIN) {
+      wait_for(descriptor, POLLOUT);
     } else if (errno != EINTR) {
       return errno;
     }

@@ -5,7 +5,7 @@
 
 namespace medgen::base {
 
-// 0, or the errno of the call that failed.
+// 0, or the errno of the call that failed. Waits for a descriptor that does not block.
 [[nodiscard]] int write_all(int descriptor, std::string_view bytes);
 
 }  // namespace medgen::base

@@ -120,7 +120,8 @@ class BeamSearch {
   std::size_t wanted() const { return context_.least * beams(); }
 
   double penalised(double sum, std::size_t length) const {
-    return sum / fixed_pow64(static_cast<double>(length), params_.length_penalty);
+    return sum / std::max(fixed_pow64(static_cast<double>(length), params_.length_penalty),
+                          std::numeric_limits<double>::min());
   }
 
   // [running beams, vocab]

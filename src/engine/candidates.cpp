@@ -15,13 +15,10 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// 1 / temperature, finite: 0 times it must stay 0.
-double inverse(double temperature) {
-  const double x = 1 / temperature;
-  return x > std::numeric_limits<double>::max() ? std::numeric_limits<double>::max() : x;
-}
-
 }  // namespace
+
+// Times it, a difference of scores is finite: 0 must stay 0, and a weight of 0 times it too.
+double Candidates::scale() const { return std::min(1 / temperature_, kLargestScore); }
 
 void Candidates::measure(bool highest_stays) {
   weighed_ = false;
@@ -83,8 +80,7 @@ void Candidates::assign(std::span<const float> logits, float lowest,
 std::span<const double> Candidates::weights() {
   if (!weighed_) {
     weight_.resize(size());
-    total_ =
-        row_loops().weigh(logit_.data(), size(), highest_, inverse(temperature_), weight_.data());
+    total_ = row_loops().weigh(logit_.data(), size(), highest_, scale(), weight_.data());
     weighed_ = true;
   }
   return weight_;
@@ -92,14 +88,12 @@ std::span<const double> Candidates::weights() {
 
 double Candidates::log_total() { return fixed_log64(total()); }
 
-double Candidates::log_probability(std::size_t i) {
-  return (logit_[i] - highest_) * inverse(temperature_) - log_total();
-}
+double Candidates::log_probability(std::size_t i) { return exponent(i) - log_total(); }
 
 // H = log Z - sum(w x) / Z with x = score - highest.
 double Candidates::entropy() {
-  const double sum = row_loops().weighted_sum(logit_.data(), weights().data(), size(), highest_,
-                                              inverse(temperature_));
+  const double sum =
+      row_loops().weighted_sum(logit_.data(), weights().data(), size(), highest_, scale());
   return log_total() - sum / total_;
 }
 

@@ -2,6 +2,7 @@
 // in an order that depends on nothing but the candidates themselves.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -10,6 +11,10 @@
 #include "medgen/tokenizer.h"
 
 namespace medgen::engine {
+
+// What a setting as extreme as it may be makes of a score stays within this, so that sums of
+// squares over a vocabulary stay finite. Scores of usual settings are far from it.
+inline constexpr double kLargestScore = 1e150;
 
 class Candidates {
  public:
@@ -22,10 +27,15 @@ class Candidates {
   std::size_t size() const { return id_.size(); }
   TokenId id(std::size_t i) const { return id_[i]; }       // ascending
   double logit(std::size_t i) const { return logit_[i]; }  // score before any temperature
-  double score(std::size_t i) const { return logit_[i] / temperature_; }
+  double score(std::size_t i) const {
+    return std::clamp(logit_[i] / temperature_, -kLargestScore, kLargestScore);
+  }
   double highest_logit() const { return highest_; }
   double temperature() const { return temperature_; }
+  double scale() const;  // 1 / temperature(), at most kLargestScore
   void divide(double temperature) { temperature_ *= temperature, weighed_ = false; }
+
+  double exponent(std::size_t i) const { return (logit_[i] - highest_) * scale(); }
 
   // softmax(scores)[i] = weight(i) / total(). The highest score weighs 1.
   double weight(std::size_t i) { return weights()[i]; }

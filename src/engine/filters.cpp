@@ -7,6 +7,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <optional>
 
@@ -110,7 +111,7 @@ std::vector<std::uint32_t> likeliest_first(Candidates& c) {
 // |-log p - H| of each token, by which typical_p ranks them.
 auto distance_from_entropy(Candidates& c) {
   return [&c, entropy = c.entropy(), log_total = c.log_total(), highest = c.highest_logit(),
-          scale = 1 / c.temperature()](std::size_t i) {
+          scale = c.scale()](std::size_t i) {
     const double log_p = (c.logit(i) - highest) * scale - log_total;
     return std::abs(-log_p - entropy);
   };
@@ -122,7 +123,7 @@ void temperature(Candidates& c, double temperature) { c.divide(temperature); }
 
 void dynamic_temperature(Candidates& c, double temperature, double range, double exponent) {
   const double low = std::max(0.0, temperature - range);
-  const double high = temperature + range;
+  const double high = std::min(temperature + range, std::numeric_limits<double>::max());
   double t = temperature;
   if (c.size() > 1) {
     const double most = fixed_log64(static_cast<double>(c.size()));
@@ -304,7 +305,7 @@ void xtc(Candidates& c, double threshold) {
 void mirostat(Candidates& c, double mu) {
   constexpr double kLog2 = 0.69314718055994530942;
   const double log_total = c.log_total();
-  const double scale = 1 / c.temperature();
+  const double scale = c.scale();
   const std::size_t best = c.best();
   keep_where(c, [&](std::size_t i) {
     const double log_p = (c.logit(i) - c.highest_logit()) * scale - log_total;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/candidates.h"
 #include "engine/fixed_math.h"
 
 namespace medgen::engine::processors {
@@ -16,6 +17,11 @@ namespace {
 constexpr double kGone = -std::numeric_limits<double>::infinity();
 
 double& at(Scores scores, TokenId id) { return scores[static_cast<std::size_t>(id)]; }
+
+// Beyond any score that a usual setting gives; what is gone stays gone.
+double bounded(double score) {
+  return score == kGone ? kGone : std::clamp(score, -kLargestScore, kLargestScore);
+}
 
 void remove(Scores scores, std::span<const TokenId> ids) {
   for (const TokenId id : ids) at(scores, id) = kGone;
@@ -59,15 +65,34 @@ void guidance_scale(const SamplingParams& p, const DecodingContext& context, Sco
   if (context.unconditional.empty()) return;
   const double conditional = log_sum<double>(scores);
   const double unconditional = log_sum<float>(context.unconditional);
+  const auto gain = [&](std::size_t i) {
+    return scores[i] - conditional -
+           (static_cast<double>(context.unconditional[i]) - unconditional);
+  };
+  // What all scores share changes no distribution; without it the best ones stay apart.
+  double shared = 0;
+  if (std::abs(p.guidance_scale) > 1e30) {
+    const double sign = p.guidance_scale > 0 ? 1 : -1;
+    double most = kGone;
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      if (scores[i] != kGone) most = std::max(most, sign * gain(i));
+    }
+    shared = sign * most;
+  }
   for (std::size_t i = 0; i < scores.size(); ++i) {
     const double u = static_cast<double>(context.unconditional[i]) - unconditional;
-    scores[i] = scores[i] == kGone ? kGone : p.guidance_scale * (scores[i] - conditional - u) + u;
+    if (scores[i] == kGone) continue;
+    const double scaled = shared == 0 ? p.guidance_scale * (scores[i] - conditional - u) + u
+                                      : p.guidance_scale * (gain(i) - shared) + u;
+    scores[i] = std::clamp(scaled, -kLargestScore, kLargestScore);
   }
 }
 
 void sequence_bias(const SamplingParams& p, const DecodingContext& context, Scores scores) {
   for (const SequenceBias& entry : p.sequence_bias) {
-    if (completes(context, entry.ids)) at(scores, entry.ids.back()) += entry.bias;
+    if (!completes(context, entry.ids)) continue;
+    double& score = at(scores, entry.ids.back());
+    if (score != kGone) score = bounded(score + entry.bias);
   }
 }
 
@@ -78,7 +103,8 @@ void repetition_penalty(const SamplingParams& p, const DecodingContext& context,
   seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
   for (const TokenId id : seen) {
     double& score = at(scores, id);
-    score = score < 0 ? score * p.repetition_penalty : score / p.repetition_penalty;
+    if (score == kGone) continue;
+    score = bounded(score < 0 ? score * p.repetition_penalty : score / p.repetition_penalty);
   }
 }
 
@@ -123,13 +149,12 @@ void exponential_decay_length_penalty(const SamplingParams& p, const DecodingCon
   const int past =
       static_cast<int>(context.generated.size()) - p.exponential_decay_length_penalty->start;
   if (past <= 0) return;
-  const double gain =
-      fixed_power(p.exponential_decay_length_penalty->factor, static_cast<unsigned>(past)) - 1;
+  const double gain = std::min(
+      fixed_power(p.exponential_decay_length_penalty->factor, static_cast<unsigned>(past)) - 1,
+      kLargestScore);
   for (const TokenId id : context.eos) {
     double& score = at(scores, id);
-    if (score != kGone) {
-      score = std::min(score + std::abs(score) * gain, std::numeric_limits<double>::max());
-    }
+    if (score != kGone) score = bounded(score + std::abs(score) * gain);
   }
 }
 

@@ -24,6 +24,10 @@ float draw_scale(double temperature) {
   return static_cast<float>(std::min(1 / temperature, kMax));
 }
 
+// Where floats hold what the draw needs of a temperature and of scores.
+bool usual(double temperature) { return temperature >= 1e-30 && temperature <= 1e30; }
+constexpr double kUsualScore = 0x1p20;
+
 std::size_t argmax(std::span<const double> scores) {
   return static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
 }
@@ -105,8 +109,12 @@ void Sampler::assign_log_softmax(std::span<const float> logits) {
 // From candidates_ into scores_.
 void Sampler::spread_candidates() {
   std::fill(scores_.begin(), scores_.end(), kGone);
+  // A score that does not fit is told from the others by its distance from the highest.
+  const bool fits =
+      std::abs(candidates_.highest_logit()) < kLargestScore * candidates_.temperature();
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
-    scores_[static_cast<std::size_t>(candidates_.id(i))] = candidates_.score(i);
+    scores_[static_cast<std::size_t>(candidates_.id(i))] =
+        fits ? candidates_.score(i) : std::max(candidates_.exponent(i), -kLargestScore);
   }
 }
 
@@ -221,7 +229,7 @@ Draw Sampler::sample(std::span<const float> logits, const SamplingParams& params
     const bool plain = std::all_of(steps.begin(), steps.end(), [&](const Step* step) {
       return step->name == "temperature" || step->name == "renormalize_logits";
     });
-    if (plain && params.dynatemp_range == 0 && !params.logprobs) {
+    if (plain && params.dynatemp_range == 0 && !params.logprobs && usual(params.temperature)) {
       draw = draw_dense(logits, highest, params.temperature, coin, raw_sum);
     } else {
       raw_sum = sum_up();
@@ -274,12 +282,21 @@ Draw Sampler::draw_dense(std::span<const float> logits, float highest, double te
 
 Draw Sampler::draw_candidates(double coin) {
   reservoir_.resize(candidates_.size());
-  for (std::size_t i = 0; i < candidates_.size(); ++i) {
-    reservoir_[i] = static_cast<float>(candidates_.logit(i));
+  constexpr double kLowest = std::numeric_limits<float>::lowest();
+  float highest = 0, scale = 1;  // of exponents
+  if (usual(candidates_.temperature()) && std::abs(candidates_.highest_logit()) < kUsualScore) {
+    highest = static_cast<float>(candidates_.highest_logit());
+    scale = draw_scale(candidates_.temperature());
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+      reservoir_[i] = static_cast<float>(std::max(candidates_.logit(i), kLowest));
+    }
+  } else {
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+      reservoir_[i] = static_cast<float>(std::max(candidates_.exponent(i), kLowest));
+    }
   }
   double unused = 0;
-  const Place place = walk(reservoir_, static_cast<float>(candidates_.highest_logit()),
-                           draw_scale(candidates_.temperature()), coin, unused);
+  const Place place = walk(reservoir_, highest, scale, coin, unused);
   return {candidates_.id(place.index), 0, candidates_.log_probability(place.index)};
 }
 

@@ -10,6 +10,8 @@
 #include <string>
 #include <thread>
 
+#include "base/byte_reader.h"
+
 namespace medgen::base {
 namespace {
 
@@ -28,6 +30,24 @@ TEST(WriteAllTest, MoreThanAPipeHoldsArrivesWhole) {
   ::close(ends[1]);
   reader.join();
   ::close(ends[0]);
+  EXPECT_EQ(arrived, sent);
+}
+
+TEST(WriteAllTest, WaitsForAPipeThatDoesNotBlock) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_NONBLOCK), 0);
+  const std::string sent(1 << 20, 'x');
+  int error = -1;
+  std::thread writer([&] {
+    error = write_all(ends[1], sent);
+    ::close(ends[1]);
+  });
+  std::string arrived;
+  const Blocks blocks = descriptor_blocks(ends[0], "the pipe");
+  for (std::string_view block = blocks(); !block.empty(); block = blocks()) arrived += block;
+  writer.join();
+  ::close(ends[0]);
+  EXPECT_EQ(error, 0);
   EXPECT_EQ(arrived, sent);
 }
 
