@@ -11,6 +11,7 @@
 #include "base/csv.h"
 #include "base/json.h"
 #include "base/lines.h"
+#include "base/value_shown.h"
 #include "medgen/error.h"
 #include "text/utf8.h"
 
@@ -235,10 +236,9 @@ class CsvReader : public Reader {
 
 FieldTemplate::FieldTemplate(std::string_view text) {
   const auto refuse = [&](const char* why) {
-    throw Error(
-        ErrorCode::kUsage,
-        fmt::format("the template is \"{}\": {}; write fields as {{name}}, a literal brace twice",
-                    text, why));
+    throw Error(ErrorCode::kUsage,
+                fmt::format("the template, {}, {}; write fields as {{name}}, a literal brace twice",
+                            base::value_shown(text), why));
   };
   Part literal;
   bool has_field = false;

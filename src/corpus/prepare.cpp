@@ -13,6 +13,7 @@
 
 #include "base/files.h"
 #include "base/refuse.h"
+#include "base/value_shown.h"
 #include "medgen/error.h"
 #include "medgen/tokenizer.h"
 
@@ -212,8 +213,8 @@ class Preparation {
                                source.shard.group);
         }
       }
-      usage(fmt::format("{} names \"{}\", and there is no such source; there are {}", setting, name,
-                        known));
+      usage(fmt::format("{} names {}, and there is no such source; there are {}", setting,
+                        base::value_shown(name), known));
     };
     for (const SourceWeight& weight : options_.weights) require(weight.name, "`weight`");
     for (const std::string& name : options_.drop_sources) require(name, "`drop_source`");

@@ -12,7 +12,9 @@
 #include <sstream>
 #include <utility>
 
+#include "base/nearest.h"
 #include "base/refuse.h"
+#include "base/value_shown.h"
 #include "engine/setting_values.h"
 #include "engine/settings_table.h"
 #include "engine/steps.h"
@@ -216,33 +218,15 @@ void set_entry(Settings& settings, const Json& given, const std::string& name, c
   const Entry* entry = find_entry(name);
   if (entry == nullptr) {
     const std::string nearest = nearest_setting(name);
-    refuse("unknown setting \"" + text::replace_invalid_utf8(name.substr(0, 60)) + "\"" +
-           (nearest.empty() ? std::string("; docs/SAMPLING.md lists them")
-                            : "; did you mean \"" + nearest + "\"?"));
+    refuse(nearest.empty()
+               ? "unknown setting (" + base::value_shown(name) + "); docs/SAMPLING.md lists them"
+               : "unknown setting \"" + text::replace_invalid_utf8(name.substr(0, 60)) +
+                     "\"; did you mean \"" + nearest + "\"?");
   }
   const std::string spelling = style == NameStyle::kFlags ? with_dashes(name) : name;
   check_range(*entry, value, spelling);  // before reading it: it may be too large for an int
   entry->set(settings, value, spelling);
   check_range(*entry, entry->get(settings), spelling);
-}
-
-// Edits (insert, remove, replace, swap of neighbours) between two names.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
-  for (std::size_t i = 0; i <= a.size(); ++i) {
-    for (std::size_t j = 0; j <= b.size(); ++j) {
-      if (i == 0 || j == 0) {
-        d[i][j] = i + j;
-        continue;
-      }
-      const std::size_t change = a[i - 1] == b[j - 1] ? 0 : 1;
-      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + change});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
-      }
-    }
-  }
-  return d[a.size()][b.size()];
 }
 
 }  // namespace
@@ -267,22 +251,13 @@ std::string default_text(const SettingInfo& info) {
 }
 
 std::string nearest_setting(std::string_view name, const std::vector<std::string>& more) {
-  name = name.substr(0, 60);
-  std::string_view best;
-  std::size_t least = 1 + std::max<std::size_t>(1, name.size() / 3);
-  const auto consider = [&](std::string_view candidate) {
-    const std::size_t d = distance(name, candidate);
-    if (d < least) {
-      least = d;
-      best = candidate;
-    }
-  };
-  for (const Entry& entry : table()) consider(entry.info.name);
+  std::vector<std::string> known;
+  for (const Entry& entry : table()) known.emplace_back(entry.info.name);
   for (const auto& alias : kAliases) {
-    if (alias.first.size() > 1) consider(alias.first);
+    if (alias.first.size() > 1) known.emplace_back(alias.first);
   }
-  for (const std::string_view candidate : more) consider(candidate);
-  return std::string(best);
+  known.insert(known.end(), more.begin(), more.end());
+  return base::nearest(name, known);
 }
 
 DecodingSettings make_settings(const SettingsJson& given, const DecodingSettings& defaults,

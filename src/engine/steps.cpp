@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/refuse.h"
+#include "base/value_shown.h"
 #include "engine/settings.h"
 #include "engine/settings_table.h"
 #include "medgen/error.h"
@@ -145,7 +146,7 @@ std::vector<const Step*> named_steps(const std::vector<std::string>& names) {
                                                  : name);
     if (step == nullptr) {
       std::string message =
-          "sampler_order names the step \"" + name.substr(0, 60) + "\", which does not exist; ";
+          "sampler_order names a step that does not exist: " + base::word_shown(name, known) + "; ";
       known.insert(known.end(), {"hf", "vllm", "llama"});
       const std::string nearest = nearest_setting(name, known);
       if (!nearest.empty()) message += "did you mean \"" + nearest + "\"? ";

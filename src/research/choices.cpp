@@ -9,6 +9,7 @@
 #include "base/lines.h"
 #include "base/random.h"
 #include "base/refuse.h"
+#include "base/value_shown.h"
 #include "medgen/error.h"
 #include "research/evaluation.h"
 #include "research/shares.h"
@@ -63,9 +64,9 @@ std::string form_of_context(const std::string& form) {
   const std::size_t at = form.find(kChoice);
   if (at == form.npos || at + kChoice.size() != form.size() || at == 0) {
     throw Error(ErrorCode::kUsage,
-                fmt::format("the form of an item is \"{}\"; it must end with {{choice}}, name it "
+                fmt::format("the form of an item is {}; it must end with {{choice}}, name it "
                             "once and begin with something else, such as {{prompt}}",
-                            form));
+                            base::value_shown(form)));
   }
   return form.substr(0, at);
 }

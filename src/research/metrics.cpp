@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "base/refuse.h"
+#include "base/value_shown.h"
 #include "engine/sequence.h"
 #include "engine/settings.h"
 #include "medgen/error.h"
@@ -347,8 +348,8 @@ std::vector<std::pair<std::string, std::vector<const Sample*>>> by_setting(
 
 void check_baseline(const std::string& baseline, const std::vector<std::string>& names) {
   if (baseline.empty() || std::count(names.begin(), names.end(), baseline) > 0) return;
-  std::string message = "the baseline \"";
-  message += baseline + "\" is not one of the settings";
+  std::string message = "the baseline is " + base::word_shown(baseline, names);
+  message += ", which is not one of the settings";
   const std::string nearest = engine::nearest_setting(baseline, names);
   if (std::count(names.begin(), names.end(), nearest) > 0) {
     message += "; did you mean \"" + nearest + "\"?";

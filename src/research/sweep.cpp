@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/refuse.h"
+#include "base/value_shown.h"
 #include "batch/row_settings.h"
 #include "medgen/error.h"
 #include "text/utf8.h"
@@ -30,10 +31,12 @@ void check_setting(const std::string& name, const std::string& where) {
   }
   if (engine::is_setting(name)) return;
   const std::string nearest = engine::nearest_setting(name);
-  refuse(fmt::format("{}: unknown setting \"{}\"; {}", where,
-                     text::replace_invalid_utf8(name.substr(0, 60)),
-                     nearest.empty() ? std::string("docs/SAMPLING.md lists them")
-                                     : fmt::format("did you mean \"{}\"?", nearest)));
+  if (nearest.empty()) {
+    refuse(fmt::format("{}: unknown setting ({}); docs/SAMPLING.md lists them", where,
+                       base::value_shown(name)));
+  }
+  refuse(fmt::format("{}: unknown setting \"{}\"; did you mean \"{}\"?", where,
+                     text::replace_invalid_utf8(name.substr(0, 60)), nearest));
 }
 
 // At commas outside brackets, braces and quotes.

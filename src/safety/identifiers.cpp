@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "base/refuse.h"
+#include "base/value_shown.h"
 #include "medgen/error.h"
 #include "safety/identifiers_names.h"
 #include "safety/identifiers_rules.h"
@@ -148,7 +149,8 @@ IdentifierAction identifier_action(std::string_view name) {
   for (std::size_t i = 0; i < kIdentifierActions.size(); ++i) {
     if (kIdentifierActions.at(i) == name) return static_cast<IdentifierAction>(i);
   }
-  base::refuse(fmt::format("identifiers is \"{}\": give off, warn, refuse or mask", name));
+  base::refuse(fmt::format("identifiers is {}: give off, warn, refuse or mask",
+                           base::word_shown(name, {"off", "warn", "refuse", "mask"})));
 }
 
 std::vector<Identifier> find_identifiers(std::string_view text) { return Search(text).run(); }

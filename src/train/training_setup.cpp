@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/value_shown.h"
 #include "medgen/error.h"
 #include "torchscript/gpt2_module.h"
 #include "torchscript/runtime.h"
@@ -14,9 +15,9 @@ namespace {
 
 [[noreturn]] void refuse_freeze(const std::string& item, int n_layer) {
   throw Error(ErrorCode::kUsage,
-              fmt::format("freeze is \"{}\"; it must be embeddings, a layer or a range of layers "
+              fmt::format("freeze is {}; it must be embeddings, a layer or a range of layers "
                           "such as 0-3, the layers being 0 to {}",
-                          item, n_layer - 1));
+                          base::value_shown(item), n_layer - 1));
 }
 
 // "3" or "0-3"
