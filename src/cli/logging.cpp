@@ -304,7 +304,11 @@ bool has_log_file() { return the_log().has_file(); }
 
 bool can_write_over() { return is_terminal(STDERR_FILENO) && !the_log().options().json; }
 
-void write_over(std::string_view text) { the_log().error_sink().write_over(visible(text)); }
+// A line that is wrapped could not be written over.
+void write_over(std::string_view text) {
+  const int columns = terminal_columns(STDERR_FILENO) - 1;
+  the_log().error_sink().write_over(fitted(visible(text), columns));
+}
 
 void clear_written_over() { the_log().error_sink().close_line(kClearLine); }
 

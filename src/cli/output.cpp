@@ -11,6 +11,7 @@
 #include "base/write_all.h"
 #include "cli/logging.h"
 #include "cli/options/option_words.h"
+#include "cli/terminal.h"
 #include "medgen/error.h"
 
 namespace medgen::cli {
@@ -20,11 +21,16 @@ constexpr std::size_t kBufferBytes = 64 * 1024;
 
 }  // namespace
 
-Output::Output(int descriptor) : descriptor_(descriptor) {}
+Output::Output(int descriptor) : descriptor_(descriptor), terminal_(is_terminal(descriptor)) {}
 
 Output::~Output() = default;
 
 void Output::write(std::string_view text) {
+  if (!terminal_) return write_as_is(text);
+  write_as_is(visible(text));
+}
+
+void Output::write_as_is(std::string_view text) {
   buffer_ += text;
   if (buffer_.size() >= kBufferBytes) flush();
 }

@@ -20,11 +20,15 @@ class Output {
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
 
+  // On a terminal nothing in `text` can control it: see visible().
   void write(std::string_view text);
+  // What is fit for a terminal already, with colours.
+  void write_as_is(std::string_view text);
   void flush();
 
  private:
   int descriptor_;
+  bool terminal_;
   std::string buffer_;
 };
 

@@ -79,13 +79,17 @@ void require_text(std::string_view text, std::string_view what) {
 }
 
 std::string read_prompt(const std::optional<std::string>& argument,
-                        const std::optional<std::string>& file) {
+                        const std::optional<std::string>& file, const Messages& messages) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   std::string prompt;
   if (argument) {
     prompt = *argument;
   } else if (file && *file != "-") {
     prompt = without_last_line_break(base::read_file(*file, kMaxPromptBytes, ErrorCode::kUsage));
-  } else if (!is_terminal(STDIN_FILENO)) {
+  } else if (file || !is_terminal(STDIN_FILENO)) {
+    if (is_terminal(STDIN_FILENO)) {
+      messages.note("type the text; Ctrl-D at the beginning of a line ends it");
+    }
     prompt = read_standard_input();
   } else {
     throw Error(
@@ -93,8 +97,26 @@ std::string read_prompt(const std::optional<std::string>& argument,
         "no text to continue: give it as an argument, such as medgen \"I have a fever\", or with "
         "--prompt-file FILE, or through a pipe");
   }
+  if (prompt.starts_with(kByteOrderMark)) {
+    prompt.erase(0, kByteOrderMark.size());
+    messages.note("the text began with a byte order mark, which was left out");
+  }
   require_text(prompt, "the prompt");
   return prompt;
+}
+
+void note_blank_at_end(std::string_view prompt, const Messages& messages) {
+  if (!prompt.ends_with(' ') && !prompt.ends_with('\t')) return;
+  messages.note(
+      "the text ends in a blank, which becomes a token of its own and makes the continuation less "
+      "natural: leave it out, since the next word brings its own");
+}
+
+void note_text_on_command_line(const Messages& messages) {
+  if (!is_terminal(STDERR_FILENO)) return;
+  messages.note(
+      "your shell may keep this text in its history: `medgen` alone opens a session, in which "
+      "nothing you type is kept");
 }
 
 }  // namespace medgen::cli

@@ -3,13 +3,16 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <exception>
 #include <new>
 #include <string>
 #include <string_view>
 
+#include "cli/arguments.h"
 #include "cli/commands/commands.h"
+#include "cli/options/argument_words.h"
 #include "cli/options/command_line.h"
 #include "cli/options/option_words.h"
 #include "cli/output.h"
@@ -64,9 +67,9 @@ std::string overview() {
       "Usage: medgen                          a session, on a terminal\n"
       "       medgen [OPTIONS] [TEXT]\n"
       "       medgen COMMAND [OPTIONS] ...\n\n"
-      "The first argument names the command; anything else goes to `generate`. A TEXT that is the "
-      "same\n"
-      "word as a command needs the command spelled out: medgen generate inspect\n";
+      "The first argument that is no option names the command; anything else goes to `generate`.\n"
+      "A TEXT that is the same word as a command needs the command spelled out: medgen generate "
+      "inspect\n";
   for (const Command& command : kCommands) {
     if (!command.group.empty()) text += "\n" + std::string(command.group) + ":\n";
     text += "  " + std::string(command.name) + std::string(18 - command.name.size(), ' ') +
@@ -75,7 +78,7 @@ std::string overview() {
   text +=
       "\n`medgen COMMAND --help` lists the options of a command with their defaults, ranges and\n"
       "environment variables. `medgen --version` prints the version. Every command\n"
-      "takes --verbose, --log-file and --log-format.\n\n"
+      "takes --verbose, --log-file, --log-format and --show-config.\n\n"
       "Exit status: 0 success, 1 runtime failure, 2 wrong usage, 3 unusable model or tokenizer,\n"
       "4 complete but some prompts or rows failed (batch, sweep), 130 interrupted.\n\n";
   return text + std::string(safety::notice()) + "\n";
@@ -85,6 +88,19 @@ void print(std::string_view text) {
   Output out(STDOUT_FILENO);
   out.write(text);
   out.flush();
+}
+
+bool is_command(std::string_view word) {
+  return std::any_of(kCommands.begin(), kCommands.end(),
+                     [&](const Command& command) { return command.name == word; });
+}
+
+// `word` is an option of any command.
+bool takes_value(std::string_view word) {
+  if (word.size() == 2) return word == "-n" || word == "-o";
+  std::string name(word);
+  std::replace(name.begin(), name.end(), '_', '-');
+  return option_takes_value(name);
 }
 
 int dispatch(const Arguments& arguments) {
@@ -99,6 +115,16 @@ int dispatch(const Arguments& arguments) {
   }
   for (const Command& command : kCommands) {
     if (first == command.name) return command.run({arguments.begin() + 1, arguments.end()});
+  }
+  // The options of a command may stand before its name.
+  if (first.starts_with('-') && std::any_of(arguments.begin(), arguments.end(), is_command)) {
+    const std::size_t place = place_of_command(arguments, is_command, takes_value);
+    if (place > 0) {
+      Arguments others = arguments;
+      others.erase(others.begin() + static_cast<std::ptrdiff_t>(place));
+      others.insert(others.begin(), arguments[place]);
+      return dispatch(others);
+    }
   }
   return unnamed_command(arguments);
 }
@@ -123,6 +149,7 @@ int report(const Error& error) {
 
 int run(int argc, char** argv) {
   prepare_standard_streams();
+  remember_arguments(argc, argv);
   install_interrupt_handler();
   set_declare_all(declare_all_options);
   let_commands_enter_the_sandbox();

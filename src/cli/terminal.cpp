@@ -3,9 +3,12 @@
 
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <utf8proc.h>
 
 #include <cstdlib>
 #include <string_view>
+
+#include "text/characters.h"
 
 namespace medgen::cli {
 
@@ -18,6 +21,18 @@ bool use_color(ColorChoice choice, int descriptor) {
   const bool refused = (no_color != nullptr && *no_color != '\0') ||
                        (term != nullptr && std::string_view(term) == "dumb");
   return !refused && is_terminal(descriptor);
+}
+
+std::string fitted(std::string_view line, int columns) {
+  std::size_t at = 0, cut = 0;  // bytes that leave room for the ellipsis
+  for (int width = 0; at < line.size();) {
+    const auto [code, size] = text::code_point_at(line, at);
+    width += utf8proc_charwidth(static_cast<utf8proc_int32_t>(code));
+    if (width > columns) return std::string(line.substr(0, cut)) + "\u2026";
+    at += size;
+    if (width < columns) cut = at;
+  }
+  return std::string(line);
 }
 
 int terminal_columns(int descriptor) {

@@ -15,6 +15,10 @@ bool use_color(ColorChoice choice, int descriptor);
 
 using text::visible;
 
+// The beginning of a line of visible() text that is no wider than `columns`; what is cut off is
+// told by an ellipsis.
+std::string fitted(std::string_view line, int columns);
+
 // Columns of the terminal, 80 if unknown.
 int terminal_columns(int descriptor);
 

@@ -25,12 +25,12 @@ TextWriter::TextWriter(Output& output, std::string_view prompt, int num_sequence
       sequences_(static_cast<std::size_t>(num_sequences)) {}
 
 void TextWriter::open_block() {
-  if (current_ > 0) output_.write("\n");
-  output_.write(fmt::format("Generated #{}: ", current_ + 1));
+  if (current_ > 0) output_.write_as_is("\n");
+  output_.write_as_is(fmt::format("Generated #{}: ", current_ + 1));
   if (style_.color && !prompt_.empty()) {
-    output_.write(std::string(kDim) + prompt_ + std::string(kPlain));
+    output_.write_as_is(std::string(kDim) + prompt_ + std::string(kPlain));
   } else {
-    output_.write(prompt_);
+    output_.write_as_is(prompt_);
   }
   block_open_ = true;
 }
@@ -40,7 +40,7 @@ void TextWriter::continue_block(std::string_view piece) {
   if (piece.empty()) return;
   const std::string text = style_.sanitise ? visible(piece) : std::string(piece);
   // Colour is reset after every piece, so that a killed program does not leave the terminal bold.
-  output_.write(style_.color ? std::string(kBold) + text + std::string(kPlain) : text);
+  output_.write_as_is(style_.color ? std::string(kBold) + text + std::string(kPlain) : text);
   if (style_.stream) output_.flush();
 }
 
@@ -70,7 +70,7 @@ void TextWriter::write_logprobs(const std::vector<TokenLogprobs>& tokens) {
       line += fmt::format("{}{} {}", i == 0 ? ":  " : "  ", text_of(other.token),
                           percent(other.logprob));
     }
-    output_.write(line + "\n");
+    output_.write_as_is(line + "\n");
   }
 }
 
@@ -91,7 +91,7 @@ void TextWriter::on_finish(std::uint64_t, const Completion& completion) {
     continue_block(sequence.waiting);
     sequence.waiting.clear();
     if (!sequence.finished) break;
-    output_.write("\n");
+    output_.write_as_is("\n");
     write_logprobs(sequence.logprobs);
     block_open_ = false;
     ++current_;

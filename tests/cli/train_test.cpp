@@ -159,7 +159,7 @@ TEST_F(TrainCommandTest, RefusesOptionsThatDoNotGoTogether) {
   };
   refused({"--from", tiny_model()}, "--from");
   refused({"--config", "config.json"}, "--config");
-  refused({"--anneal-weight", "notes"}, "--anneal-weight is \"notes\"");
+  refused({"--anneal-weight", "notes"}, "--anneal-weight is a text of 5 characters");
   refused({"--freeze", "embeddings,7"}, "freeze is \"7\"");
   refused({"--schedule", "step"}, "--schedule");
   refused({"--weight", "nowhere=2"}, "nowhere");

@@ -113,7 +113,7 @@ inline const std::vector<Growing>& growing_inputs() {
       {"row_settings", "unknown", numbered("{", "\"x#\":1", "}"), kSquare},
       {"row_settings", "cell", many("stop=[", "\"a\",", "\"b\"]")},
       {"config_file", "lines", many("", "top-k = 4\n")},
-      {"config_file", "list", many("stop = [", "\"a\",\n", "\"b\"]\n"), kSquare},
+      {"config_file", "list", many("stop = [", "\"a\",", "\"b\"]\n"), kSquare},
       {"config_file", "dots", many("a", ".a", " = 1\n")},
       {"config_file", "brackets", nested("", "[", "a", "]", "\nb = 1\n")},
       {"config_file", "quotes", many("a = ", "\"a\" ", "\n"), kSquare},

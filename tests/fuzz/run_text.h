@@ -80,8 +80,13 @@ inline void run_row_settings(const std::string& data) {
 inline void run_config_file(const std::string& data) {
   try_reading([&] {
     const auto items = cli::parse_config(data, "input");
-    for (const cli::ConfigItem& item : items) require_bounded(item.name.size() <= data.size());
-    if (!items.empty()) cli::line_that_sets(items.back().name, 1, data);
+    for (const cli::ConfigItem& item : items) {
+      require_bounded(item.name.size() <= data.size());
+      for (const auto kind :
+           {cli::ConfigKind::kOne, cli::ConfigKind::kJson, cli::ConfigKind::kMany}) {
+        try_reading([&] { cli::config_values(item, "input", kind); });
+      }
+    }
   });
 }
 

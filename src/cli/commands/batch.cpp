@@ -12,6 +12,7 @@
 #include "cli/options/batch_options.h"
 #include "cli/run.h"
 #include "cli/signals.h"
+#include "cli/terminal_pipe.h"
 #include "jobs/batch_job.h"
 #include "jobs/identifier_watch.h"
 #include "safety/notice.h"
@@ -66,6 +67,8 @@ int batch_command(const Arguments& words) {
   jobs::BatchAsked asking = asked(arguments, messages);
   asking.identifiers = &identifiers;
   if (arguments.check) return check(std::move(asking), messages);
+  const TerminalPipe shown(asking.descriptor);
+  asking.descriptor = shown.descriptor();
   const jobs::BatchResolved job = resolve_batch(std::move(asking));
   if (!arguments.quiet) Messages::plain(safety::notice());
   try {

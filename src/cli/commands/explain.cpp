@@ -146,7 +146,7 @@ int explain_prompt(const ExplainArguments& arguments) {
   if (arguments.prompt_ids) {
     prompt = read_prompt_ids(*arguments.prompt_ids);
   } else {
-    text = read_prompt(arguments.text, arguments.prompt_file);
+    text = read_prompt(arguments.text, arguments.prompt_file, Messages(arguments.quiet));
   }
   jobs::Explainer explainer(asked(arguments));
   if (prompt.empty()) {

@@ -67,9 +67,12 @@ struct GeneratePrompt {
   }
 };
 
-GeneratePrompt asked_prompt(const GenerateArguments& arguments) {
+GeneratePrompt asked_prompt(const GenerateArguments& arguments, const Messages& messages) {
   if (arguments.prompt_ids) return {{}, read_prompt_ids(*arguments.prompt_ids)};
-  return {read_prompt(arguments.text, arguments.prompt_file), {}, arguments.specials};
+  std::string text = read_prompt(arguments.text, arguments.prompt_file, messages);
+  if (!arguments.task.task) note_blank_at_end(text, messages);
+  if (arguments.text) note_text_on_command_line(messages);
+  return {std::move(text), {}, arguments.specials};
 }
 
 // Puts the text into its form. Where only the form has special tokens, the user's words must not.
@@ -177,7 +180,7 @@ bool write_continuations(const GenerateArguments& arguments, const Model& model,
 int run_generate(const GenerateArguments& arguments) {
   const Messages messages(arguments.quiet);
   check(arguments);
-  GeneratePrompt prompt = asked_prompt(arguments);
+  GeneratePrompt prompt = asked_prompt(arguments, messages);
   const Model model = Model::open(
       arguments.model ? *arguments.model : jobs::default_model().string(), arguments.tokenizer);
   note_all(model.notes(), messages);

@@ -13,6 +13,7 @@
 #include "cli/output.h"
 #include "cli/run.h"
 #include "cli/sandbox.h"
+#include "cli/terminal_pipe.h"
 #include "medgen/error.h"
 
 namespace medgen::cli {
@@ -58,10 +59,12 @@ int merge_command(const Arguments& words) {
                                        " exists: choose another output, or give --restart to "
                                        "overwrite it");
   }
+  TerminalPipe shown(output == "-" ? STDOUT_FILENO : -1);
   try {
     const batch::Merged merged =
-        output == "-" ? batch::merge_to_descriptor(inputs, STDOUT_FILENO, "standard output")
+        output == "-" ? batch::merge_to_descriptor(inputs, shown.descriptor(), "standard output")
                       : batch::merge_to_file(inputs, output);
+    shown.finish();
     messages.note(fmt::format("merged {}: {}, {} failed", base::count_of(inputs.size(), "shard"),
                               base::count_of(merged.state.rows, "row"), merged.state.failed));
     return merged.state.failed > 0 ? kExitSomeFailed : kExitFine;

@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "base/new_file.h"
 #include "base/refuse.h"
+#include "base/value_shown.h"
 #include "base/write_failure.h"
 #include "cli/batch_run.h"
 #include "cli/commands/commands.h"
@@ -93,10 +94,10 @@ std::string baseline_of(const SweepArguments& a, const std::vector<research::Swe
     return cell.name == *a.baseline;
   });
   if (known) return *a.baseline;
-  throw Error(ErrorCode::kUsage, "the baseline \"" + *a.baseline +
-                                     "\" is not one of the compared settings; they are "
-                                     "named like \"" +
-                                     cells[0].name + "\"");
+  throw Error(ErrorCode::kUsage,
+              "the baseline is " + base::value_shown(*a.baseline) +
+                  ", which is not one of the compared settings: they are named like \"" +
+                  cells[0].name + "\"");
 }
 
 void validate(SweepArguments& a) {

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "base/refuse.h"
+#include "base/value_shown.h"
 #include "cli/options/option_words.h"
 #include "medgen/error.h"
 
@@ -16,7 +17,8 @@ namespace medgen::cli {
 namespace {
 
 batch::Shard parse_shard(const std::string& text) {
-  const std::string rule = "shard is \"" + text + "\": give I/N with I from 1 to N, such as 3/8";
+  const std::string rule =
+      "shard is " + base::value_shown(text) + ": give I/N with I from 1 to N, such as 3/8";
   const std::size_t slash = text.find('/');
   if (slash == std::string::npos) base::refuse(rule);
   batch::Shard shard;
@@ -195,7 +197,7 @@ void validate(const BatchArguments& a) {
   if (a.stats) {
     const std::filesystem::path folder = std::filesystem::path(*a.stats).parent_path();
     if (!folder.empty() && !std::filesystem::is_directory(folder)) {
-      base::refuse("stats is \"" + *a.stats + "\": no such folder; name a file in one that exists");
+      base::refuse("stats names a file in a folder that does not exist: name one that does");
     }
   }
   if (a.retry_errors &&

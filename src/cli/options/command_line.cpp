@@ -1,28 +1,33 @@
-// With config_file.cpp, the only file that includes CLI11. It is asked to sort the command line
+// The only file that includes CLI11. It is asked to sort the command line
 // into options and positionals; values are read here, so that command line, environment and
 // configuration file share ranks and messages.
 #include "cli/options/command_line.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <optional>
-#include <sstream>
 #include <utility>
 
-#include "base/files.h"
 #include "base/refuse.h"
+#include "base/value_shown.h"
+#include "cli/arguments.h"
 #include "cli/conversion_lines.h"
+#include "cli/options/argument_words.h"
 #include "cli/options/config_file.h"
+#include "cli/options/environment.h"
+#include "cli/options/help_text.h"
 #include "cli/options/log_options.h"
+#include "cli/options/option_values.h"
 #include "cli/options/option_words.h"
 #include "cli/options/place_clashes.h"
+#include "cli/options/show_options.h"
+#include "cli/output.h"
 #include "medgen/error.h"
 
 namespace medgen::cli {
@@ -30,73 +35,11 @@ namespace {
 
 constexpr std::size_t kHelpColumn = 30;
 constexpr std::size_t kHelpWidth = 96;
-constexpr std::uint64_t kMaxConfigBytes = 1 << 20;
-
-template <class T>
-T parse_number(std::string_view what, std::string_view text, std::string_view kind) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const std::string given = std::string(what) + " is \"" + std::string(text) + "\"";
-  if (error == std::errc::result_out_of_range) {
-    base::refuse(given + ", which is out of range: give " + std::string(kind));
-  }
-  if (error != std::errc() || end != text.data() + text.size()) {
-    base::refuse(given + ": give " + std::string(kind));
-  }
-  return value;
-}
-
-bool parse_bool(std::string_view what, std::string_view text) {
-  static const std::map<std::string_view, bool> kWords = {
-      {"true", true},   {"1", true},  {"yes", true}, {"on", true},
-      {"false", false}, {"0", false}, {"no", false}, {"off", false}};
-  const auto word = kWords.find(text);
-  if (word == kWords.end()) {
-    base::refuse(std::string(what) + " is \"" + std::string(text) + "\": give true or false");
-  }
-  return word->second;
-}
-
-// Whether a mistyped option may be quoted: prompts that begin with a dash must not.
-bool is_option_like(const std::string& argument) {
-  const std::string name = argument.substr(0, argument.find('='));
-  return name.size() > 1 && name[0] == '-' && name.size() < 40 &&
-         std::all_of(name.begin(), name.end(),
-                     [](unsigned char c) { return std::isalnum(c) || c == '-'; });
-}
 
 std::string join(const std::vector<std::string>& words) {
   std::string out;
   for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
   return out;
-}
-
-// Breaks lines at blanks so that none is wider than `width`.
-std::string wrap(const std::string& text, std::size_t width) {
-  std::istringstream words(text);
-  std::string out;
-  std::size_t column = 0;
-  for (std::string word; words >> word; column += word.size()) {
-    if (column > 0 && column + 1 + word.size() > width) {
-      out += '\n';
-      column = 0;
-    } else if (column > 0) {
-      out += ' ';
-      ++column;
-    }
-    out += word;
-  }
-  return out;
-}
-
-void take_umask(const std::string& what, const std::vector<std::string>& values) {
-  const std::string text = values.empty() ? std::string() : values.back();
-  unsigned mask = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mask, 8);
-  if (error != std::errc() || end != text.data() + text.size() || mask > 0777) {
-    base::refuse(what + " is \"" + text + "\": give three octal digits, such as 022 or 077");
-  }
-  ::umask(mask);
 }
 
 bool sounds_like_place(const std::string& metavar) {
@@ -111,38 +54,7 @@ bool sounds_like_place(const std::string& metavar) {
   throw std::logic_error(name + " names a place: declare what is done with it (reads(), ...)");
 }
 
-constexpr const char* kFooter =
-    "Every option can also be set by the environment variable in square brackets; an option on "
-    "the\n"
-    "command line wins. Put -- before a TEXT that begins with a dash.\n\n"
-    "Exit status: 0 success, 1 runtime failure, 2 wrong usage, 3 unusable model or tokenizer,\n"
-    "130 interrupted. When the reader of standard output goes away, medgen ends quietly with 0.";
-
 }  // namespace
-
-float parse_float(std::string_view what, std::string_view text) {
-  return parse_number<float>(what, text, "a number, such as 0.7");
-}
-double parse_double(std::string_view what, std::string_view text) {
-  return parse_number<double>(what, text, "a number, such as 0.7");
-}
-int parse_int(std::string_view what, std::string_view text) {
-  return parse_number<int>(what, text, "a whole number up to 2147483647");
-}
-std::int64_t parse_int64(std::string_view what, std::string_view text) {
-  return parse_number<std::int64_t>(what, text, "a whole number");
-}
-std::uint64_t parse_uint64(std::string_view what, std::string_view text) {
-  return parse_number<std::uint64_t>(what, text, "a whole number from 0 to 18446744073709551615");
-}
-
-std::string environment_name(std::string_view long_name) {
-  std::string name = "MEDGEN_";
-  for (const char c : long_name.substr(long_name.find_first_not_of('-'))) {
-    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  }
-  return name;
-}
 
 struct CommandLine::Impl {
   using Values = std::vector<std::string>;
@@ -151,21 +63,35 @@ struct CommandLine::Impl {
 
   struct Setting {
     CLI::Option* option = nullptr;
-    std::string name;  // "--top-k", or "text" for a positional
+    std::string name;     // "--top-k", or "text" for a positional
+    std::string metavar;  // of an option that takes a value
+    std::string help;
     bool positional = false;
     bool flag = false;
-    Take take;
+    bool many = false;  // every value counts
+    Take take = {};
     bool set = false;
-    std::vector<std::string> excludes;
+    std::vector<std::string> excludes = {};
     Place place = Place::kNone;
-    Values values = {};  // those that were taken
+    Values values = {};     // those that were taken
+    std::string from = {};  // where they were set
+
+    KnownOption known() const {
+      const auto& letters = option->get_snames();
+      return {name, letters.empty() ? '\0' : letters.front()[0], !flag,
+              metavar == "N" || metavar == "NUMBER"};
+    }
+    // Its words may say something about a patient.
+    bool is_free_text() const {
+      return place == Place::kNone && (positional || metavar == "TEXT" || metavar == "JSON");
+    }
   };
 
   explicit Impl(const std::string& description, const std::string& command)
       : app(description, command) {}
 
-  Setting& add(const std::string& names, const Metavar& metavar, const std::string& help,
-               Take take) {
+  Setting& add(const std::string& names, const Metavar& metavar, const std::string& help, Take take,
+               bool many = false) {
     const std::string name = names.substr(names.rfind("--"));
     if (metavar.place == Place::kNone && sounds_like_place(metavar.name)) fail_undeclared(name);
     CLI::Option* option = app.add_option(
@@ -173,7 +99,13 @@ struct CommandLine::Impl {
         wrap(help + " [" + environment_name(name) + "]", kHelpWidth - kHelpColumn));
     option->type_name(metavar.name)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     option->expected(1)->allow_extra_args(false);
-    settings.push_back({option, name, false, false, std::move(take), false, {}, metavar.place});
+    settings.push_back({.option = option,
+                        .name = name,
+                        .metavar = metavar.name,
+                        .help = help,
+                        .many = many,
+                        .take = std::move(take),
+                        .place = metavar.place});
     return settings.back();
   }
 
@@ -188,6 +120,14 @@ struct CommandLine::Impl {
     std::vector<std::string> names;
     for (const Setting& setting : settings) {
       if (!setting.positional) names.push_back(setting.name);
+    }
+    return names;
+  }
+
+  std::vector<std::string> names_with_value() const {
+    std::vector<std::string> names;
+    for (const Setting& setting : settings) {
+      if (!setting.positional && !setting.flag) names.push_back(setting.name);
     }
     return names;
   }
@@ -214,6 +154,7 @@ struct CommandLine::Impl {
       setting->take(place, found.at(setting->name));
       setting->set = true;
       setting->values = found.at(setting->name);
+      setting->from = place == setting->name ? "the command line" : place;
       if (place != setting->name) remember_place(setting->name, place);
     }
   }
@@ -273,33 +214,72 @@ struct CommandLine::Impl {
   }
 
   std::map<std::string, Values> from_config_file() {
-    config = base::read_file(config_path, kMaxConfigBytes, ErrorCode::kUsage);
     std::map<std::string, Values> found;
-    for (const ConfigItem& item : parse_config(config, config_path)) {
+    for (const ConfigItem& item : read_config(config_path)) {
       const std::string name = "--" + item.name;
-      const bool known = name != "--config" &&
-                         std::any_of(settings.begin(), settings.end(), [&](const Setting& setting) {
-                           return setting.name == name && !setting.positional;
-                         });
-      if (!known) refuse_config_name(config_path, item.name);
-      found[name] = item.values;
-      ++times_in_config[item.name];
+      const auto setting = std::find_if(settings.begin(), settings.end(), [&](const Setting& s) {
+        return s.name == name && name != "--config" && name != "--show-config";
+      });
+      if (setting == settings.end()) refuse_config_name(config_path, item, long_names());
+      const auto earlier = config_lines.find(name);
+      if (earlier != config_lines.end() && !setting->many) {
+        base::refuse(
+            fmt::format("the configuration file {} sets {} twice, in lines {} and {}: it "
+                        "takes one value",
+                        config_path, item.name, earlier->second, item.line));
+      }
+      Values values = config_values(item, config_path,
+                                    setting->many                ? ConfigKind::kMany
+                                    : setting->metavar == "JSON" ? ConfigKind::kJson
+                                                                 : ConfigKind::kOne);
+      std::move(values.begin(), values.end(), std::back_inserter(found[name]));
+      config_lines[name] = item.line;
     }
     return found;
   }
 
   std::string place_in_config(const Setting& setting) const {
-    const std::string name = setting.name.substr(2);
-    const std::size_t line = line_that_sets(name, times_in_config.at(name), config);
-    return fmt::format("{} in {}", name, config_path) +
-           (line == 0 ? "" : fmt::format(", line {},", line));
+    return fmt::format("{} in {}, line {},", setting.name.substr(2), config_path,
+                       config_lines.at(setting.name));
+  }
+
+  // Puts the words in order for CLI11, and takes texts out of sight of other users.
+  std::vector<std::string> sorted(const std::vector<std::string>& words) {
+    std::vector<KnownOption> known = {{"--help", 'h', false, false}};
+    for (const Setting& setting : settings) {
+      if (!setting.positional) known.push_back(setting.known());
+    }
+    SortedWords sorted = sort_words(words, known);
+    fault = sorted.fault;
+    sorted.options.emplace_back("--");
+    std::move(sorted.texts.begin(), sorted.texts.end(), std::back_inserter(sorted.options));
+    return std::move(sorted.options);
+  }
+
+  void hide_texts() const {
+    for (const Setting& setting : settings) {
+      if (setting.option->count() == 0 || !setting.is_free_text()) continue;
+      for (const std::string& value : setting.option->results()) hide_argument(value);
+    }
+  }
+
+  // All options with their values, for --show-config.
+  std::string shown() const {
+    std::vector<ShownOption> options;
+    for (const Setting& setting : settings) {
+      if (setting.positional || setting.name == "--show-config") continue;
+      options.push_back({setting.name, setting.help, setting.flag, setting.many, setting.set,
+                         setting.values, setting.from});
+    }
+    return options_shown(options);
   }
 
   CLI::App app;
   std::vector<Setting> settings;
   std::string config_path;
-  std::string config;  // what is in that file
-  std::map<std::string, std::size_t> times_in_config;
+  std::map<std::string, std::size_t> config_lines;  // the last that sets an option
+  std::string fault;                                // of a word that is neither option nor text
+  bool show_config = false;
   const bool* quiet = nullptr;  // the target of --quiet, where a command has it
   std::optional<std::string> sandbox;
   std::function<bool()> edits_lines;
@@ -354,13 +334,14 @@ void CommandLine::text(const std::string& names, const Metavar& metavar,
 
 void CommandLine::texts(const std::string& names, const Metavar& metavar,
                         std::optional<std::vector<std::string>>& target, const std::string& help) {
-  impl_->add(names, metavar, help,
-             [&target](const std::string&, const Impl::Values& values) { target = values; });
+  impl_->add(
+      names, metavar, help,
+      [&target](const std::string&, const Impl::Values& values) { target = values; }, true);
 }
 
 void CommandLine::values(const std::string& names, const Metavar& metavar, Take take,
-                         const std::string& help) {
-  impl_->add(names, metavar, help, std::move(take));
+                         const std::string& help, Count count) {
+  impl_->add(names, metavar, help, std::move(take), count == Count::kMany);
 }
 
 void CommandLine::choice(const std::string& names, const std::vector<std::string>& allowed,
@@ -368,7 +349,8 @@ void CommandLine::choice(const std::string& names, const std::vector<std::string
   impl_->add(names, "WORD", help,
              take_last(target, [allowed](const std::string& what, const std::string& value) {
                if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
-                 base::refuse(what + " is \"" + value + "\": give one of " + join(allowed));
+                 base::refuse(what + " is " + base::word_shown(value, allowed) + ": give one of " +
+                              join(allowed));
                }
                return value;
              }));
@@ -383,7 +365,8 @@ void CommandLine::flag(const std::string& names, bool& target, const std::string
   const auto take = [&target](const std::string& what, const Impl::Values& values) {
     target = parse_bool(what, values.empty() ? "true" : values.back());
   };
-  impl_->settings.push_back({option, name, false, true, take, false, {}});
+  impl_->settings.push_back(
+      {.option = option, .name = name, .metavar = "", .help = help, .flag = true, .take = take});
   if (name == "--quiet") impl_->quiet = &target;
 }
 
@@ -396,14 +379,13 @@ void CommandLine::positional(const Metavar& metavar, std::optional<std::string>&
   option->type_name("")->expected(1);
   if (required) option->required();
   impl_->settings.push_back(
-      {option,
-       name,
-       true,
-       false,
-       take_last(target, [](std::string_view, const std::string& value) { return value; }),
-       false,
-       {},
-       metavar.place});
+      {.option = option,
+       .name = name,
+       .metavar = name,
+       .help = help,
+       .positional = true,
+       .take = take_last(target, [](std::string_view, const std::string& value) { return value; }),
+       .place = metavar.place});
 }
 
 void CommandLine::positionals(const Metavar& metavar,
@@ -419,7 +401,14 @@ void CommandLine::positionals(const Metavar& metavar,
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   if (required) option->required();
   const auto take = [&target](const std::string&, const Impl::Values& values) { target = values; };
-  impl_->settings.push_back({option, name, true, false, take, false, {}, metavar.place});
+  impl_->settings.push_back({.option = option,
+                             .name = name,
+                             .metavar = name,
+                             .help = help,
+                             .positional = true,
+                             .many = true,
+                             .take = take,
+                             .place = metavar.place});
 }
 
 void CommandLine::exclude(const std::string& first, const std::string& second) {
@@ -430,13 +419,14 @@ void CommandLine::exclude(const std::string& first, const std::string& second) {
 void CommandLine::edits_lines(std::function<bool()> does) { impl_->edits_lines = std::move(does); }
 
 void CommandLine::config_file() {
-  impl_->add("--config", reads("FILE"),
-             "Read options from FILE: lines such as top-k = 40 or stop = [\"a\", \"b\"]; # begins "
-             "a comment. "
-             "Environment variables and the command line win over it.",
-             [this](const std::string&, const Impl::Values& values) {
-               impl_->config_path = values.back();
-             });
+  impl_->add(
+      "--config", reads("FILE"),
+      "Read options from FILE: lines such as top-k = 40 or stop = [\"a\", \"b\"], whose value "
+      "is the rest of the line; a line that begins with # is a comment. "
+      "Environment variables and the command line win over it.",
+      [this](const std::string&, const Impl::Values& values) {
+        impl_->config_path = values.back();
+      });
 }
 
 void CommandLine::parse(const std::vector<std::string>& arguments) {
@@ -453,14 +443,24 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
   choice("--sandbox", {"on", "off", "require"}, impl.sandbox,
          "Keep medgen from everything but its inputs and outputs: on, as far as the system can; "
          "require, or not run; off. `medgen doctor` says what holds. Default: on.");
-  remember_options(impl.long_names());
+  flag("--show-config", impl.show_config,
+       "Only print every option with its value and where that comes from.");
+  remember_options(impl.long_names(), impl.names_with_value());
+  std::vector<std::string> sorted = impl.sorted(arguments);
+  std::reverse(sorted.begin(), sorted.end());
   try {
-    impl.app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    impl.app.parse(sorted);
   } catch (const CLI::CallForHelp&) {
     throw HelpRequested{impl.app.help()};
+  } catch (const CLI::RequiredError& error) {
+    const bool only_shown = impl.find("--show-config").option->count() > 0;
+    if (!only_shown || !impl.fault.empty()) {
+      base::refuse(impl.fault.empty() ? error.what() : impl.fault);
+    }
   } catch (const CLI::ParseError& error) {
-    base::refuse(error.what());
+    base::refuse(impl.fault.empty() ? error.what() : impl.fault);
   }
+  impl.hide_texts();
   // What is refused from here on is reported as the user asked.
   if (!parse_only) {
     auto found = impl.from_command_line();
@@ -472,10 +472,9 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
     start_log({.file = file, .format = impl.early("--log-format")}, false);
     if (!clash.empty()) base::refuse(clash);
   }
-  for (const std::string& extra : impl.app.remaining()) {
-    if (extra == "--") continue;
-    if (is_option_like(extra)) base::refuse("unknown option " + extra.substr(0, extra.find('=')));
-    if (extra.starts_with('-')) base::refuse("a text that begins with a dash needs -- before it");
+  if (!impl.fault.empty()) base::refuse(impl.fault);
+  const std::vector<std::string> extras = impl.app.remaining();
+  if (std::any_of(extras.begin(), extras.end(), [](const auto& word) { return word != "--"; })) {
     base::refuse("more arguments than this command takes: put quotes around a text with spaces");
   }
   impl.apply(impl.from_command_line(), [](const Impl::Setting& setting) { return setting.name; });
@@ -487,11 +486,13 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
     impl.apply(impl.from_config_file(),
                [&](const Impl::Setting& setting) { return impl.place_in_config(setting); });
   }
+  if (impl.show_config) throw HelpRequested{impl.shown()};
   const SandboxRequest request = impl.sandbox_request();
   std::string clash = clash_of(request.places);
   if (clash.empty()) clash = log_file_clash(log.file, request.places);
   if (!clash.empty()) base::refuse(clash);
   start_log(log, impl.quiet != nullptr && *impl.quiet);
+  note_unknown_variables(Messages(impl.quiet != nullptr && *impl.quiet));
   enter_sandbox(request);
   show_conversions(impl.quiet != nullptr && *impl.quiet);
 }

@@ -61,7 +61,9 @@ class CommandLine {
   void flag(const std::string& names, bool& target, const std::string& help);
   // For values of any other kind: `take` gets the option as the user knows it, and all its values.
   using Take = std::function<void(const std::string& what, const std::vector<std::string>& values)>;
-  void values(const std::string& names, const Metavar& metavar, Take take, const std::string& help);
+  enum class Count { kOne, kMany };
+  void values(const std::string& names, const Metavar& metavar, Take take, const std::string& help,
+              Count count = Count::kOne);
   void choice(const std::string& names, const std::vector<std::string>& allowed,
               std::optional<std::string>& target, const std::string& help);
 
@@ -83,8 +85,9 @@ class CommandLine {
   // Adds --config FILE.
   void config_file();
 
-  // Adds --sandbox, and enters the sandbox that the options ask for: what a command reads and
-  // writes it does afterwards. Throws Error(kUsage), HelpRequested, or ParsedOnly where
+  // Adds --sandbox and --show-config, and enters the sandbox that the options ask for: what a
+  // command reads and writes it does afterwards. Words on the command line that may be about a
+  // patient are overwritten there. Throws Error(kUsage), HelpRequested, or ParsedOnly where
   // MEDGEN_PARSE_ONLY is 1. Messages never quote positionals.
   void parse(const std::vector<std::string>& arguments);
 
@@ -93,8 +96,8 @@ class CommandLine {
   std::unique_ptr<Impl> impl_;
 };
 
-// Strict number reading: the whole text, no blanks. Throws Error(kUsage) that names `what` and the
-// value.
+// Strict number reading: the whole text, no blanks. Throws Error(kUsage) that names `what` and a
+// value that is a number.
 float parse_float(std::string_view what, std::string_view text);
 double parse_double(std::string_view what, std::string_view text);
 int parse_int(std::string_view what, std::string_view text);

@@ -1,5 +1,11 @@
-// What a configuration file sets, in CLI11's form of INI and TOML. Knows nothing of the options
-// that there are.
+// What a configuration file sets. Knows nothing of the options that there are.
+//
+// A line is empty, a comment (its first character is #), or a name, a = and a value. The name is an
+// option's without the dashes before it, with dashes or underscores inside. The value is the rest
+// of the line without blanks around it: a # in it belongs to it. A value that begins with a double
+// quote is a JSON string, one that begins with [ a JSON list where the option takes several values,
+// and where it takes JSON the value is read as such. The file is UTF-8, as it is or compressed
+// (.gz, .zst); a byte order mark is passed over.
 #pragma once
 
 #include <cstddef>
@@ -9,18 +15,24 @@
 namespace medgen::cli {
 
 struct ConfigItem {
-  std::string name;  // as the file has it: "top-k"
-  std::vector<std::string> values;
+  std::string name;   // with dashes: "top-k"
+  std::string value;  // as the file has it, never empty
+  std::size_t line = 0;
 };
 
-// In the order of the text. `path` is for messages. Throws Error(kUsage) for a NUL and for
-// sections.
+// In the order of the file. Each throws Error(kUsage) that names the file and the line, and repeats
+// nothing else of it.
+std::vector<ConfigItem> read_config(const std::string& path);
+// `path` is for messages.
 std::vector<ConfigItem> parse_config(const std::string& text, const std::string& path);
 
-[[noreturn]] void refuse_config_name(const std::string& path, const std::string& name);
+// kOne: one value. kJson: one, of JSON. kMany: any number.
+enum class ConfigKind { kOne, kJson, kMany };
+std::vector<std::string> config_values(const ConfigItem& item, const std::string& path,
+                                       ConfigKind kind);
 
-// The number of the last line that sets `name`; 0 where that is not plain to see, as when a text of
-// several lines looks like one that does.
-std::size_t line_that_sets(const std::string& name, std::size_t times, const std::string& text);
+// `options` are those of the command, "--top-k".
+[[noreturn]] void refuse_config_name(const std::string& path, const ConfigItem& item,
+                                     const std::vector<std::string>& options);
 
 }  // namespace medgen::cli

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/value_shown.h"
 #include "corpus/token_documents.h"
 #include "medgen/error.h"
 
@@ -45,13 +46,14 @@ std::vector<corpus::SourceWeight> source_weights(const CorpusArguments& argument
     const std::size_t equals = text.rfind('=');
     if (equals == std::string::npos || equals == 0) {
       throw Error(ErrorCode::kUsage,
-                  option + " is \"" + text + "\": give NAME=NUMBER, such as nhs=3");
+                  option + " is " + base::value_shown(text) + ": give NAME=NUMBER, such as nhs=3");
     }
     corpus::SourceWeight weight{text.substr(0, equals), 0};
-    weight.weight = parse_double(option + " " + weight.name, text.substr(equals + 1));
+    weight.weight = parse_double("the number of " + option, text.substr(equals + 1));
     if (!(weight.weight >= 0 && weight.weight <= corpus::kMaxWeight)) {
-      throw Error(ErrorCode::kUsage, fmt::format("{} is \"{}\": the number must lie in [0, {:g}]",
-                                                 option, text, corpus::kMaxWeight));
+      throw Error(ErrorCode::kUsage,
+                  fmt::format("the number of {} is \"{}\": it must lie in [0, {:g}]", option,
+                              text.substr(equals + 1), corpus::kMaxWeight));
     }
     // Given twice, the later one counts, as with any option.
     std::erase_if(weights,

@@ -37,6 +37,9 @@ std::string help_of(const engine::SettingInfo& info) {
   } else if (value != "off") {
     help += " Default: " + value + ".";
   }
+  if (info.name == "stop") {
+    help += " \\n in it is a line break, \\t a tab, \\\\ a backslash.";
+  }
   if (from_model(info.name)) help += " A model's generation_config.json may set another default.";
   return help;
 }
@@ -50,6 +53,18 @@ engine::SettingsJson parse_json(const std::string& what, const std::string& text
   return value;
 }
 
+// A line break in a stop string is hard to type.
+std::string with_escapes(const std::string& given) {
+  std::string out;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    const char next = given[i] == '\\' && i + 1 < given.size() ? given[i + 1] : '\0';
+    const char meant = next == 'n' ? '\n' : next == 't' ? '\t' : next == '\\' ? '\\' : '\0';
+    out += meant == '\0' ? given[i] : meant;
+    i += meant == '\0' ? 0 : 1;
+  }
+  return out;
+}
+
 engine::SettingsJson parse_value(engine::SettingKind kind, std::string_view name,
                                  const std::string& what, const std::vector<std::string>& values) {
   const std::string last = values.empty() ? std::string() : values.back();
@@ -61,7 +76,8 @@ engine::SettingsJson parse_value(engine::SettingKind kind, std::string_view name
   if (kind == engine::SettingKind::kJson) return parse_json(what, last);
   if (kind != engine::SettingKind::kTexts) return last;
   engine::SettingsJson list = engine::SettingsJson::array();
-  for (const std::string& text : values) {
+  for (const std::string& given : values) {
+    const std::string text = name == "stop" ? with_escapes(given) : given;
     // A list of token ids is one of the forms that --bad-words takes.
     const bool ids = name == "bad_words" && text.starts_with("[");
     list.push_back(ids ? parse_json(what, text) : engine::SettingsJson(text));
@@ -97,7 +113,9 @@ void declare(CommandLine& line, DecodingArguments& a) {
                                                    const std::vector<std::string>& values) {
       a.given[name] = parse_value(kind, name, what, values);
     };
-    line.values(flag_of(name), metavar_of(info.kind), take, help_of(info));
+    line.values(flag_of(name), metavar_of(info.kind), take, help_of(info),
+                info.kind == engine::SettingKind::kTexts ? CommandLine::Count::kMany
+                                                         : CommandLine::Count::kOne);
   }
   line.flag("--greedy", a.greedy,
             "Always take the likeliest token. Gives one continuation: -n above 1 is refused.");

@@ -5,6 +5,7 @@
 
 #include "base/refuse.h"
 #include "base/text_blocks.h"
+#include "base/value_shown.h"
 
 namespace medgen::cli {
 namespace {
@@ -20,7 +21,7 @@ batch::FileForm file_form(const std::optional<std::string>& delimiter,
   const auto c = static_cast<unsigned char>(text.empty() ? 'a' : text[0]);
   if (text.size() != 1 || c >= 0x80 || std::isalnum(c) != 0 || c == '"' ||
       (c < 0x20 && c != '\t') || c == 0x7F) {
-    base::refuse_value("delimiter", "\"" + *delimiter + "\"",
+    base::refuse_value("delimiter", base::word_shown(*delimiter, {"tab", "auto"}),
                        "one character that is no letter, digit or quote; or tab, or auto");
   }
   form.separator = text[0];

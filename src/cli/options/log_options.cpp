@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/refuse.h"
+#include "base/value_shown.h"
 #include "cli/logging.h"
 
 namespace medgen::cli {
@@ -19,7 +20,7 @@ bool debug_by_environment() {
   if (level == "debug") return true;
   if (level.empty() || level == "info") return false;
   base::refuse(fmt::format("MEDGEN_LOG is {}; allowed are info and debug: leave it unset for info",
-                           level.substr(0, 40)));
+                           base::word_shown(level, {"info", "debug"})));
 }
 
 }  // namespace

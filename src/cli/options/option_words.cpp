@@ -13,7 +13,7 @@ namespace {
 // Messages can come from any thread.
 struct KnownOptions {
   std::mutex mutex;
-  std::set<std::string, std::less<>> options;
+  std::set<std::string, std::less<>> options, with_value;
   std::map<std::string, std::string, std::less<>> places;
   std::function<void()> declare_all;
 };
@@ -29,8 +29,7 @@ bool is_remembered(std::string_view option) {
   return known.options.contains(option);
 }
 
-bool is_option_of_program(std::string_view option) {
-  if (is_remembered(option)) return true;
+void remember_those_of_all_commands() {
   KnownOptions& known = known_options();
   std::function<void()> declare_all;
   {
@@ -38,7 +37,6 @@ bool is_option_of_program(std::string_view option) {
     std::swap(declare_all, known.declare_all);
   }
   if (declare_all) declare_all();
-  return is_remembered(option);
 }
 
 // "top_k" -> "--top-k"; empty where it cannot be the name of a setting.
@@ -72,7 +70,27 @@ std::string with_flags(std::string_view text,
   return out;
 }
 
-std::string with_flags(std::string_view text) { return with_flags(text, is_option_of_program); }
+std::string with_flags(std::string_view text) { return with_flags(text, is_option); }
+
+bool is_option(std::string_view option) {
+  if (is_remembered(option)) return true;
+  remember_those_of_all_commands();
+  return is_remembered(option);
+}
+
+bool option_takes_value(std::string_view option) {
+  remember_those_of_all_commands();
+  KnownOptions& known = known_options();
+  const std::lock_guard lock(known.mutex);
+  return known.with_value.contains(option);
+}
+
+std::vector<std::string> all_options() {
+  remember_those_of_all_commands();
+  KnownOptions& known = known_options();
+  const std::lock_guard lock(known.mutex);
+  return {known.options.begin(), known.options.end()};
+}
 
 std::string message_of(const Error& error) {
   const auto* bad_setting = dynamic_cast<const SettingError*>(&error);
@@ -83,10 +101,12 @@ std::string message_of(const Error& error) {
   return place == known.places.end() ? error.what() : place->second + bad_setting->problem();
 }
 
-void remember_options(const std::vector<std::string>& options) {
+void remember_options(const std::vector<std::string>& options,
+                      const std::vector<std::string>& with_value) {
   KnownOptions& known = known_options();
   const std::lock_guard lock(known.mutex);
   known.options.insert(options.begin(), options.end());
+  known.with_value.insert(with_value.begin(), with_value.end());
 }
 
 void remember_place(const std::string& option, const std::string& place) {

@@ -24,10 +24,18 @@ std::string with_flags(std::string_view text);
 // line. Names in backticks stay.
 std::string message_of(const Error& error);
 
-// For CommandLine: the long options of a command that reads its command line.
-void remember_options(const std::vector<std::string>& options);
+// For CommandLine: the long options of a command that reads its command line, and those among them
+// that take a value.
+void remember_options(const std::vector<std::string>& options,
+                      const std::vector<std::string>& with_value = {});
 // For CommandLine: `option` was set by `place`, such as "the environment variable MEDGEN_TOP_K".
 void remember_place(const std::string& option, const std::string& place);
+
+// Whether any command has the option, "--top-k".
+bool is_option(std::string_view option);
+// Whether the option of some command takes a value.
+bool option_takes_value(std::string_view option);
+std::vector<std::string> all_options();
 
 // For run(): makes every command declare its options. Called at most once, when a message names an
 // option of another command.

@@ -129,37 +129,96 @@ TEST_F(CommandLineTest, TextIsTakenAsItIs) {
 }
 
 TEST_F(CommandLineTest, BadNumbersAreRefusedWithTheirValue) {
-  for (const std::string bad : {"3abc", "", " 3", "3 ", "0x10", "1e2", "99999999999", "3.5"}) {
-    const std::string message = refusal({"--top-k", bad});
-    EXPECT_THAT(message, HasSubstr("--top-k is \"" + bad + "\"")) << bad;
+  for (const std::string bad : {"1e2", "99999999999", "3.5"}) {
+    EXPECT_THAT(refusal({"--top-k", bad}), HasSubstr("--top-k is \"" + bad + "\"")) << bad;
   }
-  for (const std::string bad : {"1e400", "warm", "", "0,7", "1e"}) {
-    EXPECT_THAT(refusal({"--temperature", bad}), HasSubstr("--temperature is \"" + bad + "\""))
-        << bad;
-  }
+  EXPECT_THAT(refusal({"--temperature", "1e400"}), HasSubstr("--temperature is \"1e400\""));
   EXPECT_EQ(parse({"--top-k", "-1"}).top_k, -1) << "ranges are for others to check";
+}
+
+TEST_F(CommandLineTest, WhatIsNoNumberIsRefusedWithItsLengthAlone) {
+  for (const std::string bad : {"3abc", " 3", "3 ", "0x10"}) {
+    EXPECT_THAT(refusal({"--top-k", bad}),
+                HasSubstr("--top-k is a text of " + std::to_string(bad.size()) + " characters"));
+  }
+  EXPECT_THAT(refusal({"--top-k", ""}), HasSubstr("--top-k is empty: give a whole number"));
+  EXPECT_THAT(refusal({"--temperature", "John Smith 1956"}),
+              HasSubstr("--temperature is a text of 15 characters: give a number"));
+  EXPECT_THAT(refusal({"--json=maybe"}), HasSubstr("--json is a text of 5 characters"));
+}
+
+TEST_F(CommandLineTest, ATextThatBeginsWithADashAndHasABlankIsAText) {
+  EXPECT_EQ(parse({"-headache and fever"}).text, "-headache and fever");
+  EXPECT_EQ(parse({"--top_k", "5", "-no fever, John Smith 1956"}).text,
+            "-no fever, John Smith 1956");
+  EXPECT_EQ(parse({"--top_k=5"}).top_k, 5);
+  EXPECT_EQ(parse({"-k5"}).top_k, 5);
+  EXPECT_THAT(refusal({"-kidney"}), HasSubstr("argument 1 begins with a dash"));
 }
 
 TEST_F(CommandLineTest, BadValueNamesWhereItWasSet) {
   ::setenv("MEDGEN_TOP_K", "many", 1);
-  EXPECT_THAT(refusal({}), HasSubstr("MEDGEN_TOP_K is \"many\""));
+  EXPECT_THAT(refusal({}), HasSubstr("MEDGEN_TOP_K is a text of 4 characters"));
   ::unsetenv("MEDGEN_TOP_K");
   const std::string config = write_config("top-k = few\n");
   EXPECT_THAT(refusal({"--config", config}), HasSubstr("top-k in " + config + ", line 1, is"));
 }
 
-TEST_F(CommandLineTest, LineOfTheFileIsNamedOnlyWhereItIsCertain) {
+TEST_F(CommandLineTest, TheLineOfTheFileIsNamed) {
   const std::string commented = write_config("# top-k = 1\n\n  top-k=few\njson = true\n");
   EXPECT_THAT(refusal({"--config", commented}), HasSubstr(commented + ", line 3, is"));
-  const std::string twice = write_config("top-k = 1\ntop-k = few\n");
-  EXPECT_THAT(refusal({"--config", twice}), HasSubstr("top-k in " + twice + " is"));
+}
+
+TEST_F(CommandLineTest, AConfigFileKeepsWholeValues) {
+  const auto config = [&](const std::string& content) {
+    return parse({"--config", write_config(content)});
+  };
+  EXPECT_EQ(config("stop = \"it#s\"\n").stop, std::vector<std::string>{"it#s"});
+  EXPECT_EQ(config("stop = the end\n").stop, std::vector<std::string>{"the end"});
+  EXPECT_EQ(config("stop = no # comment\n").stop, std::vector<std::string>{"no # comment"});
+  EXPECT_EQ(config("stop = a\nstop = [\"b\", \"c d\"]\n").stop,
+            (std::vector<std::string>{"a", "b", "c d"}));
+  EXPECT_EQ(config("top_k = 5\n").top_k, 5);
+  EXPECT_EQ(config("\xEF\xBB\xBFtop-k = 5\r\n\r\n").top_k, 5);
+}
+
+TEST_F(CommandLineTest, AConfigFileGivesOneValueToWhatTakesOne) {
+  EXPECT_THAT(refusal({"--config", write_config("top-k = 1\n\ntop-k = 2\n")}),
+              HasSubstr("sets top-k twice, in lines 1 and 3"));
+  EXPECT_THAT(refusal({"--config", write_config("top-k = [1, 2]\n")}),
+              HasSubstr("line 1, is a text of 6 characters: give a whole number"));
+}
+
+TEST_F(CommandLineTest, ShowConfigPrintsEveryOptionWithItsValueAndItsPlace) {
+  const std::string config = write_config("top-k = 3\nstop = [\"a\", \"b c\"]\n");
+  ::setenv("MEDGEN_MAX_LENGTH", "9", 1);
+  try {
+    parse({"--show-config", "--config", config, "--temperature=0.5"});
+    FAIL() << "nothing was shown";
+  } catch (const HelpRequested& shown) {
+    const auto line = [&](const std::string& name) {
+      const std::size_t begin = shown.text.find(name + " ");
+      return shown.text.substr(begin, shown.text.find('\n', begin) - begin);
+    };
+    EXPECT_THAT(line("--top-k"),
+                ::testing::AllOf(HasSubstr("  3  "),
+                                 ::testing::EndsWith("  top-k in " + config + ", line 1")));
+    EXPECT_THAT(line("--stop"), HasSubstr("[\"a\",\"b c\"]"));
+    EXPECT_THAT(line("--max-length"),
+                ::testing::EndsWith("the environment variable MEDGEN_MAX_LENGTH"));
+    EXPECT_THAT(line("--temperature"), ::testing::EndsWith("the command line"));
+    EXPECT_THAT(line("--json"), ::testing::EndsWith("default"));
+    EXPECT_THAT(line("--sandbox"), HasSubstr("on"));
+  }
 }
 
 TEST_F(CommandLineTest, UnknownNamesAreRefused) {
   EXPECT_THAT(refusal({"--tempreature", "1"}), HasSubstr("unknown option --tempreature"));
-  EXPECT_THAT(refusal({"--config", write_config("top_k = 3\n")}), HasSubstr("\"top_k\""));
+  EXPECT_THAT(refusal({"--config", write_config("\ntop-kk = 3\n")}),
+              HasSubstr("line 2, sets \"top-kk\", which is not an option of this command; did you "
+                        "mean top-k?"));
   EXPECT_THAT(refusal({"--config", write_config("[generate]\ntop-k = 3\n")}),
-              HasSubstr("generate"));
+              HasSubstr("no sections"));
   EXPECT_THAT(refusal({"--config", "/nonexistent/medgen.ini"}),
               HasSubstr("/nonexistent/medgen.ini"));
 }
