@@ -17,7 +17,8 @@
 
 namespace medgen {
 
-// If several apply at once, the first of kEos, kStop, kLength, kContext, kTime, kLoop is reported.
+// If several apply at once, the first of kNeverSay, kEos, kStop, kLength, kContext, kTime, kLoop is
+// reported.
 enum class FinishReason {
   kEos,          // the model ended the text ("eos")
   kStop,         // a stop string appeared ("stop")
@@ -26,6 +27,8 @@ enum class FinishReason {
   kInterrupted,  // the caller asked to stop ("interrupted")
   kTime,         // max_time has passed ("time")
   kLoop,         // one phrase was repeated, and stop_on_loop is set ("loop")
+  kNeverSay,     // every way to go on led to a text of never_say, as far as it was tried
+                 // ("never_say")
 };
 MEDGEN_API std::string_view to_string(FinishReason reason);
 
@@ -75,7 +78,7 @@ struct Completion {
 };
 
 // Called on the thread that runs generate(). Text pieces of one sequence arrive in order and add up
-// to its Completion::text.
+// to its Completion::text; what may still be taken back for never_say is not among them.
 class MEDGEN_API GenerationObserver {
  public:
   virtual ~GenerationObserver() = default;

@@ -109,6 +109,14 @@ struct SamplingParams {
   // The same as texts: each with and without a leading space. Need a tokenizer.
   std::vector<std::string> bad_words_texts = {};
 
+  // Texts that the continuation never holds, whatever their case and tokens: at the beginning of a
+  // word, or anywhere with a * ahead ("*itis"). Where one would be complete, the text goes back to
+  // the beginning of the word in which it begins and draws again there, without the token that
+  // began the word; none of it is reported to anybody. A word that the prompt began counts. After
+  // 100 attempts that led no further, or where no other token can be drawn, the text ends as
+  // FinishReason::kNeverSay. Beams that would hold one are dropped. See docs/SAMPLING.md.
+  std::vector<std::string> never_say = {};
+
   // Added where the context ends with all but the last id; several add up.
   std::vector<SequenceBias> sequence_bias = {};
 

@@ -15,7 +15,8 @@ struct TaskTemplate {
   std::string prefix;                  // goes before the user's words
   std::string suffix;                  // and after them
   std::vector<std::string> stop;       // strings that end a continuation
-  std::vector<std::string> bad_words;  // words that never appear in a continuation
+  std::vector<std::string> bad_words;  // as SamplingParams::bad_words_texts
+  std::vector<std::string> never_say;  // texts that never appear in a continuation
   std::string notice;                  // one line, shown to the continuation's reader
   bool specials = false;               // special tokens in prefix and suffix are read as such
 };
@@ -26,9 +27,9 @@ using Templates = std::map<std::string, TaskTemplate>;
 MEDGEN_API const std::vector<std::string>& task_names();
 
 // Reads {"format_version": 1, "tasks": {NAME: {"prefix", "suffix", "stop", "bad_words",
-// "notice", "specials"}}}; "stop", "bad_words" and "specials" are optional. `source` names the text
-// in messages. Throws Error(kModel) naming the task, the key and what is allowed; a notice that
-// says "diagnosis" or "recommended" is refused.
+// "never_say", "notice", "specials"}}}; all lists and "specials" are optional. `source` names the
+// text in messages. Throws Error(kModel) naming the task, the key and what is allowed; a notice
+// that says "diagnosis" or "recommended" is refused.
 MEDGEN_API Templates parse_templates(std::string_view json, const std::string& source);
 
 // The template of a task. If there is none, throws Error(kUsage) that names the existing ones.

@@ -2,6 +2,8 @@
 // its slot; each further continuation gets a slot that starts as a copy of the beam's.
 #include "engine/beam_search.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -14,17 +16,27 @@
 #include "engine/fixed_math.h"
 #include "engine/sequence.h"
 #include "engine/slots.h"
+#include "engine/unsaid.h"
+#include "medgen/error.h"
+#include "text/utf8.h"
 
 namespace medgen::engine {
 namespace {
 
+// The text of a beam, for never_say.
+struct BeamText {
+  text::Utf8Stream utf8;
+  text::NeverSay watch;
+};
+
 struct Beam {
-  std::vector<TokenId> tokens;   // generated
-  std::vector<double> logprobs;  // of the model, one each
-  std::vector<double> drawn;     // of what they were drawn from, where they were
-  double sum = 0;                // of processed log-probabilities
-  int slot = -1;                 // while it runs
-  double score = 0;              // once it has finished
+  std::vector<TokenId> tokens;        // generated
+  std::vector<double> logprobs;       // of the model, one each
+  std::vector<double> drawn;          // of what they were drawn from, where they were
+  double sum = 0;                     // of processed log-probabilities
+  int slot = -1;                      // while it runs
+  double score = 0;                   // once it has finished
+  std::optional<BeamText> text = {};  // with never_say alone
 };
 
 struct Extension {  // a beam and a token that could continue it
@@ -44,11 +56,12 @@ bool wins(const Extension& a, const Extension& b) {
   return a.key != b.key ? a.key > b.key : better(a, b);
 }
 
-// Keeps the `most` best so far.
-template <class Better>
-void offer(const Extension& extension, std::size_t most, Better is_better,
+// Keeps the `most` best so far of those that are allowed.
+template <class Better, class Allowed>
+void offer(const Extension& extension, std::size_t most, Better is_better, Allowed is_allowed,
            std::vector<Extension>& heap) {  // with the worst on top
   if (heap.size() == most && !is_better(extension, heap.front())) return;
+  if (!is_allowed(extension)) return;
   if (heap.size() == most) {
     std::pop_heap(heap.begin(), heap.end(), is_better);
     heap.pop_back();
@@ -92,8 +105,11 @@ class BeamSearch {
                         std::optional<FinishReason>& cut_short) {
     const auto begin = std::chrono::steady_clock::now();
     running_.emplace_back().slot = slots_.acquire();
+    if (!params_.never_say.empty()) {
+      running_[0].text = BeamText{{}, never_say_after(request_, tokenizer_)};
+    }
     std::vector<float> logits = prefill(backend_, running_[0].slot, request_.prompt, vocab_);
-    while (go_on({logits.data(), logits.size()})) {
+    while (go_on({logits.data(), logits.size()}, cut_short)) {
       const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin;
       const bool late = request_.stopping.max_time && passed.count() >= *request_.stopping.max_time;
       if (late) cut_short = FinishReason::kTime;
@@ -142,9 +158,14 @@ class BeamSearch {
   }
 
   // Extends every beam by one token. False when the search is over.
-  bool go_on(std::span<const float> logits) {
+  bool go_on(std::span<const float> logits, std::optional<FinishReason>& cut_short) {
     const std::vector<Extension> extensions =
         params_.beam_sample ? drawn_extensions(logits) : best_extensions(logits);
+    if (extensions.empty()) {  // each would say what it must not
+      cut_short = FinishReason::kNeverSay;
+      for (Beam& beam : running_) finish(std::move(beam));
+      return false;
+    }
     best_drawn_ = extensions.front().sum;
     const std::size_t length = running_[0].tokens.size() + 1;
     std::vector<Extension> next;
@@ -173,6 +194,7 @@ class BeamSearch {
 
   std::vector<Extension> best_extensions(std::span<const float> logits) {
     std::vector<Extension> extensions;
+    const auto is_allowed = [this](const Extension& e) { return !says_never(e); };
     log_totals_.clear();
     for (std::size_t b = 0; b < running_.size(); ++b) {
       const auto row = logits.subspan(b * vocab_, vocab_);
@@ -183,7 +205,7 @@ class BeamSearch {
       for (std::size_t i = 0; i < vocab_; ++i) {
         if (std::isinf(scores[i])) continue;
         offer({running_[b].sum + scores[i], b, static_cast<TokenId>(i)}, wanted(), better,
-              extensions);
+              is_allowed, extensions);
       }
     }
     std::sort(extensions.begin(), extensions.end(), better);
@@ -193,6 +215,7 @@ class BeamSearch {
   // As many, drawn without replacement from all beams' tokens together; best first.
   std::vector<Extension> drawn_extensions(std::span<const float> logits) {
     std::vector<Extension> extensions;
+    const auto is_allowed = [this](const Extension& e) { return !says_never(e); };
     log_totals_.clear();
     const auto place = static_cast<std::uint32_t>(running_[0].tokens.size());
     const base::RandomKey key{
@@ -207,7 +230,7 @@ class BeamSearch {
             static_cast<std::uint32_t>(b * vocab_) + static_cast<std::uint32_t>(left.id(i));
         const double sum = running_[b].sum + left.score(i);
         offer({sum, b, left.id(i), left.log_probability(i), sum + gumbel(base::uniform(key, coin))},
-              wanted(), wins, extensions);
+              wanted(), wins, is_allowed, extensions);
       }
     }
     std::sort(extensions.begin(), extensions.end(), better);
@@ -222,11 +245,12 @@ class BeamSearch {
     beam.logprobs.push_back(logit - log_totals_[extension.beam]);
     if (params_.beam_sample) beam.drawn.push_back(extension.drawn);
     beam.sum = extension.sum;
+    if (beam.text) take_text(*beam.text, extension.token);
     return beam;
   }
 
   void finish(Beam beam) {
-    beam.score = penalised(beam.sum, beam.tokens.size());
+    beam.score = beam.tokens.empty() ? 0 : penalised(beam.sum, beam.tokens.size());
     const auto place = std::find_if(finished_.begin(), finished_.end(),
                                     [&](const Beam& other) { return other.score < beam.score; });
     finished_.insert(place, std::move(beam));
@@ -242,6 +266,17 @@ class BeamSearch {
     return std::any_of(stops.begin(), stops.end(), [&](const std::string& stop) {
       return text.find(stop) != std::string::npos;
     });
+  }
+
+  // True if it completes a text that must not be said.
+  bool take_text(BeamText& text, TokenId token) const {
+    if (std::find(all_eos_.begin(), all_eos_.end(), token) != all_eos_.end()) return false;
+    return text.watch.push(text.utf8.push(tokenizer_.token_bytes(token))).has_value();
+  }
+
+  bool says_never(const Extension& extension) const {
+    std::optional<BeamText> text = running_[extension.beam].text;
+    return text && take_text(*text, extension.token);
   }
 
   // A beam's first continuation takes its slot; slots of beams that end here become free for the
@@ -291,7 +326,15 @@ void beam_search(Backend& backend, const Tokenizer& tokenizer, const Request& re
                  GenerationObserver& observer, const std::function<bool()>& interrupted) {
   std::optional<FinishReason> cut_short;
   std::vector<Beam> beams = BeamSearch(backend, tokenizer, request).run(interrupted, cut_short);
-  beams.resize(std::min(beams.size(), static_cast<std::size_t>(request.num_return_sequences)));
+  const auto wanted = static_cast<std::size_t>(request.num_return_sequences);
+  if (beams.size() < wanted && !request.sampling.never_say.empty()) {
+    throw Error(ErrorCode::kRuntime,
+                fmt::format("`never_say` leaves {} of the {} texts that beam search was to return: "
+                            "ask for fewer with `num_return_sequences`, raise `num_beams`, or "
+                            "shorten the list",
+                            beams.size(), wanted));
+  }
+  beams.resize(std::min(beams.size(), wanted));
   for (std::size_t i = 0; i < beams.size(); ++i) {
     Sequence sequence(request, static_cast<int>(i), tokenizer, backend.info().n_positions,
                       observer);

@@ -110,6 +110,8 @@ std::string_view to_string(FinishReason reason) {
       return "time";
     case FinishReason::kLoop:
       return "loop";
+    case FinishReason::kNeverSay:
+      return "never_say";
   }
   return "unknown";
 }

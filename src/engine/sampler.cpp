@@ -35,10 +35,25 @@ std::size_t argmax(std::span<const double> scores) {
 void require_something(std::span<const double> scores) {
   const double highest = *std::max_element(scores.begin(), scores.end());
   if (highest > kGone && highest <= std::numeric_limits<double>::max()) return;
-  throw Error(
+  throw NothingToDraw(
       ErrorCode::kRuntime,
       "the settings leave no token that could be drawn: tokens that are suppressed, banned or "
       "forced, or their biases, rule out every one; loosen one of them");
+}
+
+void exclude(const SamplingParams&, const DecodingContext& context, std::span<double> scores) {
+  for (const TokenId id : context.excluded) scores[static_cast<std::size_t>(id)] = kGone;
+}
+
+// The active steps, and where tokens are excluded a step for that, ahead of the filters.
+std::vector<const Step*> steps_for(const SamplingParams& params, const DecodingContext& context) {
+  static const Step kExclude{{nullptr, exclude, nullptr}, "never_say"};
+  std::vector<const Step*> steps = ordered_steps(params);
+  if (context.excluded.empty()) return steps;
+  const auto filter = std::find_if(steps.begin(), steps.end(),
+                                   [](const Step* step) { return step->filter != nullptr; });
+  steps.insert(filter, &kExclude);
+  return steps;
 }
 
 // How many of the highest tokens are enough for the steps from `first` on, if that is clear
@@ -151,7 +166,7 @@ std::span<double> Sampler::processed_scores(std::span<const float> logits, bool 
     measure(logits);
     scores_.assign(logits.begin(), logits.end());
   }
-  for (const Step* step : ordered_steps(params)) {
+  for (const Step* step : steps_for(params, context)) {
     if (step->process != nullptr) step->process(params, context, scores_);
   }
   require_something(scores_);
@@ -161,7 +176,7 @@ std::span<double> Sampler::processed_scores(std::span<const float> logits, bool 
 // Runs the steps, whose result is in candidates_.
 void Sampler::reduce(std::span<const float> logits, float highest, const SamplingParams& params,
                      const DecodingContext& context) {
-  const std::vector<const Step*> steps = ordered_steps(params);
+  const std::vector<const Step*> steps = steps_for(params, context);
   auto step = steps.begin();
   if (step == steps.end() || (*step)->process == nullptr) {
     const std::size_t k = enough(steps, params);
@@ -208,7 +223,7 @@ Draw Sampler::sample(std::span<const float> logits, const SamplingParams& params
     return params.logprobs ? loops.entropy_sums(logits.data(), logits.size(), highest, &weighted)
                            : loops.exp_sum(logits.data(), logits.size(), highest);
   };
-  const std::vector<const Step*> steps = ordered_steps(params);
+  const std::vector<const Step*> steps = steps_for(params, context);
   const bool processed = std::any_of(steps.begin(), steps.end(),
                                      [](const Step* step) { return step->process != nullptr; });
   if (greedy(params) && !processed && !params.logprobs) {

@@ -14,11 +14,18 @@
 
 #include "engine/candidates.h"
 #include "engine/steps.h"
+#include "medgen/error.h"
 #include "medgen/generate.h"
 #include "medgen/params.h"
 #include "medgen/tokenizer.h"
 
 namespace medgen::engine {
+
+// The settings leave no token that could be drawn.
+class NothingToDraw : public Error {
+ public:
+  using Error::Error;
+};
 
 struct Draw {
   TokenId token = 0;
@@ -33,8 +40,8 @@ struct Draw {
 class Sampler {
  public:
   // logits: [vocab], -inf allowed. `params` must have passed validate() and check_token_ids().
-  // Throws Error(kRuntime) if a logit is NaN or +inf or all are -inf, and where the processors
-  // leave nothing to draw.
+  // Throws Error(kRuntime) if a logit is NaN or +inf or all are -inf, and NothingToDraw where the
+  // processors leave nothing.
   Draw sample(std::span<const float> logits, const SamplingParams& params,
               const DecodingContext& context, double coin);
   Draw sample(std::span<const float> logits, const SamplingParams& params, double coin) {

@@ -192,11 +192,14 @@ void Scheduler::log_work() const {
 }
 
 void Scheduler::add_decode_rows() {
-  for (const Running& running : running_) {
+  for (Running& running : running_) {
     const Sequence& sequence = *running.sequences.front();
+    const int position = sequence.last_position();
+    if (running.cached > position) backend_.truncate_cache(running.slot, position);
+    running.cached = position + 1;
     rows_.push_back({.slot = running.slot,
                      .token = sequence.last_token(),
-                     .position = sequence.last_position(),
+                     .position = position,
                      .want_logits = true});
   }
 }
@@ -278,7 +281,7 @@ void Scheduler::advance_running(const std::vector<Draw>& draws) {
     promised_ -= static_cast<int>(count) - 1;
     if (running.prompt->failed) {
       release_slot(running.slot);
-    } else if (!advance(running.prompt, running.slot, std::move(running.sequences),
+    } else if (!advance(running.prompt, running.slot, running.cached, std::move(running.sequences),
                         left.first(count))) {
       hand_on(running.prompt, running.slot);
     }
@@ -286,24 +289,27 @@ void Scheduler::advance_running(const std::vector<Draw>& draws) {
   }
 }
 
-// Gives sequences in one slot their next tokens. Those that continue stay together if their
-// tokens are the same; false if none continue.
-bool Scheduler::advance(const PromptPointer& prompt, int slot, Sequences sequences,
+// Gives sequences in one slot, which holds `cached` tokens, their next tokens. Those that continue
+// stay together if their tokens are the same; false if none continue.
+bool Scheduler::advance(const PromptPointer& prompt, int slot, int cached, Sequences sequences,
                         std::span<const Draw> draws) {
   std::vector<Sequences> groups;
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     if (!sequences[i]->advance(draws[i])) continue;
     const auto same = std::find_if(groups.begin(), groups.end(), [&](const Sequences& group) {
-      return group.front()->last_token() == draws[i].token;
+      // Those that went back as far as each other have the same tokens, too.
+      return group.front()->num_tokens() == sequences[i]->num_tokens() &&
+             group.front()->last_token() == sequences[i]->last_token();
     });
     (same == groups.end() ? groups.emplace_back() : *same).push_back(std::move(sequences[i]));
   }
   for (std::size_t i = 0; i < groups.size(); ++i) {
     const int own = i == 0 ? slot : acquire_slot();
     // The last token is not in the cache yet.
-    if (own != slot) backend_.share_cache(slot, own, groups[i].front()->last_position());
+    const int wanted = groups[i].front()->last_position();
+    if (own != slot) backend_.share_cache(slot, own, wanted);
     promised_ += static_cast<int>(groups[i].size()) - 1;
-    running_.push_back({prompt, own, std::move(groups[i])});
+    running_.push_back({prompt, own, own == slot ? cached : wanted, std::move(groups[i])});
   }
   return !groups.empty();
 }
@@ -328,7 +334,7 @@ void Scheduler::start_samples(const PromptPointer& prompt, int slot) {
     for (const auto& sequence : sequences) draws.push_back(draw_first(*sequence, *prompt));
     if (!prompt->waits()) prompt->logits = {};
     if (prompt->failed) break;
-    if (advance(prompt, slot, std::move(sequences), draws)) return;
+    if (advance(prompt, slot, prompt->size(), std::move(sequences), draws)) return;
   }
   release_slot(slot);
 }
@@ -340,10 +346,11 @@ void Scheduler::hand_on(const PromptPointer& prompt, int slot) {
   start_samples(prompt, slot);
 }
 
-// There is one while samples wait, since a finished sample hands its slot to the next.
+// There is one while samples wait, since a finished sample hands its slot to the next, and what a
+// sample that went back no longer wants stays in its slot until the next step.
 int Scheduler::slot_that_begins_with(const Prompt& prompt) const {
   const auto source = std::find_if(running_.begin(), running_.end(), [&](const Running& running) {
-    return running.prompt.get() == &prompt;
+    return running.prompt.get() == &prompt && running.cached >= prompt.size();
   });
   if (source == running_.end()) {
     throw Error(ErrorCode::kRuntime,

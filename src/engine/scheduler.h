@@ -13,8 +13,9 @@
 // A prompt is prefilled once, in chunks that run alongside the decoding of other sequences. Its
 // samples share that cache: any running one can serve as the source, since it begins with the
 // prompt; and a finished one's slot is cut back to the prompt for the next. So nothing is ever
-// prefilled twice, not even with a single slot. Samples of a prompt that has begun take slots
-// before new prompts do, so that requests finish soon and in order.
+// prefilled twice, not even with a single slot. Where a sample goes back for never_say, its slot is
+// cut back before the next step, and its last token fed again. Samples of a prompt that has begun
+// take slots before new prompts do, so that requests finish soon and in order.
 #pragma once
 
 #include <deque>
@@ -90,6 +91,7 @@ class Scheduler {
   struct Running {
     PromptPointer prompt;
     int slot = 0;
+    int cached = 0;       // tokens in the slot: more than are wanted, where the sequences went back
     Sequences sequences;  // at least one; all with the same tokens so far
   };
 
@@ -109,7 +111,7 @@ class Scheduler {
   void advance_running(const std::vector<Draw>& draws);
   void start_prefilled();
   void start_samples(const PromptPointer& prompt, int slot);
-  bool advance(const PromptPointer& prompt, int slot, Sequences sequences,
+  bool advance(const PromptPointer& prompt, int slot, int cached, Sequences sequences,
                std::span<const Draw> draws);
   void hand_on(const PromptPointer& prompt, int slot);
   int slot_that_begins_with(const Prompt& prompt) const;

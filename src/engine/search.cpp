@@ -41,9 +41,19 @@ void guided(Backend& backend, const Tokenizer& tokenizer, const Request& request
       backend.truncate_cache(other, static_cast<int>(negative.size()));
     }
     Sequence sequence(request, i, tokenizer, backend.info().n_positions - longer, observer);
-    bool running = sequence.advance(sequence.draw(sampler, first, first_negative));
+    int cached = static_cast<int>(request.prompt.size());  // in the own slot
+    bool running = true;
     while (running) {
+      if (sequence.num_tokens() == 0) {
+        running = sequence.advance(sequence.draw(sampler, first, first_negative));
+        continue;
+      }
       if (interrupted()) return sequence.interrupt();
+      if (cached > sequence.last_position()) {  // it went back, for never_say
+        backend.truncate_cache(own, sequence.last_position());
+        backend.truncate_cache(other, sequence.last_position() + shift);
+      }
+      cached = sequence.last_position() + 1;
       const Row rows[] = {{own, sequence.last_token(), sequence.last_position(), true},
                           {other, sequence.last_token(), sequence.last_position() + shift, true}};
       const auto logits = backend.step(rows);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/sampler.h"
+#include "engine/unsaid.h"
 #include "medgen/generate.h"
 #include "text/sentence_end.h"
 #include "text/stop_strings.h"
@@ -23,7 +24,8 @@ class Sequence {
            GenerationObserver& observer);
 
   // Draws the next token from its logits, [vocab], with the coin of this place: one for each token,
-  // whatever the settings. `unconditional`: logits for guidance. Throws as Sampler::sample().
+  // whatever the settings; and one for each time that the place is drawn again. `unconditional`:
+  // logits for guidance. Throws as Sampler::sample().
   Draw draw(Sampler& sampler, std::span<const float> logits,
             std::span<const float> unconditional = {}) const;
 
@@ -32,7 +34,8 @@ class Sequence {
 
   // Takes the next token. True while the sequence continues; false when it has ended and been
   // reported. If several reasons apply at once, the first of EOS, stop string, length, context,
-  // time, loop is reported.
+  // time, loop is reported. With never_say it may continue with fewer tokens than before: then
+  // last_token() has been fed, but what was drawn after it does not count.
   bool advance(const Draw& draw);
 
   // Ends it as it stands, as kInterrupted or for another external reason.
@@ -40,13 +43,18 @@ class Sequence {
 
   void set_beam_score(double score) { completion_.beam_score = score; }
 
-  // What to feed next, and where.
-  TokenId last_token() const { return completion_.tokens.back(); }
+  // What to feed next, and where: the prompt's last token if there is no other.
+  TokenId last_token() const;
   int last_position() const;
+  int num_tokens() const { return completion_.num_tokens; }
 
   const Request& request() const { return *request_; }
 
  private:
+  bool is_eos(TokenId token) const;
+  void count(TokenId token, double logprob, double processed_logprob);
+  bool go_back(int place);
+  bool is_late() const;
   std::optional<FinishReason> reason_to_end() const;
   void emit(const std::string& piece);
   void finish(FinishReason reason);
@@ -63,6 +71,7 @@ class Sequence {
   text::Utf8Stream utf8_;
   text::StopMatcher stop_;
   text::SentenceCutter sentences_;
+  std::optional<Unsaid> unsaid_;
 };
 
 // A request for each of the variants of `request`; itself alone if it has none.

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "medgen/error.h"
+#include "text/never_say.h"
 #include "text/utf8.h"
 
 namespace medgen::engine {
@@ -290,6 +291,12 @@ void check_values(const SamplingParams& params) {
     text::require_utf8(text, name);
   };
   for (const std::string& text : params.bad_words_texts) check_text(text, "a bad word");
+  for (std::size_t i = 0; i < params.never_say.size(); ++i) {
+    const std::string fault = text::never_say_fault(params.never_say[i]);
+    if (fault.empty()) continue;
+    const std::string problem = fmt::format(" number {}{}", i + 1, fault);
+    throw SettingError("never-say", {"never_say", "a text", "texts to be found", problem});
+  }
   for (const std::string& text : params.dry_sequence_breakers) check_text(text, "a DRY breaker");
   text::require_utf8(params.negative_prompt, "the negative prompt");
 }

@@ -253,6 +253,10 @@ const std::vector<SettingEntry>& settings_table() {
        [](Settings& s, const Json& v, const std::string& name) {
          read_sampler_order(v, name, s.sampling.sampler_order);
        }},
+      {{"never_say", "search", kTexts,
+        "Never write TEXT, in any case, where it begins a word; with a * ahead of it (*itis) "
+        "anywhere. May be given several times."},
+       MEDGEN_FIELD(sampling.never_say)},
       {{"num_beams", "search", kInteger,
         "Above 1: beam search, which draws nothing unless `beam_sample` is given; 1 to 64."},
        MEDGEN_FIELD(sampling.num_beams),

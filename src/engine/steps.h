@@ -26,6 +26,8 @@ struct DecodingContext {
   std::size_t least = 1;                    // how many tokens a filter leaves where there are more
   // Logits of the model after the negative prompt, [vocab]; empty without guidance.
   std::span<const float> unconditional = {};
+  // Tokens that may not be drawn here, since they led to a text of never_say.
+  std::span<const TokenId> excluded = {};
 
   int length() const { return static_cast<int>(prompt.size() + generated.size()); }
   TokenId at(int i) const {  // of prompt and continuation as one

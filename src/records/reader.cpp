@@ -142,7 +142,8 @@ const Json& array_of(const Json& object, const char* key) {
 FinishReason finish_reason_of(const std::string& name) {
   for (const FinishReason reason :
        {FinishReason::kEos, FinishReason::kStop, FinishReason::kLength, FinishReason::kContext,
-        FinishReason::kInterrupted, FinishReason::kTime, FinishReason::kLoop}) {
+        FinishReason::kInterrupted, FinishReason::kTime, FinishReason::kLoop,
+        FinishReason::kNeverSay}) {
     if (name == to_string(reason)) return reason;
   }
   throw Error(ErrorCode::kUsage, "its finish_reason is not one that this medgen knows");

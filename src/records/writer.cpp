@@ -208,12 +208,15 @@ std::string openai_record(const Record& record, const Origin& origin) {
   Json choices = Json::array();
   int generated = 0;
   for (const Completion& completion : record.completions) {
-    const bool stopped = completion.finish_reason == FinishReason::kEos ||
-                         completion.finish_reason == FinishReason::kStop;
+    const FinishReason reason = completion.finish_reason;
+    const bool stopped = reason == FinishReason::kEos || reason == FinishReason::kStop;
+    const bool unsaid = reason == FinishReason::kNeverSay;
     choices.push_back(Json{{"text", completion.text},
                            {"index", completion.index},
                            {"logprobs", openai_logprobs(completion, record, origin.tokenizer)},
-                           {"finish_reason", stopped ? "stop" : "length"}});
+                           {"finish_reason", stopped  ? "stop"
+                                             : unsaid ? "content_filter"
+                                                      : "length"}});
     generated += completion.num_tokens;
   }
   const int prompt = static_cast<int>(record.request.prompt.size());

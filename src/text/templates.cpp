@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "medgen/error.h"
+#include "text/never_say.h"
 
 namespace medgen {
 namespace {
@@ -67,10 +68,10 @@ TaskTemplate parse_task(const json& object, const std::string& where) {
   if (!object.is_object()) fail(where + " must be an object");
   for (const auto& [key, value] : object.items()) {
     if (key != "prefix" && key != "suffix" && key != "stop" && key != "bad_words" &&
-        key != "notice" && key != "specials") {
+        key != "never_say" && key != "notice" && key != "specials") {
       fail(where + ": unknown key \"" + key +
-           "\"; the keys are \"prefix\", \"suffix\", \"stop\", \"bad_words\", \"notice\" and "
-           "\"specials\"");
+           "\"; the keys are \"prefix\", \"suffix\", \"stop\", \"bad_words\", \"never_say\", "
+           "\"notice\" and \"specials\"");
     }
   }
   TaskTemplate task;
@@ -80,6 +81,11 @@ TaskTemplate parse_task(const json& object, const std::string& where) {
   check_notice(task.notice, where);
   task.stop = texts_member(object, "stop", where);
   task.bad_words = texts_member(object, "bad_words", where);
+  task.never_say = texts_member(object, "never_say", where);
+  for (std::size_t i = 0; i < task.never_say.size(); ++i) {
+    const std::string fault = text::never_say_fault(task.never_say[i]);
+    if (!fault.empty()) fail(where + ": \"never_say\" number " + std::to_string(i + 1) + fault);
+  }
   if (const auto specials = object.find("specials"); specials != object.end()) {
     if (!specials->is_boolean()) fail(where + ": \"specials\" must be true or false");
     task.specials = specials->get<bool>();

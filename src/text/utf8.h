@@ -29,6 +29,7 @@ class Utf8Stream {
  public:
   std::string push(std::string_view bytes);
   std::string flush();  // ends the text; the stream is empty afterwards
+  bool within_character() const { return !held_.empty(); }
 
  private:
   std::string held_;

@@ -104,6 +104,8 @@ Request make_request(const GenerateArguments& arguments, const Model& model,
     stop.insert(stop.end(), task->stop.begin(), task->stop.end());
     std::vector<std::string>& bad = settings.sampling.bad_words_texts;
     bad.insert(bad.end(), task->bad_words.begin(), task->bad_words.end());
+    std::vector<std::string>& never = settings.sampling.never_say;
+    never.insert(never.end(), task->never_say.begin(), task->never_say.end());
   }
   if (!arguments.decoding.given.contains("seed")) {
     settings.sampling.seed = base::system_seed();

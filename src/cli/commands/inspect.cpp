@@ -86,6 +86,7 @@ Json templates_json(const Templates& templates) {
                       {"stop", task.stop},
                       {"bad_words", task.bad_words},
                       {"notice", task.notice}};
+    if (!task.never_say.empty()) json[name]["never_say"] = task.never_say;
     if (task.specials) json[name]["specials"] = true;
   }
   return json;

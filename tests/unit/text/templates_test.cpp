@@ -32,27 +32,34 @@ std::string error_of(const std::string& json) {
 
 TEST(TemplatesTest, AreReadAndFilled) {
   const Templates templates = parse_templates(
-      with_task(R"({"prefix": "Q: ", "suffix": "\nA:", "stop": ["\nQ:"], "bad_words": ["no"],)"
-                R"( "notice": "N."})"),
+      with_task(
+          R"({"prefix": "Q: ", "suffix": "\nA:", "stop": ["\nQ:"], "bad_words": ["no"], "never_say": ["*x"],)"
+          R"( "notice": "N."})"),
       "x");
   const TaskTemplate& task = find_template(templates, "advice");
   EXPECT_EQ(fill(task, " a cold. \n"), "Q: a cold.\nA:");
   EXPECT_THAT(task.stop, ElementsAre("\nQ:"));
   EXPECT_THAT(task.bad_words, ElementsAre("no"));
+  EXPECT_THAT(task.never_say, ElementsAre("*x"));
   EXPECT_EQ(task.notice, "N.");
   EXPECT_THROW(find_template(templates, "symptoms"), Error);
   EXPECT_THROW(find_template({}, "advice"), Error);
 }
 
 TEST(TemplatesTest, AFullStopDoesNotStandInsideASentence) {
-  const TaskTemplate task{
-      .prefix = "What is ", .suffix = " used for?", .stop = {}, .bad_words = {}, .notice = "N"};
+  const TaskTemplate task{.prefix = "What is ",
+                          .suffix = " used for?",
+                          .stop = {},
+                          .bad_words = {},
+                          .never_say = {},
+                          .notice = "N"};
   EXPECT_EQ(fill(task, "ibuprofen."), "What is ibuprofen used for?");
   EXPECT_THROW(fill(task, "  "), Error);
 }
 
 TEST(TemplatesTest, AnEmptyFormLeavesTheWordsAlone) {
-  const TaskTemplate task{.prefix = "", .suffix = "", .stop = {}, .bad_words = {}, .notice = "N"};
+  const TaskTemplate task{
+      .prefix = "", .suffix = "", .stop = {}, .bad_words = {}, .never_say = {}, .notice = "N"};
   EXPECT_EQ(fill(task, " I have "), " I have ");
   EXPECT_EQ(fill(task, ""), "");
 }
@@ -71,6 +78,9 @@ TEST(TemplatesTest, RefuseWhatIsNotOne) {
               HasSubstr("stop"));
   EXPECT_THAT(error_of(with_task(R"({"prefix": "", "suffix": "", "notice": "n", "bad_words": 1})")),
               HasSubstr("\"bad_words\" must be a list"));
+  EXPECT_THAT(error_of(with_task(
+                  R"({"prefix": "", "suffix": "", "notice": "n", "never_say": ["a", "*"]})")),
+              HasSubstr("\"never_say\" number 2 is a * alone"));
   EXPECT_THAT(error_of(with_task(R"({"prefix": "", "suffix": "", "notice": "n", "specials": 1})")),
               HasSubstr("\"specials\" must be true or false"));
   EXPECT_THAT(error_of(with_task(R"({"prefix": "", "suffix": "", "notice": "n", "x": 1})")),
