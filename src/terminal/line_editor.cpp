@@ -4,7 +4,9 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <limits>
 
 #include "terminal/line_reader.h"
 
@@ -12,7 +14,9 @@ namespace medgen::terminal {
 
 Arrival wait_for_input(const Screen& screen, Signals& signals,
                        std::chrono::milliseconds idle_timeout) {
-  const int time = idle_timeout.count() > 0 ? static_cast<int>(idle_timeout.count()) : -1;
+  const auto longest = std::chrono::milliseconds(std::numeric_limits<int>::max());
+  const int time =
+      idle_timeout.count() > 0 ? static_cast<int>(std::min(idle_timeout, longest).count()) : -1;
   while (true) {
     pollfd files[2] = {{screen.input(), POLLIN, 0}, {signals.descriptor(), POLLIN, 0}};
     const int ready = ::poll(files, 2, time);

@@ -4,9 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
 #include <vector>
 
 #include "terminal/recall.h"
+#include "text/visible.h"
 
 namespace medgen::terminal {
 namespace {
@@ -86,6 +88,27 @@ TEST(KeysTest, BrokenUtf8BecomesReplacementCharacters) {
                               "a\xEF\xBF\xBD"
                               "b\xEF\xBF\xBD"},
                           Key{Kind::kEnter}));
+}
+
+// Whatever arrives: no key brings a control character, and no byte is waited for that is there.
+TEST(KeysTest, NoBytesBecomeControlCharacters) {
+  std::mt19937 random(5);
+  const std::vector<std::string> parts = {
+      "\x1b", "[", "200~", "\x1b[201~", "\x1b[200~", "\x9b", "\xC2",  "\x85", "\r",
+      "\n",   ";", "a",    "\x7f",      "\xE2\x80",  "\x80", "\x1bO", "\t",   "\x03"};
+  for (int round = 0; round < 2000; ++round) {
+    KeyReader reader;
+    std::vector<Key> all;
+    for (int i = 0; i < 40; ++i) {
+      for (Key& key : keys(reader, parts[random() % parts.size()])) all.push_back(std::move(key));
+    }
+    for (Key& key : keys(reader, "\x1b[201~\x1b[201~\r")) all.push_back(std::move(key));
+    for (const Key& key : all) {
+      ASSERT_EQ(text::visible(key.text), key.text);
+      ASSERT_EQ(key.text.find('\r'), std::string::npos);
+    }
+    ASSERT_EQ(all.back(), Key{Kind::kEnter});
+  }
 }
 
 TEST(KeysTest, AnUnfinishedKeyWaits) {
