@@ -104,6 +104,7 @@ TEST(TemplatesTest, TheDefaultModelsFormsAreAllThere) {
     const std::string filled = fill(templates.at(task), "a sore throat");
     EXPECT_THAT(filled, HasSubstr("a sore throat"));
     EXPECT_THAT(filled, Not(HasSubstr("diagnosis")));
+    EXPECT_THAT(templates.at(task).never_say, ElementsAre("*diagnos", "*recommend"));
     EXPECT_FALSE(filled.ends_with(' ')) << "a tokenizer would not see the next word's beginning";
   }
   EXPECT_EQ(fill(templates.at("symptoms"), "a sore throat"), "a sore throat");
