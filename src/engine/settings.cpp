@@ -14,7 +14,6 @@
 
 #include "base/nearest.h"
 #include "base/refuse.h"
-#include "base/value_shown.h"
 #include "engine/setting_values.h"
 #include "engine/settings_table.h"
 #include "engine/steps.h"
@@ -218,10 +217,9 @@ void set_entry(Settings& settings, const Json& given, const std::string& name, c
   const Entry* entry = find_entry(name);
   if (entry == nullptr) {
     const std::string nearest = nearest_setting(name);
-    refuse(nearest.empty()
-               ? "unknown setting (" + base::value_shown(name) + "); docs/SAMPLING.md lists them"
-               : "unknown setting \"" + text::replace_invalid_utf8(name.substr(0, 60)) +
-                     "\"; did you mean \"" + nearest + "\"?");
+    refuse("unknown setting \"" + text::replace_invalid_utf8(name.substr(0, 60)) + "\"" +
+           (nearest.empty() ? std::string("; docs/SAMPLING.md lists them")
+                            : "; did you mean \"" + nearest + "\"?"));
   }
   const std::string spelling = style == NameStyle::kFlags ? with_dashes(name) : name;
   check_range(*entry, value, spelling);  // before reading it: it may be too large for an int

@@ -348,13 +348,26 @@ TEST_F(CanaryTest, TheCoreOfAnotherProgramIsFound) {
   EXPECT_THAT(files_below(folder_), Not(IsEmpty()));
 }
 
-// Companion: an argument is what others see.
-TEST_F(CanaryTest, APromptGivenAsAnArgumentIsSeen) {
+TEST_F(CanaryTest, APromptGivenAsAnArgumentIsOverwrittenThere) {
   next_folder();
   Process process(
-      command({"generate", "--model", model(), "-n", "4096", "--ignore-eos", "--verbose", kPrompt}),
+      command({"generate", "--model", model(), "-n", "4096", "--ignore-eos", "--verbose",
+               "--negative-prompt=" + kCanary, "--guidance-scale", "1.5", kPrompt}),
       options());
   ASSERT_TRUE(process.wait_for_error("debug: back end opened"));
+  EXPECT_THAT(process.command_line(), HasSubstr("--negative-prompt="));
+  EXPECT_THAT(search_.forms_in(process.command_line()), IsEmpty());
+  process.signal(SIGKILL);
+  process.wait();
+}
+
+// Companion: the argument of another program is seen there.
+TEST_F(CanaryTest, AnArgumentOfAnotherProgramIsSeen) {
+  next_folder();
+  RunOptions unending = options("");
+  unending.input_stays_open = true;
+  Process process({"-c", "echo ready; read line", "shell", kPrompt}, unending);
+  ASSERT_TRUE(process.wait_for_output("ready"));
   EXPECT_THAT(search_.forms_in(process.command_line()), Contains("text"));
   process.signal(SIGKILL);
   process.wait();

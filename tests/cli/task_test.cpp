@@ -122,7 +122,7 @@ TEST(TaskCliTest, RefusesWhatCannotBe) {
   } cases[] = {
       {{"--model", tiny_model(), "--task", "advice", "x"}, 2, "it has none at all"},
       {{"--model", model, "--task", "symptoms", "x"}, 2, "it has forms for: advice"},
-      {{"--model", model, "--task", "triage", "x"}, 2, "triage"},
+      {{"--model", model, "--task", "triage", "x"}, 2, "give one of symptoms"},
       {{"--model", model, "--task", "advice", " "}, 2, "needs words"},
       {{"--model", model, "--templates", "a.json", "x"}, 2, "without --task"},
       {{"--model", model, "--templates", "none.json", "--task", "advice", "x"}, 2, "none.json"},

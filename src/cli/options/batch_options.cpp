@@ -197,7 +197,7 @@ void validate(const BatchArguments& a) {
   if (a.stats) {
     const std::filesystem::path folder = std::filesystem::path(*a.stats).parent_path();
     if (!folder.empty() && !std::filesystem::is_directory(folder)) {
-      base::refuse("stats names a file in a folder that does not exist: name one that does");
+      base::refuse("stats is \"" + *a.stats + "\": no such folder; name a file in one that exists");
     }
   }
   if (a.retry_errors &&
