@@ -1,17 +1,24 @@
 #!/usr/bin/env python3
-"""Makes tests/fixtures/metrics/metrics.json, texts and what other implementations say about them, and tests.json.
+"""Makes tests/fixtures/metrics/metrics.json, texts and what other implementations say about them, tests.json, mauve.json
+and alpha.json.
 
 Self-BLEU-4 is nltk's sentence_bleu (smoothing method 1), Zipf's coefficient scipy's linregress, Holm's
-correction statsmodels', bootstrap, permutation tests and Wilson's interval scipy's; counts are plain Python. Needs
-    pip install nltk scipy statsmodels
+correction statsmodels', bootstrap, permutation tests and Wilson's interval scipy's; counts are plain Python. MAUVE in
+mauve.json is mauve-text's, on k-means (faiss) from given starts; alpha in alpha.json is krippendorff's. Needs
+    pip install nltk scipy statsmodels mauve-text faiss-cpu scikit-learn krippendorff
 and is run in development alone: the tests read the file.
 """
 import json
 import pathlib
 from collections import Counter
 
+import faiss
+import krippendorff
 import numpy
 import scipy.stats
+import sklearn.decomposition
+import sklearn.preprocessing
+from mauve.compute_mauve import get_divergence_curve_for_multinomials
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from statsmodels.stats.multitest import multipletests
 
@@ -131,9 +138,55 @@ def tests():
     return {"permutation": cases, "wilson": wilson}
 
 
+def mauve_case(rng, texts, width, digits):
+    """Two sets of points around eight places, which they visit differently often."""
+    places = rng.normal(0, 1, (8, width))
+    sets = []
+    for shares in (numpy.linspace(1, 3, 8), numpy.linspace(3, 0.2, 8)):
+        chosen = rng.choice(8, texts, p=shares / shares.sum())
+        sets.append(numpy.round(places[chosen] + rng.normal(0, 0.45, (texts, width)), digits))
+    points = sklearn.preprocessing.normalize(numpy.vstack(sets))
+    components = sklearn.decomposition.PCA().fit(points)
+    kept = int(numpy.argmax(numpy.cumsum(components.explained_variance_ratio_) >= 0.9)) + 1
+    reduced = components.transform(points)[:, :kept].astype(numpy.float32)
+    clusters = max(2, round(texts / 10))
+    start = rng.choice(2 * texts, clusters, replace=False)
+    means = faiss.Kmeans(kept, clusters, niter=500, nredo=1)
+    means.train(reduced, init_centroids=reduced[start])
+    labels = means.index.search(reduced, 1)[1].ravel()
+    counts = [numpy.bincount(part, minlength=clusters) for part in (labels[:texts], labels[texts:])]
+    areas = {}
+    for name, extra in (("mauve", 0), ("mauve_star", 0.5)):
+        p, q = (count + extra for count in counts)
+        curve = get_divergence_curve_for_multinomials(p / p.sum(), q / q.sum(), numpy.linspace(1e-6, 1 - 1e-6, 25), 5)
+        x, y = curve[numpy.lexsort((-curve[:, 1], curve[:, 0]))].T
+        areas[name] = float(numpy.trapezoid(y, x))
+    return {"width": width, "first": sets[0].tolist(), "second": sets[1].tolist(), "components": kept,
+            "start": start.tolist(), "labels": labels.tolist(), "counts": [count.tolist() for count in counts], **areas}
+
+
+def alpha_cases():
+    rng = numpy.random.default_rng(7)
+    cases = []
+    for raters, items, categories, level in ((3, 12, 3, "ordinal"), (2, 20, 2, "nominal"), (4, 9, 4, "nominal")):
+        truth = rng.integers(0, categories, items)
+        ratings = numpy.where(rng.random((raters, items)) < 0.6, truth, rng.integers(0, categories, (raters, items)))
+        ratings = ratings.astype(float)
+        ratings[rng.random((raters, items)) < 0.2] = numpy.nan
+        alpha = krippendorff.alpha(reliability_data=ratings, level_of_measurement=level,
+                                   value_domain=list(range(categories)))
+        by_item = [[int(v) for v in column if not numpy.isnan(v)] for column in ratings.T]
+        cases.append({"scale": level, "categories": categories, "items": by_item, "alpha": float(alpha)})
+    return cases
+
+
 def main():
     folder = pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures/metrics"
     (folder / "tests.json").write_text(json.dumps(tests(), separators=(",", ":")) + "\n")
+    (folder / "mauve.json").write_text(json.dumps(
+        [mauve_case(numpy.random.default_rng(8), 60, 6, 3), mauve_case(numpy.random.default_rng(9), 20, 64, 2)],
+        separators=(",", ":")) + "\n")
+    (folder / "alpha.json").write_text(json.dumps(alpha_cases(), separators=(",", ":")) + "\n")
     rng = numpy.random.default_rng(20)
     texts = make_texts(rng)
     tokens = [text["tokens"] for text in texts]

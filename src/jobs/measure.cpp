@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/lines.h"
+#include "jobs/features.h"
 #include "jobs/sweep_report.h"
 #include "medgen/error.h"
 #include "medgen/version.h"
@@ -131,6 +132,10 @@ research::Metrics measure(const MeasureAsked& asked, GatheredTexts& texts) {
     tokenizer = model.tokenizer;
   }
   options.tokenizer = tokenizer.get();
+  if (asked.mauve) {
+    options.mauve = add_features(open_model(asked.mauve, std::nullopt), asked.backend,
+                                 texts.samples, texts.reference);
+  }
   return research::compute_metrics(texts.samples, texts.reference, options);
 }
 

@@ -20,6 +20,7 @@ struct MeasureAsked {
   std::optional<std::string> reference;  // texts that people wrote; see read_reference()
   std::optional<std::string> tokenizer;  // for texts whose tokens the files lack
   std::optional<std::string> model;      // scores texts without log-probabilities
+  std::optional<std::string> mauve;      // the model whose features it compares; needs `reference`
   bool specials = false;  // read special tokens as such, in prompts of records that do not say
   BackendOptions backend;
   research::MetricsOptions options;  // the tokenizer is set by measure()

@@ -138,9 +138,11 @@ std::string results(const research::Metrics& metrics) {
   return out + copies(metrics);
 }
 
-std::string terms() {
+std::string terms(const research::Metrics& metrics) {
   std::string out = "<h2>Terms</h2>\n<dl class=\"terms\">\n";
-  for (const research::MetricInfo& info : research::metric_infos()) {
+  for (std::size_t m = 0; m < research::metric_infos().size(); ++m) {
+    if (!metrics.shows(m)) continue;
+    const research::MetricInfo& info = research::metric_infos()[m];
     out += "<dt>" + escape_markup(std::string(info.label)) + "</dt><dd>" +
            escape_markup(std::string(info.help)) + "</dd>\n";
   }
@@ -265,7 +267,7 @@ std::string report_html(const research::Metrics& metrics,
          "</h1>\n<p class=\"subtitle\">" + subtitle(metrics, context) + "</p>\n" +
          paragraphs(context.notices, "notice") + question(context) + results(metrics) +
          "<h2>Figures</h2>\n" + report_figures(metrics, context) +
-         samples_section(metrics, samples) + terms() + "</main>\n<script>" +
+         samples_section(metrics, samples) + terms(metrics) + "</main>\n<script>" +
          std::string(report_script()) + "</script>\n</body>\n</html>\n";
 }
 

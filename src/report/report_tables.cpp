@@ -13,7 +13,7 @@ namespace {
 // What most papers give; the rest is in a table of its own.
 constexpr std::string_view kMain[] = {"perplexity", "mean_entropy", "self_bleu_4", "distinct_1",
                                       "distinct_2", "distinct_3",   "zipf",        "repetition",
-                                      "loops",      "length"};
+                                      "loops",      "length",       "mauve"};
 
 using Columns = std::vector<std::size_t>;  // places in metric_infos()
 

@@ -14,6 +14,7 @@
 #include "engine/sequence.h"
 #include "engine/settings.h"
 #include "medgen/error.h"
+#include "research/metrics_mauve.h"
 #include "research/metrics_ngrams.h"
 #include "research/metrics_notices.h"
 #include "research/metrics_resampling.h"
@@ -255,6 +256,7 @@ std::vector<Measure> measure(const TextRow& row, const MetricsOptions& options) 
   }));
   all.push_back(
       mean(row, [&](std::size_t i) { return static_cast<double>(row.tokens[i].size()); }));
+  all.resize(metric_infos().size());  // add_mauve() fills the rest
   return all;
 }
 
@@ -398,6 +400,7 @@ Metrics compute_metrics(const std::vector<Sample>& samples, const std::vector<Sa
                                      rows[r], measures.back()));
   }
   if (options.bootstrap_resamples > 0) resample(metrics.rows, rows, measures, options);
+  add_mauve(metrics, rows, options);
   measure_distances(metrics);
   note_crossing(units.crossing(), metrics.notices);
   note_rows(metrics);

@@ -16,6 +16,12 @@
 
 namespace medgen::research {
 
+// What made the features of texts.
+struct MauveSource {
+  std::string model, model_sha256;
+  bool with_prompts = false;  // each text was read after its prompt
+};
+
 struct MetricsOptions {
   // The setting that the others are compared with; empty: none.
   std::string baseline;
@@ -30,6 +36,9 @@ struct MetricsOptions {
   // Texts of a setting that self-BLEU scores, drawn at random where there are more; each is scored
   // against all others. 1,000 is the nucleus paper's.
   int self_bleu_limit = 1000;
+
+  // Compares the features of each setting's texts with the reference's; the samples have them.
+  std::optional<MauveSource> mauve = {};
 
   // For texts whose tokens are unknown. Without it all are counted in words if one is unknown.
   const Tokenizer* tokenizer = nullptr;
@@ -71,10 +80,13 @@ struct Metrics {
   int bootstrap_resamples = 0;
   double confidence = 0.95;
   std::uint64_t seed = 0;
+  std::optional<MauveSource> mauve = {};
   std::vector<SettingMetrics> rows;  // settings in order of first appearance, then the reference
   std::vector<std::string> notices;  // what a reader should know about the numbers
 
   const SettingMetrics* reference() const;  // null: none
+  // Whether outputs hold this one of metric_infos().
+  bool shows(std::size_t metric) const;
   // The settings nearest to the reference in this metric. Empty without a reference.
   std::vector<std::string> closest(std::string_view metric) const;
 };
@@ -86,6 +98,7 @@ struct MetricInfo {
   int digits = 3;                   // shown after the point
   bool is_share = false;            // shown in percent
   bool needs_equal_counts = false;  // depends on the number of texts: compared among equals alone
+  bool on_request = false;          // left out of every output unless a row has it
 };
 
 const std::vector<MetricInfo>& metric_infos();

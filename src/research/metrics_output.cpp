@@ -114,6 +114,13 @@ const std::vector<MetricInfo>& metric_infos() {
        true},
       {"length", "Length", "Mean number of tokens of a text, without a final end-of-text token.",
        1},
+      {"mauve", "MAUVE",
+       "How alike the texts and the human texts are as clusters of what a model makes of them: the "
+       "area below their divergence curve, from 0 to 1 (Pillutla and others 2021).",
+       3, false, true, true},
+      {"mauve_star", "MAUVE*",
+       "The same of smoothed histograms, which few texts bias less (Pillutla and others 2023).", 3,
+       false, true, true},
   };
   return infos;
 }
@@ -130,6 +137,13 @@ const SettingMetrics* Metrics::reference() const {
     if (row.is_reference) return &row;
   }
   return nullptr;
+}
+
+bool Metrics::shows(std::size_t metric) const {
+  return !metric_infos()[metric].on_request ||
+         std::any_of(rows.begin(), rows.end(), [&](const SettingMetrics& row) {
+           return row.metrics[metric].value.has_value();
+         });
 }
 
 std::vector<std::string> Metrics::closest(std::string_view metric) const {
@@ -149,13 +163,20 @@ Json metrics_json(const Metrics& metrics) {
                            {"resamples", metrics.bootstrap_resamples},
                            {"confidence", metrics.confidence},
                            {"seed", metrics.seed}};
+  if (metrics.mauve) {
+    json["mauve"] = Json{{"model", metrics.mauve->model},
+                         {"model_sha256", metrics.mauve->model_sha256},
+                         {"with_prompts", metrics.mauve->with_prompts}};
+  }
   json["settings"] = Json::array();
   for (const SettingMetrics& row : metrics.rows) {
     Json out{{"setting", row.setting}, {"reference", row.is_reference},
              {"texts", row.texts},     {"prompts", row.prompts},
              {"tokens", row.tokens},   {"finish_reasons", Json::object()}};
     for (const auto& [reason, count] : row.finish_reasons) out["finish_reasons"][reason] = count;
-    for (const Metric& metric : row.metrics) out["metrics"][metric.name] = metric_json(metric);
+    for (std::size_t m = 0; m < row.metrics.size(); ++m) {
+      if (metrics.shows(m)) out["metrics"][row.metrics[m].name] = metric_json(row.metrics[m]);
+    }
     json["settings"].push_back(std::move(out));
   }
   if (metrics.reference() != nullptr) {
@@ -173,7 +194,9 @@ std::string metrics_csv(const Metrics& metrics) {
       "setting,reference,metric,value,low,high,difference,difference_low,difference_high,p_value,"
       "p_holm,distance,distance_low,distance_high\n";
   for (const SettingMetrics& row : metrics.rows) {
-    for (const Metric& metric : row.metrics) csv += csv_line(row, metric);
+    for (std::size_t m = 0; m < row.metrics.size(); ++m) {
+      if (metrics.shows(m)) csv += csv_line(row, row.metrics[m]);
+    }
     for (const auto& [reason, count] : row.finish_reasons) {
       const double share = static_cast<double>(count) / static_cast<double>(row.texts);
       csv += csv_line(row, {"finish_" + reason, share});

@@ -27,6 +27,7 @@ struct Sample {
   std::optional<double> mean_entropy = {};  // of the model's distribution over num_tokens, nats
   std::string finish_reason = {};           // as in a record; empty: unknown
   bool crosses_border = false;              // its first token begins with the prompt's last bytes
+  std::vector<float> features = {};         // what a model makes of it, for MAUVE; empty: unknown
 };
 
 // A prompt and its text as a model reads them: encoded together.

@@ -40,8 +40,9 @@ bool spells(const Tokenizer& tokenizer, std::vector<TokenId> ids, std::string_vi
   return bare(whole).starts_with(bare(text));
 }
 
-// What the model reads: prompt, then text, whose ids are those it was generated as where known.
-JoinedTokens tokens_of(const Sample& sample, const Tokenizer& tokenizer) {
+}  // namespace
+
+JoinedTokens tokens_as_read(const Sample& sample, const Tokenizer& tokenizer) {
   const bool spelled = spells(tokenizer, sample.tokens, sample.text);
   const bool is_text = sample.prompt_ids.empty() && !sample.specials;
   if (is_text && !spelled) return join_tokens(tokenizer, sample.prompt, sample.text);
@@ -56,15 +57,13 @@ JoinedTokens tokens_of(const Sample& sample, const Tokenizer& tokenizer) {
   return joined;
 }
 
-}  // namespace
-
 void score_texts(Backend& backend, const Tokenizer& tokenizer, std::optional<TokenId> start,
                  std::vector<Sample>& samples) {
   const auto context = static_cast<std::size_t>(backend.info().n_positions);
   std::vector<ScoredSequence> windows;
   std::vector<std::size_t> owners;  // of windows
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    JoinedTokens joined = tokens_of(samples[i], tokenizer);
+    JoinedTokens joined = tokens_as_read(samples[i], tokenizer);
     if (start && samples[i].prompt_ids.empty()) {
       joined.tokens.insert(joined.tokens.begin(), *start);
       ++joined.first;

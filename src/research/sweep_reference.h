@@ -10,6 +10,9 @@
 
 namespace medgen::research {
 
+// What a model reads: prompt, then text, whose ids are those it was generated as where known.
+JoinedTokens tokens_as_read(const Sample& sample, const Tokenizer& tokenizer);
+
 // Fills tokens, num_tokens and logprob of each: of the text's own tokens after its prompt, or after
 // `start` where there is none (without that the first token is context alone and not counted).
 // Tokens that a sample has are kept if they spell its text; else prompt and text are encoded

@@ -106,6 +106,40 @@ TEST(MetricsCliTest, ATokenizerCountsTokensInsteadOfWords) {
   EXPECT_EQ(Json::parse(result.out)["unit"], "token");
 }
 
+TEST(MetricsCliTest, MauveIsTheSameForEveryThreadCount) {
+  std::string human, made;
+  for (int i = 0; i < 60; ++i) {
+    const std::string number = std::to_string(i);
+    human += R"({"prompt":"My knee","text":" hurts since )" + number + R"( days"})" + "\n";
+    made += R"({"prompt":"My knee","text":" is )" + number + R"( and the the the"})" + "\n";
+  }
+  const std::vector<std::string> words = {file("made.jsonl", made),
+                                          "--reference",
+                                          file("people.jsonl", human),
+                                          "--mauve",
+                                          tiny_model(),
+                                          "--json"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), words.begin(), words.end());
+    return metrics(more);
+  };
+  const RunResult one = with({"--threads", "1"});
+  ASSERT_EQ(one.status, 0) << one.err;
+  const Json json = Json::parse(one.out);
+  const Json& value = json["settings"][0]["metrics"]["mauve"]["value"];
+  ASSERT_TRUE(value.is_number()) << one.out;
+  EXPECT_TRUE(json["mauve"]["with_prompts"]);
+  EXPECT_THAT(one.err, HasSubstr("MAUVE of 60 texts"));
+  EXPECT_EQ(with({"--threads", "2"}).out, one.out);
+}
+
+TEST(MetricsCliTest, MauveNeedsHumanTexts) {
+  const RunResult result = metrics({kSamples, "--mauve", tiny_model()});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_THAT(result.err, HasSubstr("--reference FILE"));
+  EXPECT_EQ(result.out, "");
+}
+
 TEST(MetricsCliTest, ReadsOlderFormatsAndRefusesNewerOnes) {
   const auto records = [](const std::string& format) {
     return R"({"id":1,"prompt":"p","completions":[{"text":"a b"}]})"

@@ -14,6 +14,7 @@
 #include "cli/run.h"
 #include "cli/terminal.h"
 #include "jobs/measure.h"
+#include "medgen/error.h"
 #include "report/report.h"
 
 namespace medgen::cli {
@@ -23,7 +24,7 @@ using Json = nlohmann::ordered_json;
 
 struct MetricsArguments {
   std::optional<std::vector<std::string>> files;
-  std::optional<std::string> reference, baseline, tokenizer, model, csv, report;
+  std::optional<std::string> reference, baseline, tokenizer, model, mauve, csv, report;
   std::optional<int> resamples, self_bleu_limit;
   std::optional<double> confidence;
   std::optional<std::uint64_t> seed;
@@ -59,6 +60,10 @@ MetricsArguments parse_metrics(const Arguments& words) {
             "Model that computes log-probabilities, for the perplexity, of texts without them; its "
             "tokenizer is used too.");
   line.exclude("--tokenizer", "--model");
+  line.text("--mauve", reads_model("DIR"), a.mauve,
+            "Also compute MAUVE, how alike each setting's texts and those of --reference are, from "
+            "this model's hidden states. Takes at least 50 texts a side; 1,000 or more are better. "
+            "If all texts have a prompt, they are read after it.");
   line.flag(
       "--specials", a.specials,
       "Read spellings such as <|endoftext|> in prompts as special tokens where --model scores "
@@ -84,6 +89,10 @@ MetricsArguments parse_metrics(const Arguments& words) {
   line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
   line.config_file();
   line.parse(words);
+  if (a.mauve && !a.reference) {
+    throw Error(ErrorCode::kUsage,
+                "--mauve compares texts with those of people: give them with --reference FILE");
+  }
   resolve(a.backend);  // refuses bad options before anything is read
   return a;
 }
@@ -94,6 +103,7 @@ jobs::MeasureAsked asked(const MetricsArguments& a, const Messages& messages) {
   asked.reference = a.reference;
   asked.tokenizer = a.tokenizer;
   asked.model = a.model;
+  asked.mauve = a.mauve;
   asked.specials = a.specials;
   asked.backend = resolve(a.backend, messages);
   research::MetricsOptions& options = asked.options;

@@ -1,7 +1,12 @@
-// Agreement between raters, against the krippendorff package.
+// Agreement between raters, against the krippendorff package (scripts/make_metrics_fixture.py).
 #include "research/agreement.h"
 
 #include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "places.h"
 
 namespace medgen::research {
 namespace {
@@ -15,6 +20,16 @@ std::vector<RatedItem> example() {
 TEST(KrippendorffTest, IsThatOfTheKrippendorffPackage) {
   EXPECT_NEAR(krippendorff_alpha(example(), 5, Scale::kNominal).value(), 0.743421052631579, 1e-12);
   EXPECT_NEAR(krippendorff_alpha(example(), 5, Scale::kOrdinal).value(), 0.8153875037548814, 1e-12);
+  const auto cases =
+      nlohmann::json::parse(std::ifstream(std::string(MEDGEN_FIXTURES) + "/metrics/alpha.json"));
+  ASSERT_EQ(cases.size(), 3U);
+  for (const auto& test : cases) {
+    const Scale scale = test["scale"] == "ordinal" ? Scale::kOrdinal : Scale::kNominal;
+    EXPECT_NEAR(
+        krippendorff_alpha(test["items"].get<std::vector<RatedItem>>(), test["categories"], scale)
+            .value(),
+        test["alpha"], 1e-12);
+  }
 }
 
 TEST(KrippendorffTest, PerfectAgreementIsOneAndChanceIsNothing) {

@@ -152,10 +152,13 @@ TEST(MetricsTest, EmptyTextsAreTexts) {
   EXPECT_FALSE(nothing.rows[0].metric("zipf").value.has_value());
 }
 
+bool is_mauve(const Metric& metric) { return metric.name.starts_with("mauve"); }  // on request
+
 TEST(MetricsTest, EveryValueLiesInItsInterval) {
   const Metrics metrics = compute_metrics(fixture_samples(), {}, quick());
   ASSERT_GT(metrics.rows.at(0).metrics.size(), 5U);
   for (const Metric& metric : metrics.rows[0].metrics) {
+    if (is_mauve(metric)) continue;
     ASSERT_TRUE(metric.interval.has_value()) << metric.name;
     EXPECT_LE(metric.interval->low, *metric.value + kNear) << metric.name;
     EXPECT_GE(metric.interval->high, *metric.value - kNear) << metric.name;
@@ -190,6 +193,7 @@ TEST(MetricsTest, EqualTextsDoNotDiffer) {
   const Metrics metrics = compute_metrics(fixture_samples("a") + fixture_samples("b"), {}, options);
   ASSERT_GT(metrics.rows.at(1).metrics.size(), 5U);
   for (const Metric& metric : metrics.rows[1].metrics) {
+    if (is_mauve(metric)) continue;
     ASSERT_TRUE(metric.comparison.has_value()) << metric.name;
     EXPECT_NEAR(metric.comparison->difference, 0, kNear);
     EXPECT_EQ(metric.comparison->p_value, 1) << metric.name;
@@ -356,13 +360,73 @@ TEST(MetricsTest, SelfBleuOfFewTextsIsNearThatOfAll) {
   EXPECT_NEAR(some, all, 0.1);
 }
 
+// Texts with features around a few places, which the settings visit differently often.
+std::vector<Sample> placed_samples(const std::string& setting, int texts, int places) {
+  std::vector<Sample> samples;
+  for (int i = 0; i < texts; ++i) {
+    Sample& sample = samples.emplace_back(plain_samples(setting, 1, 9)[0]);
+    sample.prompt_id = std::to_string(i / 2);
+    sample.index = i % 2;
+    const double angle = i % places + 0.001 * i;
+    sample.features = {static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle)), 1};
+  }
+  return samples;
+}
+
+TEST(MetricsTest, MauveIsHighForLikeTextsAndLowForOthers) {
+  MetricsOptions options = quick();
+  options.mauve = MauveSource{"a model", "12ab", true};
+  const auto samples = placed_samples("like", 60, 4) + placed_samples("unlike", 60, 2);
+  const auto human = placed_samples("human", 60, 4);
+  const Metrics metrics = compute_metrics(samples, human, options);
+  const Metric &like = metrics.rows[0].metric("mauve"), &unlike = metrics.rows[1].metric("mauve");
+  EXPECT_NEAR(like.value.value(), 1, 1e-6);
+  EXPECT_LT(unlike.value.value(), 0.9);
+  EXPECT_TRUE(like.is_closest);
+  EXPECT_FALSE(unlike.is_closest);
+  EXPECT_LT(unlike.interval->low, *unlike.value);
+  EXPECT_GT(unlike.interval->high, *unlike.value);
+  EXPECT_LT(metrics.rows[1].metric("mauve_star").value.value(), 1);
+  EXPECT_FALSE(metrics.rows[2].metric("mauve").value.has_value());  // the reference's own
+  EXPECT_THAT(metrics.notices, Contains(HasSubstr("MAUVE of 60 texts: with fewer than 1000")));
+  EXPECT_THAT(metrics.notices, Not(Contains(HasSubstr("by themselves"))));
+  EXPECT_EQ(metrics_json(metrics)["mauve"]["model"], "a model");
+  EXPECT_THAT(metrics_table(metrics), HasSubstr("mauve_star"));
+}
+
+TEST(MetricsTest, MauveOfFewTextsIsNotGivenAndAllOfItIsOnRequest) {
+  MetricsOptions options = quick();
+  options.mauve = MauveSource{"a model", "12ab", false};
+  const auto samples = placed_samples("a", 48, 4), human = placed_samples("human", 60, 4);
+  const Metrics few = compute_metrics(samples, human, options);
+  EXPECT_FALSE(few.rows[0].metric("mauve").value.has_value());
+  EXPECT_THAT(few.notices, Contains(HasSubstr("fewer than 50 texts")));
+  EXPECT_THAT(few.notices, Contains(HasSubstr("by themselves")));
+  options.mauve = std::nullopt;
+  const Metrics unasked = compute_metrics(placed_samples("a", 60, 4), human, options);
+  EXPECT_THAT(metrics_json(unasked).dump(), Not(HasSubstr("mauve")));
+  EXPECT_THAT(metrics_csv(unasked), Not(HasSubstr("mauve")));
+}
+
+TEST(MetricsTest, MauveLeavesOutTextsWithoutFeatures) {
+  MetricsOptions options = quick();
+  options.mauve = MauveSource{"a model", "12ab", true};
+  const auto human = placed_samples("human", 60, 4);
+  auto samples = placed_samples("a", 60, 4);
+  const Metrics all = compute_metrics(samples, human, options);
+  samples.insert(samples.begin() + 7, plain_samples("a", 1, 9)[0]);
+  const Metrics some = compute_metrics(samples, human, options);
+  EXPECT_EQ(some.rows[0].metric("mauve").value, all.rows[0].metric("mauve").value);
+  EXPECT_THAT(some.notices, Contains(HasSubstr("MAUVE leaves out 1 text without a token")));
+}
+
 TEST(MetricsOutputTest, CsvHasALineForEachSettingAndMeasure) {
   auto samples = plain_samples("a, \"b\"", 3, 9);
   samples[0].finish_reason = "loop";
   const Metrics metrics = compute_metrics(samples, {}, quick());
   const std::string csv = metrics_csv(metrics);
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'),
-            static_cast<std::ptrdiff_t>(1 + metric_infos().size() + 1));
+            static_cast<std::ptrdiff_t>(1 + metric_infos().size() - 2 + 1));  // without MAUVE
   EXPECT_THAT(csv, HasSubstr("\n\"a, \"\"b\"\"\",false,length,10.0,"));
   EXPECT_THAT(csv, HasSubstr("finish_loop,0.333"));
   EXPECT_THAT(csv, HasSubstr("perplexity,,,,"));
