@@ -100,6 +100,14 @@ SORT = """(() => {
 })()"""
 
 
+# Words of a figure whose boxes meet; a rotated label's box is as it is drawn.
+OVERLAPS = """[...document.querySelectorAll('figure svg')].flatMap((svg, number) => {
+  const words = [...svg.querySelectorAll('text')].map(text => [text.textContent, text.getBoundingClientRect()]);
+  return words.flatMap(([a, p], i) => words.slice(i + 1).filter(([, q]) => p.left + 1 < q.right && q.left + 1 < p.right
+    && p.top + 2 < q.bottom && q.top + 2 < p.bottom).map(([b]) => number + ': ' + a + ' / ' + b));
+})"""
+
+
 def check(ok, what, failures):
     print(("ok    " if ok else "FAILED"), what)
     if not ok:
@@ -128,19 +136,23 @@ def main():
                                     "bad: /NaN|undefined|inf/.test(svg.outerHTML)}))")
             check(len(figures) > 0 and all(f["points"] > 0 and f["width"] > 100 and not f["bad"] for f in figures),
                   f"{len(figures)} figures are drawn, with points", failures)
+            covered = page.evaluate(OVERLAPS)
+            check(not covered, f"no word of a figure covers another {covered[:5]}", failures)
+            check(page.evaluate("[...document.querySelectorAll('figure')].every(f => f.querySelector('figcaption')?.textContent"
+                                " && f.querySelector('svg > desc')?.textContent)"), "every figure is told in words", failures)
             check(page.evaluate("document.querySelectorAll('.texts article').length") > 1,
                   "texts stand side by side", failures)
             page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
             check(page.evaluate("(() => { const b = [...document.querySelectorAll('button.tool')]; "
                                 "b.find(x => x.textContent === 'Copy')?.click(); return b.length; })()") > 1,
                   "tables can be copied and figures saved", failures)
-            for width in (1280, 390):
+            for width in (1280, 500, 390):
                 page.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
                 check(page.evaluate("document.documentElement.scrollWidth <= innerWidth"),
                       f"the page is no wider than a window of {width}", failures)
             page.evaluate("document.querySelectorAll('details').forEach(d => d.open = d.className === 'prompt')")
 
-            for width, size in ((1280, "wide"), (390, "narrow")):
+            for width, size in ((1280, "wide"), (500, "narrow")):
                 for scheme in ("light", "dark"):
                     page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
                     page.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)

@@ -202,7 +202,8 @@ std::vector<double> axis_marks(double low, double high, Axis axis, int count) {
         if (mark >= low * (1 - 1e-9) && mark <= high * (1 + 1e-9)) marks.push_back(mark);
       }
     }
-    return marks;
+    if (marks.size() >= 3) return marks;
+    marks.clear();  // within a power of ten, round numbers are
   }
   const double rough = (high - low) / count;
   const double power = std::pow(10.0, std::floor(std::log10(rough)));

@@ -37,7 +37,8 @@ struct LineChart {
 std::string to_svg(const LineChart& chart);
 
 // Positions of about `count` marks that cover [low, high]: round numbers, or powers of ten on a
-// logarithmic axis (with 2 and 5 between them where the powers are few). Ascending.
+// logarithmic axis (with 2 and 5 between them where the powers are few, and round numbers where
+// these would be fewer than three). Ascending.
 std::vector<double> axis_marks(double low, double high, Axis axis, int count);
 
 }  // namespace medgen::report

@@ -132,7 +132,7 @@ std::string results(const research::Metrics& metrics) {
     out += "<details><summary>Differences from the baseline " + escape_markup(metrics.baseline) +
            "</summary>\n" + differences +
            "<p class=\"caption\">Setting minus baseline on the same prompts and draws. p is "
-           "two-sided from the bootstrap; corrected for all lines of this table together "
+           "two-sided, of a permutation test; corrected for all lines of this table together "
            "(Holm).</p></details>\n";
   }
   return out + copies(metrics);
@@ -148,10 +148,10 @@ std::string terms(const research::Metrics& metrics) {
   }
   return out +
          "<dt>Intervals</dt><dd>Prompts are resampled with all their texts, the same ones for "
-         "every setting. Perplexity, entropy, shares and length are recomputed each time. For "
-         "self-BLEU the texts that are scored are resampled, not those they are scored against. "
-         "For distinct-n, once-n and Zipf each prompt's influence (its jackknife pseudo-value) is "
-         "resampled: a text drawn twice would count as repetition.</dd>\n</dl>\n";
+         "every setting. Perplexity, entropy and length are recomputed each time. For self-BLEU, "
+         "distinct-n, once-n and Zipf each prompt's influence (its jackknife pseudo-value) is "
+         "resampled: a text drawn twice would count as repetition. Shares have Wilson's "
+         "interval.</dd>\n</dl>\n";
 }
 
 std::string brief(const std::string& text, std::size_t bytes) {

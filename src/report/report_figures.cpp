@@ -65,6 +65,35 @@ std::string label_of(const research::MetricInfo& info) {
   return std::string(info.label) + (info.is_share ? " (%)" : "");
 }
 
+void make_log(Axis& axis, std::string& label) {
+  axis = Axis::kLog;
+  label += " (logarithmic)";
+}
+
+// "Zipf is lowest, 0.97, for this and highest, 1.2, for that; human 0.96."
+std::string extremes(std::string_view measure, const ScatterChart& chart,
+                     double ScatterPoint::*value, double factor, double human) {
+  const ScatterPoint *low = nullptr, *high = nullptr;
+  for (const ScatterSeries& series : chart.series) {
+    for (const ScatterPoint& point : series.points) {
+      if (!std::isfinite(point.*value)) continue;
+      if (low == nullptr || point.*value < low->*value) low = &point;
+      if (high == nullptr || point.*value > high->*value) high = &point;
+    }
+  }
+  if (low == nullptr) return "";
+  const auto number = [&](double v) {
+    return fmt::format("{:.3g}{}", factor * v, factor == 1 ? "" : " %");
+  };
+  std::string out =
+      low->*value == high->*value
+          ? fmt::format("{} is {} everywhere", measure, number(low->*value))
+          : fmt::format("{} is lowest, {}, for {} and highest, {}, for {}", measure,
+                        number(low->*value), low->hint, number(high->*value), high->hint);
+  if (std::isfinite(human)) out += "; human " + number(human);
+  return out + ".";
+}
+
 // What a text's quality and diversity are measured by.
 struct Axes {
   std::string_view quality = "perplexity", diversity = "self_bleu_4";
@@ -86,16 +115,23 @@ ScatterChart quality_chart(const research::Metrics& metrics, const Axes& axes,
   chart.title = title;
   chart.x_label = label_of(info_of(axes.quality));
   chart.y_label = label_of(info_of(axes.diversity));
-  if (axes.quality == "perplexity") {
-    chart.x_axis = Axis::kLog;
-    chart.x_label += " (logarithmic)";
-  }
+  if (axes.quality == "perplexity") make_log(chart.x_axis, chart.x_label);
   const research::SettingMetrics* human = metrics.reference();
   if (human != nullptr && human->metric(axes.diversity).value) {
     chart.target = ScatterTarget{"human", human->metric(axes.quality).value,
                                  *human->metric(axes.diversity).value};
   }
   return chart;
+}
+
+// The chart in words, for its page and for who does not see it.
+std::string describe(ScatterChart& chart, const Axes& axes) {
+  const double human_x = chart.target ? chart.target->x.value_or(NAN) : NAN;
+  const double human_y = chart.target ? chart.target->y : NAN;
+  chart.description = extremes(info_of(axes.quality).label, chart, &ScatterPoint::x, 1, human_x) +
+                      " " +
+                      extremes(info_of(axes.diversity).label, chart, &ScatterPoint::y, 1, human_y);
+  return chart.description;
 }
 
 std::string bars(const research::Metrics& metrics) {
@@ -144,12 +180,14 @@ ScatterChart chart_along(const std::string& variable, std::string_view metric,
     }
     chart.series.push_back(std::move(series));
   }
-  if (least > 0 && most / least > 30) chart.x_axis = Axis::kLog;
-  if (metric == "perplexity") chart.y_axis = Axis::kLog;
+  if (least > 0 && most / least > 30) make_log(chart.x_axis, chart.x_label);
+  if (metric == "perplexity") make_log(chart.y_axis, chart.y_label);
   const research::SettingMetrics* human = metrics.reference();
   if (human != nullptr && human->metric(metric).value) {
     chart.target = ScatterTarget{"human", std::nullopt, *human->metric(metric).value};
   }
+  chart.description = extremes(info.label, chart, &ScatterPoint::y, chart.y_factor,
+                               chart.target ? chart.target->y : NAN);
   return chart;
 }
 
@@ -164,16 +202,19 @@ std::string figures_along(const std::string& variable, const research::Metrics& 
     }
     chart.series.push_back(std::move(series));
   }
+  const std::string words = describe(chart, axes);
   std::string out = "<h3>Along <code>" + escape_markup(variable) + "</code></h3>\n";
   out += figures.numbered(
       chart, fmt::format("Diversity ({}, low is diverse) against quality ({}). A line joins "
-                         "settings that differ in {} alone; numbers are its values.{}{}",
+                         "settings that differ in {} alone; numbers are its values.{}{} {}",
                          info_of(axes.diversity).label, info_of(axes.quality).label, variable,
-                         bars(metrics), dashed(chart)));
+                         bars(metrics), dashed(chart), words));
   out += "<div class=\"small\">\n";
   for (const std::string_view metric : kAlong) {
     if (!is_known(metrics, metric)) continue;
-    out += "<figure>" + to_svg(chart_along(variable, metric, lines, metrics)) + "</figure>\n";
+    const ScatterChart small = chart_along(variable, metric, lines, metrics);
+    out += "<figure>" + to_svg(small) + "<figcaption>" + escape_markup(small.description) +
+           "</figcaption></figure>\n";
   }
   return fmt::format(
       "{}</div>\n<p class=\"caption\">Measures along {}; colours and shapes as in the figure "
@@ -209,10 +250,11 @@ std::string report_figures(const research::Metrics& metrics, const ReportContext
     if (row.is_reference) continue;
     chart.series.push_back({row.setting, {quality_point(row, axes, "")}, false});
   }
+  const std::string words = describe(chart, axes);
   return figures.numbered(
-      chart, fmt::format("Diversity ({}) against quality ({}), a point for each setting.{}{}",
+      chart, fmt::format("Diversity ({}) against quality ({}), a point for each setting.{}{} {}",
                          info_of(axes.diversity).label, info_of(axes.quality).label, bars(metrics),
-                         dashed(chart)));
+                         dashed(chart), words));
 }
 
 }  // namespace medgen::report

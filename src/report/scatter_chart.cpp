@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "report/chart_parts.h"
 
@@ -68,15 +69,31 @@ class ScatterDrawing {
                        R"(font-family="sans-serif" font-size="12" fill="currentColor">)"
                        "\n<title>{2}</title>\n",
                        chart_.width, chart_.height, escape_markup(chart_.title));
+    if (!chart_.description.empty()) {
+      out_ += "<desc>" + escape_markup(chart_.description) + "</desc>\n";
+    }
     axes();
     target();
     for (std::size_t i = 0; i < chart_.series.size(); ++i) draw(i);
+    for (const ScatterSeries& series : chart_.series) {
+      for (const ScatterPoint& point : series.points) {
+        if (shown(point) && !point.label.empty()) label(point);
+      }
+    }
     legend();
     return std::move(out_) + "</svg>\n";
   }
 
  private:
   static constexpr double kLeft = 64, kRight = 22, kTop = 14, kBottom = 46, kLegendLine = 20;
+
+  struct Box {
+    double left = 0, right = 0, top = 0, bottom = 0;
+
+    bool meets(const Box& other) const {
+      return left < other.right && other.left < right && top < other.bottom && other.top < bottom;
+    }
+  };
 
   double y_of(double value) const { return value * chart_.y_factor; }
 
@@ -101,13 +118,19 @@ class ScatterDrawing {
     const std::string grid = "stroke=\"currentColor\" stroke-opacity=\".13\"";
     const std::string axis = "stroke=\"currentColor\" stroke-opacity=\".55\"";
     const int x_marks = std::max(3, chart_.width / 65), y_marks = std::max(3, chart_.height / 45);
+    double right = 0, top = 1e9;  // of the numbers so far: those that would touch are left out
     for (const double mark : axis_marks(x_.low, x_.high, x_.axis, x_marks)) {
       line(grid, x_.at(mark), y_.begin, x_.at(mark), y_.end);
+      const Box box = box_of(x_.at(mark), y_.begin + 17, "middle", number_label(mark));
+      if (box.left < right + 4) continue;
       text(x_.at(mark), y_.begin + 17, "middle", number_label(mark));
+      right = box.right;
     }
     for (const double mark : axis_marks(y_.low, y_.high, y_.axis, y_marks)) {
       line(grid, x_.begin, y_.at(mark), x_.end, y_.at(mark));
+      if (y_.at(mark) > top - 14) continue;
       text(x_.begin - 7, y_.at(mark) + 4, "end", number_label(mark));
+      top = y_.at(mark);
     }
     line(axis, x_.begin, y_.begin, x_.end, y_.begin);
     line(axis, x_.begin, y_.begin, x_.begin, y_.end);
@@ -127,16 +150,21 @@ class ScatterDrawing {
     if (!cross) {
       const double at = y - 6 < y_.end + 8 ? y + 15 : y - 6;
       if (room_at(x_.begin, at) > room_at(x_.end, at)) {
-        text(x_.begin + 4, at, "start", chart_.target->name, kItalic);
+        name_target(x_.begin + 4, at, "start");
       } else {
-        text(x_.end - 4, at, "end", chart_.target->name, kItalic);
+        name_target(x_.end - 4, at, "end");
       }
       return;
     }
     const double x = x_.at(*chart_.target->x);
     line(look, x, y_.begin, x, y_.end);
     const bool left = x > (x_.begin + x_.end) / 2;
-    text(left ? x - 5 : x + 5, y_.end + 10, left ? "end" : "start", chart_.target->name, kItalic);
+    name_target(left ? x - 5 : x + 5, y_.end + 10, left ? "end" : "start");
+  }
+
+  void name_target(double x, double y, const char* anchor) {
+    text(x, y, anchor, chart_.target->name, kItalic);
+    words_.push_back(box_of(x, y, anchor, chart_.target->name));
   }
 
   // Distance from `y` to the next point above or below that a word at `x` could cover.
@@ -215,9 +243,66 @@ class ScatterDrawing {
     out_ += mark(index, x, y, 4) + " class=\"point\">";
     if (!point.hint.empty()) out_ += "<title>" + escape_markup(point.hint) + "</title>";
     out_ += index % 4 == 0 ? "</circle>\n" : "</polygon>\n";
-    if (point.label.empty()) return;
-    const bool left = x > x_.end - kLetter * static_cast<double>(point.label.size());
-    text(left ? x - 7 : x + 7, y - 7, left ? "end" : "start", point.label, " font-size=\"11\"");
+  }
+
+  // Beside its point, where it covers neither a point nor another word, and no line if that can be;
+  // nowhere if there is no such place: the point still says it when pointed at.
+  void label(const ScatterPoint& point) {
+    const double x = x_.at(point.x), y = y_.at(y_of(point.y));
+    for (const bool may_cross : {false, true}) {
+      for (const auto& [dx, dy] :
+           {std::pair(7.0, -7.0), std::pair(-7.0, -7.0), std::pair(7.0, 15.0),
+            std::pair(-7.0, 15.0), std::pair(0.0, -10.0), std::pair(0.0, 19.0)}) {
+        const char* anchor = dx > 0 ? "start" : dx < 0 ? "end" : "middle";
+        const Box box = box_of(x + dx, y + dy, anchor, point.label);
+        if (box.left < x_.begin || box.right > x_.end || box.top < y_.end ||
+            box.bottom > y_.begin || covers_something(box) || (!may_cross && crosses_line(box))) {
+          continue;
+        }
+        text(x + dx, y + dy, anchor, point.label, " font-size=\"11\"");
+        words_.push_back(box);
+        return;
+      }
+    }
+  }
+
+  // Whether a line between two points of a series runs through it.
+  bool crosses_line(const Box& box) const {
+    constexpr int kSteps = 64;
+    for (const ScatterSeries& series : chart_.series) {
+      const ScatterPoint* last = nullptr;
+      for (const ScatterPoint& point : series.points) {
+        if (!series.joined || !shown(point)) continue;
+        for (int i = 0; last != nullptr && i <= kSteps; ++i) {
+          const double part = static_cast<double>(i) / kSteps;
+          const double x = x_.at(last->x) + part * (x_.at(point.x) - x_.at(last->x));
+          const double from = y_.at(y_of(last->y));
+          const double y = from + part * (y_.at(y_of(point.y)) - from);
+          if (box.meets({x - 1, x + 1, y - 1, y + 1})) return true;
+        }
+        last = &point;
+      }
+    }
+    return false;
+  }
+
+  static Box box_of(double x, double y, const char* anchor, const std::string& words) {
+    const double width = kLetter * static_cast<double>(words.size());
+    const double left = *anchor == 's' ? x : *anchor == 'e' ? x - width : x - width / 2;
+    return {left, left + width, y - 10, y + 3};
+  }
+
+  bool covers_something(const Box& box) const {
+    if (std::any_of(words_.begin(), words_.end(), [&](const Box& word) { return box.meets(word); }))
+      return true;
+    for (const ScatterSeries& series : chart_.series) {
+      for (const ScatterPoint& point : series.points) {
+        if (!shown(point)) continue;
+        const double x = x_.at(point.x), y = y_.at(y_of(point.y));
+        if (box.meets({x - 5, x + 5, y - 5, y + 5})) return true;
+      }
+    }
+    return false;
   }
 
   // Columns as wide as the longest name needs.
@@ -252,6 +337,7 @@ class ScatterDrawing {
   Scale x_, y_;
   double legend_height_ = 0, column_width_ = 1;
   int columns_ = 1;
+  std::vector<Box> words_;  // so far, beside points
   std::string out_;
 };
 

@@ -33,7 +33,8 @@ struct ScatterTarget {
 };
 
 struct ScatterChart {
-  std::string title, x_label, y_label;  // the title is for readers who do not see the chart
+  std::string title, x_label, y_label;  // the title is for readers who do not see the chart,
+  std::string description = {};         // and so is this, in sentences
   Axis x_axis = Axis::kLinear;
   Axis y_axis = Axis::kLinear;
   std::vector<ScatterSeries> series;

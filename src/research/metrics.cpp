@@ -18,6 +18,7 @@
 #include "research/metrics_ngrams.h"
 #include "research/metrics_notices.h"
 #include "research/metrics_resampling.h"
+#include "research/self_bleu.h"
 
 namespace medgen::research {
 namespace {
@@ -199,15 +200,10 @@ Measure zipf(const TextRow& row, const Ngrams& unigrams) {
   });
 }
 
-// Scores of some texts as a mean over them; the texts they are scored against stay in every
-// resample.
-Measure mean_of_scored(const TextRow& row, const std::vector<std::optional<double>>& scores) {
-  return ratio(
-      row, false, [&](std::size_t i) { return scores[i].value_or(0); },
-      [&](std::size_t i) { return scores[i] ? 1.0 : 0.0; });
-}
-
-Measure self_bleu(const TextRow& row, SelfBleu& bleu, const MetricsOptions& options) {
+// A text's score depends on the texts of other prompts too, so what is resampled is again each
+// prompt's influence.
+Measure self_bleu(const TextRow& row, const NgramOrders& orders, SelfBleu& bleu,
+                  const MetricsOptions& options) {
   const std::size_t n = row.samples.size();
   if (n < 2) return {};
   std::vector<std::size_t> among(n), scored;
@@ -216,10 +212,14 @@ Measure self_bleu(const TextRow& row, SelfBleu& bleu, const MetricsOptions& opti
        base::permutation(static_cast<std::uint32_t>(n), {options.seed, 0, kSelfBleuStream})) {
     if (scored.size() < static_cast<std::size_t>(options.self_bleu_limit)) scored.push_back(text);
   }
-  const std::vector<double> values = bleu.scores(among, scored);
-  std::vector<std::optional<double>> scores(n);
-  for (std::size_t i = 0; i < scored.size(); ++i) scores[scored[i]] = values[i];
-  return mean_of_scored(row, scores);
+  double sum = 0;
+  for (const double score : bleu.scores(among, scored)) sum += score;
+  const std::vector<std::optional<double>> rest = self_bleu_without(orders, row.members, scored);
+  auto next = rest.begin();
+  Measure measure = jackknifed(row, sum / static_cast<double>(scored.size()),
+                               [&](std::span<const std::size_t>) { return *next++; });
+  measure.range = {0, 1};
+  return measure;
 }
 
 Measure self_bleu_of_prompts(const TextRow& row, SelfBleu& bleu) {
@@ -229,7 +229,9 @@ Measure self_bleu_of_prompts(const TextRow& row, SelfBleu& bleu) {
     const std::vector<double> values = bleu.scores(texts, texts);
     for (std::size_t i = 0; i < texts.size(); ++i) scores[texts[i]] = values[i];
   }
-  return mean_of_scored(row, scores);
+  return ratio(
+      row, false, [&](std::size_t i) { return scores[i].value_or(0); },
+      [&](std::size_t i) { return scores[i] ? 1.0 : 0.0; });
 }
 
 // In the order of metric_infos().
@@ -239,7 +241,7 @@ std::vector<Measure> measure(const TextRow& row, const MetricsOptions& options) 
   std::vector<Measure> all = {
       token_mean(row, &Sample::logprob, true, -1, true),
       token_mean(row, &Sample::mean_entropy, false, 1, false),
-      self_bleu(row, bleu, options),
+      self_bleu(row, orders, bleu, options),
       self_bleu_of_prompts(row, bleu),
   };
   for (const auto counted : {&NgramTotals::distinct, &NgramTotals::once}) {

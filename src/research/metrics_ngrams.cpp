@@ -1,10 +1,9 @@
-// N-gram counts, self-BLEU, Zipf's coefficient, repetition.
+// N-gram counts, Zipf's coefficient, repetition.
 #include "research/metrics_ngrams.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <iterator>
 #include <unordered_map>
 
 namespace medgen::research {
@@ -12,17 +11,6 @@ namespace {
 
 constexpr int kOrders = 4;
 constexpr std::uint64_t kZipfRanks = 5000;
-constexpr double kSmoothing = 0.1;  // nltk's epsilon
-
-// fn(n-gram, how often) for each n-gram of a text.
-template <class Fn>
-void for_each_count(std::vector<std::uint32_t> ngrams, Fn&& fn) {
-  std::sort(ngrams.begin(), ngrams.end());
-  for (std::size_t begin = 0, end = 0; begin < ngrams.size(); begin = end) {
-    while (end < ngrams.size() && ngrams[end] == ngrams[begin]) ++end;
-    fn(ngrams[begin], static_cast<std::uint32_t>(end - begin));
-  }
-}
 
 std::vector<std::uint32_t> joined(const Ngrams& ngrams, std::span<const std::size_t> texts) {
   std::vector<std::uint32_t> all;
@@ -30,18 +18,6 @@ std::vector<std::uint32_t> joined(const Ngrams& ngrams, std::span<const std::siz
     all.insert(all.end(), ngrams.texts[text].begin(), ngrams.texts[text].end());
   }
   return all;
-}
-
-// The length nearest to `length` among the other texts, the shorter of two. `lengths` counts the
-// text itself too.
-std::size_t closest_length(const std::map<std::size_t, std::size_t>& lengths, std::size_t length) {
-  const auto own = lengths.find(length);
-  if (own->second > 1) return length;
-  const auto above = std::next(own);
-  if (own == lengths.begin()) return above->first;
-  const auto below = std::prev(own);
-  if (above == lengths.end()) return below->first;
-  return above->first - length < length - below->first ? above->first : below->first;
 }
 
 // How often the last `phrase` tokens repeat in a row at the end; at least 1.
@@ -141,55 +117,6 @@ std::optional<double> zipf_coefficient(const FrequencyTable& frequencies) {
   const auto& [x_sum, xx] = sums[n];
   const auto count = static_cast<double>(n);
   return -(xy - x_sum * y_sum / count) / (xx - x_sum * x_sum / count);
-}
-
-SelfBleu::SelfBleu(const NgramOrders& orders) : orders_(orders) {
-  for (const Ngrams& order : orders_) most_.emplace_back(order.counts.size());
-}
-
-std::vector<double> SelfBleu::scores(std::span<const std::size_t> among,
-                                     std::span<const std::size_t> scored) {
-  std::map<std::size_t, std::size_t> lengths;
-  for (const std::size_t text : among) ++lengths[orders_.front().texts[text].size()];
-  for (std::size_t n = 0; n < orders_.size(); ++n) {
-    for (const std::size_t text : among) {
-      for_each_count(orders_[n].texts[text], [&](std::uint32_t ngram, std::uint32_t times) {
-        Most& most = most_[n][ngram];
-        if (times > most.first) {
-          most = {text, times, most.first};
-        } else {
-          most.second = std::max(most.second, times);
-        }
-      });
-    }
-  }
-  std::vector<double> all;
-  for (const std::size_t text : scored) all.push_back(score(text, lengths));
-  for (std::size_t n = 0; n < orders_.size(); ++n) {  // ready for the next call
-    for (const std::size_t text : among) {
-      for (const std::uint32_t ngram : orders_[n].texts[text]) most_[n][ngram] = {};
-    }
-  }
-  return all;
-}
-
-double SelfBleu::score(std::size_t text, const std::map<std::size_t, std::size_t>& lengths) const {
-  double log_sum = 0;
-  for (std::size_t n = 0; n < orders_.size(); ++n) {
-    std::uint64_t matched = 0;
-    for_each_count(orders_[n].texts[text], [&](std::uint32_t ngram, std::uint32_t times) {
-      const Most& most = most_[n][ngram];
-      matched += std::min(times, most.text == text ? most.second : most.first);
-    });
-    if (n == 0 && matched == 0) return 0;
-    const double all = static_cast<double>(std::max<std::size_t>(1, orders_[n].texts[text].size()));
-    log_sum += std::log((matched == 0 ? kSmoothing : static_cast<double>(matched)) / all);
-  }
-  const std::size_t length = orders_.front().texts[text].size();
-  const std::size_t closest = closest_length(lengths, length);
-  const double brevity =
-      length > closest ? 0 : 1 - static_cast<double>(closest) / static_cast<double>(length);
-  return std::exp(log_sum / kOrders + brevity);
 }
 
 bool repeats_at_end(std::span<const TokenId> tokens) {

@@ -1,8 +1,8 @@
 // What n-grams and repetition say about texts, given as token ids. The measures follow the code of
-// "The curious case of neural text degeneration" (Holtzman, Buys, Du, Forbes, Choi, ICLR 2020) and
-// nltk's sentence_bleu.
+// "The curious case of neural text degeneration" (Holtzman, Buys, Du, Forbes, Choi, ICLR 2020).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -22,6 +22,16 @@ struct Ngrams {
 // Orders 1 to 4.
 using NgramOrders = std::vector<Ngrams>;
 NgramOrders count_ngrams(std::span<const std::vector<TokenId>> texts);
+
+// fn(n-gram, how often) for each n-gram of a text.
+template <class Fn>
+void for_each_count(std::vector<std::uint32_t> ngrams, Fn&& fn) {
+  std::sort(ngrams.begin(), ngrams.end());
+  for (std::size_t begin = 0, end = 0; begin < ngrams.size(); begin = end) {
+    while (end < ngrams.size() && ngrams[end] == ngrams[begin]) ++end;
+    fn(ngrams[begin], static_cast<std::uint32_t>(end - begin));
+  }
+}
 
 struct NgramTotals {
   std::uint64_t total = 0;     // n-grams
@@ -43,27 +53,6 @@ FrequencyTable frequency_table(const Ngrams& unigrams, FrequencyTable all,
 // Minus the slope of log frequency on log rank, least squares over the 5,000 most frequent tokens.
 // Nothing for fewer than two.
 std::optional<double> zipf_coefficient(const FrequencyTable& frequencies);
-
-// BLEU-4 of texts against each other (Zhu and others 2018): uniform weights, nltk's smoothing
-// method 1, the closest length. Costs as much as reading the texts, however many there are.
-class SelfBleu {
- public:
-  explicit SelfBleu(const NgramOrders& orders);  // must outlive this
-
-  // Each of `scored` against all others of `among`, which holds it and at least one more.
-  std::vector<double> scores(std::span<const std::size_t> among,
-                             std::span<const std::size_t> scored);
-
- private:
-  struct Most {  // the most often an n-gram is in one text, and in any other
-    std::size_t text = 0;
-    std::uint32_t first = 0, second = 0;
-  };
-  double score(std::size_t text, const std::map<std::size_t, std::size_t>& lengths) const;
-
-  const NgramOrders& orders_;
-  std::vector<std::vector<Most>> most_;
-};
 
 // A text ends in one phrase of at least two tokens, at least three times in a row: the paper's
 // definition in words.

@@ -32,7 +32,7 @@ void note_counts(const Metrics& metrics, std::vector<std::string>& notices) {
     notices.push_back("No intervals for a setting with only one prompt: prompts are resampled.");
   } else if (prompts < 20) {
     notices.push_back(fmt::format(
-        "Only {} prompts: intervals from so few are too narrow, and p-values too small.", prompts));
+        "Only {} prompts: intervals from so few are too narrow. The p-values hold.", prompts));
   }
 }
 

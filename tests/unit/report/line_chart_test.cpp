@@ -158,6 +158,7 @@ TEST(LineChartTest, MarksAreRoundNumbers) {
                           testing::DoubleEq(1.3)));
   EXPECT_THAT(axis_marks(1, 100, Axis::kLog, 6), ElementsAre(1, 2, 5, 10, 20, 50, 100));
   EXPECT_THAT(axis_marks(1, 1e6, Axis::kLog, 6), ElementsAre(1, 10, 100, 1e3, 1e4, 1e5, 1e6));
+  EXPECT_THAT(axis_marks(5.2, 9.8, Axis::kLog, 6), ElementsAre(6, 7, 8, 9));
   EXPECT_THAT(axis_marks(2, 2, Axis::kLinear, 5), IsEmpty());
   EXPECT_THAT(axis_marks(-1, 10, Axis::kLog, 5), IsEmpty());
 }

@@ -11,6 +11,8 @@
 namespace medgen::report {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -116,6 +118,14 @@ TEST(ReportTest, DrawsAFigureForEachVariableThatWasVaried) {
   EXPECT_THAT(html, Not(HasSubstr("nan")));
 }
 
+TEST(ReportTest, EveryFigureIsToldInWordsAndNamesItsLogarithmicAxis) {
+  const std::string html = grid_report();
+  EXPECT_EQ(count(html, "<desc>"), 7U);
+  EXPECT_EQ(count(html, "<figcaption>"), 7U);
+  EXPECT_THAT(html, ContainsRegex("<figcaption>Perplexity is (lowest, |[0-9.]+ everywhere)"));
+  EXPECT_THAT(html, HasSubstr("Perplexity (logarithmic)</text>"));
+}
+
 TEST(ReportTest, WithoutAVariableSettingsArePoints) {
   const auto all = samples({"nucleus", "greedy", "beams"}, "it hurts");
   const std::string html = report_html(research::compute_metrics(all, {}, options("")), all, {});
@@ -167,6 +177,52 @@ TEST(ScatterChartTest, PutsPointsAndIntervalsInTheirPlaces) {
   EXPECT_THAT(svg, HasSubstr("<circle cx=\"347.0\" cy=\"25.3\" r=\"4.0\""));
   EXPECT_THAT(svg, HasSubstr("d=\"M64.0 214.0L347.0 25.3\""));
   EXPECT_THAT(svg, HasSubstr("x1=\"64.0\" y1=\"214.0\" x2=\"64.0\" y2=\"119.7\""));
+}
+
+// How many pairs of labels touch, each taken as 6 pixels a letter and 11 high.
+int touching_labels(const std::string& svg) {
+  struct Label {
+    double left, right, y;
+  };
+  std::vector<Label> labels;
+  const std::regex label(
+      R"re(<text x="([0-9.]+)" y="([0-9.]+)" text-anchor="(\w+)" font-size="11">([^<]*)<)re");
+  for (std::sregex_iterator it(svg.begin(), svg.end(), label), end; it != end; ++it) {
+    const double width = 6 * static_cast<double>((*it)[4].length());
+    const double x = std::stod((*it)[1]);
+    const double left = (*it)[3] == "start" ? x : (*it)[3] == "end" ? x - width : x - width / 2;
+    labels.push_back({left, left + width, std::stod((*it)[2])});
+  }
+  int touching = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      touching += labels[i].left < labels[j].right && labels[j].left < labels[i].right &&
+                  std::fabs(labels[i].y - labels[j].y) < 11;
+    }
+  }
+  return touching;
+}
+
+TEST(ScatterChartTest, LabelsDoNotTouch) {
+  ScatterChart chart;
+  ScatterSeries crowd{"a", {}};
+  for (int i = 0; i < 20; ++i) {
+    crowd.points.push_back({50 + 0.3 * i, 50 + 0.2 * i, {}, {}, "label " + std::to_string(i)});
+  }
+  crowd.points.push_back({0, 0, {}, {}, "far"});
+  crowd.points.push_back({100, 100, {}, {}, "away"});
+  chart.series = {crowd};
+  const std::string svg = to_svg(chart);
+  EXPECT_EQ(touching_labels(svg), 0);
+  EXPECT_GT(count(svg, "font-size=\"11\""), 3U);
+  EXPECT_THAT(svg, AllOf(HasSubstr(">far<"), HasSubstr(">away<")));
+}
+
+TEST(ScatterChartTest, TheCheckOfLabelsSeesThoseThatTouch) {
+  const std::string one = R"(<text x="10.0" y="20.0" text-anchor="start" font-size="11">ab</text>)";
+  const std::string two = R"(<text x="19.0" y="25.0" text-anchor="middle" font-size="11">c</text>)";
+  EXPECT_EQ(touching_labels(one + two), 1);
+  EXPECT_EQ(touching_labels(one), 0);
 }
 
 TEST(ScatterChartTest, LeavesOutWhatCannotBeDrawn) {

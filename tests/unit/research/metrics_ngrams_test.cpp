@@ -7,7 +7,6 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <string>
 
 #include "places.h"
@@ -95,38 +94,6 @@ TEST(ZipfTest, NeedsTwoTokens) {
   EXPECT_FALSE(zipf_coefficient({}).has_value());
   EXPECT_FALSE(zipf_coefficient({{7, 1}}).has_value());
   EXPECT_NEAR(zipf_coefficient({{8, 1}, {4, 1}}).value(), 1, kNear);
-}
-
-TEST(SelfBleuTest, EachTextScoresWhatNltkGives) {
-  const NgramOrders orders = count_ngrams(fixture_texts());
-  std::vector<std::size_t> all(orders[0].texts.size());
-  std::iota(all.begin(), all.end(), std::size_t{0});
-  SelfBleu bleu(orders);
-  const std::vector<double> scores = bleu.scores(all, all);
-  const Json& expected = fixture()["self_bleu_4_of_texts"];
-  ASSERT_EQ(scores.size(), expected.size());
-  for (std::size_t i = 0; i < scores.size(); ++i) EXPECT_NEAR(scores[i], expected[i], kNear) << i;
-}
-
-TEST(SelfBleuTest, WithinPromptsScoresWhatNltkGives) {
-  const NgramOrders orders = count_ngrams(fixture_texts());
-  SelfBleu bleu(orders);
-  double sum = 0;
-  for (const auto& [prompt, texts] : fixture_prompts()) {
-    for (const double score : bleu.scores(texts, texts)) sum += score;
-  }
-  EXPECT_NEAR(sum / 60, fixture()["expected"]["self_bleu_4_prompt"], kNear);
-}
-
-TEST(SelfBleuTest, IsOneForTheSameTextTwiceAndNearZeroForStrangers) {
-  const NgramOrders orders =
-      count_ngrams(std::vector<std::vector<TokenId>>{{1, 2, 3, 4, 5}, {1, 2, 3, 4, 5}, {9, 8}});
-  SelfBleu bleu(orders);
-  const std::vector<std::size_t> all = {0, 1, 2};
-  const std::vector<double> scores = bleu.scores(all, all);
-  EXPECT_NEAR(scores[0], 1, kNear);
-  EXPECT_NEAR(scores[1], 1, kNear);
-  EXPECT_EQ(scores[2], 0);
 }
 
 TEST(RepetitionTest, BothRulesAreThoseOfPlainPython) {
