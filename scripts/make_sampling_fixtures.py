@@ -110,7 +110,7 @@ def processors(settings, prompt):
     config = GenerationConfig(do_sample=True, eos_token_id=eos, **settings)
     TINY._prepare_special_tokens(config, True, device="cpu")
     return TINY._get_logits_processor(
-        generation_config=config, input_ids_seq_length=len(prompt), encoder_input_ids=None,
+        generation_config=config, input_ids_seq_length=len(prompt), encoder_input_ids=torch.tensor([prompt]),
         prefix_allowed_tokens_fn=None, logits_processor=LogitsProcessorList(), device="cpu",
         model_kwargs={})
 
@@ -249,6 +249,19 @@ def processors_of_transformers(c):
         c.hf(settings, n=12, prompt=[1, 2], generated=[c.random.randrange(12) for _ in range(made)])
 
 
+def prompts_of_transformers(c):
+    """What an encoder's text does in models that have one is done by the prompt in those that have none."""
+    for r in (0.5, 1.3, 2.0):
+        for kind in ("spread", "ties"):
+            c.hf({"encoder_repetition_penalty": r}, kind, prompt=[1, 2, 2, 4], generated=[3, 1])
+    for n in (1, 2, 3):
+        for prompt, generated in (([1, 2, 3, 1, 4], [4, 1]), ([1, 2, 3], []), ([5], [5]), ([1, 2], [3, 4, 1, 2])):
+            c.hf({"encoder_no_repeat_ngram_size": n}, n=12, prompt=prompt, generated=generated)
+    for _ in range(6):  # the order matters
+        c.hf({"encoder_repetition_penalty": 1.5, "repetition_penalty": 1.2, "encoder_no_repeat_ngram_size": 2,
+              "sequence_bias": [[[2], -1.5]], "top_k": 4, "temperature": 0.7}, n=12, prompt=[1, 2, 3, 2])
+
+
 def formulas(c):
     for kind in ("spread", "ties", "peaked", "equal"):
         for n in (0.3, 1, 2.5):
@@ -301,6 +314,7 @@ def write_steps(folder):
     combinations_of_transformers(c)
     processors_of_transformers(c)
     formulas(c)
+    prompts_of_transformers(c)
     with open(folder / "steps.jsonl", "w") as out:
         for line in c.lines:
             out.write(json.dumps(line, separators=(",", ":")) + "\n")

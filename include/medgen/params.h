@@ -95,6 +95,13 @@ struct SamplingParams {
   // No sequence of that many tokens may occur twice, prompt included. >= 0; 0 is off.
   int no_repeat_ngram_size = 0;
 
+  // As repetition_penalty, the other way round and for the prompt's tokens alone: above 1 they
+  // become likelier. > 0; 1 is off. The name is Hugging Face's, of models with an encoder.
+  double encoder_repetition_penalty = 1;
+
+  // No sequence of that many tokens of the prompt occurs in the continuation. >= 0; 0 is off.
+  int encoder_no_repeat_ngram_size = 0;
+
   // DRY: a token that would extend a repetition of `match` tokens loses multiplier * base^(match -
   // allowed) where match >= allowed. Matches do not cross a breaker. multiplier >= 0, 0 is
   // off; base >= 1; allowed >= 1; the last last_n tokens are searched, -1 is all. llama.cpp.

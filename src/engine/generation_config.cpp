@@ -74,6 +74,10 @@ void settle_keys(ModelDefaults& model, const std::string& source) {
   Json& s = model.settings;
   if (s.contains("min_new_tokens")) s.erase("min_length");
   if (s.contains("stop")) s["include_stop"] = true;  // transformers does not cut a text
+  if (sets(s, "do_sample", true) && sets(s, "temperature", 0)) {
+    refuse_key(source,
+               "do_sample is true and temperature 0, which draws nothing; correct one of them");
+  }
   const bool beams = s.contains("num_beams") && s["num_beams"] > 1;
   if (!beams) return;
   if (s.contains("num_return_sequences") && s["num_return_sequences"] > s["num_beams"]) {
@@ -127,6 +131,8 @@ const std::vector<GenerationKey>& generation_keys() {
       {.name = "top_h"},
       {.name = "repetition_penalty", .idle = "[1]"},
       {.name = "no_repeat_ngram_size", .idle = "[0]"},
+      {.name = "encoder_repetition_penalty", .idle = "[1]"},
+      {.name = "encoder_no_repeat_ngram_size", .idle = "[0]"},
       {.name = "bad_words_ids", .setting = "bad_words"},
       {.name = "sequence_bias"},
       {.name = "suppress_tokens"},
@@ -178,8 +184,6 @@ const std::vector<GenerationKey>& generation_keys() {
       {"force_words_ids", kNotDone, {}, "[]", "words that must occur"},
       {"constraints", kNotDone, {}, "[]", "words that must occur"},
       {"forced_decoder_ids", kNotDone, {}, "[]", "tokens forced by place"},
-      {"encoder_repetition_penalty", kNotDone, {}, "[1]", "a preference for the prompt's tokens"},
-      {"encoder_no_repeat_ngram_size", kNotDone, {}, "[0]", "no n-grams of the prompt"},
       {"token_healing", kNotDone, {}, "[false]", "token healing"},
       {"watermarking_config", kNotDone, {}, "[]", "a watermark"},
       {"cache_implementation",

@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/candidates.h"
@@ -50,6 +51,30 @@ double log_sum(std::span<const T> scores) {
   double sum = 0;
   for (const T score : scores) sum += fixed_exp64_any(static_cast<double>(score) - highest);
   return highest + fixed_log64(sum);
+}
+
+// Each token of `ids` once.
+void penalize(std::vector<TokenId> ids, double penalty, Scores scores) {
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  for (const TokenId id : ids) {
+    double& score = at(scores, id);
+    if (score == kGone) continue;
+    score = bounded(score < 0 ? score * penalty : score / penalty);
+  }
+}
+
+// Removes what would repeat `size` tokens that stand in the first `length` of the context.
+void remove_repeated(const DecodingContext& context, int length, int size, Scores scores) {
+  const int prefix = size - 1;
+  const int end = context.length();
+  for (int begin = 0; begin + prefix < length; ++begin) {
+    bool same = true;
+    for (int i = 0; same && i < prefix; ++i) {
+      same = context.at(begin + i) == context.at(end - prefix + i);
+    }
+    if (same) at(scores, context.at(begin + prefix)) = kGone;
+  }
 }
 
 // How often each token was generated.
@@ -99,25 +124,23 @@ void sequence_bias(const SamplingParams& p, const DecodingContext& context, Scor
 void repetition_penalty(const SamplingParams& p, const DecodingContext& context, Scores scores) {
   std::vector<TokenId> seen(context.prompt.begin(), context.prompt.end());
   seen.insert(seen.end(), context.generated.begin(), context.generated.end());
-  std::sort(seen.begin(), seen.end());
-  seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
-  for (const TokenId id : seen) {
-    double& score = at(scores, id);
-    if (score == kGone) continue;
-    score = bounded(score < 0 ? score * p.repetition_penalty : score / p.repetition_penalty);
-  }
+  penalize(std::move(seen), p.repetition_penalty, scores);
 }
 
 void no_repeat_ngram_size(const SamplingParams& p, const DecodingContext& context, Scores scores) {
-  const int prefix = p.no_repeat_ngram_size - 1;
-  const int end = context.length();
-  for (int begin = 0; begin + prefix < end; ++begin) {
-    bool same = true;
-    for (int i = 0; same && i < prefix; ++i) {
-      same = context.at(begin + i) == context.at(end - prefix + i);
-    }
-    if (same) at(scores, context.at(begin + prefix)) = kGone;
-  }
+  remove_repeated(context, context.length(), p.no_repeat_ngram_size, scores);
+}
+
+void encoder_repetition_penalty(const SamplingParams& p, const DecodingContext& context,
+                                Scores scores) {
+  penalize({context.prompt.begin(), context.prompt.end()}, 1 / p.encoder_repetition_penalty,
+           scores);
+}
+
+void encoder_no_repeat_ngram_size(const SamplingParams& p, const DecodingContext& context,
+                                  Scores scores) {
+  remove_repeated(context, static_cast<int>(context.prompt.size()), p.encoder_no_repeat_ngram_size,
+                  scores);
 }
 
 void bad_words(const SamplingParams& p, const DecodingContext& context, Scores scores) {

@@ -15,6 +15,8 @@ void guidance_scale(const SamplingParams&, const DecodingContext&, Scores);
 void sequence_bias(const SamplingParams&, const DecodingContext&, Scores);
 void repetition_penalty(const SamplingParams&, const DecodingContext&, Scores);
 void no_repeat_ngram_size(const SamplingParams&, const DecodingContext&, Scores);
+void encoder_repetition_penalty(const SamplingParams&, const DecodingContext&, Scores);
+void encoder_no_repeat_ngram_size(const SamplingParams&, const DecodingContext&, Scores);
 void bad_words(const SamplingParams&, const DecodingContext&, Scores);
 void min_length(const SamplingParams&, const DecodingContext&, Scores);
 void min_new_tokens(const SamplingParams&, const DecodingContext&, Scores);

@@ -189,10 +189,12 @@ void give_way(Settings& s, const Json& given) {
   }
 }
 
-// With beams, do_sample says whether they are drawn.
+// With beams, do_sample says whether they are drawn. Over a greedy default a text is drawn at
+// transformers' temperature, as there.
 void take_do_sample(Settings& s, const Json& given) {
   if (!given.contains("do_sample")) return;
   const bool sample = given["do_sample"] == true;
+  if (sample && s.sampling.temperature == 0) s.sampling.temperature = 1;
   if (!given.contains("beam_sample")) {
     s.sampling.beam_sample = sample && s.sampling.num_beams > 1;
   } else if (s.sampling.num_beams > 1 && sample != s.sampling.beam_sample) {
@@ -206,7 +208,12 @@ void set_entry(Settings& settings, const Json& given, const std::string& name, c
   if (name == "do_sample") {
     bool sample = true;
     from_json(value, name, sample);
-    if (sample) return;
+    if (sample) {
+      if (!given.contains("temperature") || given["temperature"] != 0) return;
+      refuse(
+          "do_sample is true and temperature 0, which draws nothing: set a temperature above 0, or "
+          "leave one of them out");
+    }
     if (given.contains("temperature") && given["temperature"] != 0) {
       refuse("do_sample is false and temperature " + given["temperature"].dump() +
              ": without sampling a temperature has no effect; leave one of them out");

@@ -40,7 +40,8 @@ TEST(GenerationConfigTest, EverySettingOfAFileIsADefault) {
   const DecodingSettings s = settings_of(
       R"({"do_sample": true, "temperature": 0.9, "top_k": 7, "top_p": 0.8, "min_p": 0.1,
           "typical_p": 0.7, "epsilon_cutoff": 0.01, "eta_cutoff": 0.02, "top_h": 0.4,
-          "repetition_penalty": 1.8, "no_repeat_ngram_size": 2, "bad_words_ids": [[13], [1, 2]],
+          "repetition_penalty": 1.8, "no_repeat_ngram_size": 2,
+          "encoder_repetition_penalty": 1.5, "encoder_no_repeat_ngram_size": 3, "bad_words_ids": [[13], [1, 2]],
           "sequence_bias": [[[1, 2], -1.5]], "suppress_tokens": [3],
           "begin_suppress_tokens": [4, 5], "min_length": 6,
           "exponential_decay_length_penalty": [5, 1.1], "forced_bos_token_id": 8,
@@ -57,6 +58,8 @@ TEST(GenerationConfigTest, EverySettingOfAFileIsADefault) {
   EXPECT_EQ(s.sampling.top_h, 0.4);
   EXPECT_EQ(s.sampling.repetition_penalty, 1.8);
   EXPECT_EQ(s.sampling.no_repeat_ngram_size, 2);
+  EXPECT_EQ(s.sampling.encoder_repetition_penalty, 1.5);
+  EXPECT_EQ(s.sampling.encoder_no_repeat_ngram_size, 3);
   EXPECT_THAT(s.sampling.bad_words, ElementsAre(ElementsAre(13), ElementsAre(1, 2)));
   EXPECT_THAT(s.sampling.sequence_bias, SizeIs(1));
   EXPECT_THAT(s.sampling.suppress_tokens, ElementsAre(3));

@@ -52,6 +52,36 @@ TEST(ModelDefaultsTest, ALengthOfTheUserReplacesTheOtherKind) {
   EXPECT_EQ(settings(R"({"min_new_tokens": 9})", R"({"min_length": 5})").sampling.min_length, 0);
 }
 
+TEST(ModelDefaultsTest, DoSampleDrawsAtTransformersTemperatureWhereTheDefaultIsZero) {
+  const std::string sample = R"({"do_sample": true})";
+  EXPECT_EQ(settings(sample, R"({"temperature": 0})").sampling.temperature, 1);
+  EXPECT_EQ(settings(sample, R"({"temperature": 0, "do_sample": false})").sampling.temperature, 1);
+  EXPECT_EQ(settings(sample, R"({"temperature": 0.4, "do_sample": false})").sampling.temperature,
+            0.4);
+  DecodingSettings greedy;
+  greedy.sampling.temperature = 0;
+  EXPECT_EQ(make_settings(Json::parse(sample), greedy).sampling.temperature, 1);
+  EXPECT_EQ(make_settings(Json::object(), greedy).sampling.temperature, 0);  // the companion
+  EXPECT_EQ(make_settings(merge_settings({{"temperature", 0}}, {{"do_sample", true}}))
+                .sampling.temperature,
+            SamplingParams{}.temperature);
+}
+
+TEST(ModelDefaultsTest, RefusesToDrawAtATemperatureOfZero) {
+  EXPECT_THAT(refusal(R"({"do_sample": true, "temperature": 0})", "{}"),
+              HasSubstr("do_sample is true and temperature 0"));
+  EXPECT_THAT(refusal(R"({"do_sample": true, "temperature": 0.1})", "{}"), IsEmpty());
+  for (const char* model :
+       {R"({"do_sample": true, "temperature": 0})", R"({"temperature": 0.0, "do_sample": true})"}) {
+    try {
+      parse_generation_config(model, "g.json");
+      ADD_FAILURE() << model;
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("g.json: do_sample is true and temperature 0"));
+    }
+  }
+}
+
 TEST(ModelDefaultsTest, AGreedyModelDrawsWhereTheUserAsksForIt) {
   const std::string model =
       R"({"do_sample": false, "temperature": 0.9, "num_return_sequences": 3})";
