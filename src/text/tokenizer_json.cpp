@@ -8,6 +8,7 @@
 
 #include "text/added_token_list.h"
 #include "text/gpt2_vocabulary.h"
+#include "text/tokenizer_tree.h"
 #include "text/vocabulary_builder.h"
 
 namespace medgen::text {
@@ -49,7 +50,9 @@ bool is_set(const Json& object, const char* key) {
 // Reads the parts of one file.
 class TokenizerJson {
  public:
-  TokenizerJson(const Path& file, const Json& root) : file_(file), root_(root) {}
+  // The builder has the vocabulary already.
+  TokenizerJson(const Path& file, const TokenizerTree& tree, VocabularyBuilder& builder)
+      : file_(file), tree_(tree), root_(tree.root), builder_(builder) {}
 
   Gpt2Vocabulary read();
 
@@ -67,12 +70,14 @@ class TokenizerJson {
   void read_template(const Json& part);
   void read_pair_of_tokens(const Json& part);
   void check_decoder(const Json& part);
-  void read_merges(const Json& merges, VocabularyBuilder& builder);
-  void read_model(VocabularyBuilder& builder);
+  void read_merges();
+  void read_model();
   void read_added_tokens();
 
   const Path& file_;
+  const TokenizerTree& tree_;
   const Json& root_;
+  VocabularyBuilder& builder_;
   Gpt2Vocabulary result_;
 };
 
@@ -279,26 +284,15 @@ void TokenizerJson::check_decoder(const Json& part) {
   }
 }
 
-void TokenizerJson::read_merges(const Json& merges, VocabularyBuilder& builder) {
-  if (!merges.is_array()) refuse("model.merges is not a list");
-  builder.result.merges.reserve(merges.size());
-  for (std::size_t i = 0; i < merges.size(); ++i) {
-    const Json& entry = merges[i];
-    const std::string place = fmt::format("model.merges[{}]", i);
-    std::optional<MergePair> merge;
-    if (entry.is_string()) {
-      merge = split_merge(entry.get_ref<const std::string&>());
-    } else if (entry.is_array() && entry.size() == 2 && entry[0].is_string() &&
-               entry[1].is_string()) {
-      merge =
-          MergePair{entry[0].get_ref<const std::string&>(), entry[1].get_ref<const std::string&>()};
-    }
-    if (!merge) refuse(place + ": expected \"left right\" or [\"left\", \"right\"]");
-    builder.add_merge(file_, place, merge->first, merge->second);
-  }
+void TokenizerJson::read_merges() {
+  if (!tree_.has_merges) refuse("model.merges is not a list");
+  builder_.result.merges.reserve(tree_.merges.size());
+  tree_.merges.for_each([&](std::size_t i, std::string_view left, std::string_view right) {
+    builder_.add_merge(file_, fmt::format("model.merges[{}]", i), left, right);
+  });
 }
 
-void TokenizerJson::read_model(VocabularyBuilder& builder) {
+void TokenizerJson::read_model() {
   const Json& model = root_["model"];
   const std::string type = type_of(model);
   // The first versions of the file did not name it.
@@ -315,19 +309,19 @@ void TokenizerJson::read_model(VocabularyBuilder& builder) {
              ", which is not supported");
     }
   }
-  builder.add_all(part_of(model, "vocab"));
-  read_merges(part_of(model, "merges"), builder);
+  if (builder_.result.ids.empty()) refuse_without_vocabulary(file_);
+  read_merges();
   if (!is_null(model, "unk_token")) {
     const Json& unknown = model["unk_token"];
     const auto found = unknown.is_string()
-                           ? builder.result.ids.find(unknown.get_ref<const std::string&>())
-                           : builder.result.ids.end();
-    if (found == builder.result.ids.end())
+                           ? builder_.result.ids.find(unknown.get_ref<const std::string&>())
+                           : builder_.result.ids.end();
+    if (found == builder_.result.ids.end())
       refuse("the model's unk_token " + shown(unknown) + " is not in the vocabulary");
-    builder.result.unknown = found->second;
+    builder_.result.unknown = found->second;
   }
-  builder.result.ignore_merges = flag(model, "ignore_merges", false);
-  builder.result.fuse_unknown = flag(model, "fuse_unk", false);
+  builder_.result.ignore_merges = flag(model, "ignore_merges", false);
+  builder_.result.fuse_unknown = flag(model, "fuse_unk", false);
 }
 
 void TokenizerJson::read_added_tokens() {
@@ -346,14 +340,13 @@ void TokenizerJson::read_added_tokens() {
 
 Gpt2Vocabulary TokenizerJson::read() {
   check_whole();
-  VocabularyBuilder builder(file_, std::filesystem::file_size(file_));
   result_.pre_tokenizer.clear();
   read_normalizer(part_of(root_, "normalizer"));
   read_pre_tokenizer(part_of(root_, "pre_tokenizer"), true);
   read_post_processor(part_of(root_, "post_processor"));
   check_decoder(part_of(root_, "decoder"));
-  read_model(builder);
-  Gpt2Vocabulary& model = builder.result;
+  read_model();
+  Gpt2Vocabulary& model = builder_.result;
   model.normalizer = std::move(result_.normalizer);
   model.pre_tokenizer = std::move(result_.pre_tokenizer);
   model.is_plain_byte_level = result_.is_plain_byte_level;
@@ -368,11 +361,14 @@ Gpt2Vocabulary TokenizerJson::read() {
 }  // namespace
 
 Gpt2Vocabulary read_tokenizer_json(const Path& tokenizer_json) {
-  const Json root = read_bounded_json(tokenizer_json);
-  if (!root.is_object() || !root.contains("model")) {
+  std::error_code ignored;  // a file that cannot be read is refused below
+  const std::uintmax_t bytes = std::filesystem::file_size(tokenizer_json, ignored);
+  VocabularyBuilder builder(tokenizer_json, ignored ? 0 : static_cast<std::size_t>(bytes));
+  const TokenizerTree tree = read_tokenizer_tree(tokenizer_json, builder);
+  if (!tree.root.is_object() || !tree.root.contains("model")) {
     refuse_file(tokenizer_json, "is not a Hugging Face tokenizer.json: it has no \"model\"");
   }
-  return TokenizerJson(tokenizer_json, root).read();
+  return TokenizerJson(tokenizer_json, tree, builder).read();
 }
 
 }  // namespace medgen::text

@@ -115,12 +115,6 @@ void VocabularyBuilder::add(const std::string& token, TokenId id) {
     refuse_file(file_, "token " + in_quotes(token) + " appears twice");
 }
 
-void VocabularyBuilder::add_all(const nlohmann::json& vocabulary) {
-  if (!vocabulary.is_object() || vocabulary.empty()) refuse_without_vocabulary(file_);
-  result.ids.reserve(vocabulary.size());
-  for (const auto& [token, id] : vocabulary.items()) add(token, token_id(file_, token, id));
-}
-
 void VocabularyBuilder::add_merge(const Path& where, const std::string& place,
                                   std::string_view left, std::string_view right) {
   const auto id = [&](std::string_view token) {

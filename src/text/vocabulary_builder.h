@@ -49,7 +49,6 @@ class VocabularyBuilder {
   VocabularyBuilder(const std::filesystem::path& vocabulary_file, std::size_t file_bytes);
 
   void add(const std::string& token, TokenId id);
-  void add_all(const nlohmann::json& vocabulary);
   void add_merge(const std::filesystem::path& where, const std::string& place,
                  std::string_view left, std::string_view right);
 
