@@ -35,7 +35,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 // Raised when a conversion makes something else of the same files.
-constexpr int kConversion = 1;
+constexpr int kConversion = 2;
 constexpr int kIndexFormat = 1;
 constexpr std::uint64_t kMaxIndexBytes = std::uint64_t{4} << 20U;
 constexpr const char* kOrigin = "converted-from.json";  // beside the bundle's own files
@@ -147,6 +147,7 @@ fs::path index_of(const fs::path& home, const fs::path& checkpoint) {
 }
 
 struct CheckpointIndex {
+  int conversion = kConversion;
   std::string model;
   std::vector<FileStamp> stamps;
 };
@@ -156,11 +157,11 @@ std::optional<CheckpointIndex> read_index(const fs::path& file, const fs::path& 
   if (!base::is_own_file(file)) return std::nullopt;
   const json object = base::parse_json<json>(base::read_file(file, kMaxIndexBytes));
   try {
-    if (object.at("format") != kIndexFormat || object.at("conversion") != kConversion ||
-        object.at("checkpoint") != checkpoint.string()) {
+    if (object.at("format") != kIndexFormat || object.at("checkpoint") != checkpoint.string()) {
       return std::nullopt;
     }
     CheckpointIndex index;
+    index.conversion = object.at("conversion").get<int>();
     index.model = object.at("model").get<std::string>();
     if (!is_hash(index.model)) return std::nullopt;
     for (const json& entry : object.at("files")) {
@@ -183,12 +184,36 @@ void write_index(const fs::path& file, const fs::path& checkpoint, const Checkpo
                      {"inode", stamp.inode}});
   }
   const json object = {{"format", kIndexFormat},
-                       {"conversion", kConversion},
+                       {"conversion", index.conversion},
                        {"checkpoint", checkpoint.string()},
                        {"model", index.model},
                        {"files", files}};
   base::write_file_atomically(file,
                               object.dump(2, ' ', true, json::error_handler_t::replace) + "\n");
+}
+
+// Whether the index of a checkpoint names the model.
+bool is_named(const fs::path& home, const std::string& model) {
+  std::error_code error;
+  for (fs::directory_iterator entry(home, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const fs::path& file = entry->path();
+    if (file.extension() != ".json" || !base::is_own_file(file)) continue;
+    const json object = base::parse_json<json>(base::read_file(file, kMaxIndexBytes));
+    if (object.is_object() && object.value("model", json()) == model) return true;
+  }
+  return bool(error);
+}
+
+// A checkpoint that changes should not fill the disk with what it was. Whoever has it open keeps
+// it, and whoever is about to open it makes it anew.
+void remove_replaced(const fs::path& home, const std::string& model) {
+  const fs::path folder = home / model;
+  if (!is_converted_model(folder) || is_named(home, model)) return;
+  std::error_code ignored;
+  fs::remove_all(folder, ignored);
+  base::log_debug("the model of an earlier state of the folder was removed",
+                  {{"folder", base::LogPath(folder)}});
 }
 
 // One conversion at a time, for as long as the descriptor is open.
@@ -291,8 +316,9 @@ ConvertedModel converted_model(const fs::path& given, bool anew) {
   const std::vector<FileStamp> stamps = stamps_of(files);
   const fs::path home = home_of_models();
   const fs::path index_file = index_of(home, checkpoint);
-  if (const auto index = read_index(index_file, checkpoint);
-      index && !anew && index->stamps == stamps && is_usable(home / index->model)) {
+  const std::optional<CheckpointIndex> index = read_index(index_file, checkpoint);
+  if (index && !anew && index->conversion == kConversion && index->stamps == stamps &&
+      is_usable(home / index->model)) {
     base::log_debug("the converted model was found",
                     {{"folder", base::LogPath(home / index->model)}, {"time", watch.elapsed()}});
     return opened(checkpoint, home / index->model);
@@ -306,7 +332,8 @@ ConvertedModel converted_model(const fs::path& given, bool anew) {
                                        " was changed while it was converted; start again when it "
                                        "is complete");
   }
-  write_index(index_file, checkpoint, {key, stamps});
+  write_index(index_file, checkpoint, {kConversion, key, stamps});
+  if (index && index->model != key) remove_replaced(home, index->model);
   return opened(checkpoint, model);
 }
 

@@ -73,6 +73,10 @@ ModelFiles open_checkpoint(const fs::path& place) {
     converted = converted_model(place, /*anew=*/true);
     model = open_bundle(converted.folder);
   }
+  const std::string copy = converted.folder.string();
+  for (std::string& note : model.defaults.notes) {  // the user's file is the one to correct
+    if (note.starts_with(copy)) note.replace(0, copy.size(), place.string());
+  }
   model.verify = [of_bundle = model.verify, of_checkpoint = converted.verify_checkpoint] {
     of_bundle();
     of_checkpoint();

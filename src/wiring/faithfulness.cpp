@@ -124,6 +124,15 @@ double differing(const Logits& a, const Logits& b) {
   return count;
 }
 
+// With fewer parameters a model is run as it is: in fp32 its weights stay in the processor's
+// caches, from which fewer bytes are hardly faster to read. And it may be made at random, or for
+// other texts than the probe, which then does not show what int8 changes.
+constexpr std::int64_t kFewParameters = 1'000'000;
+
+bool is_small(const ModelSource& source) {
+  return source.config.parameter_count() < kFewParameters;
+}
+
 // From slowest to fastest.
 constexpr WeightPrecision kPrecisions[] = {WeightPrecision::kFloat32, WeightPrecision::kBFloat16,
                                            WeightPrecision::kInt8};
@@ -286,6 +295,7 @@ PrecisionReport measure_precisions(const ModelSource& source, const PrecisionPro
   const std::vector<int> tokens = probe_tokens(source);
   double base = 0;
   for (const WeightPrecision precision : kPrecisions) {  // the last faithful one wins
+    if (is_small(source) && precision != WeightPrecision::kFloat32) break;
     const std::string name(to_string(precision));
     BackendOptions options = in_precision({}, precision);
     options.keep_weights = false;
@@ -312,6 +322,7 @@ PrecisionReport measure_precisions(const ModelSource& source, const PrecisionPro
 }
 
 std::string remembered_precision(const ModelSource& source, const PrecisionProgress& progress) {
+  if (is_small(source)) return "fp32";
   std::filesystem::path file =
       native::cached_packed_path(packed_key(source, native::Precision::kInt8));
   if (file.empty()) return measure_precisions(source, progress).auto_precision;

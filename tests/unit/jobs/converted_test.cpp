@@ -91,7 +91,7 @@ TEST_F(ConvertedTest, AFolderIsConvertedOnceAndFoundAgain) {
   EXPECT_EQ(model_.sha256, first);  // the same files make the same model
 }
 
-TEST_F(ConvertedTest, AChangedFileConvertsAnewAndAnOldOneIsFoundAgain) {
+TEST_F(ConvertedTest, AChangedFileConvertsAnewAndReplacesWhatWasMadeBefore) {
   EXPECT_TRUE(converts());
   const std::string first = model_.sha256;
   const std::string config = base::read_file(checkpoint_ / "config.json", 1U << 20U);
@@ -105,9 +105,41 @@ TEST_F(ConvertedTest, AChangedFileConvertsAnewAndAnOldOneIsFoundAgain) {
   EXPECT_TRUE(converts());
   EXPECT_EQ(Model::open(checkpoint_).defaults().sampling.top_k, 7);
   fs::remove(checkpoint_ / "generation_config.json");
-  EXPECT_FALSE(converts());  // its files are those of a model that is kept
+  EXPECT_TRUE(converts());
   EXPECT_NE(Model::open(checkpoint_).defaults().sampling.top_k, 7);
-  EXPECT_EQ(models().size(), 4U);
+  EXPECT_EQ(models().size(), 1U);
+  EXPECT_FALSE(converts());
+}
+
+TEST_F(ConvertedTest, WhatAnotherFolderNeedsIsNotRemoved) {
+  const fs::path twin = folder_ / "elsewhere/mine";
+  fs::create_directories(twin.parent_path());
+  fs::copy(checkpoint_, twin, fs::copy_options::recursive);
+  EXPECT_TRUE(converts());
+  const std::set<std::string> both = models();
+  open_model(twin.string(), std::nullopt);
+  EXPECT_EQ(models(), both);
+  change_weights();
+  EXPECT_TRUE(converts());
+  EXPECT_EQ(models().size(), 2U);
+  steps_ = 0;
+  open_model(twin.string(), std::nullopt);
+  EXPECT_EQ(steps_, 0);
+}
+
+TEST_F(ConvertedTest, WhatTheModelAsksForInVainIsNamedByTheUsersOwnFile) {
+  base::write_file(checkpoint_ / "generation_config.json", R"({"penalty_alpha": 0.6})");
+  EXPECT_TRUE(converts());
+  EXPECT_THAT(model_.defaults.notes,
+              ::testing::ElementsAre(::testing::StartsWith(
+                  (checkpoint_ / "generation_config.json").string() + " sets penalty_alpha")));
+}
+
+TEST_F(ConvertedTest, ASmallModelRunsInFp32) {
+  EXPECT_TRUE(converts());
+  EXPECT_LT(model_.config.parameter_count(), 1'000'000);
+  EXPECT_EQ(model_.auto_precision, "fp32");
+  EXPECT_FALSE(fs::exists(model_.folder / "packed-int8.bin"));
 }
 
 TEST_F(ConvertedTest, AChangeThatKeepsSizeAndTimeIsNoticedByAFullCheck) {
