@@ -28,7 +28,6 @@ constexpr std::array kWithoutEffect = {"auto_map",
                                        "device_map",
                                        "errors",
                                        "is_local",
-                                       "legacy",
                                        "local_files_only",
                                        "max_len",
                                        "max_length",
@@ -174,7 +173,7 @@ void SettingsReader::read_config(const Json& root) {
     const bool known = holds(kRoles, key) || holds(kListsOfSpecialTokens, key) ||
                        holds(kWithoutEffect, key) || key == "added_tokens_decoder" ||
                        key == "tokenizer_class" || key == "add_prefix_space" ||
-                       key == "add_bos_token" || key == "add_eos_token";
+                       key == "add_bos_token" || key == "add_eos_token" || key == "legacy";
     const bool names_a_token =
         key.ends_with("_token") && (value.is_string() || value.is_object() || value.is_null());
     const bool is_off = value.is_boolean() && !value.get<bool>();
@@ -193,6 +192,7 @@ void SettingsReader::read_config(const Json& root) {
   settings_.add_prefix_space = flag(root, "add_prefix_space");
   settings_.add_bos_token = flag(root, "add_bos_token");
   settings_.add_eos_token = flag(root, "add_eos_token");
+  settings_.legacy = flag(root, "legacy");
   if (const auto decoder = root.find("added_tokens_decoder"); decoder != root.end())
     read_decoder(*decoder);
   read_names(file, root);
@@ -292,6 +292,8 @@ void set_frame(const TokenizerSettings& settings, bool has_json, Gpt2Vocabulary&
 
 bool TokenizerSettings::is_without(const std::string& role) const { return holds(without, role); }
 
+std::span<const char* const> keys_without_effect() { return kWithoutEffect; }
+
 const std::vector<std::string>& settings_file_names() {
   static const std::vector<std::string> names = {"tokenizer_config.json", "special_tokens_map.json",
                                                  "added_tokens.json"};
@@ -308,8 +310,13 @@ std::string settings_that_change_ids(const Path& folder) {
     if (!file_is_there(folder / name)) continue;
     Json root = read_object(folder / name);
     for (const char* key : kWithoutEffect) root.erase(key);
-    for (const char* key : {"add_bos_token", "add_eos_token", "tokenizer_class"}) root.erase(key);
+    for (const char* key : {"add_bos_token", "add_eos_token", "tokenizer_class", "legacy"})
+      root.erase(key);
     if (!root.empty()) all[name] = std::move(root);
+  }
+  if (const TokenizerSettings settings = read_tokenizer_settings(folder);
+      settings.has_sentencepiece_class()) {
+    all["legacy"] = settings.legacy.value_or(true);
   }
   return all.empty() ? std::string() : all.dump();
 }

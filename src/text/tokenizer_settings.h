@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,17 +31,25 @@ struct TokenizerSettings {
   std::filesystem::path config;  // tokenizer_config.json; empty if there is none
   std::string tokenizer_class;   // without "Fast" at its end; "" if not named
   std::optional<bool> add_prefix_space, add_bos_token, add_eos_token;
+  std::optional<bool> legacy;  // of a SentencePiece model
   bool has_decoder = false;  // added_tokens_decoder, beside which the other files count for nothing
   std::vector<Stated> added;
   std::vector<Named> named;
   std::vector<std::string> without;  // roles that are null
 
+  // Of a SentencePiece model, or none.
+  bool has_sentencepiece_class() const {
+    return tokenizer_class == "LlamaTokenizer" || tokenizer_class == "T5Tokenizer";
+  }
   bool empty() const { return config.empty() && added.empty() && named.empty(); }
   bool is_without(const std::string& role) const;
 };
 
 // Reads those that are there. Throws Error(kModel) that names the file and the key.
 TokenizerSettings read_tokenizer_settings(const std::filesystem::path& folder);
+
+// The keys of tokenizer_config.json that change no ids, whatever their values.
+std::span<const char* const> keys_without_effect();
 
 // What of the files changes the ids of a text that is encoded by itself, as text that is the same
 // for settings that mean the same: "" for none.

@@ -1,5 +1,5 @@
-// docs/MODELS.md lists what medgen does with each key of a generation_config.json: the same keys as
-// the table in the source, under the same heading.
+// docs/MODELS.md lists what medgen does with each key of a generation_config.json, and those of a
+// tokenizer_config.json that change nothing: the same keys as the tables in the source.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -12,6 +12,7 @@
 
 #include "engine/generation_config.h"
 #include "places.h"
+#include "text/tokenizer_settings.h"
 
 namespace medgen {
 namespace {
@@ -51,25 +52,50 @@ Keys keys_in_source() {
   return keys;
 }
 
-std::string section(const std::string& document) {
-  const std::size_t begin = document.find("\n## Generation defaults\n");
+// From a heading on, up to the next of its level.
+std::string section(const std::string& document, const std::string& heading) {
+  const std::size_t begin = document.find("\n" + heading + "\n");
   if (begin == document.npos) return "";
-  return document.substr(begin, document.find("\n## ", begin + 1) - begin);
+  const std::string level = heading.substr(0, heading.find(' ') + 1);
+  return document.substr(begin, document.find("\n" + level, begin + 1) - begin);
+}
+
+std::string models_document() {
+  std::ifstream file(MEDGEN_SOURCE_DIR "/docs/MODELS.md");
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// The keys of the rows whose second cell begins with `use`.
+std::set<std::string> keys_of_use(const std::string& text, const std::string& use) {
+  std::string rows = "#\n";
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t cell = line.find(" | ");
+    if (cell != line.npos && line.compare(cell + 3, use.size(), use) == 0) rows += line + "\n";
+  }
+  return keys_in_document(rows)["#"];
 }
 
 TEST(ModelsDocumentTest, ListsTheKeysOfTheSourceAndNoOthers) {
-  std::ifstream file(MEDGEN_SOURCE_DIR "/docs/MODELS.md");
-  const std::string document{std::istreambuf_iterator<char>(file), {}};
-  EXPECT_EQ(keys_in_document(section(document)), keys_in_source());
+  EXPECT_EQ(keys_in_document(section(models_document(), "## Generation defaults")),
+            keys_in_source());
+}
+
+TEST(ModelsDocumentTest, ListsTheKeysOfATokenizerConfigThatChangeNothing) {
+  const auto keys = text::keys_without_effect();
+  EXPECT_EQ(keys_of_use(section(models_document(), "### tokenizer_config.json"), "change nothing"),
+            std::set<std::string>(keys.begin(), keys.end()));
 }
 
 TEST(ModelsDocumentTest, AKeyThatIsMissingOrElsewhereIsNoticed) {
   const std::string document =
       "\n## Generation defaults\n### Honoured\n| `a`, `b` | x `c` |\n"
       "### Changes nothing\n| `d` | |\n## Next\n| `e` | |\n";
-  EXPECT_EQ(keys_in_document(section(document)),
+  EXPECT_EQ(keys_in_document(section(document, "## Generation defaults")),
             (Keys{{kHonoured, {"a", "b"}}, {kNothing, {"d"}}}));
-  EXPECT_EQ(section("## Others\n"), "");
+  EXPECT_EQ(section("## Others\n", "## Generation defaults"), "");
+  EXPECT_EQ(keys_of_use("| `a` | honoured |\n| `b`, `c` | change nothing: |\n", "change nothing"),
+            (std::set<std::string>{"b", "c"}));
 }
 
 }  // namespace

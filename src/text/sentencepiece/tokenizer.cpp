@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sentencepiece_processor.h>
 
+#include <algorithm>
 #include <array>
 #include <mutex>
 #include <vector>
@@ -45,6 +46,14 @@ std::string without_dummy_prefix(std::string_view model) {
   return std::string(model) + std::string("\x1A\x02\x18\x00", 4);
 }
 
+// What becomes of the text between two added tokens. transformers' classes have two ways, of which
+// neither gives every text back; without a class there is a third.
+enum class Manner {
+  kOneText,  // a dummy prefix before the first, nothing before the others
+  kLegacy,   // each is a text by itself
+  kModern,   // "legacy": false: a space before all of it, which a special token takes away
+};
+
 class SentencePieceTokenizer : public Tokenizer {
  public:
   SentencePieceTokenizer(std::string_view model, const std::string& source,
@@ -81,10 +90,15 @@ class SentencePieceTokenizer : public Tokenizer {
   std::size_t checked(TokenId id) const;
   const Unigram* for_long_texts() const;
   void encode_plain(std::string_view text, bool at_start, std::vector<TokenId>& out) const;
+  void encode_modern_part(std::string_view text, std::vector<TokenId>& out) const;
+  std::vector<TokenId> encode_modern(std::string_view text, Specials specials) const;
+  bool is_special(TokenId id) const;
 
   Processor whole_;         // as the model says
   Processor continuation_;  // the same without the space that it puts before a text
   bool adds_dummy_prefix_ = false;
+  Manner manner_ = Manner::kOneText;
+  bool begins_with_space_ = false;     // what decode() takes away
   std::vector<std::string> bytes_;     // of each token
   std::vector<TokenId> space_symbol_;  // byte pieces of U+2581; empty if the model has none
   AddedTokens tokens_;                 // and those of the model itself that are special
@@ -103,6 +117,12 @@ SentencePieceTokenizer::SentencePieceTokenizer(std::string_view model, const std
   load(whole_, model, source);
   find_dummy_prefix(source);
   if (adds_dummy_prefix_) load(continuation_, without_dummy_prefix(model), source);
+  begins_with_space_ = adds_dummy_prefix_;
+  if (extras.settings.has_sentencepiece_class()) {
+    manner_ = extras.settings.legacy.value_or(true) ? Manner::kLegacy : Manner::kModern;
+    if (manner_ == Manner::kModern)
+      begins_with_space_ = extras.settings.add_prefix_space.value_or(true);
+  }
   describe_tokens(source, extras);
   model_ = model;
 }
@@ -130,7 +150,7 @@ void SentencePieceTokenizer::find_dummy_prefix(const std::string& source) {
 // Of the classes that transformers has for such models, those that take the ids as they are.
 void require_known_class(const TokenizerSettings& settings) {
   const std::string& name = settings.tokenizer_class;
-  if (name.empty() || name == "LlamaTokenizer" || name == "T5Tokenizer") return;
+  if (name.empty() || settings.has_sentencepiece_class()) return;
   refuse_file(settings.config, "tokenizer_class is " + in_quotes(name) +
                                    "; for a SentencePiece model, LlamaTokenizer and T5Tokenizer "
                                    "are supported");
@@ -146,7 +166,8 @@ void SentencePieceTokenizer::set_frame(const TokenizerSettings& settings) {
 void SentencePieceTokenizer::add_tokens(AddedTokenList& tokens, const std::string& source,
                                         const SentencePieceExtras& extras) {
   require_known_class(extras.settings);
-  if (extras.settings.add_prefix_space.value_or(adds_dummy_prefix_) != adds_dummy_prefix_) {
+  if (manner_ == Manner::kOneText &&
+      extras.settings.add_prefix_space.value_or(adds_dummy_prefix_) != adds_dummy_prefix_) {
     refuse_file(extras.settings.config,
                 fmt::format("add_prefix_space is {}, but the model is trained {} a space before "
                             "every text; make it {}",
@@ -252,12 +273,56 @@ void SentencePieceTokenizer::encode_plain(std::string_view text, bool at_start,
   out.insert(out.end(), ids.begin(), ids.end());
 }
 
+// Nothing is put before a text. The library takes blanks off where one begins if the model says so;
+// transformers keeps it from that by the unknown token's spelling.
+void SentencePieceTokenizer::encode_modern_part(std::string_view text,
+                                                std::vector<TokenId>& out) const {
+  if (!text.starts_with(kSpaceSymbol) && !text.starts_with(' ')) {
+    encode_plain(text, false, out);
+    return;
+  }
+  const std::string before = roles_.unk ? piece(*roles_.unk) : std::string();
+  std::vector<TokenId> alone, all;
+  encode_plain(before, false, alone);
+  encode_plain(before + std::string(text), false, all);
+  const auto skipped = static_cast<std::ptrdiff_t>(all.size() >= alone.size() ? alone.size() : 0);
+  out.insert(out.end(), all.begin() + skipped, all.end());
+}
+
+bool SentencePieceTokenizer::is_special(TokenId id) const {
+  return std::any_of(added_.begin(), added_.end(),
+                     [&](const AddedToken& token) { return token.id == id && token.special; });
+}
+
+std::vector<TokenId> SentencePieceTokenizer::encode_modern(std::string_view text,
+                                                           Specials specials) const {
+  std::string all(begins_with_space_ && !text.empty() ? kSpaceSymbol : "");
+  for (std::size_t at = 0; at < text.size();) {
+    const bool symbol = text.substr(at).starts_with(kSpaceSymbol);
+    all += symbol ? ' ' : text[at];
+    at += symbol ? kSpaceSymbol.size() : 1;
+  }
+  std::vector<TokenId> ids;
+  bool second_is_special = false;
+  const auto on_token = [&](TokenId id) {
+    second_is_special = second_is_special || (ids.size() == 1 && is_special(id));
+    ids.push_back(id);
+  };
+  tokens_.split(all, specials, {}, on_token,
+                [&](std::string_view part) { encode_modern_part(part, ids); });
+  if (second_is_special && ids[0] == whole_.PieceToId(kSpaceSymbol)) ids.erase(ids.begin());
+  require_ids_of_model(ids, vocab_size_);
+  return ids;
+}
+
 std::vector<TokenId> SentencePieceTokenizer::encode(std::string_view text,
                                                     Specials specials) const {
   require_utf8(text, "the text");
+  if (manner_ == Manner::kModern) return encode_modern(text, specials);
   std::vector<TokenId> ids;
   bool at_start = true;  // decode() takes the dummy prefix off the first non-control token
   const auto encode_text = [&](std::string_view rest) {
+    at_start = at_start || manner_ == Manner::kLegacy;
     while (!rest.empty()) {
       const std::size_t symbol = space_symbol_.empty() ? rest.npos : rest.find(kSpaceSymbol);
       if (symbol != 0) encode_plain(rest.substr(0, symbol), at_start, ids);
@@ -284,7 +349,7 @@ std::string SentencePieceTokenizer::decode(std::span<const TokenId> ids) const {
       continue;
     }
     if (whole_.IsControl(id)) continue;
-    if (at_start && adds_dummy_prefix_ && token.starts_with(' ') && !whole_.IsByte(id) &&
+    if (at_start && begins_with_space_ && token.starts_with(' ') && !whole_.IsByte(id) &&
         !whole_.IsUnknown(id)) {
       token.remove_prefix(1);
     }

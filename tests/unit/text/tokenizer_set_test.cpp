@@ -372,6 +372,48 @@ TEST_F(TokenizerSetTest, SentencePieceModelsHaveAddedTokensToo) {
   expect_refusal({"'XLNetTokenizer'"});
 }
 
+TEST_F(TokenizerSetTest, WithAClassTheTextBetweenAddedTokensIsEncodedAsTransformersDoes) {
+  folder_.write("spiece.model", small_sentencepiece_model());
+  const int size = load()->vocab_size();
+  beside("added_tokens.json", {{"<x>", size}});
+  const Ids first = encode("fever");
+  const Ids rest = [&] {
+    const Ids both = encode("<x>fever<x>fever");
+    return Ids(both.begin() + static_cast<std::ptrdiff_t>(first.size()) + 2, both.end());
+  }();
+  ASSERT_NE(first, rest);
+  const auto joined = [](std::initializer_list<Ids> parts) {
+    Ids all;
+    for (const Ids& part : parts) all.insert(all.end(), part.begin(), part.end());
+    return all;
+  };
+  const Ids x = {size};
+  beside("tokenizer_config.json", {{"tokenizer_class", "LlamaTokenizer"}});
+  EXPECT_EQ(encode("fever<x>fever"), joined({first, x, first}));
+  EXPECT_EQ(settings_that_change_ids(folder_.path()).find("\"legacy\":true") != std::string::npos,
+            true);
+  beside("tokenizer_config.json", {{"tokenizer_class", "LlamaTokenizer"}, {"legacy", false}});
+  EXPECT_EQ(encode("fever<x>fever"), joined({first, x, rest}));
+  EXPECT_EQ(load()->encode("<s>fever", Specials::kParse), joined({{*load()->bos_id()}, rest}));
+  beside("tokenizer_config.json",
+         {{"tokenizer_class", "T5Tokenizer"}, {"legacy", false}, {"add_prefix_space", false}});
+  EXPECT_EQ(encode("fever"), rest);
+  beside("tokenizer_config.json", {{"tokenizer_class", "T5Tokenizer"}, {"legacy", "no"}});
+  expect_refusal({"legacy"});
+}
+
+TEST_F(TokenizerSetTest, KeysThatAreSaidToChangeNothingChangeNothing) {
+  with_files();
+  const Ids ids = encode(" a fever");
+  for (const char* key : keys_without_effect()) {
+    beside("tokenizer_config.json", {{key, "anything"}});
+    EXPECT_EQ(encode(" a fever"), ids) << key;
+    EXPECT_TRUE(load()->text_frame().before.empty()) << key;
+  }
+  beside("tokenizer_config.json", {{"another_key", "anything"}});  // the companion
+  expect_refusal({"'another_key'"});
+}
+
 TEST_F(TokenizerSetTest, SettingsThatMeanTheSameHaveTheSameIds) {
   EXPECT_EQ(settings_that_change_ids(folder_.path()), "");
   beside("tokenizer_config.json", {{"add_bos_token", true}, {"model_max_length", 1024}});
