@@ -48,10 +48,10 @@ def write_tokenizer(folder):
 
 def make_model(choice, rng):
     config = transformers.GPT2Config(
-        vocab_size=VOCABULARY, n_positions=64, n_embd=16, n_layer=rng.choice([1, 2, 3]), n_head=rng.choice([1, 2, 4]),
+        vocab_size=choice.get("vocabulary", VOCABULARY), n_positions=64, n_embd=16, n_layer=rng.choice([1, 2, 3]), n_head=rng.choice([1, 2, 4]),
         activation_function=rng.choice(["gelu_new", "relu", "silu"]), tie_word_embeddings=choice["tied"],
-        scale_attn_by_inverse_layer_idx=rng.random() < 0.3, bos_token_id=VOCABULARY - 1, eos_token_id=None,
-        pad_token_id=0, num_labels=2)
+        scale_attn_by_inverse_layer_idx=rng.random() < 0.3, bos_token_id=choice.get("end", VOCABULARY - 1),
+        eos_token_id=choice.get("end"), pad_token_id=0, num_labels=2)
     model = getattr(transformers, choice["class"])(config)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -85,10 +85,25 @@ def save(model, folder, choice):
         torch.save(state, folder / "pytorch_model.bin")
 
 
+def random_choice(rng, number):
+    choice = {"class": CLASSES[0] if rng.random() < 0.4 else rng.choice(CLASSES), "dtype": rng.choice(DTYPES),
+              "files": rng.choice(FILES), "tied": rng.random() < 0.7, "shard": rng.choice(["8KB", "20KB", "1GB"]),
+              "module": rng.random() < 0.2, "buffers": rng.random() < 0.5,
+              "random": torch.Generator().manual_seed(number)}
+    if choice["class"] != "GPT2LMHeadModel":
+        choice["tied"] = True  # their files have no head
+    return choice
+
+
+def load(folder):
+    """The GPT2LMHeadModel that transformers makes of the folder, in float32."""
+    variant = {"variant": "fp16"} if any(".fp16." in file.name for file in folder.iterdir()) else {}
+    return transformers.GPT2LMHeadModel.from_pretrained(folder, **variant).float().eval()
+
+
 def expected_tokens(folder, prompt):
     """By a GPT2LMHeadModel that transformers loads from the folder, in float32; up to where two are equally likely."""
-    variant = {"variant": "fp16"} if any(".fp16." in file.name for file in folder.iterdir()) else {}
-    model = transformers.GPT2LMHeadModel.from_pretrained(folder, **variant).float().eval()
+    model = load(folder)
     ids = torch.tensor([prompt])
     made = []
     with torch.no_grad():
@@ -143,12 +158,7 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         environment = dict(os.environ, XDG_CACHE_HOME=scratch)
         for number in range(options.count):
-            choice = {"class": CLASSES[0] if rng.random() < 0.4 else rng.choice(CLASSES), "dtype": rng.choice(DTYPES),
-                      "files": rng.choice(FILES), "tied": rng.random() < 0.7, "shard": rng.choice(["8KB", "20KB", "1GB"]),
-                      "module": rng.random() < 0.2, "buffers": rng.random() < 0.5,
-                      "random": torch.Generator().manual_seed(number)}
-            if choice["class"] != "GPT2LMHeadModel":
-                choice["tied"] = True  # their files have no head
+            choice = random_choice(rng, number)
             folder = pathlib.Path(scratch) / f"model{number}"
             (folder / "model").mkdir(parents=True)
             model = make_model(choice, rng)

@@ -30,11 +30,13 @@ def byte_alphabet():
     return [chr(byte if byte in plain else next(other)) for byte in range(256)]
 
 
-def random_config(rng, old_folder):
+def random_config(rng, old_folder, end=END, letters=range(32, 127), suppressed=range(128, 256)):
     """A generation_config.json, and whether it is about beams. Ids from 128 on are suppressed, so that every token is
-    a character of the text."""
+    a character of the text. A vocabulary other than that of bytes has its own end, ids and suppressed ones."""
+    letter = letters[33 % len(letters)]
+
     def ids(n, ends=True):
-        return [rng.choice([*range(32, 127), *([END] if ends else [])]) for _ in range(n)]
+        return [rng.choice([*letters, *([end] if ends else [])]) for _ in range(n)]
 
     config = {}
     beams = rng.choice([0, 0, 2, 3, 4])
@@ -56,6 +58,8 @@ def random_config(rng, old_folder):
         maybe(0.2, "guidance_scale", rng.choice([1.0, 1.5, 3.0]))
     maybe(0.4, "repetition_penalty", rng.choice([0.8, 1.2, 1.8]))
     maybe(0.4, "no_repeat_ngram_size", rng.randint(1, 3))
+    maybe(0.25, "encoder_repetition_penalty", rng.choice([0.7, 1.3, 2.0]))
+    maybe(0.25, "encoder_no_repeat_ngram_size", rng.randint(1, 3))
     maybe(0.4, "bad_words_ids", [ids(rng.randint(1, 2)) for _ in range(20)])
     maybe(0.3, "sequence_bias", [[[i], rng.choice([-4.0, 4.0])] for i in set(ids(10))])
     maybe(0.4, "begin_suppress_tokens", ids(30))
@@ -65,15 +69,15 @@ def random_config(rng, old_folder):
         maybe(0.4, "min_length", rng.randint(0, 25))
         maybe(0.4, "min_new_tokens", rng.randint(0, 10))
     maybe(0.3, "forced_bos_token_id", ids(1, ends=False)[0])
-    maybe(0.3, "forced_eos_token_id", rng.choice([END, [65]]))  # of several, all score the same
+    maybe(0.3, "forced_eos_token_id", rng.choice([end, [letter]]))  # of several, all score the same
     maybe(0.3, "renormalize_logits", True)
-    maybe(0.6, "eos_token_id", rng.choice([END, ids(1), ids(8), [*ids(15), 50256]]))
+    maybe(0.6, "eos_token_id", rng.choice([end, ids(1), ids(8), [*ids(15), 50256]]))
     for name, value in [("temperature", 0.6), ("top_k", 5), ("top_p", 0.7), ("typical_p", 0.5), ("min_p", 0.2)]:
         maybe(0.2, name, value)
-    for name, value in [("use_cache", True), ("pad_token_id", END), ("bos_token_id", END), ("output_scores", False)]:
+    for name, value in [("use_cache", True), ("pad_token_id", end), ("bos_token_id", end), ("output_scores", False)]:
         maybe(0.2, name, value)
-    forced = [config.get("forced_bos_token_id"), 65]
-    config["suppress_tokens"] = [*range(128, 256), *(i for i in ids(5, ends=False) if i not in forced)]
+    forced = [config.get("forced_bos_token_id"), letter]
+    config["suppress_tokens"] = [*suppressed, *(i for i in ids(5, ends=False) if i not in forced)]
     if rng.random() < 0.7:
         config["max_new_tokens"] = TOKENS
         maybe(0.3, "max_length", 40)
@@ -136,6 +140,13 @@ def generate(folder):
             print(json.dumps({"error": str(error)[:200]}), flush=True)
 
 
+def differs_in_4(config, beams):
+    """Whether transformers 4 and 5 go different ways, of which medgen goes the second. With the length penalty version 4
+    makes NaN of an end that is ruled out, and its beam search judges whether to go on by the scores of the ends too, which
+    the penalty raises above those of all beams. Its encoder_repetition_penalty changes the first beam alone."""
+    return "exponential_decay_length_penalty" in config or (beams and "encoder_repetition_penalty" in config)
+
+
 def ids_of(text):
     parts = [list(part.encode()) for part in text.split("<|endoftext|>")]  # where that ends no text
     return parts[0] + [token for part in parts[1:] for token in [END, *part]]
@@ -176,16 +187,14 @@ def compare(arguments, folder):
                 print(f"{place.name}: {name} refuses: {answers[i]['error']}")
             elif ours == answers[i]:
                 same[name] += 1
-            elif name == "transformers 4" and "exponential_decay_length_penalty" in case["config"]:
-                # Of an end that is ruled out it makes NaN. And its beam search judges whether to go on by the scores of
-                # the ends too, which the penalty raises above those of all beams. medgen does as transformers 5.
+            elif name == "transformers 4" and differs_in_4(case["config"], case["beams"]):
                 otherwise[name] += 1
             else:
                 bad += 1
                 print(f"{place.name}: {name} {answers[i]}, medgen {ours}, {json.dumps(case['config'])[:600]}")
     for name in theirs:
         print(f"{name}: {same[name]} of {arguments.folders} folders the same, {refused[name]} refused by it, "
-              f"{otherwise[name]} with an exponential_decay_length_penalty of its own")
+              f"{otherwise[name]} with a key that it has otherwise")
     return bad
 
 

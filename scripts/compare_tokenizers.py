@@ -3,8 +3,10 @@
 
     compare_tokenizers.py VOCABULARY OUT [--program build/test/medgen] [--folders 200] [--seed 1]
 
-VOCABULARY holds GPT-2's vocab.json and merges.txt. Needs transformers and tokenizers; run it once with version 4
-of transformers and once with 5. Each folder has a byte-level BPE of its own (the published vocabulary, a part of
+VOCABULARY holds GPT-2's vocab.json and merges.txt. Needs transformers, tokenizers and sentencepiece; run it once with
+version 4 of transformers and once with 5. Two of six folders have a SentencePiece model, Unigram or BPE, trained for it,
+which only version 4 reads by the sentencepiece library: there they are compared with LlamaTokenizer and T5Tokenizer, and
+skipped with 5. Each of the others has a byte-level BPE of its own (the published vocabulary, a part of
 it, or one trained without the initial alphabet) with added tokens of every kind, normalizers, pre-tokenizers and
 post-processors, as written by `tokenizers`, by save_pretrained, or by hand as the files of older versions. For
 every folder the ids of many texts must be the same, or medgen must refuse the folder and name why. Folders stay in
@@ -248,8 +250,61 @@ def make_legacy_folder(rng, folder, source):
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
 
 
+def train_sentencepiece(rng, file, pad):
+    """Of the classes that read such models, T5's pads with 0 and ends a text with 1, and has no token to begin with."""
+    import sentencepiece
+
+    trained = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(text.replace("\0", "") for text in random_texts(rng, [], 200)), model_writer=trained,
+        model_type=rng.choice(["unigram", "bpe"]), vocab_size=rng.randint(320, 420), hard_vocab_limit=False,
+        character_coverage=rng.choice([0.98, 0.9995, 1.0]), byte_fallback=rng.random() < 0.6,
+        normalization_rule_name=rng.choice(["identity", "nmt_nfkc", "nmt_nfkc_cf"]), add_dummy_prefix=rng.random() < 0.85,
+        remove_extra_whitespaces=rng.random() < 0.4, split_digits=rng.random() < 0.5,
+        user_defined_symbols=rng.choice([[], ["<|user|>"], ["mg", "°C"]]), minloglevel=3,
+        **({"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1} if pad else {}))
+    file.write_bytes(trained.getvalue())
+
+
+def make_llama_folder(rng, folder, source):
+    """A tokenizer.model, as its authors left it or as LlamaTokenizer saves it."""
+    train_sentencepiece(rng, folder / "tokenizer.model", pad=False)
+    config = {"tokenizer_class": "LlamaTokenizer"}
+    for key, share in [("add_bos_token", 0.4), ("add_eos_token", 0.4), ("legacy", 0.7)]:
+        if rng.random() < share:
+            config[key] = rng.random() < 0.5
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    if rng.random() < 0.7:
+        save_slow(rng, folder, transformers.LlamaTokenizer)
+
+
+def make_t5_folder(rng, folder, source):
+    train_sentencepiece(rng, folder / "spiece.model", pad=True)
+    config = {"tokenizer_class": "T5Tokenizer", "extra_ids": 0, "additional_special_tokens": []}
+    if rng.random() < 0.7:
+        config["legacy"] = rng.random() < 0.5
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    if rng.random() < 0.7:
+        save_slow(rng, folder, transformers.T5Tokenizer)
+
+
+def save_slow(rng, folder, slow):
+    saved = slow.from_pretrained(folder)
+    if rng.random() < 0.7:  # of words and of tokens that are white space those classes think otherwise than `tokenizers`
+        added = [random_added(rng) for _ in range(rng.randint(1, 3))]
+        saved.add_tokens([token for token in added if not token.single_word and token.content.strip() == token.content])
+    if rng.random() < 0.4:
+        saved.add_special_tokens({"additional_special_tokens": ["<|bot|>"]})
+    saved.save_pretrained(folder)
+
+
 def reference_ids(folder, texts):
     """The ids of transformers, or of `tokenizers` for a lone tokenizer.json."""
+    if list(folder.glob("*.model")):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, use_fast=False)
+        if (folder / "spiece.model").exists():  # which puts no end after a text that has one
+            texts[:] = [text for text in texts if not text.rstrip().endswith("</s>")]
+        return [tokenizer(text)["input_ids"] for text in texts]
     if not (folder / "tokenizer_config.json").exists() and not (folder / "vocab.json").exists():
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         tokenizer.no_truncation()
@@ -272,7 +327,8 @@ def own_ids(program, folder, texts):
     return [json.loads(line)["ids"] for line in done.stdout.decode().split("\n") if line], ""
 
 
-MAKERS = [make_json_folder, make_saved_folder, make_gpt2_folder, make_legacy_folder]
+MAKERS = [make_json_folder, make_saved_folder, make_gpt2_folder, make_legacy_folder, make_llama_folder, make_t5_folder]
+SENTENCEPIECE = [make_llama_folder, make_t5_folder]
 
 
 def main():
@@ -287,11 +343,13 @@ def main():
 
     counts, reasons = collections.Counter(), collections.Counter()
     for number in range(arguments.folders):
+        maker = MAKERS[number % len(MAKERS)]
+        if maker in SENTENCEPIECE and transformers.__version__ >= "5":
+            continue
         rng = random.Random(arguments.seed * 1_000_003 + number)
         folder = arguments.out / f"{transformers.__version__}-{arguments.seed}-{number}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        maker = MAKERS[number % len(MAKERS)]
         texts = random_texts(rng, ADDED, arguments.texts)
         try:
             with contextlib.redirect_stderr(io.StringIO()):
