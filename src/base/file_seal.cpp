@@ -22,10 +22,12 @@ constexpr std::uint64_t kPiece = std::uint64_t{4} << 20U;
 constexpr std::size_t kBuffer = std::size_t{1} << 18U;  // stays in a core's cache
 constexpr std::size_t kTag = 16;
 
-struct FreeCipher {
-  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+struct FreeMac {
+  void operator()(EVP_MAC* mac) const { EVP_MAC_free(mac); }
+  void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
 };
-using Cipher = std::unique_ptr<EVP_CIPHER_CTX, FreeCipher>;
+using Mac = std::unique_ptr<EVP_MAC, FreeMac>;
+using MacContext = std::unique_ptr<EVP_MAC_CTX, FreeMac>;
 
 void require(bool worked) {
   if (!worked) throw std::runtime_error("libcrypto cannot make a seal");
@@ -41,26 +43,26 @@ Seal hmac(const unsigned char* key, std::size_t key_bytes, std::string_view text
   return out;
 }
 
-// False if that cannot be read. GMAC is AES-GCM of nothing but associated data. The number of the
-// piece is the nonce; the key is the file's own.
-bool tag_piece(EVP_CIPHER_CTX* context, const Seal& key, std::uint64_t number, int descriptor,
+// False if that cannot be read. Poly1305's key must serve once: it is of this piece alone, and the
+// file's is its own.
+bool tag_piece(EVP_MAC_CTX* context, const Seal& key, std::uint64_t number, int descriptor,
                std::uint64_t first, std::uint64_t end, char* buffer, unsigned char* tag) {
-  unsigned char nonce[12] = {};
-  std::memcpy(nonce, &number, sizeof number);
-  int size = 0;
-  if (EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), nullptr, key.data(), nonce) != 1) return false;
+  char name[sizeof number];
+  std::memcpy(name, &number, sizeof number);
+  const Seal piece_key = hmac(key.data(), key.size(), {name, sizeof name});
+  if (EVP_MAC_init(context, piece_key.data(), piece_key.size(), nullptr) != 1) return false;
   for (std::uint64_t at = first; at < end;) {
     const ssize_t got = ::pread(descriptor, buffer, std::min<std::uint64_t>(end - at, kBuffer),
                                 static_cast<off_t>(at));
     if (got <= 0) return false;
-    if (EVP_EncryptUpdate(context, nullptr, &size, reinterpret_cast<unsigned char*>(buffer),
-                          static_cast<int>(got)) != 1) {
+    if (EVP_MAC_update(context, reinterpret_cast<unsigned char*>(buffer),
+                       static_cast<std::size_t>(got)) != 1) {
       return false;
     }
     at += static_cast<std::uint64_t>(got);
   }
-  return EVP_EncryptFinal_ex(context, nonce, &size) == 1 &&
-         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, kTag, tag) == 1;
+  std::size_t size = 0;
+  return EVP_MAC_final(context, tag, &size, kTag) == 1 && size == kTag;
 }
 
 }  // namespace
@@ -73,22 +75,24 @@ SealSalt new_seal_salt() {
 
 std::optional<Seal> seal_file(int descriptor, std::uint64_t start, std::uint64_t bytes,
                               std::string_view header, const SecretKey& key, const SealSalt& salt) {
-  std::string context = "medgen file seal 1";
-  context.append(reinterpret_cast<const char*>(salt.data()), salt.size());
-  const Seal file_key = hmac(key.data(), key.size(), context);
+  std::string purpose = "medgen file seal 2";
+  purpose.append(reinterpret_cast<const char*>(salt.data()), salt.size());
+  const Seal file_key = hmac(key.data(), key.size(), purpose);
 
   const auto pieces = static_cast<int>((bytes + kPiece - 1) / kPiece);
   std::vector<unsigned char> tags(kTag * static_cast<std::size_t>(pieces));
   ThreadPool pool(std::clamp(pieces, 1, usable_cores()));
   const int shares = std::min(pieces, pool.size() * 4);
   std::vector<char> buffers(kBuffer * static_cast<std::size_t>(shares));
+  const Mac poly1305(EVP_MAC_fetch(nullptr, "POLY1305", nullptr));
+  require(poly1305 != nullptr);
   std::atomic<bool> readable{true};
   pool.run(shares, [&](int share) {
-    const Cipher cipher(EVP_CIPHER_CTX_new());
-    if (!cipher) readable = false;
+    const MacContext context(EVP_MAC_CTX_new(poly1305.get()));
+    if (!context) readable = false;
     for (int piece = share; piece < pieces && readable; piece += shares) {
       const std::uint64_t first = kPiece * static_cast<std::uint64_t>(piece);
-      if (!tag_piece(cipher.get(), file_key, static_cast<std::uint64_t>(piece), descriptor,
+      if (!tag_piece(context.get(), file_key, static_cast<std::uint64_t>(piece), descriptor,
                      start + first, start + std::min(bytes, first + kPiece),
                      buffers.data() + kBuffer * static_cast<std::size_t>(share),
                      tags.data() + kTag * static_cast<std::size_t>(piece))) {

@@ -1,6 +1,6 @@
 // A keyed seal over a part of a file: only who has the key can make one that fits. Reading at the
-// speed of memory matters here, so it is GMAC (NIST SP 800-38D) over pieces, and HMAC-SHA256 over
-// their tags.
+// speed of memory matters here, so it is Poly1305 (RFC 8439) over pieces, each with a key of its
+// own, and HMAC-SHA256 over their tags.
 #pragma once
 
 #include <array>

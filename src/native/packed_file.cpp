@@ -27,8 +27,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr char kMagic[8] = {'m', 'e', 'd', 'g', 'e', 'n', 'P', 'K'};
-// Increase whenever the layout, or pack()'s result for the same parameters, changes.
-constexpr std::uint32_t kLayoutVersion = 4;
+// Increase whenever the layout, the seal, or pack()'s result for the same parameters, changes.
+constexpr std::uint32_t kLayoutVersion = 5;
 constexpr std::size_t kHeaderBytes = 4096;
 
 struct Header {
