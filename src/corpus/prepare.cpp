@@ -100,6 +100,7 @@ class Preparation {
                          .vocab_size = tokenizer_->vocab_size(),
                          .eos_id = *eos};
     std::sort(files_.begin(), files_.end());
+    if (options.loaded) options.loaded();
   }
 
   PrepareReport run() {

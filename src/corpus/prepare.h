@@ -30,6 +30,8 @@ struct PrepareOptions {
       0.8;            // similarity from which one of two is dropped; [0.7, 1]; above 1: off
   int examples = 10;  // of each kind of duplicate and of bad records, in the report
 
+  // Called once the tokenizer is loaded, before texts are read.
+  std::function<void()> loaded = {};
   // Called periodically, and once at the end of each pass. What it throws ends the work with
   // nothing left behind.
   std::function<void(int pass, std::uint64_t documents)> progress;

@@ -205,6 +205,7 @@ BenchResult bench(const BenchAsked& asked) {
   options.max_slots = *std::max_element(sequences.begin(), sequences.end());
   const auto backend = open_backend(model, options);
   result.load_ms = seconds_since(start) * 1e3;
+  if (asked.loaded) asked.loaded();
   Bench bench(*backend, result.settings);
   result.first_token_ms = bench.first_token_ms();
   for (const int n : sequences) result.decode.push_back(bench.decode(n));

@@ -2,6 +2,7 @@
 // do. Tokens are random and nothing ends early, so only the model's shape matters.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,8 @@ struct BenchAsked {
   BackendOptions backend;
   std::vector<int> sequences = {1, 3, 16, 64};  // how many at once
   std::optional<int> prompt_tokens, new_tokens, prefill_tokens, repeats;
+  // Called once the model is loaded.
+  std::function<void()> loaded = {};
 };
 
 struct BenchSettings {

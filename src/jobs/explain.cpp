@@ -48,7 +48,11 @@ const ModelFiles& Explainer::model() {
 // Logits after the last of `ids`: as wide as the tokenizer.
 std::vector<float> Explainer::logits(const std::vector<TokenId>& ids) {
   model();
-  if (!backend_) backend_ = open_backend(*model_, asked_.backend);
+  if (!backend_) {
+    auto backend = open_backend(*model_, asked_.backend);
+    if (asked_.loaded) asked_.loaded();
+    backend_ = std::move(backend);
+  }
   const BackendInfo& info = backend_->info();
   const int vocab = model_->tokenizer->vocab_size();
   if (ids.size() > static_cast<std::size_t>(info.n_positions)) {

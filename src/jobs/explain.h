@@ -19,6 +19,8 @@ namespace medgen::jobs {
 struct ExplainAsked {
   std::optional<std::string> model, tokenizer;  // see open_model()
   BackendOptions backend;
+  // Called once the model is loaded.
+  std::function<void()> loaded = {};
   // How the messages of errors in answers name settings.
   std::function<std::string(const std::string& message)> wording;
 };

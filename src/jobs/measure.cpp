@@ -127,9 +127,12 @@ research::Metrics measure(const MeasureAsked& asked, GatheredTexts& texts) {
   if (asked.model) {
     const ModelFiles model = open_model(asked.model, std::nullopt);
     const auto backend = open_backend(model, asked.backend);
+    if (asked.loaded) asked.loaded();
     score_unknown(*backend, model, texts.samples);
     score_unknown(*backend, model, texts.reference);
     tokenizer = model.tokenizer;
+  } else if (asked.loaded) {
+    asked.loaded();
   }
   options.tokenizer = tokenizer.get();
   if (asked.mauve) {

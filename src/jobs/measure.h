@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -23,6 +24,8 @@ struct MeasureAsked {
   std::optional<std::string> mauve;      // the model whose features it compares; needs `reference`
   bool specials = false;  // read special tokens as such, in prompts of records that do not say
   BackendOptions backend;
+  // Called by measure() once the tokenizer and the model are loaded.
+  std::function<void()> loaded = {};
   research::MetricsOptions options;  // the tokenizer is set by measure()
 };
 

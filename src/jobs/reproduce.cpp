@@ -125,7 +125,7 @@ BackendOptions options_for(const ReproduceAsked& asked, const BackendAndPrecisio
 }
 
 void reproduce_kind(std::vector<Trial>& trials, const BackendAndPrecision& kind,
-                    const ModelFiles& model, const ReproduceAsked& asked,
+                    const ModelFiles& model, const ReproduceAsked& asked, bool last,
                     const std::atomic<bool>& stop) {
   int beams = 2;  // guidance takes two
   for (const Trial& trial : trials) {
@@ -143,6 +143,7 @@ void reproduce_kind(std::vector<Trial>& trials, const BackendAndPrecision& kind,
     }
     return;
   }
+  if (last && asked.loaded) asked.loaded();
   Reproduction reproduction(trials, kind, model, backend->info());
   generate(*backend, *model.tokenizer, reproduction, reproduction, {.interrupted = &stop});
 }
@@ -177,7 +178,7 @@ void reproduce(std::vector<Trial>& trials, const ReproduceAsked& asked,
   if (kinds.empty()) return;
   const ModelFiles model = open_model(asked.model, asked.tokenizer);
   for (const BackendAndPrecision& kind : kinds) {
-    reproduce_kind(trials, kind, model, asked, stop);
+    reproduce_kind(trials, kind, model, asked, kind == *kinds.rbegin(), stop);
   }
 }
 

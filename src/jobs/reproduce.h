@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,7 @@ struct ReproduceAsked {
   BackendOptions backend;
   bool any_backend = true, any_precision = true;  // as the record says, whatever `backend` does
   std::optional<int> slots;                       // unset: by the model's size and the free memory
+  std::function<void()> loaded = {};              // called once nothing more needs to be loaded
 };
 
 // Runs every record that can be. Without any to run, no model is opened.

@@ -43,6 +43,8 @@ void validate(const TokenizerTrainingOptions& options) {
   }
 }
 
+void load_trainer() { functions(); }
+
 std::string train_tokenizer(const TokenizerTrainingOptions& options, const TextSource& next_text) {
   validate(options);
   return functions().train_model(options, next_text);

@@ -17,6 +17,9 @@ struct TokenizerTrainingOptions {
 // Throws SettingError for options out of range.
 void validate(const TokenizerTrainingOptions& options);
 
+// Loads the code that trains, which else happens when it is first needed.
+void load_trainer();
+
 // Gives the next piece of text (a paragraph, at best under 4,000 bytes), or false at the end.
 using TextSource = std::function<bool(std::string& text)>;
 

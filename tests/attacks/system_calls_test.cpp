@@ -25,6 +25,9 @@ using ::testing::IsEmpty;
 using Words = std::vector<std::string>;
 
 constexpr const char* kStrace = "/usr/bin/strace";
+constexpr const char* kCallsOutside =
+    "%network,execve,execveat,?fork,?vfork,clone,?clone3,?open,openat,?openat2,?creat,memfd_create,"
+    "ptrace";
 
 // Those of strace's lines that a program which keeps to itself does not cause: calls of the
 // network, another program after the first, a process, and a file opened for writing outside
@@ -67,7 +70,8 @@ class SystemCallsTest : public ::testing::Test {
   }
 
   // Runs it in the folder, with all places that it may write to by habit there.
-  RunResult traced(const Words& words, const std::string& input = {}) const {
+  RunResult traced(const Words& words, const std::string& input = {},
+                   const std::string& calls = kCallsOutside) const {
     RunOptions options;
     options.program = "/bin/bash";
     options.input = input;
@@ -75,13 +79,21 @@ class SystemCallsTest : public ::testing::Test {
                            {"TMPDIR", folder_.path()},
                            {"XDG_CONFIG_HOME", folder_ / "config"},
                            {"XDG_CACHE_HOME", folder_ / "cache"}};
-    Words all = {
-        "-c", "cd \"$1\" && shift && exec \"$@\"", "shell", folder_.path(), kStrace, "-f", "-qq",
-        "-s", "4096", "-e", "signal=none", "-e",
-        // NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one word
-        "trace=%network,execve,execveat,?fork,?vfork,clone,?clone3,?open,openat,?openat2,?creat,"
-        "memfd_create,ptrace",
-        "-o", trace()};
+    Words all = {"-c",
+                 "cd \"$1\" && shift && exec \"$@\"",
+                 "shell",
+                 folder_.path(),
+                 kStrace,
+                 "-f",
+                 "-qq",
+                 "-s",
+                 "4096",
+                 "-e",
+                 "signal=none",
+                 "-e",
+                 "trace=" + calls,
+                 "-o",
+                 trace()};
     all.insert(all.end(), words.begin(), words.end());
     return cli_tests::run(all, options);
   }
@@ -114,6 +126,56 @@ TEST_F(SystemCallsTest, NoSocketNoOtherProgramAndNoFileElsewhere) {
     all.insert(all.end(), words.begin(), words.end());
     EXPECT_THAT(forbidden_of(all), IsEmpty()) << words.front();
   }
+}
+
+// How many filters of system calls a process took upon itself; questions about them do not count.
+int filters_of(const std::string& trace) {
+  static const std::regex kFilter(R"(.*seccomp\(SECCOMP_SET_MODE_FILTER, .*\{len=.*\) = 0)");
+  int count = 0;
+  for (const std::string& line : cli_tests::lines_of(trace)) {
+    count += std::regex_match(line, kFilter) ? 1 : 0;
+  }
+  return count;
+}
+
+TEST_F(SystemCallsTest, ASecondFilterFollowsOnceAllIsLoaded) {
+  const std::string model = (folder_ / "model").string();
+  fs::copy(cli_tests::tiny_model(), model, fs::copy_options::recursive);
+  folder_.write("corpus.jsonl", documents("fever"));
+  folder_.write("rows.jsonl", cli_tests::prompts(2));
+  const auto filters = [&](const Words& words) {
+    Words all = {MEDGEN_PROGRAM};
+    all.insert(all.end(), words.begin(), words.end());
+    const RunResult result = traced(all, "", "seccomp");
+    // A pack that nobody has rated is read and then refused.
+    EXPECT_EQ(result.status, words.front() == "ratings" ? 2 : 0) << words.front() << "\n"
+                                                                 << result.err;
+    if (words.front() == "generate") folder_.write("record.jsonl", result.out);
+    return filters_of(cli_tests::read(trace()));
+  };
+  for (const Words& words : {
+           Words{"generate", "--json", "--model", model, "I feel"},
+           Words{"batch", "rows.jsonl", "--model", model, "-o", "out.jsonl"},
+           Words{"sweep", "rows.jsonl", "--model", model, "--grid", "top_k=5,9", "-o", "sweep",
+                 "--rating-pack", "2"},
+           Words{"metrics", "out.jsonl", "--resamples", "0"},
+           Words{"metrics", "out.jsonl", "--resamples", "0", "--model", model, "--csv", "m.csv"},
+           Words{"ratings", "sweep/rating_pack.csv", "sweep/rating_key.csv"},
+           Words{"explain", "--model", model, "I feel"},
+           Words{"reproduce", "record.jsonl", "--model", model},
+           Words{"inspect", model},
+           Words{"bench", "--model", model, "--sequences", "1", "--new-tokens", "2",
+                 "--prefill-tokens", "4", "--prompt-tokens", "2", "--repeats", "1"},
+           Words{"tokenize", "--tokenizer", model, "I feel"},
+           Words{"prepare", "--data", "corpus.jsonl", "--tokenizer", model, "--output", "shards"},
+           Words{"train-tokenizer", "--data", "corpus.jsonl", "--output", "vocabulary",
+                 "--vocab-size", "512"},
+           Words{"clean", ".", "--yes"},
+       }) {
+    EXPECT_EQ(filters(words), 2) << words.front();
+  }
+  // Companion: without the sandbox there is none.
+  EXPECT_EQ(filters({"inspect", model, "--sandbox", "off"}), 0);
 }
 
 // Companions: the same reading of what other programs do.

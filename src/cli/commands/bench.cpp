@@ -12,6 +12,7 @@
 #include "cli/options/command_line.h"
 #include "cli/output.h"
 #include "cli/run.h"
+#include "cli/sandbox.h"
 
 namespace medgen::cli {
 namespace {
@@ -145,7 +146,8 @@ int bench_command(const Arguments& words) {
                          .prompt_tokens = a.prompt_tokens,
                          .new_tokens = a.new_tokens,
                          .prefill_tokens = a.prefill_tokens,
-                         .repeats = a.repeats};
+                         .repeats = a.repeats,
+                         .loaded = [] { finish_loading(safety::Writes::kNothing); }};
   if (a.sequences) asked.sequences = parse_list("sequences", *a.sequences);
   const Result result = jobs::bench(asked);
   Output output(STDOUT_FILENO);

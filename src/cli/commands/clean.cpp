@@ -10,6 +10,7 @@
 #include "cli/options/command_line.h"
 #include "cli/output.h"
 #include "cli/run.h"
+#include "cli/sandbox.h"
 #include "cli/terminal.h"
 
 namespace medgen::cli {
@@ -58,6 +59,7 @@ int clean_command(const Arguments& words) {
             "start over.");
   line.flag("--yes", yes, "Remove without asking.");
   line.parse(words);
+  finish_loading(safety::Writes::kAsBefore);
 
   std::vector<Remain> remains = jobs::find_remains(*folder);
   if (!unfinished) {

@@ -17,6 +17,7 @@
 #include "cli/output.h"
 #include "cli/prompt.h"
 #include "cli/run.h"
+#include "cli/sandbox.h"
 #include "cli/terminal.h"
 #include "medgen/error.h"
 #include "safety/notice.h"
@@ -70,6 +71,7 @@ ExplainArguments parse_explain(const Arguments& words) {
 
 jobs::ExplainAsked asked(const ExplainArguments& a) {
   return {a.model, a.tokenizer, resolve(a.backend),
+          [] { finish_loading(safety::Writes::kNothing); },
           [](const std::string& message) { return with_flags(message); }};
 }
 

@@ -10,6 +10,7 @@
 #include "cli/options/decoding_options.h"
 #include "cli/output.h"
 #include "cli/run.h"
+#include "cli/sandbox.h"
 #include "cli/terminal.h"
 #include "engine/model_defaults.h"
 #include "engine/settings.h"
@@ -235,6 +236,7 @@ int inspect_command(const Arguments& words) {
                             place.string()));
   }
   const Bundle bundle = Bundle::open(jobs::bundle_at(place));
+  finish_loading(safety::Writes::kNothing);
   const Inspected inspected{bundle, jobs::model_defaults(bundle), decoding};
   Output output(STDOUT_FILENO);
   if (json) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/files.h"
 #include "cli/commands/commands.h"
@@ -12,6 +13,7 @@
 #include "cli/options/command_line.h"
 #include "cli/output.h"
 #include "cli/run.h"
+#include "cli/sandbox.h"
 #include "cli/terminal.h"
 #include "jobs/measure.h"
 #include "medgen/error.h"
@@ -125,7 +127,11 @@ std::string json_text(const research::Metrics& metrics) {
 int metrics_command(const Arguments& words) {
   const MetricsArguments a = parse_metrics(words);
   const Messages messages(a.quiet);
-  const jobs::MeasureAsked asking = asked(a, messages);
+  jobs::MeasureAsked asking = asked(a, messages);
+  asking.loaded = [writes = a.csv || a.report
+                                ? safety::Writes::kAsBefore
+                                : safety::Writes::kNothing] { finish_loading(writes); };
+  if (!a.model && !a.tokenizer) std::exchange(asking.loaded, nullptr)();  // before files are read
   jobs::GatheredTexts texts = jobs::gather_texts(asking);
   if (texts.failed > 0) {
     messages.note(

@@ -11,6 +11,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/run.h"
+#include "cli/sandbox.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "jobs/identifier_watch.h"
@@ -172,6 +173,7 @@ int prepare_command(const Arguments& words) {
       identifiers.look(file, number, document);
     };
   }
+  options.loaded = [] { finish_loading(safety::Writes::kAsBefore); };
   Progress progress(a.quiet);
   const InterruptScope interrupt;
   options.progress = [&](int pass, std::uint64_t documents) {

@@ -9,6 +9,7 @@
 #include "cli/options/command_line.h"
 #include "cli/output.h"
 #include "cli/run.h"
+#include "cli/sandbox.h"
 #include "cli/terminal.h"
 
 namespace medgen::cli {
@@ -25,6 +26,7 @@ int ratings_command(const Arguments& words) {
                    "rating_key.csv, in any order.");
   line.flag("--json", json, "Print one JSON object.");
   line.parse(words);
+  finish_loading(safety::Writes::kNothing);
   const report::Ratings ratings = report::read_ratings({files->begin(), files->end()});
   Output output(STDOUT_FILENO);
   output.write(json ? report::ratings_json(ratings).dump(

@@ -14,6 +14,7 @@
 #include "cli/options/option_words.h"
 #include "cli/output.h"
 #include "cli/run.h"
+#include "cli/sandbox.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "medgen/error.h"
@@ -148,7 +149,8 @@ int reproduce_command(const Arguments& words) {
                                    .backend = resolve(a.backend, Messages(a.quiet)),
                                    .any_backend = !a.backend.backend,
                                    .any_precision = !a.backend.precision,
-                                   .slots = a.slots};
+                                   .slots = a.slots,
+                                   .loaded = [] { finish_loading(safety::Writes::kNothing); }};
   std::vector<jobs::Trial> trials = jobs::read_trials(*a.file);
   const InterruptScope interrupt;
   jobs::reproduce(trials, asked, interrupt.flag());

@@ -13,6 +13,7 @@
 #include "cli/options/corpus_options.h"
 #include "cli/output.h"
 #include "cli/run.h"
+#include "cli/sandbox.h"
 #include "corpus/tokenizer_text.h"
 #include "medgen/error.h"
 
@@ -93,6 +94,8 @@ int train_tokenizer_command(const Arguments& words) {
     throw Error(ErrorCode::kUsage, file.string() + " exists: remove it or give another --output");
   }
 
+  text::load_trainer();
+  finish_loading(safety::Writes::kAsBefore);
   messages.note("reading the corpus");
   std::vector<std::string> lines;
   std::uint64_t bytes = 0;
