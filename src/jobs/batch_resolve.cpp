@@ -76,6 +76,12 @@ std::uint64_t chosen_seed(const BatchResolved& job) {
   return base::system_seed();
 }
 
+void add_identifiers(BatchResolved& job) {
+  const RowIdentifiers* identifiers = job.asked.identifiers;
+  if (identifiers == nullptr || !identifiers->looks()) return;
+  job.settings["identifiers"] = safety::name_of(identifiers->action());
+}
+
 void set_seed(BatchResolved& job, std::uint64_t seed) {
   job.maker.plain.sampling.seed = seed;
   job.maker.openai.sampling.seed = seed;
@@ -86,14 +92,12 @@ void set_seed(BatchResolved& job, std::uint64_t seed) {
     job.settings["openai"] = engine::settings_json(job.maker.openai);
     job.settings["truncate_prompt"] = job.asked.truncate_prompt;
     if (job.asked.specials) job.settings["specials"] = true;
-    const RowIdentifiers* identifiers = job.asked.identifiers;
-    if (identifiers != nullptr && identifiers->looks()) {
-      job.settings["identifiers"] = safety::name_of(identifiers->action());
-    }
+    add_identifiers(job);
     return;
   }
   job.settings = batch::Json{{"seed", seed}, {"variants", batch::Json::object()}};
   if (job.asked.specials) job.settings["specials"] = true;
+  add_identifiers(job);
   for (batch::NamedSettings& variant : job.maker.variants) {
     variant.settings.sampling.seed = seed;
     job.settings["variants"][variant.name] = engine::settings_json(variant.settings);

@@ -1,6 +1,7 @@
 // The model is loaded and the output begun; then the rows are run.
 #include <algorithm>
 #include <chrono>
+#include <vector>
 
 #include "batch/finished_row.h"
 #include "jobs/batch_description.h"
@@ -29,13 +30,16 @@ RecordOf record_of(const BatchResolved& job, const BackendInfo& backend) {
     return [writer, form = job.asked.form,
             identifiers = job.asked.identifiers](const batch::FinishedRow& finished) {
       records::Record record = batch::record_of(finished);
-      if (identifiers != nullptr) identifiers->watch_texts(finished.row, record);
+      if (identifiers != nullptr) identifiers->watch_texts(finished.row, {&record, 1});
       return writer.write(record, batch::form_of(finished.row, form));
     };
   }
-  return [writer, settings = job.variants](const batch::FinishedRow& finished) {
+  return [writer, settings = job.variants,
+          identifiers = job.asked.identifiers](const batch::FinishedRow& finished) {
     std::string lines;
-    for (const records::Record& record : batch::records_of(finished, settings)) {
+    std::vector<records::Record> all = batch::records_of(finished, settings);
+    if (identifiers != nullptr) identifiers->watch_texts(finished.row, all);
+    for (const records::Record& record : all) {
       lines += writer.write(record, records::Form::kSweep);
     }
     return lines;

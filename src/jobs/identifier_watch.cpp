@@ -4,10 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/count_of.h"
 #include "base/refuse.h"
+#include "engine/setting_values.h"
+#include "medgen/error.h"
 
 namespace medgen::jobs {
 namespace {
@@ -37,31 +40,112 @@ std::string refused(const std::string& what, std::string_view text,
       found_where(text, found));
 }
 
-// Of a row: its prompt, and the negative prompt of its own if it has one.
-void look_at(batch::BatchRow& row, IdentifierAction action) {
-  std::vector<Identifier> all;
-  const auto look = [&](const char* what, std::string& text) {
-    const auto found = safety::find_identifiers(text);
-    all.insert(all.end(), found.begin(), found.end());
+constexpr const char* kPrompt = "the prompt";
+constexpr const char* kNegativePrompt = "the negative prompt";
+
+// Looks at prompts, which it masks if that is wanted, and keeps what it found and what is refused.
+class Look {
+ public:
+  explicit Look(IdentifierAction action) : action_(action) {}
+
+  void at(const char* what, std::string& text) {
+    const auto found = find(what, text);
     if (found.empty()) return;
-    if (action == IdentifierAction::kMask && &text == &row.prompt && !row.prompt_ids.empty()) {
-      row.error = batch::RowError{
-          "identifiers",
+    if (action_ == IdentifierAction::kMask) text = safety::mask_identifiers(text, found);
+    if (action_ == IdentifierAction::kRefuse) refuse(refused(what, text, found));
+  }
+
+  // At what the ids of a prompt spell.
+  void at_ids(const char* what, const std::string& spelled) {
+    const auto found = find(what, spelled);
+    if (found.empty()) return;
+    if (action_ == IdentifierAction::kMask) {
+      refuse(
           fmt::format("{} holds what may identify somebody: {}; in token ids nothing "
                       "can be masked: give a text, or take it out",
-                      what, found_where(text, found))};
-    } else if (action == IdentifierAction::kMask) {
-      text = safety::mask_identifiers(text, found);
-    } else if (action == IdentifierAction::kRefuse && !row.error) {
-      row.error = batch::RowError{"identifiers", refused(what, text, found)};
+                      what, found_where(spelled, found)));
+    } else if (action_ == IdentifierAction::kRefuse) {
+      refuse(refused(what, spelled, found));
     }
-  };
-  look("the prompt", row.prompt);
-  const auto negative = row.settings.find("negative_prompt");
-  if (negative != row.settings.end() && negative->is_string()) {
-    look("the negative prompt", negative->get_ref<std::string&>());
   }
-  row.identifiers = safety::classes_of(all);
+
+  void at_ids(const char* what, const std::vector<TokenId>& ids, const Tokenizer& tokenizer) {
+    const bool known = std::all_of(
+        ids.begin(), ids.end(), [&](TokenId id) { return id >= 0 && id < tokenizer.vocab_size(); });
+    if (known && !ids.empty()) at_ids(what, tokenizer.decode(ids));  // others are refused elsewhere
+  }
+
+  // At the negative prompt among settings as a row or a sweep names them.
+  void at(batch::Json& settings, const Tokenizer& tokenizer) {
+    if (!settings.is_object()) return;
+    const auto text = settings.find("negative_prompt");
+    if (text != settings.end() && text->is_string()) {
+      at(kNegativePrompt, text->get_ref<std::string&>());
+    }
+    const auto ids = settings.find("negative_prompt_ids");
+    if (ids == settings.end()) return;
+    std::vector<TokenId> tokens;
+    try {
+      engine::from_json(*ids, "negative_prompt_ids", tokens);
+    } catch (const Error&) {
+      return;  // it is refused when the settings are made
+    }
+    at_ids(kNegativePrompt, tokens, tokenizer);
+  }
+
+  void at(SamplingParams& settings, const Tokenizer& tokenizer) {
+    at(kNegativePrompt, settings.negative_prompt);
+    at_ids(kNegativePrompt, settings.negative_prompt_ids, tokenizer);
+  }
+
+  std::vector<std::string> classes() const { return safety::classes_of(all_); }
+  const std::optional<std::string>& refusal() const { return refusal_; }
+  // "the prompt (date at column 3 (9 characters))", for each that holds something.
+  const std::vector<std::string>& places() const { return places_; }
+
+ private:
+  std::vector<Identifier> find(const char* what, const std::string& text) {
+    auto found = safety::find_identifiers(text);
+    all_.insert(all_.end(), found.begin(), found.end());
+    if (!found.empty()) places_.push_back(fmt::format("{} ({})", what, found_where(text, found)));
+    return found;
+  }
+  void refuse(std::string message) {
+    if (!refusal_) refusal_ = std::move(message);
+  }
+
+  IdentifierAction action_;
+  std::vector<Identifier> all_;
+  std::vector<std::string> places_;
+  std::optional<std::string> refusal_;
+};
+
+// Of a row: its prompt, and the negative prompt of its own if it has one.
+void look_at(batch::BatchRow& row, IdentifierAction action, const Tokenizer& tokenizer) {
+  Look look(action);
+  if (row.prompt_ids.empty()) {
+    look.at(kPrompt, row.prompt);
+  } else {
+    look.at_ids(kPrompt, row.prompt);
+  }
+  look.at(row.settings, tokenizer);
+  if (look.refusal()) row.error = batch::RowError{"identifiers", *look.refusal()};
+  row.identifiers = look.classes();
+}
+
+void add_all(std::vector<std::string>& classes, const std::vector<std::string>& more) {
+  for (const std::string& name : more) {
+    if (std::find(classes.begin(), classes.end(), name) == classes.end()) classes.push_back(name);
+  }
+}
+
+std::vector<Identifier> found_in(const std::vector<Completion>& completions) {
+  std::vector<Identifier> found;
+  for (const Completion& completion : completions) {
+    const auto more = safety::find_identifiers(completion.text);
+    found.insert(found.end(), more.begin(), more.end());
+  }
+  return found;
 }
 
 }  // namespace
@@ -89,33 +173,39 @@ std::string IdentifierTally::words(std::string_view what, std::string_view first
 
 void RowIdentifiers::watch_prompts(batch::RequestMaker& maker) {
   if (!looks()) return;
-  std::string& negative = maker.plain.sampling.negative_prompt;
-  if (const auto found = safety::find_identifiers(negative); !found.empty()) {
-    if (action_ == IdentifierAction::kRefuse) {
-      base::refuse(refused("the negative prompt", negative, found));
-    }
-    in_negative_prompt_ = safety::classes_of(found);
-    if (action_ == IdentifierAction::kMask) {
-      negative = safety::mask_identifiers(negative, found);
-      maker.openai.sampling.negative_prompt = negative;
-    }
+  Look look(action_);
+  look.at(maker.plain.sampling, *maker.tokenizer);
+  if (look.refusal()) base::refuse(*look.refusal());
+  add_all(in_negative_prompt_, look.classes());
+  if (!look.classes().empty()) {
+    maker.openai.sampling.negative_prompt = maker.plain.sampling.negative_prompt;
   }
-  maker.look = [action = action_](batch::BatchRow& row) { look_at(row, action); };
+  maker.look = [action = action_, tokenizer = maker.tokenizer](batch::BatchRow& row) {
+    look_at(row, action, *tokenizer);
+  };
 }
 
-void RowIdentifiers::watch_texts(const batch::BatchRow& row, records::Record& record) {
+void RowIdentifiers::watch_settings(batch::Json& given, const Tokenizer& tokenizer) {
+  if (!looks()) return;
+  Look look(action_);
+  look.at(given, tokenizer);
+  if (look.refusal()) base::refuse(*look.refusal());
+  add_all(in_negative_prompt_, look.classes());
+}
+
+void RowIdentifiers::watch_texts(const batch::BatchRow& row, std::span<records::Record> records) {
   if (!looks()) return;
   ++rows_;
   const std::string number = fmt::to_string(row.position + 1);
   prompts_.add(row.identifiers, number);
-  std::vector<Identifier> found;
-  for (const Completion& completion : record.completions) {
-    const auto more = safety::find_identifiers(completion.text);
-    found.insert(found.end(), more.begin(), more.end());
+  std::vector<Identifier> all;
+  for (records::Record& record : records) {
+    const std::vector<Identifier> found = found_in(record.completions);
+    all.insert(all.end(), found.begin(), found.end());
+    record.identifiers = safety::name_of(action_);
+    record.identifiers_found = safety::classes_of(found);
   }
-  record.identifiers = safety::name_of(action_);
-  record.identifiers_found = safety::classes_of(found);
-  texts_.add(record.identifiers_found, number);
+  texts_.add(safety::classes_of(all), number);
 }
 
 std::string RowIdentifiers::summary() const {
@@ -128,6 +218,57 @@ std::string RowIdentifiers::summary() const {
       "identifiers: {} searched, found in {}{} and in the texts generated for {}; {}",
       base::count_of(rows_, "row"), prompts_.words("prompt", "row", "rows"), negative,
       texts_.words("row", "row", "rows"), kCaveat);
+}
+
+void PromptIdentifiers::watch_prompt(std::string& prompt) {
+  if (!looks()) return;
+  Look look(action_);
+  look.at(kPrompt, prompt);
+  keep(look.refusal(), look.places());
+}
+
+void PromptIdentifiers::watch_spelled_ids(const std::string& prompt) {
+  if (!looks()) return;
+  Look look(action_);
+  look.at_ids(kPrompt, prompt);
+  keep(look.refusal(), look.places());
+}
+
+void PromptIdentifiers::watch_settings(SamplingParams& settings, const Tokenizer& tokenizer) {
+  if (!looks()) return;
+  Look look(action_);
+  look.at(settings, tokenizer);
+  keep(look.refusal(), look.places());
+}
+
+void PromptIdentifiers::keep(const std::optional<std::string>& refusal,
+                             const std::vector<std::string>& places) {
+  if (refusal) base::refuse(*refusal);
+  places_.insert(places_.end(), places.begin(), places.end());
+}
+
+void PromptIdentifiers::watch_text(const Completion& completion) {
+  if (!looks()) return;
+  ++texts_;
+  const auto found = safety::find_identifiers(completion.text);
+  if (found.empty()) return;
+  add_all(in_texts_, safety::classes_of(found));
+  places_.push_back(fmt::format("the generated text {} ({})", completion.index + 1,
+                                found_where(completion.text, found)));
+}
+
+void PromptIdentifiers::mark(records::Record& record) const {
+  if (!looks()) return;
+  record.identifiers = safety::name_of(action_);
+  record.identifiers_found = in_texts_;
+}
+
+std::string PromptIdentifiers::summary() const {
+  if (!looks()) return {};
+  const std::string searched = "the prompt and " + base::count_of(texts_, "text");
+  if (places_.empty()) return fmt::format("identifiers: none found in {}; {}", searched, kCaveat);
+  return fmt::format("identifiers: {} searched, found in {}; {}", searched,
+                     fmt::join(places_, ", in "), kCaveat);
 }
 
 void DocumentIdentifiers::look(const std::filesystem::path& file, std::uint64_t number,

@@ -1,11 +1,13 @@
-// What --identifiers does to the rows of a batch and to documents for training: looks for what may
-// identify somebody, then counts, refuses or masks it. Prints nothing.
+// What --identifiers does to a prompt, to the rows of a batch or a sweep and to documents for
+// training: looks for what may identify somebody, then counts, refuses or masks it. Prints nothing.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,10 +43,14 @@ class RowIdentifiers {
   bool looks() const { return action_ != safety::IdentifierAction::kOff; }
 
   // Looks at the negative prompt of all rows, and has every row's prompts looked at before they are
-  // tokenized. The maker may outlive this. Throws Error(kUsage) if the former is refused.
+  // tokenized. The maker, whose tokenizer is set, may outlive this. Throws Error(kUsage) if the
+  // former is refused.
   void watch_prompts(batch::RequestMaker& maker);
-  // Looks at the generated texts too; for each finished row, on one thread.
-  void watch_texts(const batch::BatchRow& row, records::Record& record);
+  // The same for the negative prompt of one of a sweep's settings.
+  void watch_settings(batch::Json& given, const Tokenizer& tokenizer);
+  // Looks at the generated texts too, and marks the row's records; for each finished row, on one
+  // thread.
+  void watch_texts(const batch::BatchRow& row, std::span<records::Record> records);
   // What to tell the user at the end; empty where nothing was looked at.
   std::string summary() const;
 
@@ -53,6 +59,35 @@ class RowIdentifiers {
   std::uint64_t rows_ = 0;
   IdentifierTally prompts_, texts_;
   std::vector<std::string> in_negative_prompt_;  // classes, of the one of all rows
+};
+
+// Of one prompt and the texts that continue it: these are few enough to say where in them.
+class PromptIdentifiers {
+ public:
+  explicit PromptIdentifiers(safety::IdentifierAction action) : action_(action) {}
+
+  bool looks() const { return action_ != safety::IdentifierAction::kOff; }
+
+  // May mask the prompt. Throws Error(kUsage) if it is refused, as the others do.
+  void watch_prompt(std::string& prompt);
+  // What a prompt of token ids spells.
+  void watch_spelled_ids(const std::string& prompt);
+  // The negative prompt.
+  void watch_settings(SamplingParams& settings, const Tokenizer& tokenizer);
+  // Each text that comes out, once.
+  void watch_text(const Completion& completion);
+  // After the texts.
+  void mark(records::Record& record) const;
+  // What to tell the user at the end; empty where nothing was looked at.
+  std::string summary() const;
+
+ private:
+  void keep(const std::optional<std::string>& refusal, const std::vector<std::string>& places);
+
+  safety::IdentifierAction action_;
+  std::size_t texts_ = 0;
+  std::vector<std::string> places_;    // "the prompt (date at column 3 (9 characters))"
+  std::vector<std::string> in_texts_;  // classes
 };
 
 class DocumentIdentifiers {

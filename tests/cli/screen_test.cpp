@@ -1,5 +1,5 @@
-// Identifiers of patients as a user meets them: `medgen screen`, and --identifiers of batch and
-// prepare. No finding's text may be printed.
+// Identifiers of patients as a user meets them: `medgen screen`, and --identifiers of generate,
+// batch, sweep and prepare. No finding's text may be printed.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -204,6 +204,123 @@ TEST_F(ScreenCliTest, NegativePromptsAreSearchedAsPromptsAre) {
   const RunResult warned = batch(plain, "warn", of_all);
   EXPECT_EQ(warned.status, 0) << warned.err;
   EXPECT_THAT(warned.err, HasSubstr("in the negative prompt (record-number)"));
+}
+
+std::vector<int> ids_of(const std::string& text) {
+  const RunResult result = run({"tokenize", "--json", "--tokenizer", MEDGEN_DEFAULT_MODEL, text});
+  return Json::parse(result.out)["ids"].get<std::vector<int>>();
+}
+
+// Options under which the model recites `text`.
+std::vector<std::string> reciting(const std::string& text) {
+  const std::vector<int> ids = ids_of(text);
+  Json biases = Json::array();
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const auto end = ids.begin() + static_cast<std::ptrdiff_t>(i) + 1;
+    biases.push_back({std::vector<int>(ids.begin(), end), 1000 * (i + 1)});
+  }
+  return {"--temperature",           "0", "--sequence-bias", biases.dump(), "--max-new-tokens",
+          std::to_string(ids.size())};
+}
+
+TEST_F(ScreenCliTest, NegativePromptsOfTokenIdsAreSearchedAndNotMasked) {
+  const std::string ids = Json(ids_of("MRN 7654321")).dump();
+  const std::string in = file("in.jsonl",
+                              "{\"prompt\":\"I feel ill\",\"settings\":{\"guidance_scale\":2,"
+                              "\"negative_prompt_ids\":" +
+                                  ids + "}}\n");
+  for (const char* action : {"refuse", "mask"}) {
+    EXPECT_EQ(batch(in, action, {"--restart"}).status, 4) << action;
+    EXPECT_THAT(record(0)["error"]["message"].get<std::string>(),
+                AllOf(HasSubstr("the negative prompt holds what may identify somebody: record-num"),
+                      Not(HasSubstr("7654321"))));
+  }
+  const RunResult of_all =
+      batch(file("plain.txt", "I feel ill\n"), "refuse",
+            {"--restart", "--guidance-scale", "2", "--negative-prompt-ids", ids});
+  EXPECT_EQ(of_all.status, 2);
+  EXPECT_THAT(of_all.err, HasSubstr("the negative prompt holds"));
+}
+
+TEST_F(ScreenCliTest, GenerateSaysWhereInPromptAndTextsAndNeverWhat) {
+  const auto generate = [](const std::string& action, std::vector<std::string> more) {
+    std::vector<std::string> words = {"generate", "--model", MEDGEN_DEFAULT_MODEL, "--seed", "7",
+                                      "-n",       "1",       "--identifiers",      action};
+    if (more.size() < 4) more.insert(more.end(), {"--max-new-tokens", "2"});
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  };
+  const RunResult warned = generate("warn", {"MRN 7654321 aches"});
+  EXPECT_EQ(warned.status, 0) << warned.err;
+  EXPECT_THAT(warned.err, AllOf(HasSubstr("found in the prompt (record-number at column 5 (7 "),
+                                Not(HasSubstr("7654321"))));
+  const RunResult refused = generate("refuse", {"MRN 7654321 aches"});
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_EQ(refused.out, "");
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("the prompt holds"), Not(HasSubstr("7654321"))));
+  EXPECT_THAT(generate("mask", {"MRN 7654321 aches"}).out,
+              AllOf(HasSubstr("MRN [record-number] aches"), Not(HasSubstr("7654321"))));
+  const RunResult ids =
+      generate("mask", {"--prompt-ids", Json(ids_of("MRN 7654321 aches")).dump()});
+  EXPECT_EQ(ids.status, 2);
+  EXPECT_THAT(ids.err, HasSubstr("in token ids nothing can be masked"));
+  EXPECT_THAT(generate("warn", {"I feel ill"}).err, HasSubstr("none found in the prompt and 1 t"));
+
+  std::vector<std::string> more = reciting(" phone 555-123-4567");
+  more.emplace_back("Please call");
+  const RunResult recited = generate("refuse", more);
+  ASSERT_EQ(recited.status, 0) << recited.err;
+  ASSERT_THAT(recited.out, HasSubstr("555-123-4567"));
+  EXPECT_THAT(recited.err, AllOf(HasSubstr("found in the generated text 1 (telephone at column"),
+                                 Not(HasSubstr("4567"))));
+  more.emplace_back("--json");
+  const Json record = Json::parse(generate("warn", more).out, nullptr, false);
+  EXPECT_EQ(record["provenance"]["identifiers_found"], Json({"telephone"}));
+  EXPECT_FALSE(Json::parse(generate("off", more).out)["provenance"].contains("identifiers"));
+}
+
+TEST_F(ScreenCliTest, SweepLooksAtPromptsSettingsAndTexts) {
+  const auto sweep = [&](const std::string& action, const std::string& settings,
+                         const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"sweep",
+                                      file("in.txt", "I feel ill\nMRN 7654321 aches\n"),
+                                      "--model",
+                                      MEDGEN_DEFAULT_MODEL,
+                                      "--seed",
+                                      "7",
+                                      "-o",
+                                      path("sweep"),
+                                      "--restart",
+                                      "--identifiers",
+                                      action,
+                                      "--settings",
+                                      file("settings.jsonl", settings)};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  };
+  const std::string plain = "{\"name\":\"a\",\"top_k\":5,\"n\":1}\n";
+  const auto records = [&] { return lines_of(read(path("sweep/samples.jsonl"))); };
+  const std::vector<std::string> brief = {"--max-new-tokens", "2"};
+  const RunResult masked = sweep("mask", plain, brief);
+  EXPECT_EQ(masked.status, 0) << masked.err;
+  EXPECT_THAT(masked.err, HasSubstr("2 rows searched, found in 1 prompt (record-number 1; row 2)"));
+  EXPECT_EQ(Json::parse(records()[1])["prompt"], "MRN [record-number] aches");
+  EXPECT_EQ(sweep("refuse", plain, brief).status, 4);
+
+  std::vector<std::string> recite = reciting(" phone 555-123-4567");
+  recite.erase(recite.begin(), recite.begin() + 2);
+  const RunResult warned = sweep("warn", "{\"name\":\"a\",\"temperature\":0}\n", recite);
+  EXPECT_EQ(warned.status, 0) << warned.err;
+  EXPECT_THAT(warned.err, HasSubstr("in the texts generated for 2 rows (telephone 2"));
+  EXPECT_EQ(Json::parse(records()[0])["provenance"]["identifiers_found"], Json({"telephone"}));
+
+  const std::string negative =
+      "{\"name\":\"a\",\"guidance_scale\":2,\"negative_prompt\":\"MRN 7654321\",\"n\":1}\n";
+  const RunResult refused = sweep("refuse", negative, brief);
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("the negative prompt holds"), Not(HasSubstr("765432"))));
+  EXPECT_THAT(sweep("warn", negative, brief).err,
+              HasSubstr("in the negative prompt (record-number)"));
 }
 
 TEST_F(ScreenCliTest, OffLeavesNoTraceAndAnotherChoiceIsAnotherJob) {

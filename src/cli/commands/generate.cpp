@@ -22,6 +22,7 @@
 #include "cli/terminal.h"
 #include "cli/text_writer.h"
 #include "engine/settings.h"
+#include "jobs/identifier_watch.h"
 #include "jobs/model_files.h"
 #include "medgen/model.h"
 #include "records/writer.h"
@@ -97,8 +98,9 @@ void write_ids_out(GeneratePrompt& prompt, const Tokenizer& tokenizer) {
 
 Request make_request(const GenerateArguments& arguments, const Model& model,
                      const std::optional<TaskTemplate>& task, const GeneratePrompt& prompt,
-                     const Messages& messages) {
+                     jobs::PromptIdentifiers& identifiers, const Messages& messages) {
   DecodingSettings settings = resolve(arguments, model.files().defaults);
+  identifiers.watch_settings(settings.sampling, model.tokenizer());
   if (task) {  // its words besides the user's
     std::vector<std::string>& stop = settings.stopping.stop;
     stop.insert(stop.end(), task->stop.begin(), task->stop.end());
@@ -146,10 +148,29 @@ class GatheredCompletions : public GenerationObserver {
   std::vector<Completion> completions_;
 };
 
+// Shows every text to two: the one who writes it, and the one who looks for identifiers in it.
+class WatchedTexts : public GenerationObserver {
+ public:
+  WatchedTexts(GenerationObserver& writer, jobs::PromptIdentifiers& identifiers)
+      : writer_(writer), identifiers_(identifiers) {}
+
+  void on_text(std::uint64_t request_id, int index, std::string_view piece) override {
+    writer_.on_text(request_id, index, piece);
+  }
+  void on_finish(std::uint64_t request_id, const Completion& completion) override {
+    writer_.on_finish(request_id, completion);
+    identifiers_.watch_text(completion);
+  }
+
+ private:
+  GenerationObserver& writer_;
+  jobs::PromptIdentifiers& identifiers_;
+};
+
 // Writes the notice and the continuations; true if Ctrl-C cut them short.
 bool write_continuations(const GenerateArguments& arguments, const Model& model,
                          const GeneratePrompt& prompt, const Request& request, Backend& backend,
-                         const std::string& task_notice) {
+                         jobs::PromptIdentifiers& identifiers, const std::string& task_notice) {
   const InterruptScope interrupt;
   print_notice(arguments, task_notice);
   Output output(STDOUT_FILENO);
@@ -167,6 +188,8 @@ bool write_continuations(const GenerateArguments& arguments, const Model& model,
     record.specials = prompt.specials;
     record.request = request;
     record.completions = std::move(gathered).in_order();
+    for (const Completion& completion : record.completions) identifiers.watch_text(completion);
+    identifiers.mark(record);
     output.write(writer.write(record, records::Form::kJson));
     output.flush();
   } else {
@@ -174,7 +197,8 @@ bool write_continuations(const GenerateArguments& arguments, const Model& model,
     const bool color = use_color(color_choice(arguments), STDOUT_FILENO);
     TextWriter writer(output, prompt.text, request.num_return_sequences,
                       {color, color || terminal, terminal, &model.tokenizer()});
-    generate(backend, model.tokenizer(), {request}, writer, options);
+    WatchedTexts watched(writer, identifiers);
+    generate(backend, model.tokenizer(), {request}, watched, options);
   }
   return interrupt.interrupted();
 }
@@ -187,9 +211,13 @@ int run_generate(const GenerateArguments& arguments) {
       arguments.model ? *arguments.model : jobs::default_model().string(), arguments.tokenizer);
   note_all(model.notes(), messages);
   const std::optional<TaskTemplate> task = task_template(arguments.task, model.templates());
+  jobs::PromptIdentifiers identifiers(
+      safety::identifier_action(arguments.identifiers.value_or("off")));
+  if (prompt.ids.empty()) identifiers.watch_prompt(prompt.text);
   if (task) fill_form(prompt, *task, model.tokenizer());
   write_ids_out(prompt, model.tokenizer());
-  Request request = make_request(arguments, model, task, prompt, messages);
+  if (!prompt.ids.empty()) identifiers.watch_spelled_ids(prompt.text);
+  Request request = make_request(arguments, model, task, prompt, identifiers, messages);
   BackendOptions options = resolve(arguments.backend, messages);
   // Guidance takes two, beam search one for each beam.
   options.max_slots =
@@ -201,10 +229,11 @@ int run_generate(const GenerateArguments& arguments) {
         "the code in this file keeps no cache, so the whole context is computed at every step");
   }
   fit_prompt(request, arguments.truncate_prompt, generator.backend().info().n_positions, messages);
-  return write_continuations(arguments, model, prompt, request, generator.backend(),
-                             task ? task->notice : "")
-             ? kExitInterrupted
-             : kExitFine;
+  const bool interrupted =
+      write_continuations(arguments, model, prompt, request, generator.backend(), identifiers,
+                          task ? task->notice : "");
+  if (const std::string found = identifiers.summary(); !found.empty()) messages.note(found);
+  return interrupted ? kExitInterrupted : kExitFine;
 }
 
 }  // namespace

@@ -68,6 +68,12 @@ SweepArguments parse_sweep(const Arguments& words) {
   line.number("--rating-pack", a.rating_pack,
               "Also write N texts in random order, for people to rate without knowing the settings "
               "(rating_pack.csv), and the key in a separate file (rating_key.csv); 1 or more.");
+  line.choice(
+      "--identifiers", {"off", "warn", "refuse", "mask"}, a.batch.identifiers,
+      "What to do about what may identify a patient (see medgen screen) in prompts: warn, "
+      "count it; refuse, give an error record; mask, put its class in its place, such as "
+      "[date], before the model sees it. Negative prompts count as prompts. Generated texts are "
+      "looked at too, marked, and never changed. Some is missed. Default: off.");
   line.flag("--restart", a.batch.restart, "Start over: overwrite what is in FOLDER.");
   line.number("--max-errors", a.batch.max_errors,
               "Stop with status 4 when more prompts than this have failed; 0 or more. Default: no "
@@ -159,17 +165,22 @@ int sweep_command(const Arguments& words) {
   validate(arguments);
   std::signal(SIGXFSZ, SIG_IGN);  // a file that is too large fails in write(), like a full disk
   const Messages messages(arguments.batch.quiet);
-  const std::vector<research::SweepCell> cells = read_cells(arguments);
+  std::vector<research::SweepCell> cells = read_cells(arguments);
   jobs::SweepReport report = planned_report(arguments, cells);
   const Folder folder(*arguments.folder);
 
+  jobs::RowIdentifiers identifiers(
+      safety::identifier_action(arguments.batch.identifiers.value_or("off")));
   jobs::BatchAsked asking = asked(arguments.batch, messages);
+  asking.identifiers = &identifiers;
   asking.variants = [&](const DecodingSettings& plain, const Tokenizer& tokenizer) {
+    for (research::SweepCell& cell : cells) identifiers.watch_settings(cell.given, tokenizer);
     return research::sweep_settings(cells, plain, tokenizer);
   };
   const jobs::BatchResolved job = resolve_batch(std::move(asking));
   if (!arguments.batch.quiet) Messages::plain(safety::notice());
   const BatchEnd end = run_batch(job, {.quiet = arguments.batch.quiet});
+  if (const std::string found = identifiers.summary(); !found.empty()) messages.note(found);
   if (!end.complete) return end.status;
   if (end.failed == end.rows) {
     messages.note("no prompt has texts, so there are no metrics; the records say why");

@@ -22,6 +22,13 @@ void declare_input(CommandLine& line, GenerateArguments& a) {
   line.flag("--truncate-prompt", a.truncate_prompt,
             "Keep only the end of a text that does not fit, leaving room for the continuation (for "
             "--max-new-tokens, or half of what the limits allow), and say how much was dropped.");
+  line.choice(
+      "--identifiers", {"off", "warn", "refuse", "mask"}, a.identifiers,
+      "What to do about what may identify a patient (see medgen screen) in the prompt and the "
+      "negative prompt: warn, say of which class it is and where; refuse, generate nothing; mask, "
+      "put its class in its place, such as [date], before the model sees it. Generated texts are "
+      "looked at too, and never changed: what they hold is said at the end, and marked in --json. "
+      "Some is missed. Default: off.");
   declare_model(line, a.model, a.tokenizer);
 }
 

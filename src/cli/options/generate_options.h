@@ -16,7 +16,7 @@ namespace medgen::cli {
 
 // Unset means: neither the command line nor the environment nor the configuration file says.
 struct GenerateArguments {
-  std::optional<std::string> text, prompt_file, prompt_ids, model, tokenizer, color;
+  std::optional<std::string> text, prompt_file, prompt_ids, model, tokenizer, color, identifiers;
   BackendArguments backend;
   DecodingArguments decoding;
   TaskArguments task;
