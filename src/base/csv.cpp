@@ -142,16 +142,35 @@ void CsvReader::read(CsvRecord& record) {
   } while (fill());
 }
 
-std::string without_formula(std::string_view field) {
-  if (field.empty() || std::string_view("=+-@\t\r").find(field[0]) == std::string_view::npos) {
-    return std::string(field);
-  }
+namespace {
+
+bool begins_formula(std::string_view field) {
+  return !field.empty() && std::string_view("=+-@\t\r").find(field[0]) != std::string_view::npos;
+}
+
+bool is_number(std::string_view field) {
   const std::string_view digits = field.substr(field[0] == '+' || field[0] == '-' ? 1 : 0);
   double number = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  const bool is_number = !digits.empty() && digits[0] >= '0' && digits[0] <= '9' &&
-                         error == std::errc() && end == digits.data() + digits.size();
-  return (is_number ? "" : "'") + std::string(field);
+  return !digits.empty() && digits[0] >= '0' && digits[0] <= '9' && error == std::errc() &&
+         end == digits.data() + digits.size();
+}
+
+std::size_t leading_quotes(std::string_view field) {
+  return std::min(field.find_first_not_of('\''), field.size());
+}
+
+}  // namespace
+
+std::string without_formula(std::string_view field) {
+  const std::size_t quotes = leading_quotes(field);
+  const bool guarded = begins_formula(field.substr(quotes)) && (quotes > 0 || !is_number(field));
+  return (guarded ? "'" : "") + std::string(field);
+}
+
+std::string with_formula(std::string_view cell) {
+  const std::size_t quotes = leading_quotes(cell);
+  return std::string(cell.substr(quotes > 0 && begins_formula(cell.substr(quotes)) ? 1 : 0));
 }
 
 std::string quote_csv(std::string_view field) {

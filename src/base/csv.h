@@ -60,6 +60,10 @@ std::string quote_csv(std::string_view field);
 
 // A text that a spreadsheet would take for a formula (it begins with = + - @, a tab or a carriage
 // return, and is no number) with a ' in front, which makes a text of it there; others as they are.
+// So that the ' can be taken off again, a text that begins with such marks before a formula gets
+// one more.
 std::string without_formula(std::string_view field);
+// The text of which without_formula() made the cell.
+std::string with_formula(std::string_view cell);
 
 }  // namespace medgen::base

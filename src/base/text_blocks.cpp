@@ -134,6 +134,24 @@ Blocks decoded(Blocks blocks, Encoding encoding, std::string name) {
   };
 }
 
+Blocks text_file_blocks(const std::filesystem::path& path, ErrorCode code) {
+  return without_byte_order_mark(file_blocks(path, code));
+}
+
+std::string read_text_file(const std::filesystem::path& path, std::uint64_t max_bytes,
+                           ErrorCode code) {
+  const Blocks blocks = text_file_blocks(path, code);
+  std::string text;
+  for (std::string_view block = blocks(); !block.empty(); block = blocks()) {
+    if (block.size() > max_bytes - text.size()) {
+      throw Error(code, path.string() + " holds more than the " + std::to_string(max_bytes) +
+                            " bytes that are allowed");
+    }
+    text += block;
+  }
+  return text;
+}
+
 Blocks with_beginning(std::string beginning, Blocks rest) {
   return [beginning = std::move(beginning), rest = std::move(rest),
           begun = false]() mutable -> std::string_view {

@@ -2,6 +2,8 @@
 // age.
 #pragma once
 
+#include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +22,18 @@ std::optional<Encoding> encoding_named(std::string_view name);
 // has, so that whoever checks a row finds it there. UTF-16 needs its mark at the beginning: without
 // it Error(kUsage) is thrown, with `name`. UTF-8 is passed on unread.
 Blocks decoded(Blocks blocks, Encoding encoding, std::string name);
+
+// The one way into files of rows, records, references and settings: decompressed by their name,
+// without a byte order mark.
+Blocks text_file_blocks(const std::filesystem::path& path, ErrorCode code = ErrorCode::kRuntime);
+// The same as a whole. Throws Error(code) beyond `max_bytes`, in no more memory than that.
+std::string read_text_file(const std::filesystem::path& path, std::uint64_t max_bytes,
+                           ErrorCode code = ErrorCode::kRuntime);
+
+// A line that holds nothing; whoever passes over blank lines passes over these.
+inline bool is_blank(std::string_view line) {
+  return line.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
 
 // What was read ahead, and then the rest.
 Blocks with_beginning(std::string beginning, Blocks rest);

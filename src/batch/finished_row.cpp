@@ -29,6 +29,8 @@ records::Form form_of(const BatchRow& row, records::Form output) {
 records::Record record_of(const FinishedRow& finished) {
   records::Record record = without_texts(finished);
   record.completions = finished.completions;
+  for (const RowPrompt& prompt : finished.row.prompts) record.prompts.push_back(prompt.text);
+  record.more_prompt_tokens = finished.more_prompt_tokens;
   return record;
 }
 

@@ -103,8 +103,7 @@ bool Input::is_double(const BatchRow& row) {
 }
 
 bool Input::is_left_out(const RawRow& raw) const {
-  return options_.skip_blank && !raw.too_long &&
-         raw.text.find_first_not_of(" \t\r\n") == std::string::npos;
+  return options_.skip_blank && !raw.too_long && base::is_blank(raw.text);
 }
 
 bool Input::next(BatchRow& row) {
@@ -124,7 +123,8 @@ bool Input::next(BatchRow& row) {
                         "id: ids must differ, since results and random numbers depend on them"
                       : "it has no id, and its number is the id of an earlier row: give it an id"};
     }
-    if (row.position % options_.shard.count != options_.shard.index - 1) continue;
+    if (options_.on_row) options_.on_row(row);
+    if (kept_++ % options_.shard.count != options_.shard.index - 1) continue;
     ++place_;
     return true;
   }

@@ -19,7 +19,7 @@
 
 namespace medgen::batch {
 
-// Takes the rows whose position is index - 1 modulo count.
+// Takes the rows whose position, among those that are not left out, is index - 1 modulo count.
 struct Shard {
   std::uint64_t index = 1;  // 1 .. count
   std::uint64_t count = 1;
@@ -30,6 +30,8 @@ struct InputOptions {
   std::optional<InputFormat> format;
   FileForm form;
   RowNames columns;
+  // Told of every row of the whole input, other shards' too; may be empty.
+  std::function<void(const BatchRow& row)> on_row = {};
   // Told once a file of each field that is nearly a setting; may be empty.
   std::function<void(const std::string& message)> warn = {};
   bool trust_ids = false;  // do not check for duplicate ids
@@ -77,6 +79,7 @@ class Input {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> numbered_;
   std::string hash_;
   std::uint64_t position_ = 0;
+  std::uint64_t kept_ = 0;  // of those, the rows that are not left out
   std::uint64_t place_ = 0;
   std::uint64_t line_ = 0;
 };

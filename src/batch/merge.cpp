@@ -10,6 +10,7 @@
 #include <charconv>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/files.h"
@@ -20,6 +21,7 @@
 #include "batch/output_file.h"
 #include "batch/write_output.h"
 #include "medgen/error.h"
+#include "records/table.h"
 
 namespace medgen::batch {
 namespace {
@@ -64,14 +66,51 @@ Part open_part(const fs::path& path) {
   if (part.index < 1 || part.index > part.count) {
     refuse(path.string() + " does not say which shard it is: its journal is damaged");
   }
-  if (job.value("format", std::string()) != "jsonl" ||
-      job.value("order", std::string()) != "input") {
+  if (job.value("format", std::string()) == "txt" || job.value("order", std::string()) != "input") {
     refuse(path.string() +
-           " is not JSON lines in the order of the input, which is what can be "
-           "merged: run the shards without `format` and `unordered`");
+           " is not jsonl or csv in the order of the input, which is what can be merged: run the "
+           "shards without `format` txt and `unordered`");
   }
   return part;
 }
+
+bool is_table(const Part& part) {
+  return part.content.job.value("format", std::string()).starts_with("csv");
+}
+
+// What the rows of a shard have become, row by row.
+class PartRows {
+ public:
+  explicit PartRows(const Part& part)
+      : lines_(base::plain_file_blocks(part.path), base::Lines::kAnyLength),
+        lines_per_row_(part.content.job.value("lines_per_row", std::uint64_t{1})) {
+    if (is_table(part)) table_.emplace(base::plain_file_blocks(part.path), part.path.string());
+  }
+
+  std::string heading() const { return table_ ? table_->heading() : std::string(); }
+
+  // Appends a row's lines; false if there are none.
+  bool next(std::string& lines) {
+    if (table_) {
+      records::TableLines row;
+      if (!table_->next(row)) return false;
+      lines += row.bytes;
+      return true;
+    }
+    base::Line line;
+    for (std::uint64_t i = 0; i < lines_per_row_; ++i) {
+      if (!lines_.next(line)) return false;
+      lines += line.text;
+      lines += '\n';
+    }
+    return true;
+  }
+
+ private:
+  base::Lines lines_;
+  std::uint64_t lines_per_row_;
+  std::optional<records::TableReader> table_;
+};
 
 Json without_shard(Json job) {
   job.erase("shard");
@@ -176,26 +215,31 @@ Merged merge(const std::vector<fs::path>& outputs,
     }
   }
   base::RunningHash hash;
-  std::vector<base::Lines> files;
-  for (const Part& part : parts) {
-    files.emplace_back(base::plain_file_blocks(part.path), base::Lines::kAnyLength);
+  std::vector<PartRows> files;
+  for (const Part& part : parts) files.emplace_back(part);
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    if (files[i].heading() == files[0].heading()) continue;
+    refuse(fmt::format("{} and {} do not have the same columns: they are not of one job",
+                       parts[0].path.string(), parts[i].path.string()));
   }
-  base::Line line;
+  std::string lines = files[0].heading();
   std::string buffer;
-  const std::uint64_t lines_per_row = merged.job.value("lines_per_row", std::uint64_t{1});
-  for (std::uint64_t i = 0; i < rows * lines_per_row; ++i) {
-    const std::uint64_t row = i / lines_per_row;
+  const auto add_lines = [&] {
+    hash.add(lines);
+    merged.state.bytes += lines.size();
+    buffer += lines;
+    if (buffer.size() >= kMergeBufferBytes) write(std::exchange(buffer, {}));
+    lines.clear();
+  };
+  for (std::uint64_t row = 0; row < rows; ++row) {
     const std::size_t from = row % parts.size();
-    if (!files[from].next(line)) {
+    if (!files[from].next(lines)) {
       refuse(fmt::format("{} has fewer rows than it should: row {} of the input is missing",
                          parts[from].path.string(), row + 1));
     }
-    line.text += '\n';
-    buffer += line.text;
-    if (buffer.size() >= kMergeBufferBytes) write(std::exchange(buffer, {}));
-    hash.add(line.text);
-    merged.state.bytes += line.text.size();
+    add_lines();
   }
+  add_lines();  // a table without rows has a heading
   write(buffer);
   for (const Part& part : parts) {
     merged.state.failed += part.content.committed.failed;

@@ -18,8 +18,8 @@ struct Merged {
 
 // Checks everything before the first byte: that each output has its journal and matches it,
 // that all are of one job, that each shard is there once and complete. Throws Error(kUsage) that
-// names what is missing, duplicate or different. Outputs must be JSON lines in the input's order.
-// Memory does not grow with the rows.
+// names what is missing, duplicate or different. Outputs must be JSON lines or tables in the
+// input's order. Memory does not grow with the rows.
 Merged merge(const std::vector<std::filesystem::path>& outputs,
              const std::function<void(std::string_view)>& write);
 

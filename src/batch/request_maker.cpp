@@ -1,6 +1,11 @@
 // The checks that need settings and tokens.
 #include "batch/request_maker.h"
 
+#include <fmt/format.h>
+
+#include <set>
+#include <utility>
+
 #include "batch/row_settings.h"
 #include "engine/sequence.h"
 #include "engine/settings.h"
@@ -87,6 +92,36 @@ std::optional<engine::ValidRequest> RequestMaker::make(BatchRow& row, std::uint6
     row.error = in_words({code, error.what()});
   }
   return std::nullopt;
+}
+
+std::vector<engine::ValidRequest> RequestMaker::make_all(BatchRow& row, std::uint64_t place) const {
+  std::vector<engine::ValidRequest> requests;
+  if (row.error || row.prompts.empty()) {
+    if (auto request = make(row, tag_of(place, 0))) requests.push_back(*std::move(request));
+    return requests;
+  }
+  std::set<std::string> identifiers;
+  for (std::size_t i = 0; i < row.prompts.size(); ++i) {
+    BatchRow part = row;
+    part.prompts.clear();
+    part.prompt = row.prompts[i].text;
+    part.prompt_ids = row.prompts[i].ids;
+    part.key = key_of_prompt(row.key, i);
+    auto request = make(part, tag_of(place, i));
+    identifiers.insert(part.identifiers.begin(), part.identifiers.end());
+    if (!request) {
+      row.error = RowError{part.error->code, fmt::format("prompt {} of {}: {}", i + 1,
+                                                         row.prompts.size(), part.error->message)};
+      requests.clear();
+      break;
+    }
+    row.prompts[i].text = std::move(part.prompt);  // ids written out, or masked
+    if (row.prompts[i].ids.empty()) row.specials = part.specials;
+    requests.push_back(*std::move(request));
+  }
+  row.prompt = row.prompts[0].text;
+  row.identifiers.assign(identifiers.begin(), identifiers.end());
+  return requests;
 }
 
 RowError RequestMaker::in_words(const RowError& error) const {

@@ -11,6 +11,16 @@
 
 namespace medgen::batch {
 
+// The tag of a request says of which row it is, by its place, and of which of the row's prompts.
+inline constexpr unsigned kPlaceBits = 48;
+inline std::uint64_t tag_of(std::uint64_t place, std::size_t prompt) {
+  return place | static_cast<std::uint64_t>(prompt) << kPlaceBits;
+}
+inline std::uint64_t place_of_tag(std::uint64_t tag) {
+  return tag & ((std::uint64_t{1} << kPlaceBits) - 1);
+}
+inline std::size_t prompt_of_tag(std::uint64_t tag) { return tag >> kPlaceBits; }
+
 struct NamedSettings {
   std::string name;
   DecodingSettings settings;
@@ -40,6 +50,8 @@ struct RequestMaker {
   // The row's request, with that tag; none if it cannot be run, which row.error then explains.
   // Settles the row's `specials`, and writes prompt ids out as its prompt.
   std::optional<engine::ValidRequest> make(BatchRow& row, std::uint64_t tag = 0) const;
+  // The same for every prompt of the row, in order; none if any cannot be run.
+  std::vector<engine::ValidRequest> make_all(BatchRow& row, std::uint64_t place = 0) const;
 
   RowError in_words(const RowError& error) const;
 

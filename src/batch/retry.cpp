@@ -12,18 +12,11 @@
 #include "base/sha256.h"
 #include "base/write_failure.h"
 #include "medgen/error.h"
-#include "records/reader.h"
 
 namespace medgen::batch {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_of(const records::RecordReader& record, const BatchRow& row) {
-  if (row.form == RowForm::kOpenAi) return record.is_openai_of(row.id);
-  return record.is_of(row.id, row.prompt, row.extras) && record.prompt_ids() == row.prompt_ids &&
-         record.specials() == row.specials.value_or(false);
-}
 
 void move_file(const fs::path& from, const fs::path& to) {
   if (base::file_system().rename(from.c_str(), to.c_str()) != 0) {
@@ -42,10 +35,46 @@ void move_file(const fs::path& from, const fs::path& to) {
 OldOutput::OldOutput(const fs::path& path)
     : name_(path.string()), lines_(base::plain_file_blocks(path), base::Lines::kAnyLength) {}
 
-std::optional<Record> OldOutput::record_of(const BatchRow& row) {
+OldOutput::OldOutput(const fs::path& path, records::TableColumns columns) : OldOutput(path) {
+  table_.emplace(base::plain_file_blocks(path), name_);
+  columns_ = std::move(columns);
+}
+
+// There may be none: then it is empty, and no row's.
+bool OldOutput::next(records::Json& record, Record& kept) {
+  ++line_;
+  if (table_) {
+    records::TableLines lines;
+    if (!table_->next(lines)) return false;
+    record = std::move(lines.record);
+    carried_ = std::move(lines.carried);
+    kept.bytes = std::move(lines.bytes);
+    return true;
+  }
   base::Line line;
-  lines_.next(line);  // there may be none: then it is empty, and no row's
-  const records::RecordReader old(base::parse_json<Json>(line.text), {name_, ++line_});
+  if (!lines_.next(line)) return false;
+  record = base::parse_json<records::Json>(line.text);
+  kept.bytes = line.text + "\n";
+  return true;
+}
+
+bool OldOutput::is_of(const records::RecordReader& record, const BatchRow& row) const {
+  const bool same_prompt =
+      record.prompt_ids() == row.prompt_ids && record.specials() == row.specials.value_or(false);
+  if (table_) {
+    const std::string id = row.id.is_string() ? row.id.get<std::string>() : row.id.dump();
+    return same_prompt && record.id("") == id && record.prompt() == row.prompt &&
+           carried_ == records::carried_cells(row.extras, columns_);
+  }
+  if (row.form == RowForm::kOpenAi) return record.is_openai_of(row.id);
+  return same_prompt && record.is_of(row.id, row.prompt, row.extras);
+}
+
+std::optional<Record> OldOutput::record_of(const BatchRow& row) {
+  records::Json json;
+  Record kept;
+  next(json, kept);
+  const records::RecordReader old(std::move(json), {name_, line_});
   if (old.failed()) return std::nullopt;
   if (!is_of(old, row) || row.error) {
     throw Error(
@@ -55,10 +84,8 @@ std::optional<Record> OldOutput::record_of(const BatchRow& row) {
             "only failed rows may be corrected; give `restart` to run all rows again",
             row.position + 1, name_));
   }
-  Record record;
-  record.tokens = old.num_tokens();
-  record.bytes = line.text + "\n";
-  return record;
+  kept.tokens = old.num_tokens();
+  return kept;
 }
 
 fs::path retry_path(const fs::path& output) {

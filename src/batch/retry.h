@@ -8,11 +8,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/lines.h"
 #include "batch/journal.h"
 #include "batch/output_file.h"
 #include "batch/row.h"
+#include "records/reader.h"
+#include "records/table.h"
 
 namespace medgen::batch {
 
@@ -24,15 +27,23 @@ using Passed = std::function<std::optional<Record>(const BatchRow& row)>;
 class OldOutput {
  public:
   explicit OldOutput(const std::filesystem::path& path);
+  // A table.
+  OldOutput(const std::filesystem::path& path, records::TableColumns columns);
 
   // Throws Error(kUsage) if the row is not the one that the record, if not an error, was made
   // for.
   std::optional<Record> record_of(const BatchRow& row);
 
  private:
+  bool next(records::Json& record, Record& kept);
+  bool is_of(const records::RecordReader& record, const BatchRow& row) const;
+
   std::string name_;
   base::Lines lines_;
-  std::uint64_t line_ = 0;  // last read
+  std::optional<records::TableReader> table_;
+  records::TableColumns columns_;
+  std::vector<std::string> carried_;  // of the record last read
+  std::uint64_t line_ = 0;            // last read
 };
 
 // OUT.retry

@@ -25,6 +25,12 @@ enum class RowForm {
   kOpenAi,  // {"custom_id", "method", "url", "body"}
 };
 
+// One of several prompts of a row: a text, or ids.
+struct RowPrompt {
+  std::string text;
+  std::vector<TokenId> ids = {};
+};
+
 struct BatchRow {
   std::uint64_t position = 0;  // in the whole input, from 0
   RowForm form = RowForm::kPlain;
@@ -33,9 +39,11 @@ struct BatchRow {
   std::uint64_t key = 0;               // of its random numbers
   std::string prompt;
   std::vector<TokenId> prompt_ids = {};  // in place of a text, unless empty
-  std::optional<bool> specials = {};     // whether the text's special tokens are read as such
-  std::vector<records::Field> extras;    // fields that are carried through
-  Json settings = Json::object();        // fields that override settings
+  // All of several, of which the above is the first; only in OpenAI's form.
+  std::vector<RowPrompt> prompts = {};
+  std::optional<bool> specials = {};   // whether the text's special tokens are read as such
+  std::vector<records::Field> extras;  // fields that are carried through
+  Json settings = Json::object();      // fields that override settings
   std::optional<RowError> error;
 
   // Classes of identifiers in the prompt, where they are looked for.
@@ -47,10 +55,14 @@ struct FinishedRow {
   BatchRow row;  // row.error says that it failed
   Request request;
   std::vector<Completion> completions;
+  std::size_t more_prompt_tokens = 0;  // of several prompts, those behind the first
 };
 
 // The random key of a row with an id: the first 64 bits, big-endian, of SHA-256("medgen row " +
 // id). Rows without one use their number, position + 1.
 std::uint64_t key_of_id(const std::string& id);
+// Of one of a row's several prompts, from 0: the first has the row's own key, the others that of
+// "prompt NUMBER of KEY".
+std::uint64_t key_of_prompt(std::uint64_t row_key, std::size_t prompt);
 
 }  // namespace medgen::batch

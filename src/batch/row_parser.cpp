@@ -19,6 +19,7 @@ namespace medgen::batch {
 namespace {
 
 constexpr std::size_t kMaxIdBytes = 1024;
+constexpr std::size_t kMostPrompts = 2048;  // of a row
 
 // Thrown while a row is parsed, caught in parse().
 struct Refused {
@@ -241,22 +242,26 @@ void take_openai_prompt_of_one(const Json& prompt, BatchRow& row) {
   }
 }
 
-// "text", ["text"], [ID, ...] or [[ID, ...]].
+// "text", [ID, ...], or a list of these.
 void take_openai_prompt(const Json& prompt, BatchRow& row) {
-  const bool list = prompt.is_array() && !prompt.empty();
-  if (list && !prompt[0].is_number()) {
-    if (prompt.size() > 1) {
-      refuse("bad_prompt",
-             fmt::format("the prompt is a list of {} prompts: give each a line of its own",
-                         prompt.size()));
-    }
-    if (!prompt[0].is_string() && !prompt[0].is_array()) {
-      refuse("bad_prompt", std::string("the prompt is a list that holds a JSON ") +
-                               prompt[0].type_name() + ": give texts or lists of token ids");
-    }
-    return take_openai_prompt_of_one(prompt[0], row);
+  const bool list = prompt.is_array() && !prompt.empty() && !prompt[0].is_number();
+  if (!list) return take_openai_prompt_of_one(prompt, row);
+  if (prompt.size() > kMostPrompts) {
+    refuse("bad_prompt", fmt::format("the prompt is a list of {} prompts: give at most {} in a row",
+                                     prompt.size(), kMostPrompts));
   }
-  take_openai_prompt_of_one(prompt, row);
+  for (const Json& one : prompt) {
+    if (!one.is_string() && !one.is_array()) {
+      refuse("bad_prompt", std::string("the prompt is a list that holds a JSON ") +
+                               one.type_name() + ": give texts or lists of token ids");
+    }
+    BatchRow single;
+    take_openai_prompt_of_one(one, single);
+    row.prompts.push_back({std::move(single.prompt), std::move(single.prompt_ids)});
+  }
+  row.prompt = row.prompts[0].text;
+  row.prompt_ids = row.prompts[0].ids;
+  if (row.prompts.size() == 1) row.prompts.clear();
 }
 
 // {"custom_id", "method", "url", "body"}
@@ -333,6 +338,10 @@ void answer_in_kind(const std::string& text, BatchRow& row) {
 
 std::uint64_t key_of_id(const std::string& id) {
   return std::stoull(base::sha256("medgen row " + id).substr(0, 16), nullptr, 16);
+}
+
+std::uint64_t key_of_prompt(std::uint64_t row_key, std::size_t prompt) {
+  return prompt == 0 ? row_key : key_of_id(fmt::format("prompt {} of {}", prompt, row_key));
 }
 
 RowParser::RowParser(InputFormat format, const RowNames& names, std::string input_name,
@@ -418,6 +427,7 @@ BatchRow RowParser::parse(const RawRow& raw, std::uint64_t position) const {
     row.error = refused.error;
     row.prompt.clear();
     row.prompt_ids.clear();
+    row.prompts.clear();
     if (format_ == InputFormat::kJsonl) answer_in_kind(raw.text, row);
   }
   return row;

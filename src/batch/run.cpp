@@ -39,13 +39,17 @@ struct InFlight {
   std::string hash;  // of the input up to it
   std::size_t bytes = 0;
   std::optional<Record> kept;  // that another run has made
+  // Of a row with several prompts: those that are finished, by their number, and how many there
+  // are to be.
+  std::map<std::size_t, std::pair<Request, std::vector<Completion>>> parts = {};
+  std::size_t n_parts = 1;
 };
 
 // A row on its way into progress.
 struct ReadRow {
   InFlight row;
   std::uint64_t place = 0;
-  std::optional<engine::ValidRequest> request;  // unless it failed
+  std::vector<engine::ValidRequest> requests;  // one for each prompt; none if it failed
 };
 
 // With what the backend has in place of what was expected of it.
@@ -143,16 +147,21 @@ class Run : engine::ValidRequestSource, GenerationObserver {
     while (!stop_ && input.next(row)) {
       if (last) admit(std::move(*last));
       last.reset();
-      std::optional<engine::ValidRequest> request;
+      std::vector<engine::ValidRequest> requests;
       std::optional<Record> kept;
       if (options_.passed) {
-        request = maker_.make(row, input.place());
+        requests = maker_.make_all(row, input.place());
         kept = options_.passed(row);
       }
       if (is_done(input.place(), input.hash())) continue;
-      if (!options_.passed) request = maker_.make(row, input.place());
-      last = ReadRow{
-          {std::move(row), input.hash(), 0, std::move(kept)}, input.place(), std::move(request)};
+      if (!options_.passed) requests = maker_.make_all(row, input.place());
+      last.emplace();
+      last->row.row = std::move(row);
+      last->row.hash = input.hash();
+      last->row.kept = std::move(kept);
+      last->row.n_parts = requests.size();
+      last->place = input.place();
+      last->requests = std::move(requests);
       if (options_.expected) continue;
       admit(std::move(*last));
       last.reset();
@@ -185,6 +194,9 @@ class Run : engine::ValidRequestSource, GenerationObserver {
   void admit(ReadRow read) {
     InFlight& row = read.row;
     row.bytes = row.row.prompt.size() + row.row.prompt_ids.size() * sizeof(TokenId) + 1024;
+    for (const RowPrompt& prompt : row.row.prompts) {
+      row.bytes += prompt.text.size() + prompt.ids.size() * sizeof(TokenId) + 1024;
+    }
     for (const records::Field& field : row.row.extras) row.bytes += field.json.size() + 64;
     const std::size_t bytes = row.bytes;
     std::unique_lock lock(mutex_);
@@ -196,10 +208,10 @@ class Run : engine::ValidRequestSource, GenerationObserver {
     if (stop_) return;
     ++admitted_;
     bytes_ += bytes;
-    const bool runs = read.request && !row.kept;
+    const bool runs = !read.requests.empty() && !row.kept;
     in_flight_[read.place] = std::move(row);
     if (runs) {
-      ready_.push_back(*std::move(read.request));
+      for (engine::ValidRequest& request : read.requests) ready_.push_back(std::move(request));
     } else {
       Request none;
       none.tag = read.place;
@@ -232,14 +244,38 @@ class Run : engine::ValidRequestSource, GenerationObserver {
 
   void on_request_finish(const Request& request, std::vector<Completion>&& completions) override {
     const std::lock_guard lock(mutex_);
-    finished_.push_back({request, std::move(completions)});
-    changed_.notify_all();
+    finish_part(request, std::move(completions));
   }
 
   void on_request_failure(const Request& request, const Error& error) override {
     const std::lock_guard lock(mutex_);
-    in_flight_.at(request.tag).row.error = maker_.in_words({"model_failure", error.what()});
-    finished_.push_back({request, {}});
+    in_flight_.at(place_of_tag(request.tag)).row.error =
+        maker_.in_words({"model_failure", error.what()});
+    finish_part(request, {});
+  }
+
+  // A row is finished when all of its prompts are; its texts are in the order of these.
+  void finish_part(const Request& request, std::vector<Completion>&& completions) {
+    const std::uint64_t place = place_of_tag(request.tag);
+    InFlight& row = in_flight_.at(place);
+    if (row.n_parts == 1) {
+      finished_.push_back({request, std::move(completions)});
+    } else {
+      row.parts[prompt_of_tag(request.tag)] = {request, std::move(completions)};
+      if (row.parts.size() < row.n_parts) return;
+      Finished whole;
+      whole.request = row.parts[0].first;
+      whole.request.tag = place;
+      for (auto& [prompt, part] : row.parts) {
+        if (prompt > 0) whole.more_prompt_tokens += part.first.prompt.size();
+        for (Completion& completion : part.second) {
+          completion.index += static_cast<int>(prompt) * part.first.num_return_sequences;
+          whole.completions.push_back(std::move(completion));
+        }
+      }
+      row.parts.clear();
+      finished_.push_back(std::move(whole));
+    }
     changed_.notify_all();
   }
 
@@ -248,6 +284,7 @@ class Run : engine::ValidRequestSource, GenerationObserver {
   struct Finished {
     Request request;
     std::vector<Completion> completions;
+    std::size_t more_prompt_tokens = 0;  // of a row's prompts behind the first
   };
 
   void write_records() {
@@ -300,8 +337,8 @@ class Run : engine::ValidRequestSource, GenerationObserver {
     }
     result_.tokens += record.tokens;
     ++result_.rows;
-    record.bytes = options_.format(
-        {std::move(row.row), std::move(finished.request), std::move(finished.completions)});
+    record.bytes = options_.format({std::move(row.row), std::move(finished.request),
+                                    std::move(finished.completions), finished.more_prompt_tokens});
     return record;
   }
 
@@ -364,7 +401,7 @@ Survey survey(const InputOptions& options, const RequestMaker* maker, const std:
           "`id_column`");
     }
     if (maker == nullptr) continue;
-    if (maker->make(row)) continue;
+    if (!maker->make_all(row).empty()) continue;
     ++result.bad;
     if (on_bad) on_bad(row, input.line());
   }

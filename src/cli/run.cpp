@@ -39,6 +39,7 @@ constexpr std::array kCommands{
             "type texts, read their continuations, go on (medgen alone on a terminal)"},
     Command{"batch", batch_command, "continue every prompt of a file, durably", "Files of prompts"},
     Command{"merge", merge_command, "merge the outputs of a batch's shards"},
+    Command{"export", export_command, "make a table of an output, for a spreadsheet"},
     Command{"screen", screen_command, "look for what may identify a patient in files of prompts"},
     Command{"sweep", sweep_command, "run a file of prompts under several settings, with a report",
             "Compare settings"},

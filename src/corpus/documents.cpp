@@ -11,6 +11,7 @@
 #include "base/csv.h"
 #include "base/json.h"
 #include "base/lines.h"
+#include "base/text_blocks.h"
 #include "base/value_shown.h"
 #include "medgen/error.h"
 #include "text/utf8.h"
@@ -42,7 +43,7 @@ class Reader {
   virtual ~Reader() = default;
 
   std::uint64_t run() {
-    read(base::without_byte_order_mark(base::file_blocks(path_)));
+    read(base::text_file_blocks(path_));
     return skipped_;
   }
 
@@ -130,15 +131,13 @@ class LinesReader : public Reader {
   }
 };
 
-bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r") == line.npos; }
-
 class JsonLinesReader : public LinesReader {
  public:
   using LinesReader::LinesReader;
 
  protected:
   void take_line(std::uint64_t number, std::string& line) override {
-    if (is_blank(line)) return;
+    if (base::is_blank(line)) return;
     const auto record = base::parse_json<nlohmann::json>(line);
     if (!record.is_object()) {
       return bad(number, text::find_invalid_utf8(line) ? "it is not valid UTF-8"
@@ -158,7 +157,7 @@ class PlainTextReader : public LinesReader {
 
  protected:
   void take_line(std::uint64_t number, std::string& line) override {
-    if (is_blank(line)) return end_document();
+    if (base::is_blank(line)) return end_document();
     if (begin_ == 0) begin_ = number;
     if (skipping_) return;
     if (!text_.empty()) text_ += '\n';

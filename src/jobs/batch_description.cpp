@@ -70,6 +70,10 @@ batch::Json describe(const BatchResolved& job, const std::string& backend,
     all["lines_per_row"] = job.variants.size();
   }
   all["format"] = format_name(job.asked.form);
+  if (records::is_table(job.asked.form)) {
+    all["columns"] =
+        job.columns.together ? batch::Json("carried") : batch::Json(job.columns.carried);
+  }
   all["order"] = job.asked.in_order ? "input" : "as finished";
   all["shard"] = fmt::format("{}/{}", input.shard.index, input.shard.count);
   all["medgen"] = std::string(version());

@@ -17,6 +17,7 @@
 #include "jobs/identifier_watch.h"
 #include "jobs/model_files.h"
 #include "records/record.h"
+#include "records/table.h"
 
 namespace medgen::jobs {
 
@@ -65,6 +66,7 @@ struct BatchResolved {
   batch::Json settings;                        // as the journal gives them
   std::unique_ptr<batch::OutputFile> file;     // with the journal found; null for a descriptor
   std::optional<batch::Survey> survey;         // of files; standard input is read once
+  records::TableColumns columns;               // of an output that is a table
   BatchLeft left = BatchLeft::kRows;
 
   // The journal of a job that was begun; null if there is none.

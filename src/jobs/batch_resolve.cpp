@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <system_error>
+#include <utility>
 
 #include "base/random.h"
 #include "base/refuse.h"
@@ -154,13 +156,49 @@ bool is_complete_but_older(const BatchResolved& job, const batch::Json& describe
   return batch::differences(without_version(found.job), without_version(described)).empty();
 }
 
+// What the fields are called that rows carry through, in order of appearance.
+class CarriedNames {
+ public:
+  void add(const batch::BatchRow& row) {
+    constexpr std::size_t kMost = 1000;
+    for (const records::Field& field : row.extras) {
+      if (!seen_.insert(field.name).second) continue;
+      if (names_.size() == kMost) {
+        base::refuse(fmt::format(
+            "rows carry fields of more than {} names, and a table has a column for each: give "
+            "`format` jsonl",
+            kMost));
+      }
+      names_.push_back(field.name);
+    }
+  }
+  std::vector<std::string> take() { return std::move(names_); }
+
+ private:
+  std::set<std::string> seen_;
+  std::vector<std::string> names_;
+};
+
+// Surveys the rows of files, and settles the columns of a table.
+void look_through(BatchResolved& job, bool continued, const std::atomic<bool>& stop) {
+  const BatchAsked& asked = job.asked;
+  job.columns.identifiers = asked.identifiers != nullptr && asked.identifiers->looks();
+  job.columns.together = batch::is_standard_input(asked.input);
+  if (batch::is_standard_input(asked.input)) return;
+  batch::InputOptions input = asked.input;
+  CarriedNames names;
+  if (records::is_table(asked.form)) {
+    input.on_row = [&](const batch::BatchRow& row) { names.add(row); };
+  }
+  // Of a job that is continued the rows were checked when it began.
+  job.survey = batch::survey(input, continued ? nullptr : &job.maker, stop);
+  job.columns.carried = names.take();
+}
+
 BatchLeft survey_rows(BatchResolved& job, const std::atomic<bool>& stop) {
   const BatchAsked& asked = job.asked;
   const bool continued = job.found() != nullptr && !asked.retry_errors;
-  if (!batch::is_standard_input(asked.input)) {
-    // Of a job that is continued the rows were checked when it began.
-    job.survey = batch::survey(asked.input, continued ? nullptr : &job.maker, stop);
-  }
+  look_through(job, continued, stop);
   if (stop) return BatchLeft::kUnknown;
   if (job.survey && job.survey->unclear) base::refuse(*job.survey->unclear);
   if (continued) {

@@ -25,7 +25,8 @@ using RecordOf = std::function<std::string(const batch::FinishedRow&)>;
 
 // A record of each row; of a sweep, one for each of its settings.
 RecordOf record_of(const BatchResolved& job, const BackendInfo& backend) {
-  const records::Writer writer({job.model.name, job.model.sha256, backend, job.maker.tokenizer});
+  const records::Writer writer({job.model.name, job.model.sha256, backend, job.maker.tokenizer},
+                               job.columns);
   if (job.variants.empty()) {
     return [writer, form = job.asked.form,
             identifiers = job.asked.identifiers](const batch::FinishedRow& finished) {
@@ -67,7 +68,11 @@ batch::RecordWriter begin_output(const BatchResolved& job, const batch::Json& de
   const batch::Json extra{{"retry_of", job.found()->committed.sha256}};
   opened.retry = batch::open_retry(asked.output, described, extra);
   opened.start = opened.retry->found().value_or(batch::JournalContent{});
-  opened.old = std::make_unique<batch::OldOutput>(asked.output);
+  if (records::is_table(asked.form)) {
+    opened.old = std::make_unique<batch::OldOutput>(asked.output, job.columns);
+  } else {
+    opened.old = std::make_unique<batch::OldOutput>(asked.output);
+  }
   return opened.retry->begin(described, extra, true);
 }
 
@@ -107,10 +112,8 @@ BatchOpened::BatchOpened(const BatchResolved& job)
                           *this)) {
   maker.n_positions = backend->info().n_positions;
   maker.vocab_size = backend->info().vocab_size;
-  if (!retry && writer.state().bytes == 0) {
-    const RowIdentifiers* identifiers = job.asked.identifiers;
-    writer.write_heading(
-        records::heading(job.asked.form, identifiers != nullptr && identifiers->looks()));
+  if (writer.state().bytes == 0) {
+    writer.write_heading(records::heading(job.asked.form, job.columns));
   }
 }
 

@@ -7,13 +7,12 @@
 #include <filesystem>
 #include <map>
 
-#include "base/json.h"
-#include "base/lines.h"
 #include "jobs/features.h"
 #include "jobs/sweep_report.h"
 #include "medgen/error.h"
 #include "medgen/version.h"
 #include "records/reader.h"
+#include "records/record_file.h"
 #include "research/sweep_reference.h"
 #include "safety/notice.h"
 
@@ -47,27 +46,30 @@ void add(const records::RecordReader& record, const std::string& setting, const 
   }
 }
 
+// Its name without what says that it is compressed.
+fs::path unpacked(const fs::path& path) {
+  return path.extension() == ".gz" || path.extension() == ".zst" ? path.stem() : path;
+}
+
+// Before the number that stands for an id, so that it is no id that a record gives.
+constexpr const char* kNumber = "\x1F";
+
 void gather_file(const std::string& path, const std::string& setting, bool specials,
                  GatheredTexts& gathered) {
   if (fs::is_directory(path)) {
     throw Error(ErrorCode::kUsage, path + " is a folder: give its .jsonl file");
   }
-  base::Lines lines(base::plain_file_blocks(path, ErrorCode::kUsage), base::kMaxLineBytes);
   const std::size_t before = gathered.samples.size();
-  for (base::Line line; lines.next_whole(line);) {
-    if (line.text.find_first_not_of(" \t\r") == std::string::npos) continue;
-    auto json = base::parse_json<Json>(line.text);
-    if (json.is_discarded()) {
-      throw Error(ErrorCode::kRuntime, fmt::format("{}, line {}: {}", path, line.number,
-                                                   base::json_fault(line.text, "not JSON")));
-    }
-    const records::RecordReader record(std::move(json), {path, line.number});
-    try {
-      add(record, setting, fmt::to_string(line.number), specials, gathered);
-    } catch (const Error& error) {
-      throw Error(error.code(), fmt::format("{}, line {}: {}", path, line.number, error.what()));
-    }
-  }
+  records::read_records(
+      path,
+      [&](const records::RecordReader& record) {
+        try {
+          add(record, setting, kNumber + record.number(), specials, gathered);
+        } catch (const Error& error) {
+          throw Error(error.code(), fmt::format("{}, {}: {}", path, record.place(), error.what()));
+        }
+      },
+      records::Damaged::kRefuse);
   if (gathered.samples.size() == before) {
     throw Error(ErrorCode::kUsage, path +
                                        " holds no texts: expected lines such as {\"text\": "
@@ -111,8 +113,8 @@ GatheredTexts gather_texts(const MeasureAsked& asked) {
   for (const std::string& path : asked.files) {
     const auto same_stem = std::count_if(
         asked.files.begin(), asked.files.end(),
-        [&](const std::string& other) { return fs::path(other).stem() == fs::path(path).stem(); });
-    gather_file(path, same_stem > 1 ? path : fs::path(path).stem().string(), asked.specials,
+        [&](const std::string& other) { return unpacked(other).stem() == unpacked(path).stem(); });
+    gather_file(path, same_stem > 1 ? path : unpacked(path).stem().string(), asked.specials,
                 gathered);
   }
   if (asked.reference) gathered.reference = read_reference(*asked.reference);

@@ -13,6 +13,7 @@
 #include "medgen/error.h"
 #include "medgen/generate.h"
 #include "medgen/version.h"
+#include "records/record_file.h"
 
 namespace medgen::jobs {
 namespace {
@@ -151,6 +152,7 @@ void reproduce_kind(std::vector<Trial>& trials, const BackendAndPrecision& kind,
 }  // namespace
 
 Verdict verdict_of(const Trial& trial) {
+  if (trial.recorded.failed) return Verdict::kSkipped;
   if (trial.recorded.obstacle) return Verdict::kNotMade;
   return trial.differences.empty() ? Verdict::kEqual : Verdict::kDiffers;
 }

@@ -20,7 +20,7 @@ struct Trial {
   std::vector<std::string> why;  // what has changed
 };
 
-enum class Verdict { kEqual, kDiffers, kNotMade };
+enum class Verdict { kEqual, kDiffers, kNotMade, kSkipped };  // the last: a row that failed
 Verdict verdict_of(const Trial& trial);
 
 // A trial for each record of a file. Throws Error(kUsage) if there are none.

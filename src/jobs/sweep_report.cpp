@@ -8,13 +8,12 @@
 #include <utility>
 
 #include "base/files.h"
-#include "base/json.h"
-#include "base/lines.h"
 #include "base/sha256.h"
 #include "corpus/documents.h"
 #include "medgen/error.h"
 #include "medgen/version.h"
 #include "records/reader.h"
+#include "records/record_file.h"
 #include "report/rating_pack.h"
 #include "research/sweep_reference.h"
 #include "safety/notice.h"
@@ -25,27 +24,29 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
+bool holds_records(const fs::path& file) {
+  const std::string packing = file.extension().string();
+  const bool is_packed = packing == ".gz" || packing == ".zst";
+  const std::string format = (is_packed ? file.stem() : file).extension().string();
+  return format == ".jsonl" || format == ".ndjson" || format == ".json";
+}
+
 // Of a file of JSON lines: records of medgen, or {"text", "prompt"?, "id"?}.
 std::vector<research::Sample> read_samples(const fs::path& file, const std::string& setting) {
-  base::Lines lines(base::plain_file_blocks(file, ErrorCode::kUsage), base::Lines::kAnyLength);
   std::vector<research::Sample> samples;
-  for (base::Line line; lines.next(line);) {
-    if (line.text.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const std::string where = fmt::format("{}, line {}", file.string(), line.number);
-    auto json = base::parse_json<Json>(line.text);
-    if (json.is_discarded()) {
-      throw Error(ErrorCode::kUsage, where + " is " + base::json_fault(line.text, "not JSON"));
-    }
-    const records::RecordReader record(std::move(json), {file.string(), line.number});
-    try {
-      for (research::Sample& sample :
-           research::samples_of(record, setting, fmt::format("{}", line.number))) {
-        samples.push_back(std::move(sample));
-      }
-    } catch (const Error& error) {
-      throw Error(ErrorCode::kUsage, where + ": " + error.what());
-    }
-  }
+  records::read_records(
+      file,
+      [&](const records::RecordReader& record) {
+        try {
+          for (research::Sample& sample : research::samples_of(record, setting, record.number())) {
+            samples.push_back(std::move(sample));
+          }
+        } catch (const Error& error) {
+          throw Error(ErrorCode::kUsage,
+                      fmt::format("{}, {}: {}", file.string(), record.place(), error.what()));
+        }
+      },
+      records::Damaged::kRefuse);
   return samples;
 }
 
@@ -93,7 +94,7 @@ report::ReportContext report_context(const BatchResolved& sweep,
 
 std::vector<research::Sample> read_reference(const fs::path& file) {
   std::vector<research::Sample> reference =
-      file.extension() == ".jsonl" ? read_samples(file, "human") : read_texts(file);
+      holds_records(file) ? read_samples(file, "human") : read_texts(file);
   if (reference.empty()) {
     throw Error(ErrorCode::kUsage,
                 file.string() +
@@ -128,11 +129,11 @@ WrittenReport write_report(SweepReport report, const BatchResolved& sweep,
   const research::Metrics metrics =
       research::compute_metrics(samples, report.reference, report.metrics);
   write("metrics.json", research::metrics_json(metrics).dump(2) + "\n");
-  write("metrics.csv", research::metrics_csv(metrics));
+  write("metrics.csv", research::metrics_csv(metrics, report.raw_cells));
   write("report.html", report::report_html(metrics, samples, context));
   if (report.rating_pack) {
     const report::RatingPack pack =
-        report::make_rating_pack(samples, *report.rating_pack, context.seed);
+        report::make_rating_pack(samples, *report.rating_pack, context.seed, report.raw_cells);
     write("rating_pack.csv", pack.texts_csv);
     write("rating_key.csv", pack.key_csv);
   }

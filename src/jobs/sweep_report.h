@@ -24,6 +24,7 @@ struct SweepReport {
   std::string reference_name;
   research::MetricsOptions metrics;
   std::optional<std::size_t> rating_pack;
+  bool raw_cells = false;  // of its tables, though a spreadsheet takes some for formulas
 };
 
 struct WrittenReport {

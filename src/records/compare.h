@@ -17,6 +17,7 @@ struct Difference {
   std::optional<std::size_t> first_byte;  // of the text that differs
 };
 
+// A log-probability that lost digits in a program that writes decimals is not another one.
 std::vector<Difference> compare(const std::vector<Completion>& recorded,
                                 const std::vector<Completion>& now);
 

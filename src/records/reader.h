@@ -3,10 +3,9 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "records/record.h"
@@ -16,7 +15,10 @@ namespace medgen::records {
 // Where a record stands, for messages.
 struct Place {
   std::string file;
-  std::uint64_t line = 0;  // where it begins, from 1
+  std::uint64_t line = 0;     // where it begins, from 1
+  std::uint64_t element = 0;  // of the array on that line, from 1; 0: it is no element
+  // The record as it is spelled, where that is known; valid while it is visited.
+  std::string_view text = {};
 };
 
 // A text with what its record says of it.
@@ -51,6 +53,7 @@ struct RecordedRun {
   std::vector<Completion> completions;  // without tokens, unless they are in the record
   std::vector<std::string> doubts;      // about its numbers, if it cannot be made again as it is
   std::optional<std::string> obstacle;  // why it cannot be made again
+  bool failed = false;                  // of a row that failed: there is nothing to make
 };
 
 class RecordReader {
@@ -59,8 +62,18 @@ class RecordReader {
   // kNewestRecordFormat.
   RecordReader(Json json, const Place& place);
 
+  // Its members that are neither what medgen writes nor what the texts are known by, as they are
+  // spelled: the fields that a row carried through.
+  std::vector<Field> carried() const;
+
   int format() const { return format_; }
   const Json& json() const { return json_; }
+
+  // What stands for the id of a record without one: its line, or its number in an array.
+  std::string number() const;
+
+  // "line 3", or "line 1, element 2".
+  std::string place() const;
 
   // Whether it is the record of a failed row.
   bool failed() const;
@@ -72,7 +85,7 @@ class RecordReader {
   // Of records of medgen that say so.
   std::vector<TokenId> prompt_ids() const;
   bool specials() const;
-  std::vector<RecordedText> texts() const;  // those of "completions", OpenAI's form, or one "text"
+  std::vector<RecordedText> texts() const;  // those of "completions", OpenAI's form, ...
   RecordedOrigin origin() const;
 
   // Of records of medgen. What it lacks is its obstacle.
@@ -85,13 +98,8 @@ class RecordReader {
 
  private:
   Json json_;
-  std::uint64_t line_;
+  Place place_;
   int format_;
 };
-
-// Calls `visit` with every record of a file of JSON lines, or of one JSON object or array; a line
-// that is not JSON is a record without anything. Throws Error(kUsage) if the file holds neither.
-void read_records(const std::filesystem::path& file,
-                  const std::function<void(const RecordReader&)>& visit);
 
 }  // namespace medgen::records

@@ -34,6 +34,8 @@ enum class Form {
   kText,    // the same, without its origin
 };
 
+inline bool is_table(Form form) { return form == Form::kCsv || form == Form::kRawCsv; }
+
 // Members of a JSON record, whose names no field of a row may have.
 inline constexpr std::array<std::string_view, 8> kMembers = {
     "id", "format", "prompt", "completions", "error", "provenance", "generated", "notice"};
@@ -70,6 +72,9 @@ struct Record {
   std::string prompt;
   std::vector<TokenId> prompt_ids = {};  // as they were given; empty: the prompt was a text
   bool specials = false;                 // the text's special tokens were read as such
+  // All of several, of which the above is the first; each has equally many completions, in order.
+  std::vector<std::string> prompts = {};
+  std::size_t more_prompt_tokens = 0;  // of those behind the first
   std::vector<Field> extras;
   Request request;  // request.id keys the random numbers, besides the seed
   std::vector<Completion> completions;

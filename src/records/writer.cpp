@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/csv.h"
 #include "base/sha256.h"
 #include "engine/settings.h"
 #include "medgen/version.h"
+#include "records/table.h"
 #include "safety/notice.h"
 #include "text/utf8.h"
 
@@ -82,6 +82,7 @@ Json provenance_json(const Origin& origin, const Record& record) {
             {"key", fmt::to_string(request.id)},
             {"prompt_tokens", request.prompt.size()}};
   if (record.specials) json["specials"] = true;
+  if (!record.prompts.empty()) json["prompts"] = record.prompts.size();
   if (!record.identifiers.empty()) {
     json["identifiers"] = record.identifiers;
     json["identifiers_found"] = record.identifiers_found;
@@ -92,6 +93,13 @@ Json provenance_json(const Origin& origin, const Record& record) {
 int format_number(const Record& record) {
   const bool plain = record.error || (record.prompt_ids.empty() && !record.specials);
   return plain ? kRecordFormat : kPromptFormat;
+}
+
+// Of one of its texts.
+const std::string& prompt_of(const Record& record, const Completion& completion) {
+  if (record.prompts.empty()) return record.prompt;
+  return record.prompts.at(
+      static_cast<std::size_t>(completion.index / record.request.num_return_sequences));
 }
 
 Json error_json(const RecordError& error) {
@@ -169,7 +177,7 @@ Json openai_logprobs(const Completion& completion, const Record& record,
   const auto name_of = [&](TokenId token) {
     return text::replace_invalid_utf8(tokenizer->token_bytes(token));
   };
-  auto offset = characters(record.prompt);
+  auto offset = characters(prompt_of(record, completion));
   for (const TokenLogprobs& token : completion.logprobs) {
     Json top = Json::object();
     for (const TokenAlternative& other : token.alternatives) {
@@ -219,7 +227,7 @@ std::string openai_record(const Record& record, const Origin& origin) {
                                                       : "length"}});
     generated += completion.num_tokens;
   }
-  const int prompt = static_cast<int>(record.request.prompt.size());
+  const int prompt = static_cast<int>(record.request.prompt.size() + record.more_prompt_tokens);
   // Its format stands here, since the members around it are OpenAI's.
   Json provenance{{"format", format_number(record)}};
   provenance.update(provenance_json(origin, record));
@@ -239,25 +247,28 @@ std::string openai_record(const Record& record, const Origin& origin) {
   return json.dump() + "\n";
 }
 
-std::string csv_record(const Record& record, bool raw) {
-  const auto cell = [&](std::string_view text) {
-    return base::quote_csv(raw ? std::string(text) : base::without_formula(text));
-  };
-  const std::string id = cell(text_of(record.id));
-  const bool identifiers = !record.identifiers.empty();  // then there is a column for them
-  if (record.error) {
-    return id + ",,,,,,," + record.error->code + "," + base::quote_csv(record.error->message) +
-           (identifiers ? ",,,\n" : ",,\n");
-  }
-  std::string out;
+std::string csv_record(const Record& record, TableColumns columns, bool raw, const Origin& origin) {
+  columns.raw = raw;
+  columns.identifiers = columns.identifiers || !record.identifiers.empty();
+  TableRecord table{.id = text_of(record.id), .prompt = record.prompt};
+  table.error = record.error;
+  if (record.error) return table_lines(table, columns);
   for (const Completion& c : record.completions) {
-    out += fmt::format("{},{},{},{},{},{},{},,,true,{}", id, cell(record.prompt), c.index,
-                       cell(c.text), to_string(c.finish_reason), c.num_tokens,
-                       Json(c.logprob).dump(), base::quote_csv(safety::notice()));
-    if (identifiers) out += fmt::format(",{}", fmt::join(record.identifiers_found, " "));
-    out += '\n';
+    table.texts.push_back({.index = c.index,
+                           .text = c.text,
+                           .finish_reason = std::string(to_string(c.finish_reason)),
+                           .num_tokens = c.num_tokens,
+                           .logprob = c.logprob,
+                           .prompt = prompt_of(record, c)});
   }
-  return out;
+  table.carried = record.extras;
+  table.provenance = Json{{"format", format_number(record)}};
+  if (!record.prompt_ids.empty()) table.provenance["prompt_ids"] = record.prompt_ids;
+  table.provenance.update(provenance_json(origin, record));
+  table.generated = true;
+  table.notice = safety::notice();
+  table.identifiers_found = fmt::format("{}", fmt::join(record.identifiers_found, " "));
+  return table_lines(table, columns);
 }
 
 std::string text_record(const Record& record) {
@@ -266,18 +277,18 @@ std::string text_record(const Record& record) {
   if (!record.identifiers_found.empty()) {
     out = fmt::format("# may identify somebody: {}\n", fmt::join(record.identifiers_found, ", "));
   }
-  for (const Completion& c : record.completions) out += one_line(record.prompt + c.text) + "\n";
+  for (const Completion& c : record.completions)
+    out += one_line(prompt_of(record, c) + c.text) + "\n";
   return out;
 }
 
 }  // namespace
 
-std::string heading(Form form, bool identifiers) {
-  if (form == Form::kCsv || form == Form::kRawCsv) {
-    return std::string(
-               "id,prompt,index,text,finish_reason,num_tokens,logprob,error_code,error_message,"
-               "generated,notice") +
-           (identifiers ? ",identifiers_found\n" : "\n");
+std::string heading(Form form, const TableColumns& columns) {
+  if (is_table(form)) {
+    TableColumns all = columns;
+    all.raw = form == Form::kRawCsv;
+    return table_heading(all);
   }
   return form == Form::kText ? "# " + std::string(safety::notice()) + "\n" : std::string();
 }
@@ -286,7 +297,7 @@ std::string Writer::write(const Record& record, Form form) const {
   switch (form) {
     case Form::kCsv:
     case Form::kRawCsv:
-      return csv_record(record, form == Form::kRawCsv);
+      return csv_record(record, columns_, form == Form::kRawCsv, origin_);
     case Form::kText:
       return text_record(record);
     case Form::kOpenAi:

@@ -4,22 +4,24 @@
 #include <string>
 
 #include "records/record.h"
+#include "records/table.h"
 
 namespace medgen::records {
 
-// What stands before the first record of an output. With `identifiers`, a table has a column for
-// what was found in its texts: its records have Record::identifiers.
-std::string heading(Form form, bool identifiers = false);
+// What stands before the first record of an output: of a table, with these columns.
+std::string heading(Form form, const TableColumns& columns = {});
 
 class Writer {
  public:
-  explicit Writer(Origin origin) : origin_(std::move(origin)) {}
+  explicit Writer(Origin origin, TableColumns columns = {})
+      : origin_(std::move(origin)), columns_(std::move(columns)) {}
 
   // Line breaks included. A pure function of the record, the form and the origin.
   std::string write(const Record& record, Form form) const;
 
  private:
   Origin origin_;
+  TableColumns columns_;  // of tables
 };
 
 }  // namespace medgen::records

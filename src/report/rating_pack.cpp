@@ -19,11 +19,6 @@ using Group = std::vector<const research::Sample*>;
 constexpr std::uint64_t kGroups = 0x726174696e670001, kWithin = 0x726174696e670002,
                         kOrder = 0x726174696e670003;
 
-// Raters open the pack in a spreadsheet.
-std::string safe_cell(const std::string& text) {
-  return base::quote_csv(base::without_formula(text));
-}
-
 template <class T>
 std::vector<T> shuffled(const std::vector<T>& items, std::uint64_t seed, std::uint64_t stream,
                         std::uint32_t number = 0) {
@@ -83,7 +78,10 @@ const std::vector<RatingAxis>& rating_axes() {
 }
 
 RatingPack make_rating_pack(const std::vector<research::Sample>& samples, std::size_t count,
-                            std::uint64_t seed) {
+                            std::uint64_t seed, bool raw) {
+  const auto cell = [&](const std::string& text) {  // raters open the pack in a spreadsheet
+    return base::quote_csv(raw ? text : base::without_formula(text));
+  };
   std::vector<const research::Sample*> chosen;
   std::uint32_t number = 0;
   for (const Group& group : shuffled(groups_of(samples), seed, kGroups)) {
@@ -98,10 +96,10 @@ RatingPack make_rating_pack(const std::vector<research::Sample>& samples, std::s
   pack.key_csv = "item,setting,prompt_id,index\n";
   for (const research::Sample* sample : shuffled(chosen, seed, kOrder)) {
     const std::string item = fmt::format("T{:04}", ++pack.items);
-    pack.texts_csv += fmt::format("{},{},{}{}\n", item, safe_cell(sample->prompt),
-                                  safe_cell(sample->text), std::string(rating_axes().size(), ','));
-    pack.key_csv += fmt::format("{},{},{},{}\n", item, safe_cell(sample->setting),
-                                safe_cell(sample->prompt_id), sample->index);
+    pack.texts_csv += fmt::format("{},{},{}{}\n", item, cell(sample->prompt), cell(sample->text),
+                                  std::string(rating_axes().size(), ','));
+    pack.key_csv += fmt::format("{},{},{},{}\n", item, cell(sample->setting),
+                                cell(sample->prompt_id), sample->index);
   }
   return pack;
 }

@@ -30,8 +30,8 @@ struct RatingPack {
 
 // `count` of the samples, or all if there are fewer: whole sets of the same prompt and index under
 // every setting, as far as they go, in random order. The same seed gives the same
-// pack.
+// pack. No cell is a formula for a spreadsheet, unless they are to be `raw`.
 RatingPack make_rating_pack(const std::vector<research::Sample>& samples, std::size_t count,
-                            std::uint64_t seed);
+                            std::uint64_t seed, bool raw = false);
 
 }  // namespace medgen::report

@@ -11,6 +11,7 @@
 #include "base/byte_reader.h"
 #include "base/count_of.h"
 #include "base/csv.h"
+#include "base/text_blocks.h"
 #include "medgen/error.h"
 #include "research/agreement.h"
 #include "research/metrics.h"
@@ -47,8 +48,7 @@ struct Sheet {
 
 // Spreadsheets write what their country separates numbers with.
 char separator_of(const fs::path& file) {
-  const base::Blocks blocks =
-      base::without_byte_order_mark(base::file_blocks(file, ErrorCode::kUsage));
+  const base::Blocks blocks = base::text_file_blocks(file, ErrorCode::kUsage);
   const std::string_view head = blocks();
   const std::size_t at = head.find_first_of(",;\t\n");
   return at == std::string_view::npos || head[at] == '\n' ? ',' : head[at];
@@ -56,8 +56,8 @@ char separator_of(const fs::path& file) {
 
 Sheet read_sheet(const fs::path& file) {
   Sheet sheet{.file = file.string(), .columns = {}, .rows = {}};
-  base::CsvReader reader(base::without_byte_order_mark(base::file_blocks(file, ErrorCode::kUsage)),
-                         separator_of(file), kMostRecordBytes);
+  base::CsvReader reader(base::text_file_blocks(file, ErrorCode::kUsage), separator_of(file),
+                         kMostRecordBytes);
   for (base::CsvRecord record; reader.next(record);) {
     if (record.too_long) record.error = "it is longer than 4 MiB";
     if (!record.error.empty()) {
@@ -107,9 +107,10 @@ Key read_key(const Sheet& sheet) {
     if (!key.places.emplace(row.fields[item], key.settings.size()).second) {
       refuse_cell(sheet, row.line, "item", "the item is there twice");
     }
-    key.settings.push_back(row.fields[setting]);
-    if (std::count(key.setting_names.begin(), key.setting_names.end(), row.fields[setting]) == 0) {
-      key.setting_names.push_back(row.fields[setting]);
+    const std::string name = base::with_formula(row.fields[setting]);
+    key.settings.push_back(name);
+    if (std::count(key.setting_names.begin(), key.setting_names.end(), name) == 0) {
+      key.setting_names.push_back(name);
     }
   }
   return key;

@@ -9,6 +9,7 @@
 #include "base/lines.h"
 #include "base/random.h"
 #include "base/refuse.h"
+#include "base/text_blocks.h"
 #include "base/value_shown.h"
 #include "medgen/error.h"
 #include "research/evaluation.h"
@@ -202,7 +203,7 @@ ChoiceScore summary(const std::vector<ChoiceItem>& items, const std::vector<Item
 }  // namespace
 
 std::vector<ChoiceItem> read_choices(const std::filesystem::path& file) {
-  base::Lines lines(base::file_blocks(file), kMostFileBytes);
+  base::Lines lines(base::text_file_blocks(file), kMostFileBytes);
   std::vector<ChoiceItem> items;
   std::size_t bytes = 0;
   for (base::Line line; lines.next(line);) {
@@ -210,7 +211,7 @@ std::vector<ChoiceItem> read_choices(const std::filesystem::path& file) {
     if (line.too_long || bytes > kMostFileBytes) {
       throw Error(ErrorCode::kRuntime, file.string() + " holds more than 256 MiB of choices");
     }
-    if (line.text.find_first_not_of(" \t\r") == std::string::npos) continue;
+    if (base::is_blank(line.text)) continue;
     ChoiceItem item;
     const std::string why = parse_item(line.text, item);
     if (!why.empty()) {

@@ -113,7 +113,8 @@ nlohmann::ordered_json pair_json(const Interval& interval);  // [low, high]
 nlohmann::ordered_json metrics_json(const Metrics& metrics);
 
 // A row for every setting and metric, ready for spreadsheets and R.
-std::string metrics_csv(const Metrics& metrics);
+// Its names are no formulas for a spreadsheet, unless the cells are to be `raw`.
+std::string metrics_csv(const Metrics& metrics, bool raw = false);
 
 // For a terminal of that many columns: a line for each setting, in as many blocks as it takes.
 std::string metrics_table(const Metrics& metrics, int columns = 80);

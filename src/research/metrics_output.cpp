@@ -30,9 +30,12 @@ Json metric_json(const Metric& metric) {
 
 std::string cell(std::optional<double> value) { return value ? Json(*value).dump() : ""; }
 
-std::string csv_line(const SettingMetrics& row, const Metric& metric) {
-  std::string line = base::quote_csv(row.setting) + (row.is_reference ? ",true," : ",false,") +
-                     base::quote_csv(metric.name);
+std::string csv_line(const SettingMetrics& row, const Metric& metric, bool raw) {
+  const auto name = [&](const std::string& text) {
+    return base::quote_csv(raw ? text : base::without_formula(text));
+  };
+  std::string line =
+      name(row.setting) + (row.is_reference ? ",true," : ",false,") + name(metric.name);
   const auto add = [&](std::optional<double> value) {
     line += ',';
     line += cell(value);
@@ -189,17 +192,17 @@ Json metrics_json(const Metrics& metrics) {
   return json;
 }
 
-std::string metrics_csv(const Metrics& metrics) {
+std::string metrics_csv(const Metrics& metrics, bool raw) {
   std::string csv =
       "setting,reference,metric,value,low,high,difference,difference_low,difference_high,p_value,"
       "p_holm,distance,distance_low,distance_high\n";
   for (const SettingMetrics& row : metrics.rows) {
     for (std::size_t m = 0; m < row.metrics.size(); ++m) {
-      if (metrics.shows(m)) csv += csv_line(row, row.metrics[m]);
+      if (metrics.shows(m)) csv += csv_line(row, row.metrics[m], raw);
     }
     for (const auto& [reason, count] : row.finish_reasons) {
       const double share = static_cast<double>(count) / static_cast<double>(row.texts);
-      csv += csv_line(row, {"finish_" + reason, share});
+      csv += csv_line(row, {"finish_" + reason, share}, raw);
     }
   }
   return csv;

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/refuse.h"
+#include "base/text_blocks.h"
 #include "base/value_shown.h"
 #include "batch/row_settings.h"
 #include "medgen/error.h"
@@ -160,7 +161,7 @@ std::vector<SweepCell> named_cells(std::string_view jsonl, const std::string& fi
     const std::size_t end = std::min(jsonl.find('\n'), jsonl.size());
     const std::string text(jsonl.substr(0, end));
     jsonl.remove_prefix(std::min(end + 1, jsonl.size()));
-    if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
+    if (base::is_blank(text)) continue;
     const std::string where = fmt::format("{}, line {}", file, line);
     SweepCell& cell = cells.emplace_back(parse_cell(text, where));
     if (!names.insert(cell.name).second) {

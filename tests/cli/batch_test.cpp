@@ -169,7 +169,7 @@ TEST_F(BatchCliTest, OptionsOfAnotherCommandAreNamedAsOptionsToo) {
   ASSERT_EQ(batch({in, "-o", path("1"), "--seed", "7", "--unordered"}).status, 0);
   const RunResult result = run({"merge", "-o", path("merged.jsonl"), path("1")});
   EXPECT_EQ(result.status, 2);
-  EXPECT_THAT(result.err, HasSubstr("without --format and --unordered"));
+  EXPECT_THAT(result.err, HasSubstr("without --format txt and --unordered"));
 }
 
 TEST_F(BatchCliTest, CheckListsBadRowsAndWritesNothing) {

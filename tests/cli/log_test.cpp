@@ -205,7 +205,8 @@ TEST(LogCliTest, NoPromptAndNoOutputIsTold) {
       {{"metrics", at("sweep/samples.jsonl"), "--resamples", "50", "--model", model}},
       {{"explain", "--model", model, prompt}},
       {{"tokenize", "--tokenizer", model, prompt}},
-      {{"reproduce", "--model", model, at("all.jsonl")}, 1},  // not the bad row
+      {{"export", at("all.jsonl"), "-o", at("all.csv")}},
+      {{"reproduce", "--model", model, at("all.jsonl")}},
       {{"inspect", model}},
       {{"eval", "--model", model, "--data", data, "--limit", "5"}},
       {{"prepare", "--data", data, "--tokenizer", model, "--output", at("shards")}},

@@ -143,13 +143,23 @@ TEST_F(ReproduceCliTest, SaysWhatCannotBeMadeAgain) {
   EXPECT_THAT(obstacle([](Json& json) { json["provenance"]["sampling"]["new_setting"] = 1; }),
               HasSubstr("new_setting"));
   EXPECT_THAT(obstacle([](Json& json) {
-                json = Json{{"id", 1}, {"error", {{"code", "x"}}}};
-              }),
-              HasSubstr("failed row"));
-  EXPECT_THAT(obstacle([](Json& json) {
                 json = Json{{"custom_id", 1}, {"response", {}}};
               }),
               HasSubstr("OpenAI"));
+}
+
+TEST_F(ReproduceCliTest, RowsThatFailedAreSkippedAndCounted) {
+  const std::string out = changed(batch_output(), 2, [](Json& json) {
+    json = Json{{"id", 7}, {"error", {{"code", "no_prompt"}, {"message", "it has none"}}}};
+  });
+  const RunResult table = reproduce({out});
+  EXPECT_EQ(table.status, 0);
+  EXPECT_THAT(table.out, AllOf(HasSubstr("      1  skipped   it is the record of a failed row"),
+                               Not(HasSubstr("not made"))));
+  const Json json = reproduced(out);
+  EXPECT_EQ(json["skipped"], 1);
+  EXPECT_EQ(json["not_made"], 0);
+  EXPECT_EQ(json["results"][1]["result"], "skipped");
 }
 
 TEST_F(ReproduceCliTest, ReadsOlderFormatsAndRefusesNewerOnes) {

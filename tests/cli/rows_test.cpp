@@ -219,7 +219,6 @@ TEST_F(RowsCliTest, TheFirstRowsAndNoBlankOnes) {
   EXPECT_EQ(ids({"--limit", "3"}, 4), "1 2 3 ");
   EXPECT_EQ(ids({"--limit", "3", "--skip-blank"}, 0), "1 3 ");
   EXPECT_EQ(batch({in, "-o", "-", "--limit", "0"}).status, 2);
-  EXPECT_EQ(batch({in, "-o", "-", "--skip-blank", "--shard", "1/2"}).status, 2);
   const RunResult whole = batch({in, "-o", path("whole"), "-n", "1", "--skip-blank"});
   EXPECT_EQ(whole.status, 0);
   EXPECT_THAT(batch({in, "-o", path("whole"), "-n", "1", "--skip-blank"}).err,
@@ -277,6 +276,88 @@ TEST_F(RowsCliTest, OpenAisFormIsAnsweredAsItsApiDoes) {
   // Failed rows are run again, and the others known by their id.
   EXPECT_EQ(batch({in, "-o", path("out"), "--retry-errors"}).status, 4);
   EXPECT_EQ(records(read(path("out"))), all);
+}
+
+TEST_F(RowsCliTest, SeveralPromptsInABodyAreAnsweredInTheirOrder) {
+  const auto row = [](const std::string& body) {
+    return R"({"custom_id":"a","method":"POST","url":"/v1/completions","body":)" + body + "}\n";
+  };
+  const auto choices = [&](const std::string& body, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> words = {file("a.jsonl", row(body)), "-o", "-"};
+    words.insert(words.end(), more.begin(), more.end());
+    const RunResult made = batch(words);
+    EXPECT_EQ(made.status, 0) << made.err;
+    return records(made.out).at(0)["response"]["body"];
+  };
+  const Json body =
+      choices(R"({"prompt":["I feel","My knee",[40,41]],"n":2,"max_tokens":4,"logprobs":1})");
+  ASSERT_EQ(body["choices"].size(), 6U);
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(body["choices"][i]["index"], i);
+  EXPECT_EQ(body["usage"]["completion_tokens"], 24);
+  // The first is answered as it is alone, and each by its own random numbers.
+  const Json alone = choices(R"({"prompt":"I feel","n":2,"max_tokens":4,"logprobs":1})");
+  EXPECT_EQ(alone["choices"][1], body["choices"][1]);
+  const Json same = choices(R"({"prompt":["I feel","I feel"],"max_tokens":4})");
+  EXPECT_EQ(same["choices"][0]["text"], alone["choices"][0]["text"]);
+  EXPECT_NE(same["choices"][0]["text"], same["choices"][1]["text"]);
+  EXPECT_EQ(choices(R"({"prompt":["I feel","I feel"],"max_tokens":4})", {"--slots", "1"}), same);
+  // One that cannot be run fails the row, and is named.
+  const RunResult failed = batch(
+      {file("b.jsonl", row(R"({"prompt":["I feel",""]})") + row(R"({"prompt":["I",[99999]]})")),
+       "-o", "-", "--trust-ids"});
+  EXPECT_EQ(failed.status, 4);
+  EXPECT_EQ(records(failed.out).at(0)["response"]["body"]["error"]["code"], "no_prompt");
+  EXPECT_THAT(records(failed.out).at(1)["response"]["body"]["error"]["message"].get<std::string>(),
+              HasSubstr("prompt 2 of 2: "));
+  // A mark is put into each.
+  const RunResult masked =
+      batch({file("c.jsonl", row(R"({"prompt":["I feel","MRN 7654321 and"]})")), "-o", "-",
+             "--format", "txt", "--identifiers", "mask"});
+  EXPECT_THAT(masked.out, AllOf(HasSubstr("MRN [record-number] and"), Not(HasSubstr("7654321"))));
+}
+
+TEST_F(RowsCliTest, ControlCharactersOfARowNeverReachATerminal) {
+  const std::string in = file("a.jsonl",
+                              "{\"prompt\":\"knee\",\"top_P\\u001b]0;X\\u0007\\u001b[31m\":1}\n"
+                              "{\"prompt\":\"knee\",\"sampler_order\":\"x\\u001b]0;X\\u0007\"}\n"
+                              "{\"prompt\":\"knee\",\"settings\":{\"top_k\\u001b[31m\":1}}\n");
+  for (const std::vector<std::string>& more :
+       {std::vector<std::string>{"--check"}, {"--check", "--row-settings", "all"}, {"-o", "-"}}) {
+    std::vector<std::string> words = {in};
+    words.insert(words.end(), more.begin(), more.end());
+    const RunResult made = batch(words);
+    EXPECT_NE(made.status, 0);
+    EXPECT_THAT(made.out + made.err, AllOf(Not(HasSubstr("\x1b")), Not(HasSubstr("\x07"))));
+  }
+  const RunResult table = batch({file("a.csv", "prompt;a\x1b[31m\nknee;1\n"), "-o", path("out")});
+  EXPECT_EQ(table.status, 2);
+  EXPECT_THAT(table.err, AllOf(HasSubstr("\\u001b"), Not(HasSubstr("\x1b"))));
+}
+
+TEST_F(RowsCliTest, WhateverARowSaysIsTakenOrRefusedByName) {
+  const std::string in =
+      file("a.jsonl",
+           "{\"id\":\"a\",\"prompt\":\"knee\",\"notice\":\"x\",\"id2\":1}\n"
+           "{\"id\":null,\"prompt\":\"knee\"}\n"
+           "{\"id\":\"\",\"prompt\":\"x\"}\n"
+           "{\"id\":true,\"prompt\":\"x\"}\n"
+           "{\"prompt\":\"x\",\"max_tokens\":5}\n"
+           "{\"id\":\"z\",\"prompt\":\"x\",\"top_P\":0.5}\n"
+           "{\"id\":\"y\",\"prompt\":\"x\",\"n\":2,\"num_return_sequences\":3}\n"
+           "{\"id\":\"w\",\"prompt\":\"x\",\"stop\":null,\"temperature\":\"warm\"}\n"
+           "{\"id\":\"v\",\"prompt\":\"x\",\"score\":Infinity}\n"
+           "{\"id\":\"u\",\"prompt\":\"x\",\"score\":1e400}\n");
+  const RunResult checked = batch({in, "--check", "--row-settings", "all"});
+  EXPECT_EQ(checked.status, 4);
+  EXPECT_THAT(checked.out,
+              AllOf(HasSubstr("row 1 (line 1): reserved_field: the field \"notice\""),
+                    HasSubstr("row 3 (line 3): bad_id"), HasSubstr("row 4 (line 4): bad_id"),
+                    HasSubstr("row 7 (line 7): bad_setting: n and num_return_sequences"),
+                    HasSubstr("row 8 (line 8): bad_setting: temperature"),
+                    HasSubstr("row 9 (line 9): invalid_json: it is not valid JSON (column 32: "),
+                    HasSubstr("row 10 (line 10): invalid_json: ")));
+  EXPECT_THAT(checked.err, AllOf(HasSubstr("10 rows, 7 bad"), HasSubstr("\"max_new_tokens\""),
+                                 HasSubstr("\"top_p\"")));
 }
 
 TEST_F(RowsCliTest, BrokenJsonIsNamedWithItsCauseAndColumn) {

@@ -176,6 +176,7 @@ inline const std::map<std::string, Target>& targets() {
       {"zstd", [](const std::string& data) { run_compressed(data, ".jsonl.zst"); }},
       {"journal", run_journal},
       {"records", run_records},
+      {"table", run_table},
       {"choices", run_choices},
       {"row_settings", run_row_settings},
       {"config_file", run_config_file},

@@ -11,7 +11,7 @@
 #include "engine/settings.h"
 #include "fuzz/input_file.h"
 #include "fuzz/model_text.h"
-#include "records/reader.h"
+#include "records/record_file.h"
 #include "research/evaluation.h"
 #include "research/sample.h"
 
@@ -42,6 +42,12 @@ inline void use_record(const records::RecordReader& record) {
 inline void run_records(const std::string& data) {
   static InputFolder folder("records");
   const auto file = folder.write("records.jsonl", data);
+  try_reading([&] { records::read_records(file, use_record); });
+}
+
+inline void run_table(const std::string& data) {
+  static InputFolder folder("tables");
+  const auto file = folder.write("table.csv", data);
   try_reading([&] { records::read_records(file, use_record); });
 }
 

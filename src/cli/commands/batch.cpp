@@ -12,6 +12,7 @@
 #include "cli/options/batch_options.h"
 #include "cli/run.h"
 #include "cli/signals.h"
+#include "cli/terminal.h"
 #include "cli/terminal_pipe.h"
 #include "jobs/batch_job.h"
 #include "jobs/identifier_watch.h"
@@ -46,8 +47,8 @@ int check(jobs::BatchAsked asked, const Messages& messages) {
   Output output(STDOUT_FILENO);
   const batch::Survey survey = jobs::check_rows(
       std::move(asked), interrupt.flag(), [&](const batch::BatchRow& row, std::uint64_t line) {
-        output.write(fmt::format("row {} (line {}): {}: {}\n", row.position + 1, line,
-                                 row.error->code, row.error->message));
+        output.write(visible(fmt::format("row {} (line {}): {}: {}\n", row.position + 1, line,
+                                         row.error->code, row.error->message)));
       });
   output.flush();
   if (interrupt.interrupted()) return kExitInterrupted;

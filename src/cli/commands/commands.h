@@ -16,6 +16,7 @@ int batch_command(const Arguments& words);
 int sweep_command(const Arguments& words);
 int reproduce_command(const Arguments& words);
 int merge_command(const Arguments& words);
+int export_command(const Arguments& words);
 int screen_command(const Arguments& words);
 int explain_command(const Arguments& words);
 int tokenize_command(const Arguments& words);

@@ -8,9 +8,11 @@
 #include <utility>
 
 #include "base/files.h"
+#include "base/refuse.h"
 #include "cli/commands/commands.h"
 #include "cli/options/backend_options.h"
 #include "cli/options/command_line.h"
+#include "cli/options/table_options.h"
 #include "cli/output.h"
 #include "cli/run.h"
 #include "cli/sandbox.h"
@@ -31,7 +33,7 @@ struct MetricsArguments {
   std::optional<double> confidence;
   std::optional<std::uint64_t> seed;
   BackendArguments backend;
-  bool specials = false, json = false, quiet = false;
+  bool specials = false, json = false, raw_cells = false, quiet = false;
 };
 
 MetricsArguments parse_metrics(const Arguments& words) {
@@ -86,6 +88,7 @@ MetricsArguments parse_metrics(const Arguments& words) {
   line.flag("--json", a.json, "Print one JSON object instead of the table.");
   line.text("--csv", writes_file("FILE"), a.csv,
             "Write a line for each setting and measure to FILE.");
+  declare_raw_cells(line, a.raw_cells, "the file of --csv");
   line.text("--report", writes_file("FILE.html"), a.report,
             "Write a report to FILE: tables, figures and texts in one file that needs no other.");
   line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
@@ -94,6 +97,9 @@ MetricsArguments parse_metrics(const Arguments& words) {
   if (a.mauve && !a.reference) {
     throw Error(ErrorCode::kUsage,
                 "--mauve compares texts with those of people: give them with --reference FILE");
+  }
+  if (a.raw_cells && !a.csv) {
+    base::refuse("--raw-cells is about the cells of a csv: give --csv FILE, or leave it out");
   }
   resolve(a.backend);  // refuses bad options before anything is read
   return a;
@@ -139,7 +145,7 @@ int metrics_command(const Arguments& words) {
   }
   const research::Metrics metrics = jobs::measure(asking, texts);
 
-  if (a.csv) base::write_file_atomically(*a.csv, research::metrics_csv(metrics));
+  if (a.csv) base::write_file_atomically(*a.csv, research::metrics_csv(metrics, a.raw_cells));
   if (a.report) {
     base::write_file_atomically(
         *a.report,

@@ -40,8 +40,9 @@ ReproduceArguments parse_reproduce(const Arguments& words) {
                    "Regenerates each record of a JSON or JSONL output of generate --json, batch or "
                    "sweep from its prompt, settings and seed, and says what is identical, what "
                    "differs and why it might: another model, version, back end, precision or "
-                   "setting. Runs in the precision of the record unless told otherwise. Exit "
-                   "status 1: something differs or could not be regenerated.");
+                   "setting. Runs in the precision of the record unless told otherwise. Records of "
+                   "rows that failed are skipped and counted. Exit status 1: something differs or "
+                   "could not be regenerated.");
   line.positional(reads("FILE"), a.file, true, "What generate --json, batch or sweep wrote.");
   declare_model(line, a.model, a.tokenizer);
   declare(line, a.backend);
@@ -62,8 +63,15 @@ const char* name_of(Verdict verdict) {
       return "differs";
     case Verdict::kNotMade:
       return "not made";
+    case Verdict::kSkipped:
+      return "skipped";
   }
   return "unknown";
+}
+
+bool is_as_it_should_be(const Trial& trial) {
+  const Verdict verdict = verdict_of(trial);
+  return verdict == Verdict::kEqual || verdict == Verdict::kSkipped;
 }
 
 // What the table groups by.
@@ -98,7 +106,7 @@ void print_table(Output& output, const std::vector<Trial>& trials) {
   }
   std::size_t listed = 0, left = 0;
   for (const Trial& trial : trials) {
-    if (verdict_of(trial) == Verdict::kEqual) continue;
+    if (is_as_it_should_be(trial)) continue;
     if (listed == kMaxListed) {
       ++left;
       continue;
@@ -134,7 +142,8 @@ void print_json(Output& output, const std::vector<Trial>& trials) {
   Json json{{"records", trials.size()},
             {"equal", counts[Verdict::kEqual]},
             {"differ", counts[Verdict::kDiffers]},
-            {"not_made", counts[Verdict::kNotMade]}};
+            {"not_made", counts[Verdict::kNotMade]},
+            {"skipped", counts[Verdict::kSkipped]}};
   json["results"] = Json::array();
   for (const Trial& trial : trials) json["results"].push_back(json_of(trial));
   output.write(json.dump() + "\n");
@@ -162,10 +171,8 @@ int reproduce_command(const Arguments& words) {
     print_table(output, trials);
   }
   output.flush();
-  const bool all_equal = std::all_of(trials.begin(), trials.end(), [](const Trial& trial) {
-    return verdict_of(trial) == Verdict::kEqual;
-  });
-  return all_equal ? kExitFine : static_cast<int>(ErrorCode::kRuntime);
+  const bool fine = std::all_of(trials.begin(), trials.end(), is_as_it_should_be);
+  return fine ? kExitFine : static_cast<int>(ErrorCode::kRuntime);
 }
 
 }  // namespace medgen::cli

@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/refuse.h"
+#include "base/text_blocks.h"
 #include "batch/input.h"
 #include "cli/commands/commands.h"
 #include "cli/options/command_line.h"
@@ -165,9 +166,10 @@ class Screening {
         parser.take_header(raw);
         copier.take_header(raw);
         copy(raw.text);
-      } else if (format == batch::InputFormat::kText && raw.text.empty()) {
+      } else if ((format == batch::InputFormat::kText && raw.text.empty()) ||
+                 (options.skip_blank && !raw.too_long && base::is_blank(raw.text))) {
         ++position;
-        copy(raw.text);  // an empty line is no prompt, and holds nothing either
+        copy(raw.text);  // a blank line is no prompt, and holds nothing either
       } else {
         screen(shown, raw, parser.parse(raw, position++), copier);
       }
@@ -177,11 +179,13 @@ class Screening {
   void screen(const std::string& file, const batch::RawRow& raw, const batch::BatchRow& row,
               const RowCopier& copier) {
     ++rows_;
-    if (row.error || !row.prompt_ids.empty()) {
+    if (row.error || !row.prompt_ids.empty() || !row.prompts.empty()) {
       if (++unread_ <= kMostRowsNamed) {
-        messages_.note(
-            fmt::format("{}:{}: not searched: {}", file, raw.line,
-                        row.error ? row.error->message : "its prompt is token ids: give its text"));
+        messages_.note(fmt::format("{}:{}: not searched: {}", file, raw.line,
+                                   row.error ? row.error->message
+                                   : row.prompts.empty()
+                                       ? "its prompt is token ids: give its text"
+                                       : "it has several prompts: give each its own row"));
       }
       return;
     }

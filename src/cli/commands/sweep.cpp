@@ -12,11 +12,13 @@
 #include "base/files.h"
 #include "base/new_file.h"
 #include "base/refuse.h"
+#include "base/text_blocks.h"
 #include "base/value_shown.h"
 #include "base/write_failure.h"
 #include "cli/batch_run.h"
 #include "cli/commands/commands.h"
 #include "cli/options/batch_options.h"
+#include "cli/options/table_options.h"
 #include "cli/run.h"
 #include "cli/terminal.h"
 #include "jobs/sweep_report.h"
@@ -34,6 +36,7 @@ struct SweepArguments {
   std::optional<std::vector<std::string>> grid;
   std::optional<std::string> settings, folder, reference, baseline;
   std::optional<std::int64_t> rating_pack;
+  bool raw_cells = false;
 };
 
 SweepArguments parse_sweep(const Arguments& words) {
@@ -74,6 +77,7 @@ SweepArguments parse_sweep(const Arguments& words) {
       "count it; refuse, give an error record; mask, put its class in its place, such as "
       "[date], before the model sees it. Negative prompts count as prompts. Generated texts are "
       "looked at too, marked, and never changed. Some is missed. Default: off.");
+  declare_raw_cells(line, a.raw_cells, "metrics.csv and the rating pack");
   line.flag("--restart", a.batch.restart, "Start over: overwrite what is in FOLDER.");
   line.number("--max-errors", a.batch.max_errors,
               "Stop with status 4 when more prompts than this have failed; 0 or more. Default: no "
@@ -88,7 +92,7 @@ std::vector<research::SweepCell> read_cells(const SweepArguments& a) {
   if (a.grid) return research::grid_cells(*a.grid);
   if (a.settings) {
     return research::named_cells(
-        base::read_file(*a.settings, kMaxSettingsFileBytes, ErrorCode::kUsage), *a.settings);
+        base::read_text_file(*a.settings, kMaxSettingsFileBytes, ErrorCode::kUsage), *a.settings);
   }
   throw Error(ErrorCode::kUsage,
               "nothing to compare: give --grid SETTING=VALUE,... or --settings FILE.jsonl");
@@ -154,6 +158,7 @@ jobs::SweepReport planned_report(const SweepArguments& a,
     for (research::Sample& sample : report.reference) sample.specials = a.batch.specials;
     report.reference_name = fs::path(*a.reference).filename().string();
   }
+  report.raw_cells = a.raw_cells;
   if (a.rating_pack) report.rating_pack = static_cast<std::size_t>(*a.rating_pack);
   return report;
 }

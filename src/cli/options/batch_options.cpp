@@ -11,6 +11,7 @@
 #include "base/refuse.h"
 #include "base/value_shown.h"
 #include "cli/options/option_words.h"
+#include "cli/options/table_options.h"
 #include "medgen/error.h"
 
 namespace medgen::cli {
@@ -66,7 +67,6 @@ batch::InputOptions input_options(const BatchArguments& a) {
   options.columns.fields = field_choice(a);
   options.trust_ids = a.trust_ids;
   if (a.limit) options.limit = static_cast<std::uint64_t>(*a.limit);
-  options.skip_blank = a.skip_blank;
   if (a.shard) options.shard = parse_shard(*a.shard);
   return options;
 }
@@ -122,11 +122,10 @@ void declare_output(CommandLine& line, BatchArguments& a) {
   line.text("-o,--output", writes_file("FILE"), a.output,
             "Where results go; - is standard output: each row at once, without resuming.");
   line.choice("--format", {"jsonl", "csv", "txt"}, a.format,
-              "How results are written: jsonl, an object per row; csv, a record per continuation; "
+              "How results are written: jsonl, an object per row; csv, a record per continuation, "
+              "with a column for each field that rows carry through; "
               "txt, a line per continuation, with line breaks as \\n. Default: jsonl.");
-  line.flag("--raw-cells", a.raw_cells,
-            "In csv, leave texts alone that a spreadsheet would take for formulas, since they "
-            "begin with = + - @, a tab or a carriage return. Otherwise a ' stands before them.");
+  declare_raw_cells(line, a.raw_cells, "csv");
   line.flag("--unordered", a.unordered,
             "Write results as they are finished instead of in the order of the input.");
   line.flag(
@@ -134,10 +133,10 @@ void declare_output(CommandLine& line, BatchArguments& a) {
       "Only check every row of the input, list the bad ones on standard output, and exit with "
       "4 if there are any. Loads no model weights and writes no file.");
   line.flag("--restart", a.restart, "Start over: overwrite the output and its journal.");
-  line.flag(
-      "--retry-errors", a.retry_errors,
-      "Run the failed rows of a complete jsonl output again and keep the others. The input may "
-      "have been corrected in those rows only.");
+  line.flag("--retry-errors", a.retry_errors,
+            "Run the failed rows of a complete jsonl or csv output again and keep the others. The "
+            "input may "
+            "have been corrected in those rows only.");
   line.exclude("--restart", "--retry-errors");
   line.number("--max-errors", a.max_errors,
               "Stop with status 4 when more rows than this have failed; 0 or more. For files this "
@@ -158,9 +157,6 @@ void declare(CommandLine& line, BatchArguments& a) {
   line.number("--limit", a.limit,
               "Read only the first N rows of the input, all shards together; 1 or more. Default: "
               "all.");
-  line.flag("--skip-blank", a.skip_blank,
-            "Leave out lines that hold nothing but blanks, instead of an error record for each. "
-            "They still count, so that rows keep their numbers. Not with --shard.");
   line.flag("--truncate-prompt", a.truncate_prompt,
             "Keep only the end of prompts that do not fit, leaving room to continue, instead of "
             "an error.");
@@ -186,11 +182,6 @@ void validate(const BatchArguments& a) {
   if (a.limit && *a.limit < 1) {
     base::refuse_value("limit", fmt::to_string(*a.limit), "at least 1", "leave it out to read all");
   }
-  if (a.skip_blank && a.shard) {
-    base::refuse(
-        "--skip-blank and --shard do not go together, since shards are counted by lines: take the "
-        "blank lines out of the input, or leave --skip-blank out");
-  }
   if (a.raw_cells && a.format != "csv") {
     base::refuse("--raw-cells is about the cells of a csv: give --format csv, or leave it out");
   }
@@ -201,10 +192,10 @@ void validate(const BatchArguments& a) {
     }
   }
   if (a.retry_errors &&
-      (to_standard_output(a) || a.unordered || record_form(a) != records::Form::kJson)) {
+      (to_standard_output(a) || a.unordered || record_form(a) == records::Form::kText)) {
     base::refuse(
-        "--retry-errors works on a jsonl file in the order of the input: leave out -o -, "
-        "--unordered and --format");
+        "--retry-errors works on a jsonl or csv file in the order of the input: leave out -o -, "
+        "--unordered and --format txt");
   }
   const batch::InputOptions input = input_options(a);
   batch::check(input);

@@ -25,7 +25,7 @@ struct BatchArguments {
   DecodingArguments decoding;
   bool check = false, restart = false, retry_errors = false, unordered = false, quiet = false;
   bool trust_ids = false, specials = false, truncate_prompt = false;
-  bool skip_blank = false, raw_cells = false;
+  bool raw_cells = false;
   bool rows_may_set = true;  // their own settings
 };
 

@@ -43,6 +43,9 @@ void declare(CommandLine& line, InputArguments& a, const char* name, const std::
               "The input's encoding. UTF-16 needs its mark at the beginning (bytes FF FE or FE "
               "FF). Default: utf-8.");
   line.text("--prompt-column", "NAME", a.prompt_column, column_help);
+  line.flag("--skip-blank", a.skip_blank,
+            "Pass over lines that hold nothing but blanks; without it each is a row without a "
+            "prompt. They count either way, so that rows keep their numbers.");
 }
 
 batch::InputOptions input_options(const InputArguments& a) {
@@ -51,6 +54,7 @@ batch::InputOptions input_options(const InputArguments& a) {
   if (a.format) options.format = batch::format_of_name("input." + *a.format);
   options.form = file_form(a.delimiter, a.encoding);
   options.columns.prompt = a.prompt_column;
+  options.skip_blank = a.skip_blank;
   return options;
 }
 

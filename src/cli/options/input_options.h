@@ -13,6 +13,7 @@ namespace medgen::cli {
 struct InputArguments {
   std::optional<std::vector<std::string>> names;
   std::optional<std::string> format, delimiter, encoding, prompt_column;
+  bool skip_blank = false;
 };
 
 // `name` and `help` are of the positional; `column_help` is of --prompt-column.

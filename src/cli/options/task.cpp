@@ -1,7 +1,7 @@
 // --task and --templates.
 #include "cli/options/task.h"
 
-#include "base/files.h"
+#include "base/text_blocks.h"
 #include "medgen/error.h"
 
 namespace medgen::cli {
@@ -19,7 +19,7 @@ void declare(CommandLine& line, TaskArguments& arguments) {
 Templates known_templates(const TaskArguments& arguments, const Templates& of_model) {
   if (!arguments.templates) return of_model;
   const std::string text =
-      base::read_file(*arguments.templates, std::uint64_t{1} << 20U, ErrorCode::kUsage);
+      base::read_text_file(*arguments.templates, std::uint64_t{1} << 20U, ErrorCode::kUsage);
   return parse_templates(text, *arguments.templates);
 }
 

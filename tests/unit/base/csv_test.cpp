@@ -135,9 +135,19 @@ TEST(CsvTest, NoCellIsAFormula) {
                               "-", "+", "- a list", "-1+2", "=", "--1", "-inf"}) {
     EXPECT_EQ(without_formula(formula), "'" + std::string(formula));
   }
-  for (const char* text : {"", "a", " =1", "-1", "+4.5", "-1e5", "1+2", "'=1", "3-4"}) {
+  for (const char* text : {"", "a", " =1", "-1", "+4.5", "-1e5", "1+2", "'a", "3-4"}) {
     EXPECT_EQ(without_formula(text), text);
   }
+}
+
+TEST(CsvTest, WhatMadeAFormulaHarmlessComesOffAgain) {
+  for (const char* text : {"", "a", "'", "''", "-5", "'-5", "=1+2", "'=1+2", "''@a", "+a", "'a",
+                           "\ta", "it's", "'\r"}) {
+    EXPECT_EQ(with_formula(without_formula(text)), text) << text;
+  }
+  EXPECT_EQ(without_formula("'=1"), "''=1");
+  EXPECT_EQ(without_formula("'a"), "'a");
+  EXPECT_EQ(with_formula("'a"), "'a") << "nobody put that there";
 }
 
 }  // namespace

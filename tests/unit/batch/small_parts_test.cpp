@@ -72,6 +72,29 @@ TEST_F(OldOutputTest, KeepsWhatIsFineAndGivesBackWhatFailed) {
   EXPECT_THROW(old.record_of(row("a", "changed")), Error);
 }
 
+TEST_F(OldOutputTest, ATableIsKeptRecordByRecord) {
+  records::TableColumns columns;
+  columns.carried = {"lang"};
+  records::TableRecord good{.id = "a", .prompt = "=x"};
+  good.texts = {{.index = 0, .text = "one\nline", .num_tokens = 3}, {.index = 1, .text = "y"}};
+  good.carried = {{"lang", "\"en\""}};
+  records::TableRecord failed{.id = "b", .prompt = {}};
+  failed.error = records::RecordError{"c", "d"};
+  const std::string lines = records::table_lines(good, columns);
+  const auto file = folder_.write("o", records::table_heading(columns) + lines +
+                                           records::table_lines(failed, columns) + lines + lines);
+  OldOutput old(file, columns);
+  const auto kept = old.record_of(row("a", "=x"));
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->bytes, lines);
+  EXPECT_EQ(kept->tokens, 3U);
+  EXPECT_FALSE(old.record_of(row("b", "mended")));
+  EXPECT_THROW(old.record_of(row("a", "changed")), Error);
+  BatchRow other = row("a", "=x");
+  other.extras[0].json = "\"de\"";
+  EXPECT_THROW(old.record_of(other), Error) << "what it carries counts, too";
+}
+
 TEST_F(OldOutputTest, RowsThatAreNotThereAreRefused) {
   OldOutput old(folder_.write("o", ""));
   EXPECT_THROW(old.record_of(row("a", "x")), Error);

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "medgen/error.h"
+#include "records/compare.h"
+#include "records/record_file.h"
 #include "temporary_folder.h"
 #include "unit/records/sample_record.h"
 
@@ -187,6 +189,42 @@ TEST(RecordReaderTest, ReadsWhatOtherProgramsAnswer) {
   EXPECT_THROW(reader_of(Json::array({1})).texts(), Error);
 }
 
+TEST(RecordReaderTest, ReadsEveryFormThatTextsComeIn) {
+  const auto texts = [](const char* json) { return reader_of(Json::parse(json)).texts(); };
+  // An answer of the API by itself, of a chat too; the first token of an echo has no number.
+  const auto answer =
+      texts(R"({"id":"c","object":"text_completion","choices":[)"
+            R"({"index":0,"text":"a b","logprobs":null,"finish_reason":null},)"
+            R"({"index":1,"message":{"role":"assistant","content":"c"},)"
+            R"("logprobs":{"content":[{"token":"c","logprob":-0.25}]}},)"
+            R"({"index":2,"text":"d e","logprobs":{"token_logprobs":[null,-1]}}]})");
+  ASSERT_EQ(answer.size(), 3U);
+  EXPECT_FALSE(answer[0].logprob);
+  EXPECT_EQ(answer[1].text, "c");
+  EXPECT_EQ(answer[1].logprob, -0.25);
+  EXPECT_EQ(answer[1].num_tokens, 1);
+  EXPECT_FALSE(answer[2].logprob);
+  // vLLM's own.
+  const auto vllm = texts(R"({"request_id":"0","prompt":"My","outputs":[{"index":0,"text":" knee",)"
+                          R"("token_ids":[10,11],"cumulative_logprob":-3.5,"logprobs":null,)"
+                          R"("finish_reason":"length"}]})");
+  EXPECT_EQ(vllm.at(0).tokens, (std::vector<TokenId>{10, 11}));
+  EXPECT_EQ(vllm.at(0).logprob, -3.5);
+  EXPECT_EQ(texts(R"({"text":"a b","token_logprobs":[-1,-2]})").at(0).logprob, -3);
+  const auto many = texts(R"({"prompt":"My","generated_text":["My knee","My hip"]})");
+  ASSERT_EQ(many.size(), 2U);
+  EXPECT_EQ(many[1].text, " hip");
+  EXPECT_THROW(texts(R"({"generated_text":[{"role":"user"}]})"), Error);
+  EXPECT_THROW(texts(R"({"choices":[{"message":{}}]})"), Error);
+}
+
+TEST(RecordReaderTest, AWholeNumberIsOneIdHoweverItIsWritten) {
+  for (const char* id : {"3", "3.0", "\"3\"", "3e0"}) {
+    EXPECT_EQ(reader_of(Json::parse(std::string("{\"id\":") + id + "}")).id(""), "3") << id;
+  }
+  EXPECT_EQ(reader_of(Json::parse(R"({"id":3.5})")).id(""), "3.5");
+}
+
 TEST(RecordReaderTest, ReadsErrorRecords) {
   for (const Form form : {Form::kJson, Form::kSweep, Form::kOpenAi}) {
     const RecordReader reader = written(failed_record(), form);
@@ -284,6 +322,51 @@ TEST_F(RecordFileTest, HoldsLinesOrOneObjectOrAnArray) {
   EXPECT_THAT(ids("\n[{\"id\":1}]"), ElementsAre("1"));
   EXPECT_THAT(ids(""), IsEmpty());
   EXPECT_THROW(ids("text"), Error);
+}
+
+TEST_F(RecordFileTest, WhatAPipelineGivesForAPromptIsOneRecord) {
+  const auto numbers = [&](const std::string& text) {
+    std::string found;
+    read_records(folder_.write("f", text), [&](const RecordReader& reader) {
+      found += reader.number() + ":" + std::to_string(reader.texts().size()) + " ";
+    });
+    return found;
+  };
+  const std::string one = R"([{"generated_text":"a"},{"generated_text":"b"}])";
+  EXPECT_EQ(numbers(one), "1:2 ");
+  EXPECT_EQ(numbers("[" + one + "," + one + "]"), "1:2 2:2 ");
+  EXPECT_EQ(numbers("[\n" + one + ",\n" + one + "\n]\n"), "1:2 2:2 ");
+  EXPECT_EQ(numbers(one + "\n\n" + one + "\n"), "1:2 3:2 ");
+  EXPECT_EQ(numbers("[" + one + "]\n[" + one + "," + one + "]\n"), "1:2 2.1:2 2.2:2 ");
+  EXPECT_EQ(numbers(R"([{"prompt":"p","generated_text":"pa"},{"text":"b"}])"), "1:1 2:1 ");
+}
+
+TEST_F(RecordFileTest, DamageIsGivenOrRefusedWithItsPlace) {
+  const std::string file = folder_.write("f", "{\"id\":1}\n{\"id\":1,}\n").string();
+  int records = 0;
+  read_records(file, [&](const RecordReader&) { ++records; });
+  EXPECT_EQ(records, 2);
+  try {
+    read_records(
+        file, [](const RecordReader&) {}, Damaged::kRefuse);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("line 2: not JSON (column 8: a comma before"));
+  }
+}
+
+TEST(CompareTest, DigitsThatAProgramLeftOutAreNoDifference) {
+  const auto differs = [](double then, double now) {
+    Completion recorded, made;
+    recorded.logprob = then;
+    made.logprob = now;
+    return !compare({recorded}, {made}).empty();
+  };
+  EXPECT_FALSE(differs(-8.6154379651, -8.615437965129765)) << "pandas writes ten decimals";
+  EXPECT_FALSE(differs(-0.001234567890123, -0.0012345678901234567)) << "or fifteen";
+  EXPECT_TRUE(differs(-8.6154379652, -8.615437965129765));
+  EXPECT_TRUE(differs(-8.615438, -8.615437965129765)) << "too few to tell";
+  EXPECT_TRUE(differs(-8.615437965129766, -8.615437965129765));
 }
 
 TEST_F(RecordFileTest, MoreMembersThanAnyRecordHasAreRefused) {

@@ -117,7 +117,7 @@ TEST(RecordWriterTest, CsvAndTextHaveALineForEachText) {
   EXPECT_THAT(writer.write(sample_record(), Form::kCsv),
               AllOf(StartsWith("a,\"I \"\"feel\"\"\",0, a,eos,2,-1.5,,,true,"),
                     HasSubstr("\na,\"I \"\"feel\"\"\",1,\" b\n\",length,1,-2.0,,,true,")));
-  EXPECT_EQ(writer.write(failed_record(), Form::kCsv), "a,,,,,,,no_prompt,it has none,,\n");
+  EXPECT_EQ(writer.write(failed_record(), Form::kCsv), "a,,,,,,,no_prompt,it has none,,,,\n");
   Record formula = sample_record();
   formula.prompt = "=1+2";
   formula.completions[0].text = "-A1";
@@ -130,6 +130,19 @@ TEST(RecordWriterTest, CsvAndTextHaveALineForEachText) {
   EXPECT_EQ(heading(Form::kJson), "");
 }
 
+TEST(RecordWriterTest, SeveralPromptsOfARowAreAnsweredOneAfterAnother) {
+  Record record = sample_record();
+  record.prompts = {"I \"feel\"", "My knee"};
+  record.more_prompt_tokens = 3;
+  record.request.num_return_sequences = 1;
+  const Json body = Json::parse(sample_writer().write(record, Form::kOpenAi))["response"]["body"];
+  EXPECT_EQ(body["usage"]["prompt_tokens"], 5);
+  EXPECT_EQ(body["provenance"]["prompts"], 2);
+  EXPECT_THAT(sample_writer().write(record, Form::kCsv),
+              AllOf(StartsWith("a,\"I \"\"feel\"\"\",0, a,"), HasSubstr("\na,My knee,1,\" b\n\"")));
+  EXPECT_THAT(sample_writer().write(record, Form::kText), HasSubstr("\nMy knee b\\n\n"));
+}
+
 TEST(RecordWriterTest, WhatMayIdentifySomebodyIsMarkedInEveryForm) {
   const Writer writer = sample_writer();
   Record record = sample_record();
@@ -137,18 +150,19 @@ TEST(RecordWriterTest, WhatMayIdentifySomebodyIsMarkedInEveryForm) {
   record.identifiers_found = {"name", "telephone"};
   EXPECT_THAT(writer.write(record, Form::kJson),
               HasSubstr(R"("identifiers":"warn","identifiers_found":["name","telephone"])"));
-  EXPECT_THAT(heading(Form::kCsv, true), HasSubstr(",notice,identifiers_found\n"));
-  EXPECT_THAT(writer.write(record, Form::kCsv), HasSubstr(",name telephone\n"));
+  EXPECT_THAT(heading(Form::kCsv, {.identifiers = true}),
+              HasSubstr(",notice,identifiers_found,seed,provenance\n"));
+  EXPECT_THAT(writer.write(record, Form::kCsv), HasSubstr(",name telephone,18446744073709551615,"));
   EXPECT_THAT(writer.write(record, Form::kText),
               StartsWith("# may identify somebody: name, telephone\n"));
   // Companion: where nothing was found, and where nobody looked.
   record.identifiers_found.clear();
-  EXPECT_THAT(writer.write(record, Form::kCsv), HasSubstr(",\n"));
+  EXPECT_THAT(writer.write(record, Form::kCsv), HasSubstr(",,18446744073709551615,"));
   EXPECT_EQ(writer.write(record, Form::kText), writer.write(sample_record(), Form::kText));
   EXPECT_THAT(writer.write(sample_record(), Form::kJson), Not(HasSubstr("identifiers")));
   Record failed = failed_record();
   failed.identifiers = "warn";
-  EXPECT_EQ(writer.write(failed, Form::kCsv), "a,,,,,,,no_prompt,it has none,,,\n");
+  EXPECT_EQ(writer.write(failed, Form::kCsv), "a,,,,,,,no_prompt,it has none,,,,,\n");
 }
 
 }  // namespace
