@@ -6,6 +6,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -24,10 +25,18 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 }
 
 // The plain file; compressed files derive from it.
+// Of a small file no more than it holds now, and a byte to see its end.
+std::size_t block_bytes_of(const std::filesystem::path& path) {
+  constexpr std::uintmax_t kLeast = 4096;
+  std::error_code error;
+  const std::uintmax_t bytes = std::filesystem::file_size(path, error);
+  return error ? kBlockBytes : std::clamp<std::uintmax_t>(bytes + 1, kLeast, kBlockBytes);
+}
+
 class Decoder {
  public:
   Decoder(const std::filesystem::path& path, ErrorCode code)
-      : name_(path.string()), code_(code), raw_(kBlockBytes) {
+      : name_(path.string()), code_(code), raw_(block_bytes_of(path)) {
     std::error_code ignored;
     if (std::filesystem::is_directory(path, ignored)) fail("it is a folder; name a file");
     file_.open(path, std::ios::binary);

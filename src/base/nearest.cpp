@@ -3,29 +3,34 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 namespace medgen::base {
 namespace {
 
 constexpr std::size_t kLongestName = 60;
 
-// Edits (insert, remove, replace, swap of neighbours) between two names.
-std::size_t edits_between(std::string_view a, std::string_view b) {
-  std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
-  for (std::size_t i = 0; i <= a.size(); ++i) {
-    for (std::size_t j = 0; j <= b.size(); ++j) {
-      if (i == 0 || j == 0) {
-        d[i][j] = i + j;
-        continue;
-      }
+// Edits (insert, remove, replace, swap of neighbours) between two names, if they are fewer than
+// `below`; else some number from there on. Looks only at places whose lengths allow fewer.
+std::size_t edits_between(std::string_view a, std::string_view b, std::size_t below) {
+  if (std::max(a.size(), b.size()) - std::min(a.size(), b.size()) >= below) return below;
+  std::vector<std::size_t> before_last, last(b.size() + 1, below), row;
+  for (std::size_t j = 0; j <= b.size() && j < below; ++j) last[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    row.assign(b.size() + 1, below);
+    if (i < below) row[0] = i;
+    const std::size_t first = i > below ? i - below : 1;
+    for (std::size_t j = first; j <= b.size() && j < i + below; ++j) {
       const std::size_t change = a[i - 1] == b[j - 1] ? 0 : 1;
-      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + change});
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + change, below});
       if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+        row[j] = std::min(row[j], before_last[j - 2] + 1);
       }
     }
+    if (*std::min_element(row.begin(), row.end()) >= below) return below;
+    before_last = std::exchange(last, std::move(row));
   }
-  return d[a.size()][b.size()];
+  return last[b.size()];
 }
 
 // Without what people leave out: dashes, underscores, capitals.
@@ -50,7 +55,7 @@ std::string nearest(std::string_view name, const std::vector<std::string>& known
   std::string_view best;
   std::size_t least = 1 + std::max<std::size_t>(1, name.size() / 3);
   for (const std::string& candidate : known) {
-    const std::size_t edits = edits_between(name, candidate);
+    const std::size_t edits = edits_between(name, candidate, least);
     if (edits < least) {
       least = edits;
       best = candidate;

@@ -127,17 +127,18 @@ inline void run_training_record(const std::string& data) {
     made.main = {std::make_shared<NoTokenDocuments>(), "sum"};
     return made;
   }();
-  const auto go_on = [&](const std::string& text) {
-    train::TrainingRecord record(options, training, {{"threads", 1}});
+  static const train::TrainingRecord fresh(options, training, {{"threads", 1}});
+  const auto go_on = [](const std::string& text) {
+    train::TrainingRecord record = fresh;
     record.go_on(text, 3);
     require_bounded(record.history().is_array());
   };
   try_reading([&] { go_on(data); });
   // As a patch (RFC 7396) of what such a run writes.
-  static const std::string own = train::TrainingRecord(options, training, {{"threads", 1}}).text();
-  auto patched = nlohmann::ordered_json::parse(own);
+  static const auto own = nlohmann::ordered_json::parse(fresh.text());
   const auto patch = base::parse_json<nlohmann::ordered_json>(data);
   if (!patch.is_object()) return;
+  auto patched = own;
   patched.merge_patch(patch);
   try_reading([&] { go_on(patched.dump()); });
 }
