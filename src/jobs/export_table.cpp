@@ -38,11 +38,11 @@ void visit_records(const std::string& file, Work work) {
 }
 
 // Of an answer in OpenAI's form they are in its body.
-Json member_of(const Json& json, const char* name) {
-  if (!json.is_object()) return {};
-  const Json response = json.value("response", Json());
+Json member_of(const Json& record, const char* name) {
+  if (!record.is_object()) return {};
+  const Json response = record.value("response", Json());
   const Json body = response.is_object() ? response.value("body", Json()) : Json();
-  const Json& holder = body.is_object() ? body : json;
+  const Json& holder = body.is_object() ? body : record;
   return holder.value(name, Json());
 }
 
@@ -51,9 +51,9 @@ std::string words_of(const Json& value) {
 }
 
 // The message of a program may be anything; its code may be a number.
-records::RecordError error_of(const Json& json) {
-  Json error = json.value("error", Json());
-  if (!error.is_object()) error = member_of(json, "error");
+records::RecordError error_of(const Json& record) {
+  Json error = record.value("error", Json());
+  if (!error.is_object()) error = member_of(record, "error");
   if (!error.is_object()) return {"failed", words_of(error)};
   const Json code = error.value("code", Json());
   const std::string name = code.is_string() ? code.get<std::string>()

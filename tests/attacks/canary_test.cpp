@@ -187,8 +187,9 @@ TEST_F(CanaryTest, WhatReadsFilesOfPromptsWritesThemToItsOutputs) {
   const std::string first = output("1.jsonl");
   expect_no_leak({batch({lines, "-o", "2.jsonl", "--shard", "2/2"}), {"2.jsonl"}});
   expect_no_leak({{"merge", first, output("2.jsonl"), "-o", "all.jsonl"}, {"all.jsonl"}});
-  expect_no_leak({{"export", output("all.jsonl"), "-o", "all.csv"}, {"all.csv"}});
-  expect_no_leak({{"reproduce", "--model", model(), output("all.jsonl")}});
+  const std::string all = output("all.jsonl");
+  expect_no_leak({{"export", all, "-o", "all.csv"}, {"all.csv"}});
+  expect_no_leak({{"reproduce", "--model", model(), all}});
 
   expect_no_leak(
       {joined({"sweep", lines, "-o", "sweep", "--grid", "top_k=5,0", "--rating-pack", "2"},

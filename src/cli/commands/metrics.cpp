@@ -48,7 +48,10 @@ MetricsArguments parse_metrics(const Arguments& words) {
   line.positionals(
       reads("FILE"), a.files, true,
       "Lines of JSON: what `medgen batch` and `medgen sweep` write, or {\"text\": ..., "
-      "\"setting\"?, \"id\"?, \"prompt\"?} from any other program. Texts with the same id, or the "
+      "\"setting\"?, \"id\"?, \"prompt\"?} from any other program; also what OpenAI's API, vLLM "
+      "and "
+      "pipelines of transformers write, and tables of batch and export (.csv). Each also with .gz "
+      "or .zst. Texts with the same id, or the "
       "same line of several files, belong to the same prompt. A record that names no setting "
       "belongs to one named after its file.");
   line.text("--reference", reads("FILE"), a.reference,

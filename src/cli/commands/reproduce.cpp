@@ -36,13 +36,14 @@ struct ReproduceArguments {
 
 ReproduceArguments parse_reproduce(const Arguments& words) {
   ReproduceArguments a;
-  CommandLine line("medgen reproduce",
-                   "Regenerates each record of a JSON or JSONL output of generate --json, batch or "
-                   "sweep from its prompt, settings and seed, and says what is identical, what "
-                   "differs and why it might: another model, version, back end, precision or "
-                   "setting. Runs in the precision of the record unless told otherwise. Records of "
-                   "rows that failed are skipped and counted. Exit status 1: something differs or "
-                   "could not be regenerated.");
+  CommandLine line(
+      "medgen reproduce",
+      "Regenerates each record of an output of generate --json, batch or sweep, in JSON or "
+      "as a table, from its prompt, settings and seed, and says what is identical, what "
+      "differs and why it might: another model, version, back end, precision or "
+      "setting. Runs in the precision of the record unless told otherwise. Records of "
+      "rows that failed are skipped and counted. Exit status 1: something differs or "
+      "could not be regenerated.");
   line.positional(reads("FILE"), a.file, true, "What generate --json, batch or sweep wrote.");
   declare_model(line, a.model, a.tokenizer);
   declare(line, a.backend);
