@@ -234,6 +234,8 @@ TEST_F(CommandLineCliTest, NoMessageRepeatsWhatAnOptionWasGiven) {
     }
   }
   EXPECT_GE(commands, 20);
+  // Companion: where a value is repeated, it is found.
+  EXPECT_THAT(run({"generate", "--top-k=1956.5", "x"}).err, HasSubstr("1956"));
   EXPECT_GT(tried, 500);
 }
 

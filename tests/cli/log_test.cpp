@@ -67,7 +67,8 @@ TEST(LogCliTest, AnUnknownLevelIsRefusedByName) {
   const RunResult result = run(generate({}), {.environment = {{"MEDGEN_LOG", "loud"}}});
   EXPECT_EQ(result.status, 2);
   EXPECT_EQ(result.out, "");
-  EXPECT_THAT(result.err, HasSubstr("MEDGEN_LOG is a text of 4 characters; allowed are info and debug"));
+  EXPECT_THAT(result.err,
+              HasSubstr("MEDGEN_LOG is a text of 4 characters; allowed are info and debug"));
 }
 
 TEST(LogCliTest, QuietKeepsDebugFromStandardErrorButNotFromTheFile) {
