@@ -9,6 +9,7 @@
 #include "cli/run.h"
 #include "cli/sandbox.h"
 #include "cli/terminal.h"
+#include "cli/wiped_memory.h"
 #include "jobs/model_files.h"
 #include "medgen/model.h"
 #include "safety/sandbox.h"
@@ -47,6 +48,7 @@ void warm_up(Backend& backend) {
 
 int run_session(const SessionArguments& arguments) {
   safety::forbid_core_dumps();  // outside the sandbox too
+  wipe_freed_memory();
   const Messages messages;
   check(arguments);
   const Model model = Model::open(

@@ -167,6 +167,7 @@ void Session::edit(const Input& input) {
   const Beginning& before = last().beginning;
   initial_ = before.typed + before.carried;
   if (!input.words.empty()) initial_ += continuation(input.words[0]).text;
+  if (initial_.starts_with('/')) initial_.insert(0, 1, '/');  // still a text when it is read again
 }
 
 void Session::fork(const Input& input) {

@@ -1,7 +1,8 @@
 // Memory that held texts is overwritten before it is given back. This reaches what the session
-// keeps: lines, answers, the pieces on their way to the screen. It does not reach what others copy
-// for themselves: short-lived strings of the engine and the tokenizer, the keys and values that a
-// model computed of a text, the buffers of the kernel and of the terminal.
+// keeps: lines, answers, the pieces on their way to the screen. What others copy for themselves, as
+// the tokenizer and the engine do, the program overwrites when it is given back:
+// cli/wiped_memory.h. Nothing reaches what stands on stacks, the keys and values that a model
+// computed of a text, and the buffers of the kernel and of the terminal.
 #pragma once
 
 #include <cstring>

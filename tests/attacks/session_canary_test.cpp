@@ -5,6 +5,8 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <memory>
+#include <sstream>
 
 #include "attacks/canary.h"
 #include "cli/models.h"
@@ -28,17 +30,18 @@ using Words = std::vector<std::string>;
 // leave a core of any size.
 class SessionCanaryTest : public ::testing::Test {
  protected:
-  SessionCanaryTest() {
-    for (const char* name : {"home", "temporary", "work", "saved"})
-      fs::create_directory(tree_ / name);
-    fs::create_directory(tree_ / "model");  // without packed weights, whose key is another's
+  // Once for all tests: weights are packed once.
+  static void SetUpTestSuite() {
+    shared_tree = std::make_unique<TemporaryFolder>();
+    for (const char* name : {"home", "temporary", "work", "saved", "model"})
+      fs::create_directory(*shared_tree / name);
     for (const auto& entry : fs::directory_iterator(MEDGEN_DEFAULT_MODEL)) {
       const std::string name = entry.path().filename().string();
       if (!name.starts_with("packed-") && !name.starts_with("."))
-        fs::copy(entry.path(), tree_ / "model" / name);
+        fs::copy(entry.path(), *shared_tree / "model" / name);
     }
-    before_ = files_below(tree_.path());
   }
+  static void TearDownTestSuite() { shared_tree.reset(); }
 
   Words command(const Words& more) const {
     Words words = {"-c",           "cd \"$1\" && ulimit -Sc hard && shift && exec \"$@\"",
@@ -62,8 +65,9 @@ class SessionCanaryTest : public ::testing::Test {
     return made;
   }
 
-  TemporaryFolder tree_;
-  FilesBelow before_;
+  static inline std::unique_ptr<TemporaryFolder> shared_tree;
+  TemporaryFolder& tree_ = *shared_tree;
+  FilesBelow before_ = files_below(tree_.path());
   CanarySearch search_{*load_tokenizer(MEDGEN_DEFAULT_MODEL)};
 };
 
@@ -112,9 +116,47 @@ TEST_F(SessionCanaryTest, ItsDeathLeavesNoCore) {
     ASSERT_TRUE(process.wait_for_output("machine 3/3"));
     process.signal(SIGQUIT);
     EXPECT_EQ(process.wait().status, 128 + SIGQUIT);
-    EXPECT_THAT(files_below(tree_ / "work"), IsEmpty()) << "a core was left";
+    for (const auto& [file, state] : files_below(tree_ / "work"))
+      EXPECT_EQ(file.filename(), "log") << "a core was left";
     EXPECT_THAT(leaks(search_, tree_.path(), before_, {}), IsEmpty());
   }
+}
+
+// How often the canary's words are in what the process can write to, as text and as ids.
+std::size_t times_in(const std::string& memory, const Tokenizer& tokenizer) {
+  std::size_t times = 0;
+  std::istringstream words(kCanary);
+  for (std::string word; words >> word;) {
+    std::vector<TokenId> ids = tokenizer.encode(word);
+    ids = {ids.begin() + 1, ids.end() - 1};  // those at the ends depend on what is beside them
+    const std::string bytes(reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof ids[0]);
+    for (const std::string& what : {word, bytes}) {
+      for (std::size_t at = memory.find(what); at != std::string::npos;
+           at = memory.find(what, at + 1))
+        ++times;
+    }
+  }
+  return times;
+}
+
+TEST_F(SessionCanaryTest, WhatIsForgottenIsInNoMemory) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers have a memory of their own";
+#endif
+  const auto tokenizer = load_tokenizer(MEDGEN_DEFAULT_MODEL);
+  Process process(command({"--seed", "1", "--max-new-tokens", "8"}), on_terminal());
+  ASSERT_TRUE(process.wait_for_output("text> "));
+  if (process.memory().empty()) GTEST_SKIP() << "only root reads what the sandbox guards";
+  process.type("My " + kCanary + " hurts\r");
+  ASSERT_TRUE(process.wait_for_output("machine 3/3"));
+  process.type("/more 1\r/fork 1 1\r/colour\r/undo\r/edit\r\x15/help\r");
+  ASSERT_TRUE(process.wait_for_output("end the session"));
+  EXPECT_GT(times_in(process.memory(), *tokenizer), 0U) << "this looks in the wrong places";
+  process.type("/new\r/seed\r");
+  ASSERT_TRUE(process.wait_for_output("There is no text yet."));
+  EXPECT_EQ(times_in(process.memory(), *tokenizer), 0U);
+  process.type("\x04");
+  EXPECT_EQ(process.wait().status, 0);
 }
 
 }  // namespace

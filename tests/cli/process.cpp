@@ -16,6 +16,7 @@
 #include <ctime>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 
 #include "places.h"
 
@@ -211,6 +212,29 @@ void Process::close_output() {
 std::string Process::maps() const {
   std::ifstream file("/proc/" + std::to_string(pid_) + "/maps");
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string Process::memory() const {
+  std::ifstream file("/proc/" + std::to_string(pid_) + "/mem", std::ios::binary);
+  std::istringstream lines(maps());
+  std::string memory;
+  for (std::string line; file && std::getline(lines, line);) {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+    char dash = 0;
+    std::string rights, offset, device, inode;
+    std::istringstream(line) >> std::hex >> begin >> dash >> end >> rights >> offset >> device >>
+        inode;
+    constexpr std::uint64_t kLargest = std::uint64_t{1} << 28U;  // of weights and their like
+    if (!rights.starts_with("rw-p") || inode != "0" || end - begin > kLargest) continue;
+    const std::size_t before = memory.size();
+    memory.resize(before + (end - begin));
+    file.seekg(static_cast<std::streamoff>(begin));
+    file.read(memory.data() + before, static_cast<std::streamsize>(end - begin));
+    memory.resize(before + static_cast<std::size_t>(file.gcount()));
+    file.clear();
+  }
+  return memory;
 }
 
 std::string Process::command_line() const {

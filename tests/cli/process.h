@@ -50,6 +50,9 @@ class Process {
   void signal(int number);
   void close_output();       // the reader goes away
   std::string maps() const;  // its mappings, from /proc; "" once it has ended
+  // What it can write to and no file backs; "" where that may not be read, as by anybody but root
+  // while the sandbox holds.
+  std::string memory() const;
   // Its words as anybody sees them in /proc, each ended by a 0.
   std::string command_line() const;
   RunResult wait();  // at most 120 s, then it is killed

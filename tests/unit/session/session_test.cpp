@@ -115,6 +115,12 @@ TEST_F(SessionTest, EditGivesTheTextBackToBeChanged) {
   EXPECT_THAT(console_.initial_texts, ElementsAre("", "", "I have"));
 }
 
+TEST_F(SessionTest, ATextWithASlashIsStillOneAfterItWasEdited) {
+  type({"//have a", "/edit"});
+  run();
+  EXPECT_EQ(console_.initial_texts.back(), "//have a");
+}
+
 TEST_F(SessionTest, AForkGoesOnFromTheWordThatWasChosen) {
   allow_saving();
   type({"I have", "/fork 1 2", "1", "/save kept.jsonl"});
