@@ -114,8 +114,8 @@ TEST_F(SessionCanaryTest, ItsDeathLeavesNoCore) {
     ASSERT_TRUE(process.wait_for_output("text> "));
     process.type("My " + kCanary + " hurts\r");
     ASSERT_TRUE(process.wait_for_output("machine 3/3"));
-    process.signal(SIGQUIT);
-    EXPECT_EQ(process.wait().status, 128 + SIGQUIT);
+    process.signal(SIGABRT);
+    EXPECT_EQ(process.wait().status, 128 + SIGABRT);
     for (const auto& [file, state] : files_below(tree_ / "work"))
       EXPECT_EQ(file.filename(), "log") << "a core was left";
     EXPECT_THAT(leaks(search_, tree_.path(), before_, {}), IsEmpty());
