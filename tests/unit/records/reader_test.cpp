@@ -91,6 +91,15 @@ TEST(RecordReaderTest, ReadsTheJsonFormsThatAreWritten) {
   }
 }
 
+TEST(RecordReaderTest, NeverSayIsReadAsItWasWritten) {
+  Record record = sample_record();
+  record.request.sampling.never_say = {"*itis", "cough"};
+  record.completions[0].finish_reason = FinishReason::kNeverSay;
+  const RecordedRun run = reader_of(Json::parse(sample_writer().write(record, Form::kJson))).run();
+  EXPECT_EQ(run.settings.sampling.never_say, record.request.sampling.never_say);
+  EXPECT_EQ(run.completions[0].finish_reason, FinishReason::kNeverSay);
+}
+
 // With these in place of what is written now.
 RecordedRun run_of(const Json& seed, const Json& key) {
   Json json = Json::parse(sample_writer().write(sample_record(), Form::kJson));

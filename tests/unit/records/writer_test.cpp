@@ -81,6 +81,19 @@ TEST(RecordWriterTest, OpenAisFormHasTheFormatInItsProvenance) {
   EXPECT_FALSE(Json::parse(line).contains("format"));
 }
 
+TEST(RecordWriterTest, ATextThatEndedForNeverSaySaysSoInOpenAisWords) {
+  Record record = sample_record();
+  record.completions.resize(1);
+  record.completions[0].finish_reason = FinishReason::kNeverSay;
+  EXPECT_THAT(sample_writer().write(record, Form::kOpenAi),
+              HasSubstr(R"("finish_reason":"content_filter")"));
+  EXPECT_THAT(sample_writer().write(record, Form::kJson),
+              HasSubstr(R"("finish_reason":"never_say")"));
+  record.completions[0].finish_reason = FinishReason::kLoop;
+  EXPECT_THAT(sample_writer().write(record, Form::kOpenAi),
+              HasSubstr(R"("finish_reason":"length")"));
+}
+
 TEST(RecordWriterTest, OpenAisFormAnswersAFailedRowWithAStatus) {
   Record record = failed_record();
   record.id = 7;
