@@ -369,6 +369,15 @@ void check_prompt_ids(const std::vector<TokenId>& ids, const std::string& name, 
   }
 }
 
+void add_texts(const TaskTemplate& task, DecodingSettings& settings) {
+  const auto add = [](const std::vector<std::string>& texts, std::vector<std::string>& to) {
+    to.insert(to.end(), texts.begin(), texts.end());
+  };
+  add(task.stop, settings.stopping.stop);
+  add(task.bad_words, settings.sampling.bad_words_texts);
+  add(task.never_say, settings.sampling.never_say);
+}
+
 void resolve_texts(SamplingParams& sampling, const Tokenizer& tokenizer) {
   for (const std::string& text : sampling.bad_words_texts) {
     for (const std::string& form : {text, " " + text}) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "medgen/params.h"
+#include "medgen/templates.h"
 #include "medgen/tokenizer.h"
 
 namespace medgen::engine {
@@ -68,6 +69,9 @@ void check_token_ids(const SamplingParams& p, const StoppingParams& stopping, in
 
 // Throws Error(kUsage) that names the place of an id outside [0, vocab_size).
 void check_prompt_ids(const std::vector<TokenId>& ids, const std::string& name, int vocab_size);
+
+// A task's stop strings, bad words and texts never said, besides those that are set.
+void add_texts(const TaskTemplate& task, DecodingSettings& settings);
 
 // Turns text settings into token ids: bad words, the negative prompt. Others stay.
 void resolve_texts(SamplingParams& sampling, const Tokenizer& tokenizer);

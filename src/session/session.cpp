@@ -30,14 +30,6 @@ std::string_view note_of(FinishReason reason) {
   }
 }
 
-// A task's words besides the user's.
-void add_words(const TaskTemplate& task, DecodingSettings& settings) {
-  std::vector<std::string>& stop = settings.stopping.stop;
-  stop.insert(stop.end(), task.stop.begin(), task.stop.end());
-  std::vector<std::string>& bad = settings.sampling.bad_words_texts;
-  bad.insert(bad.end(), task.bad_words.begin(), task.bad_words.end());
-}
-
 // Where only the form has special tokens, the user's words must not.
 void refuse_specials(const Tokenizer& tokenizer, const std::string& text) {
   if (tokenizer.encode(text, Specials::kParse) == tokenizer.encode(text)) return;
@@ -134,7 +126,7 @@ void Session::prepare(Answer& answer, std::optional<std::uint64_t> seed) const {
     if (task.specials) refuse_specials(*model_.tokenizer, beginning.typed + beginning.carried);
     answer.specials = task.specials;
     answer.prompt = fill(task, beginning.typed);
-    add_words(task, settings);
+    engine::add_texts(task, settings);
   }
   answer.prompt += beginning.carried;
   if (seed) {

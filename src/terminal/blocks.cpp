@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/wipe.h"
 #include "terminal/block_layout.h"
 #include "terminal/region.h"
-#include "terminal/wipe.h"
 #include "text/utf8.h"
 #include "text/visible.h"
 
@@ -46,11 +46,11 @@ struct Blocks::State {
     typed = text.size();
     text += kSeam;
     for (Block& block : blocks) block.text = text;
-    wipe(text);
+    base::wipe(text);
     wrap_all();
   }
   ~State() {
-    for (Block& block : blocks) wipe(block.text);
+    for (Block& block : blocks) base::wipe(block.text);
   }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -144,7 +144,7 @@ void Blocks::end() {
     out += "\r\n";
   }
   output_.write(out);
-  wipe(out);
+  base::wipe(out);
 }
 
 void Blocks::draw() {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <deque>
 
+#include "base/wipe.h"
 #include "terminal/edit_layout.h"
 #include "terminal/keys.h"
 #include "terminal/libedit.h"
@@ -12,7 +13,6 @@
 #include "terminal/paste_marks.h"
 #include "terminal/recall.h"
 #include "terminal/region.h"
-#include "terminal/wipe.h"
 #include "terminal/wrap.h"
 #include "text/characters.h"
 #include "text/utf8.h"
@@ -60,7 +60,7 @@ class DrawnReader : public LineReader {
   struct Edited {  // the line as it is now
     std::string text;
     std::size_t cursor = 0;
-    ~Edited() { wipe(text); }
+    ~Edited() { base::wipe(text); }
   };
 
   static int feed(EditLine* line, wchar_t* c);
@@ -140,7 +140,7 @@ Line DrawnReader::read(std::string_view initial_text, std::chrono::milliseconds 
   line_.reset();
   int count = 0;
   ::el_wgets(libedit_.get(), &count);
-  wipe(initial_);
+  base::wipe(initial_);
   if (!line_) {  // libedit could not go on: the terminal is gone
     ended_ = true;
     return {signals_.hung_up() ? Line::Kind::kHangUp : Line::Kind::kEnd, ""};
@@ -166,7 +166,7 @@ int DrawnReader::next_character(wchar_t& c) {
   while (commands_.empty()) {
     if (auto key = keys_.next()) {
       handle(*key);
-      wipe(key->text);
+      base::wipe(key->text);
     } else {
       draw();
       fill();
@@ -197,7 +197,7 @@ void DrawnReader::fill() {
     return end_line(signals_.hung_up() ? Line::Kind::kHangUp : Line::Kind::kEnd);
   }
   keys_.push(arrival.bytes);
-  wipe(arrival.bytes);
+  base::wipe(arrival.bytes);
 }
 
 void DrawnReader::handle(const Key& key) {
@@ -342,7 +342,7 @@ void DrawnReader::end_line(Line::Kind kind) {
       screen_.write("\r\n");
     }
   }
-  for (Row& row : layout.rows) wipe(row.text);
+  for (Row& row : layout.rows) base::wipe(row.text);
   if (kind == Line::Kind::kInterrupted) signals_.clear_interrupt();
   line_ = Line{kind, ""};
   if (kind != Line::Kind::kText) return recall_.restart();
@@ -363,7 +363,7 @@ DrawnReader::Edited DrawnReader::edited() const {
 void DrawnReader::insert(std::string_view text) {
   std::wstring wide = to_wide(text);
   ::el_winsertstr(libedit_.get(), wide.c_str());
-  wipe(wide);
+  base::wipe(wide);
   const LineInfoW* info = ::el_wline(libedit_.get());
   longest_ = std::max(longest_, static_cast<std::size_t>(info->lastchar - info->buffer));
 }

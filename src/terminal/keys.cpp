@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <map>
 
-#include "terminal/wipe.h"
+#include "base/wipe.h"
 #include "text/visible.h"
 
 namespace medgen::terminal {
@@ -78,12 +78,12 @@ std::string cleaned_input(std::string_view given) {
 
 void KeyReader::drop(std::size_t bytes) {
   std::string rest = bytes_.substr(bytes);
-  wipe(bytes_);
+  base::wipe(bytes_);
   bytes_ = std::move(rest);
 }
 
 void KeyReader::forget() {
-  wipe(bytes_);
+  base::wipe(bytes_);
   pasting_ = false;
 }
 

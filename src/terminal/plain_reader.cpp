@@ -1,9 +1,9 @@
 // Lines as the terminal edits them, or as they come through a pipe.
 #include <algorithm>
 
+#include "base/wipe.h"
 #include "terminal/keys.h"
 #include "terminal/line_reader.h"
-#include "terminal/wipe.h"
 #include "text/visible.h"
 
 namespace medgen::terminal {
@@ -15,7 +15,7 @@ class PlainReader : public LineReader {
  public:
   PlainReader(Screen& screen, Signals& signals, LineEditor::Settings settings)
       : screen_(screen), signals_(signals), prompt_(std::move(settings.prompt)) {}
-  ~PlainReader() override { wipe(bytes_); }
+  ~PlainReader() override { base::wipe(bytes_); }
 
   Line read(std::string_view initial_text, std::chrono::milliseconds idle_timeout) override;
   void set_prompt(std::string prompt) override { prompt_ = std::move(prompt); }
@@ -38,7 +38,7 @@ std::optional<Line> PlainReader::take_line(std::string& text) {
   if (end == std::string::npos && !(ended_ && !bytes_.empty())) return std::nullopt;
   text += cleaned_input(std::string_view(bytes_).substr(0, end));
   std::string rest = end == std::string::npos ? "" : bytes_.substr(end + 1);
-  wipe(bytes_);
+  base::wipe(bytes_);
   bytes_ = std::move(rest);
   if (text.ends_with('\\') && !ended_) {
     text.back() = '\n';
@@ -51,7 +51,7 @@ std::optional<Line> PlainReader::take_line(std::string& text) {
 
 Line PlainReader::give_up(Line::Kind kind, std::string& text) {
   screen_.write("\n");
-  wipe(text);
+  base::wipe(text);
   return {kind, ""};
 }
 
@@ -64,23 +64,23 @@ Line PlainReader::read(std::string_view initial_text, std::chrono::milliseconds 
     if (signals_.hung_up()) return give_up(Line::Kind::kHangUp, text);
     if (signals_.interrupted()) {
       signals_.clear_interrupt();
-      wipe(bytes_);
+      base::wipe(bytes_);
       return give_up(Line::Kind::kInterrupted, text);
     }
     if (auto line = take_line(text)) {
       if (line->text.empty()) line->text = initial_text;
-      wipe(text);
+      base::wipe(text);
       return *std::move(line);
     }
     if (ended_) return give_up(Line::Kind::kEnd, text);
     Arrival arrival = wait_for_input(screen_, signals_, idle_timeout);
     if (arrival.kind == Arrival::Kind::kIdle) {
-      wipe(bytes_);
+      base::wipe(bytes_);
       return give_up(Line::Kind::kIdle, text);
     }
     if (arrival.kind == Arrival::Kind::kEnd) ended_ = true;
     bytes_ += arrival.bytes;
-    wipe(arrival.bytes);
+    base::wipe(arrival.bytes);
   }
 }
 

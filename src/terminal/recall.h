@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "terminal/wipe.h"
+#include "base/wipe.h"
 
 namespace medgen::terminal {
 
@@ -25,7 +25,7 @@ class Recall {
   // What is edited now was given up.
   void restart() {
     at_ = lines_.size();
-    wipe(draft_);
+    base::wipe(draft_);
   }
   // The line before the one that is shown; `edited` is kept for when one comes back to it. Nothing
   // if there is none.
@@ -39,7 +39,7 @@ class Recall {
     return ++at_ == lines_.size() ? std::string_view(draft_) : lines_[at_];
   }
   void forget() {
-    wipe(lines_);
+    base::wipe(lines_);
     restart();
   }
 

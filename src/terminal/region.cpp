@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "terminal/wipe.h"
+#include "base/wipe.h"
 
 namespace medgen::terminal {
 namespace {
@@ -52,8 +52,8 @@ void Region::draw(std::vector<Row> rows, int cursor_row, int cursor_column) {
   if (cursor_column > 0) out += fmt::format("\x1b[{}C", cursor_column);
   out += kAutomaticWrap;
   output_.write(out);
-  wipe(out);
-  for (Row& old : rows_) wipe(old.text);
+  base::wipe(out);
+  for (Row& old : rows_) base::wipe(old.text);
   rows_ = std::move(rows);
   cursor_row_ = cursor_row;
   cursor_column_ = cursor_column;
@@ -82,7 +82,7 @@ void Region::leave() {
 }
 
 void Region::forget() {
-  for (Row& row : rows_) wipe(row.text);
+  for (Row& row : rows_) base::wipe(row.text);
   rows_.clear();
   cursor_row_ = cursor_column_ = 0;
 }

@@ -101,14 +101,7 @@ Request make_request(const GenerateArguments& arguments, const Model& model,
                      jobs::PromptIdentifiers& identifiers, const Messages& messages) {
   DecodingSettings settings = resolve(arguments, model.files().defaults);
   identifiers.watch_settings(settings.sampling, model.tokenizer());
-  if (task) {  // its words besides the user's
-    std::vector<std::string>& stop = settings.stopping.stop;
-    stop.insert(stop.end(), task->stop.begin(), task->stop.end());
-    std::vector<std::string>& bad = settings.sampling.bad_words_texts;
-    bad.insert(bad.end(), task->bad_words.begin(), task->bad_words.end());
-    std::vector<std::string>& never = settings.sampling.never_say;
-    never.insert(never.end(), task->never_say.begin(), task->never_say.end());
-  }
+  if (task) engine::add_texts(*task, settings);
   if (!arguments.decoding.given.contains("seed")) {
     settings.sampling.seed = base::system_seed();
     if (settings.sampling.temperature > 0)
