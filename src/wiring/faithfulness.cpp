@@ -124,13 +124,16 @@ double differing(const Logits& a, const Logits& b) {
   return count;
 }
 
-// With fewer parameters a model is run as it is: in fp32 its weights stay in the processor's
-// caches, from which fewer bytes are hardly faster to read. And it may be made at random, or for
-// other texts than the probe, which then does not show what int8 changes.
+// With fewer parameters in a step a model is run as it is: in fp32 its weights stay in the
+// processor's caches, from which fewer bytes are hardly faster to read. And it may be made at
+// random, or for other texts than the probe, which then does not show what int8 changes.
 constexpr std::int64_t kFewParameters = 1'000'000;
 
 bool is_small(const ModelSource& source) {
-  return source.config.parameter_count() < kFewParameters;
+  const ModelConfig& config = source.config;
+  const std::int64_t one_row_of =  // of these a step reads no more
+      config.n_positions + (config.tie_word_embeddings ? 0 : config.vocab_size);
+  return config.parameter_count() - one_row_of * config.n_embd < kFewParameters;
 }
 
 // From slowest to fastest.

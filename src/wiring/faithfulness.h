@@ -28,8 +28,8 @@ inline constexpr double kMostPerplexityIncrease = 0.005;
 using PrecisionProgress = std::function<void(const std::string& precision, int done, int total)>;
 
 // Packs the model in every precision, measures each on the probe text, and keeps the packed weights
-// of only the fastest faithful one: fp32 for a model of less than a million parameters, without
-// measuring the others. The result depends only on the model and its tokenizer.
+// of only the fastest faithful one: fp32 for a model that reads less than a million parameters in a
+// step, without measuring the others. The result depends only on the model and its tokenizer.
 PrecisionReport measure_precisions(const ModelSource& source,
                                    const PrecisionProgress& progress = {});
 
