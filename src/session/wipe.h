@@ -4,6 +4,8 @@
 // computed of a text, the buffers of the kernel and of the terminal.
 #pragma once
 
+#include <vector>
+
 #include "base/wipe.h"
 #include "medgen/generate.h"
 
@@ -19,6 +21,11 @@ inline void wipe(Completion& completion) {
     logprobs.chosen = {};
   }
   completion.logprobs.clear();
+}
+
+inline void wipe(std::vector<Completion>& completions) {
+  for (Completion& completion : completions) wipe(completion);
+  completions.clear();
 }
 
 inline void wipe(Request& request) {

@@ -8,7 +8,7 @@
 #include <filesystem>
 
 #include "medgen/version.h"
-#include "records/reader.h"
+#include "records/record_file.h"
 #include "temporary_folder.h"
 #include "unit/session/fake_session.h"
 
