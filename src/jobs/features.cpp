@@ -2,6 +2,7 @@
 #include "jobs/features.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "medgen/error.h"
 #include "native/native_backend.h"
@@ -59,7 +60,8 @@ class FeatureReader {
     const std::size_t width = states.size() / waiting_.size();
     for (std::size_t i = 0; i < waiting_.size(); ++i) {
       const auto state = states.subspan(i * width, width);
-      waiting_[i].sample->features.assign(state.begin(), state.end());
+      waiting_[i].sample->features =
+          std::make_shared<const std::vector<float>>(state.begin(), state.end());
       backend_.release_slot(waiting_[i].slot);
     }
     waiting_.clear();

@@ -19,15 +19,15 @@ constexpr std::pair<const char*, double> kAreas[] = {{"mauve", 0}, {"mauve_star"
 std::size_t with_features(const TextRow& row) {
   return static_cast<std::size_t>(
       std::count_if(row.samples.begin(), row.samples.end(),
-                    [](const Sample* sample) { return !sample->features.empty(); }));
+                    [](const Sample* sample) { return sample->features != nullptr; }));
 }
 
 void append(const TextRow& row, Points& points) {
   for (const Sample* sample : row.samples) {
-    if (sample->features.empty()) continue;
-    points.width = sample->features.size();
+    if (sample->features == nullptr) continue;
+    points.width = sample->features->size();
     ++points.count;
-    points.values.insert(points.values.end(), sample->features.begin(), sample->features.end());
+    points.values.insert(points.values.end(), sample->features->begin(), sample->features->end());
   }
 }
 
@@ -43,13 +43,13 @@ Histogram histogram(const TextRow& row, std::span<const std::uint32_t> of, std::
   std::uint32_t next = 0;
   for (std::size_t i = 0; i < places.size(); ++i) {
     places[i] = next;
-    next += row.samples[i]->features.empty() ? 0 : 1;
+    next += row.samples[i]->features == nullptr ? 0 : 1;
   }
   Histogram result{std::vector<double>(clusters), {}};
   for (const auto& texts : row.members) {
     auto& prompt = result.of_prompts.emplace_back();
     for (const std::size_t text : texts) {
-      if (row.samples[text]->features.empty()) continue;
+      if (row.samples[text]->features == nullptr) continue;
       prompt.push_back(of[places[text]]);
       result.all[prompt.back()] += 1;
     }

@@ -1,6 +1,7 @@
 // A text to be measured, with what is known of how it was made.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,20 +15,22 @@ class RecordReader;
 namespace medgen::research {
 
 struct Sample {
-  std::string setting;    // which row of the table it belongs to
-  std::string prompt_id;  // texts of one prompt are resampled together
-  int index = 0;          // of the prompt's samples
+  std::string setting;          // which row of the table it belongs to
+  std::string prompt_id;        // texts of one prompt are resampled together
+  int index = 0;                // of the prompt's samples
+  int num_tokens = 0;           // generated, an EOS included; 0: unknown
+  bool specials = false;        // special tokens of the prompt are read as such
+  bool crosses_border = false;  // its first token begins with the prompt's last bytes
   std::string prompt = {};
   std::vector<TokenId> prompt_ids = {};  // what the model was fed in its place, unless empty
-  bool specials = false;                 // special tokens of the prompt are read as such
   std::string text = {};
   std::vector<TokenId> tokens = {};         // generated; empty: unknown
-  int num_tokens = 0;                       // generated, an EOS included; 0: unknown
   std::optional<double> logprob = {};       // the model's, summed over num_tokens, natural
   std::optional<double> mean_entropy = {};  // of the model's distribution over num_tokens, nats
   std::string finish_reason = {};           // as in a record; empty: unknown
-  bool crosses_border = false;              // its first token begins with the prompt's last bytes
-  std::vector<float> features = {};         // what a model makes of it, for MAUVE; empty: unknown
+  // What a model makes of it, for MAUVE; null: unknown. There may be millions of samples, and most
+  // have none.
+  std::shared_ptr<const std::vector<float>> features = {};
 };
 
 // A prompt and its text as a model reads them: encoded together.

@@ -111,7 +111,7 @@ TEST(NestedTextTest, RecordsThatAreNestedAreRefused) {
   const fs::path file = scratch() / "records.jsonl";
   for (const std::string& value : {nested_lists(), nested_objects()}) {
     write(file, "{\"text\": \"a\"}\n{\"text\": \"b\", \"settings\": " + value + "}\n");
-    expect_refused({"metrics", file.string()}, 1, "nested more deeply", file);
+    expect_refused({"metrics", file.string()}, 2, "nested more deeply", file);
     expect_refused({"reproduce", file.string(), "--model", MEDGEN_DEFAULT_MODEL}, 2,
                    "nested more deeply", file);
     write(file, "\n" + value);

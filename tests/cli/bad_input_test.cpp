@@ -149,7 +149,7 @@ TEST(BadInputTest, StandardInputIsHeldToTheSameLimits) {
 }
 
 TEST(BadInputTest, NoTextOnATerminalIsAnErrorAndDoesNotWait) {
-  const RunResult result = run({"--model", tiny_model()}, {.terminal = true});
+  const RunResult result = run({"generate", "--model", tiny_model()}, {.terminal = true});
   EXPECT_EQ(result.status, 2);
   EXPECT_THAT(result.err, HasSubstr("no text to continue"));
 }

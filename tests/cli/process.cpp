@@ -118,7 +118,7 @@ Process::Process(const std::vector<std::string>& arguments, const RunOptions& op
   in_ = in[1];
   out_ = out[0];
   err_ = err[0];
-  if (in_ >= 0 && input_.empty()) {
+  if (in_ >= 0 && input_.empty() && !input_stays_open_) {
     ::close(in_);
     in_ = -1;
   }

@@ -124,7 +124,7 @@ TEST_F(ReproduceCliTest, SaysWhy) {
               HasSubstr("version of medgen: 0.0.1 then"));
   EXPECT_THAT(why([](Json& json) { json["provenance"]["seed"] = 6; }), HasSubstr("differs"));
   EXPECT_THAT(why([](Json& json) { json["provenance"]["key"] = 6; }), HasSubstr("differs"));
-  EXPECT_THAT(why([](Json&) {}, {"--precision", "fp32"}), HasSubstr("precision: "));
+  EXPECT_THAT(why([](Json&) {}, {"--precision", "int8"}), HasSubstr("precision: "));
   EXPECT_THAT(why([](Json& json) { json["completions"][0]["finish_reason"] = "interrupted"; }),
               AllOf(HasSubstr("differs"), HasSubstr("interrupted")));
 }

@@ -368,7 +368,8 @@ std::vector<Sample> placed_samples(const std::string& setting, int texts, int pl
     sample.prompt_id = std::to_string(i / 2);
     sample.index = i % 2;
     const double angle = i % places + 0.001 * i;
-    sample.features = {static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle)), 1};
+    sample.features = std::make_shared<const std::vector<float>>(std::initializer_list<float>{
+        static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle)), 1});
   }
   return samples;
 }
