@@ -32,20 +32,26 @@ std::vector<int> some_tokens(int count, int shift = 0) {
   return tokens;
 }
 
-// All logits of one sequence, `chunk` rows a step.
-std::vector<float> run(Backend& backend, const std::vector<int>& tokens, int chunk) {
+// What `step` gives of the rows of one sequence, `chunk` rows a step.
+template <class Step>
+std::vector<float> stepped(Backend& backend, const std::vector<int>& tokens, int chunk, Step step) {
   const int slot = backend.acquire_slot();
   std::vector<float> all;
   std::vector<Row> rows;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     rows.push_back({slot, tokens[i], static_cast<int>(i), true});
     if (static_cast<int>(rows.size()) < chunk && i + 1 < tokens.size()) continue;
-    const auto logits = backend.step(rows);
-    all.insert(all.end(), logits.begin(), logits.end());
+    const auto values = step(rows);
+    all.insert(all.end(), values.begin(), values.end());
     rows.clear();
   }
   backend.release_slot(slot);
   return all;
+}
+
+// All logits.
+std::vector<float> run(Backend& backend, const std::vector<int>& tokens, int chunk) {
+  return stepped(backend, tokens, chunk, [&](const auto& rows) { return backend.step(rows); });
 }
 
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
@@ -143,20 +149,10 @@ TEST_P(PrecisionTest, NeighboursSlotsAndSharedPagesChangeNoBit) {
   }
 }
 
-// The final norm's outputs of one sequence, `chunk` rows a step.
+// The final norm's outputs.
 std::vector<float> states_of(NativeBackend& backend, const std::vector<int>& tokens, int chunk) {
-  const int slot = backend.acquire_slot();
-  std::vector<float> all;
-  std::vector<Row> rows;
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    rows.push_back({slot, tokens[i], static_cast<int>(i), true});
-    if (static_cast<int>(rows.size()) < chunk && i + 1 < tokens.size()) continue;
-    const auto states = backend.hidden_states(rows);
-    all.insert(all.end(), states.begin(), states.end());
-    rows.clear();
-  }
-  backend.release_slot(slot);
-  return all;
+  return stepped(backend, tokens, chunk,
+                 [&](const auto& rows) { return backend.hidden_states(rows); });
 }
 
 TEST(NativeBackendTest, HiddenStatesTimesTheHeadAreTheLogits) {

@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "places.h"
+#include "unit/research/metrics_fixture.h"
 
 namespace medgen::research {
 namespace {
@@ -18,28 +18,6 @@ using Json = nlohmann::json;
 using ::testing::ElementsAre;
 
 constexpr double kNear = 1e-9;
-
-const Json& fixture() {
-  static const Json json =
-      Json::parse(std::ifstream(std::string(MEDGEN_FIXTURES) + "/metrics/metrics.json"));
-  return json;
-}
-
-std::vector<std::vector<TokenId>> fixture_texts() {
-  std::vector<std::vector<TokenId>> texts;
-  for (const Json& text : fixture()["texts"]) {
-    texts.push_back(text["tokens"].get<std::vector<TokenId>>());
-  }
-  return texts;
-}
-
-std::map<std::string, std::vector<std::size_t>> fixture_prompts() {
-  std::map<std::string, std::vector<std::size_t>> prompts;
-  for (std::size_t i = 0; i < fixture()["texts"].size(); ++i) {
-    prompts[fixture()["texts"][i]["prompt"]].push_back(i);
-  }
-  return prompts;
-}
 
 double share(std::uint64_t part, std::uint64_t whole) {
   return static_cast<double>(part) / static_cast<double>(whole);

@@ -12,7 +12,7 @@
 #include <random>
 #include <string>
 
-#include "places.h"
+#include "unit/research/metrics_fixture.h"
 
 namespace medgen::research {
 namespace {
@@ -20,28 +20,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr double kNear = 1e-9;
-
-const Json& fixture() {
-  static const Json json =
-      Json::parse(std::ifstream(std::string(MEDGEN_FIXTURES) + "/metrics/metrics.json"));
-  return json;
-}
-
-std::vector<std::vector<TokenId>> fixture_texts() {
-  std::vector<std::vector<TokenId>> texts;
-  for (const Json& text : fixture()["texts"]) {
-    texts.push_back(text["tokens"].get<std::vector<TokenId>>());
-  }
-  return texts;
-}
-
-std::map<std::string, std::vector<std::size_t>> fixture_prompts() {
-  std::map<std::string, std::vector<std::size_t>> prompts;
-  for (std::size_t i = 0; i < fixture()["texts"].size(); ++i) {
-    prompts[fixture()["texts"][i]["prompt"]].push_back(i);
-  }
-  return prompts;
-}
 
 TEST(SelfBleuTest, EachTextScoresWhatNltkGives) {
   const NgramOrders orders = count_ngrams(fixture_texts());
