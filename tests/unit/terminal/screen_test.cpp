@@ -82,11 +82,26 @@ TEST(ScreenTest, LinesComeWholeThroughANonBlockingPipe) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(editor.read().kind, Line::Kind::kEnd);
 }
 
-TEST(SignalsTest, AreNotedAndWakeWhoWaits) {
+// What a shell leaves programs in the background with is another action than that of others.
+class SignalsTest : public ::testing::Test {
+ protected:
+  SignalsTest() { ::sigaction(SIGINT, nullptr, &found_); }
+  ~SignalsTest() override { ::sigaction(SIGINT, &found_, nullptr); }
+
+  static void interrupts_are(void (*handler)(int)) {
+    struct sigaction action {};
+    action.sa_handler = handler;
+    ::sigaction(SIGINT, &action, nullptr);
+  }
+
+ private:
+  struct sigaction found_ {};
+};
+
+TEST_F(SignalsTest, AreNotedAndWakeWhoWaits) {
   Pipe pipe;
   const Screen screen(pipe.ends[0], pipe.ends[1]);
-  struct sigaction before {};
-  ::sigaction(SIGINT, nullptr, &before);
+  interrupts_are(SIG_DFL);
   {
     Signals signals(screen);
     EXPECT_FALSE(signals.interrupted() || signals.hung_up() || signals.take_resized());
@@ -105,7 +120,16 @@ TEST(SignalsTest, AreNotedAndWakeWhoWaits) {
   }
   struct sigaction after {};
   ::sigaction(SIGINT, nullptr, &after);
-  EXPECT_EQ(before.sa_handler, after.sa_handler);
+  EXPECT_EQ(after.sa_handler, SIG_DFL);
+}
+
+TEST_F(SignalsTest, WhatWasIgnoredStaysSo) {
+  Pipe pipe;
+  const Screen screen(pipe.ends[0], pipe.ends[1]);
+  interrupts_are(SIG_IGN);
+  const Signals signals(screen);
+  ::raise(SIGINT);
+  EXPECT_FALSE(signals.interrupted());
 }
 
 }  // namespace
