@@ -160,6 +160,14 @@ Blocks blocks_of(std::shared_ptr<Decoder> decoder) {
 
 }  // namespace
 
+bool is_compressed_name(const std::filesystem::path& path) {
+  return path.extension() == ".zst" || path.extension() == ".gz";
+}
+
+std::filesystem::path uncompressed_name(const std::filesystem::path& path) {
+  return is_compressed_name(path) ? path.stem() : path.filename();
+}
+
 Blocks file_blocks(const std::filesystem::path& path, ErrorCode code) {
   if (path.extension() == ".zst") return blocks_of(std::make_shared<ZstdDecoder>(path, code));
   if (path.extension() == ".gz") return blocks_of(std::make_shared<GzipDecoder>(path, code));

@@ -16,6 +16,11 @@ namespace medgen::base {
 // it was given, naming what it reads, if that cannot be read, is damaged or ends early.
 using Blocks = std::function<std::string_view()>;
 
+// Whether file_blocks() decompresses a file of that name.
+bool is_compressed_name(const std::filesystem::path& path);
+// The name of what it then gives: "rows.csv" of "folder/rows.csv.gz".
+std::filesystem::path uncompressed_name(const std::filesystem::path& path);
+
 // Opens the file at once.
 Blocks file_blocks(const std::filesystem::path& path, ErrorCode code = ErrorCode::kRuntime);
 // As it is, whatever its name.

@@ -11,9 +11,7 @@
 
 namespace medgen::batch {
 InputFormat format_of_name(const std::filesystem::path& path) {
-  std::filesystem::path name = path.filename();
-  if (name.extension() == ".gz" || name.extension() == ".zst") name = name.stem();
-  const std::string extension = name.extension().string();
+  const std::string extension = base::uncompressed_name(path).extension().string();
   if (extension == ".txt") return InputFormat::kText;
   if (extension == ".csv") return InputFormat::kCsv;
   if (extension == ".tsv") return InputFormat::kTsv;

@@ -3,11 +3,11 @@
 
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include <utf8proc.h>
 
 #include <cstdlib>
 #include <string_view>
 
+#include "terminal/wrap.h"
 #include "text/characters.h"
 
 namespace medgen::cli {
@@ -26,8 +26,8 @@ bool use_color(ColorChoice choice, int descriptor) {
 std::string fitted(std::string_view line, int columns) {
   std::size_t at = 0, cut = 0;  // bytes that leave room for the ellipsis
   for (int width = 0; at < line.size();) {
-    const auto [code, size] = text::code_point_at(line, at);
-    width += utf8proc_charwidth(static_cast<utf8proc_int32_t>(code));
+    const std::size_t size = text::code_point_at(line, at).size;
+    width += terminal::width_of(line.substr(at, size));
     if (width > columns) return std::string(line.substr(0, cut)) + "\u2026";
     at += size;
     if (width < columns) cut = at;

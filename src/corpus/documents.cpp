@@ -30,8 +30,7 @@ std::string group_of(const std::filesystem::path& path) {
 }
 
 std::string ending_of(const std::filesystem::path& path) {
-  const std::string ending = path.extension().string();
-  return ending == ".zst" || ending == ".gz" ? path.stem().extension().string() : ending;
+  return base::uncompressed_name(path).extension().string();
 }
 
 // Parses a file's records; one derived reader for each format.

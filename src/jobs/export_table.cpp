@@ -22,21 +22,6 @@ using records::Json;
 
 constexpr std::size_t kMostColumns = 1000;
 
-// Runs `work` on every record, with the place in its errors.
-template <typename Work>
-void visit_records(const std::string& file, Work work) {
-  records::read_records(
-      file,
-      [&](const records::RecordReader& record) {
-        try {
-          work(record);
-        } catch (const Error& error) {
-          throw Error(error.code(), fmt::format("{}, {}: {}", file, record.place(), error.what()));
-        }
-      },
-      records::Damaged::kRefuse);
-}
-
 // Of an answer in OpenAI's form they are in its body.
 Json member_of(const Json& record, const char* name) {
   if (!record.is_object()) return {};
@@ -109,7 +94,7 @@ records::TableColumns columns_of(const std::string& file, bool raw) {
   records::TableColumns columns;
   columns.raw = raw;
   std::set<std::string> seen;
-  visit_records(file, [&](const records::RecordReader& record) {
+  records::read_placed_records(file, [&](const records::RecordReader& record) {
     if (record.failed()) return;
     for (const records::Field& field : record.carried()) {
       if (!seen.insert(field.name).second) continue;
@@ -133,7 +118,7 @@ ExportedTable export_table(const std::string& file, bool raw,
                            const std::function<void(std::string_view)>& write) {
   const records::TableColumns columns = columns_of(file, raw);
   ExportedTable exported;
-  visit_records(file, [&](const records::RecordReader& record) {
+  records::read_placed_records(file, [&](const records::RecordReader& record) {
     const records::TableRecord table = table_record(record);
     if (exported.records++ == 0) write(records::table_heading(columns));
     exported.failed += table.error ? 1 : 0;

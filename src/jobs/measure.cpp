@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 
+#include "base/byte_reader.h"
 #include "jobs/features.h"
 #include "jobs/sweep_report.h"
 #include "medgen/error.h"
@@ -46,10 +47,8 @@ void add(const records::RecordReader& record, const std::string& setting, const 
   }
 }
 
-// Its name without what says that it is compressed.
-fs::path unpacked(const fs::path& path) {
-  return path.extension() == ".gz" || path.extension() == ".zst" ? path.stem() : path;
-}
+// A file's name without what says how it is written.
+std::string name_of(const fs::path& path) { return base::uncompressed_name(path).stem().string(); }
 
 // Before the number that stands for an id, so that it is no id that a record gives.
 constexpr const char* kNumber = "\x1F";
@@ -60,16 +59,9 @@ void gather_file(const std::string& path, const std::string& setting, bool speci
     throw Error(ErrorCode::kUsage, path + " is a folder: give its .jsonl file");
   }
   const std::size_t before = gathered.samples.size();
-  records::read_records(
-      path,
-      [&](const records::RecordReader& record) {
-        try {
-          add(record, setting, kNumber + record.number(), specials, gathered);
-        } catch (const Error& error) {
-          throw Error(error.code(), fmt::format("{}, {}: {}", path, record.place(), error.what()));
-        }
-      },
-      records::Damaged::kRefuse);
+  records::read_placed_records(path, [&](const records::RecordReader& record) {
+    add(record, setting, kNumber + record.number(), specials, gathered);
+  });
   if (gathered.samples.size() == before) {
     throw Error(ErrorCode::kUsage, path +
                                        " holds no texts: expected lines such as {\"text\": "
@@ -111,11 +103,10 @@ std::map<std::string, std::map<std::string, double>> varied_numbers(const Json& 
 GatheredTexts gather_texts(const MeasureAsked& asked) {
   GatheredTexts gathered;
   for (const std::string& path : asked.files) {
-    const auto same_stem = std::count_if(
-        asked.files.begin(), asked.files.end(),
-        [&](const std::string& other) { return unpacked(other).stem() == unpacked(path).stem(); });
-    gather_file(path, same_stem > 1 ? path : unpacked(path).stem().string(), asked.specials,
-                gathered);
+    const auto same_stem =
+        std::count_if(asked.files.begin(), asked.files.end(),
+                      [&](const std::string& other) { return name_of(other) == name_of(path); });
+    gather_file(path, same_stem > 1 ? path : name_of(path), asked.specials, gathered);
   }
   if (asked.reference) gathered.reference = read_reference(*asked.reference);
   for (research::Sample& sample : gathered.reference) sample.specials = asked.specials;

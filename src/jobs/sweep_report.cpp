@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/byte_reader.h"
 #include "base/files.h"
 #include "base/sha256.h"
 #include "corpus/documents.h"
@@ -25,9 +26,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 bool holds_records(const fs::path& file) {
-  const std::string packing = file.extension().string();
-  const bool is_packed = packing == ".gz" || packing == ".zst";
-  const std::string format = (is_packed ? file.stem() : file).extension().string();
+  const std::string format = base::uncompressed_name(file).extension().string();
   return format == ".jsonl" || format == ".ndjson" || format == ".json";
 }
 

@@ -103,8 +103,7 @@ void read_table(const std::filesystem::path& file,
 }
 
 bool is_table(const std::filesystem::path& file) {
-  const std::string packing = file.extension().string();
-  return (packing == ".gz" || packing == ".zst" ? file.stem() : file).extension() == ".csv";
+  return base::uncompressed_name(file).extension() == ".csv";
 }
 
 }  // namespace
@@ -113,6 +112,19 @@ void read_records(const std::filesystem::path& file,
                   const std::function<void(const RecordReader&)>& visit, Damaged damaged) {
   if (is_table(file)) return read_table(file, visit);
   RecordFile(file, visit, damaged).read_lines();
+}
+
+void read_placed_records(const std::filesystem::path& file,
+                         const std::function<void(const RecordReader&)>& visit) {
+  const auto placed = [&](const RecordReader& record) {
+    try {
+      visit(record);
+    } catch (const Error& error) {
+      throw Error(error.code(),
+                  fmt::format("{}, {}: {}", file.string(), record.place(), error.what()));
+    }
+  };
+  read_records(file, placed, Damaged::kRefuse);
 }
 
 }  // namespace medgen::records

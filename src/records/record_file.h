@@ -22,4 +22,9 @@ void read_records(const std::filesystem::path& file,
                   const std::function<void(const RecordReader&)>& visit,
                   Damaged damaged = Damaged::kGive);
 
+// The same, where a damaged line is refused and errors of `visit` get the file and the place in
+// front of them.
+void read_placed_records(const std::filesystem::path& file,
+                         const std::function<void(const RecordReader&)>& visit);
+
 }  // namespace medgen::records

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/text_blocks.h"
 #include "medgen/error.h"
 #include "records/table.h"
 #include "text/utf8.h"
@@ -71,7 +72,7 @@ bool TableReader::read(base::CsvRecord& record) {
       record.error = "it is not valid UTF-8";
     }
     if (!record.error.empty()) refuse(record, record.error);
-    if (record.text.find_first_not_of(" \t\r\n") == std::string::npos) continue;
+    if (base::is_blank(record.text)) continue;
     if (!columns_.empty() && record.fields.size() != columns_.size()) {
       refuse(record,
              fmt::format("it has {} fields, the header {}", record.fields.size(), columns_.size()));

@@ -17,7 +17,7 @@ Generation::~Generation() {
   stop();
   if (thread_.joinable()) thread_.join();
   for (Event& event : events_) wipe(event.piece);
-  for (Completion& completion : completions_) wipe(completion);
+  wipe(completions_);
 }
 
 void Generation::run(Backend& backend, const Tokenizer& tokenizer, const Request& request) {

@@ -100,7 +100,7 @@ bool Session::take_line(terminal::Line& line) {
     if (input.kind == Input::Kind::kText) take_text(input.text);
     const bool goes_on = input.kind != Input::Kind::kCommand || obey(input);
     wipe(input.text);
-    for (std::string& word : input.words) wipe(word);
+    wipe(input.words);
     return goes_on;
   } catch (const Error& error) {
     say(without_backticks(error.what()));

@@ -7,6 +7,8 @@
 #include <iterator>
 #include <sstream>
 
+#include "places.h"
+
 namespace medgen::attacks {
 namespace fs = std::filesystem;
 namespace {
@@ -82,6 +84,26 @@ std::vector<std::string> CanarySearch::forms_in(std::string_view bytes) const {
   const std::string joined = with_lists_joined(bytes);
   for (const std::string& list : decimals_) found("ids as decimals", joined, list);
   return forms;
+}
+
+void copy_model(const fs::path& to) {
+  fs::create_directories(to);
+  for (const auto& entry : fs::directory_iterator(MEDGEN_DEFAULT_MODEL)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("packed-") && !name.starts_with(".")) {
+      fs::copy(entry.path(), to / name);
+    }
+  }
+}
+
+std::map<std::string, std::string> folders_of_habit(const fs::path& tree) {
+  return {{"HOME", tree / "home"},
+          {"TMPDIR", tree / "temporary"},
+          {"XDG_CONFIG_HOME", tree / "home/config"},
+          {"XDG_CACHE_HOME", tree / "home/cache"},
+          {"XDG_DATA_HOME", tree / "home/data"},
+          {"XDG_STATE_HOME", tree / "home/state"},
+          {"XDG_RUNTIME_DIR", tree / "home/runtime"}};
 }
 
 FilesBelow files_below(const fs::path& folder) {

@@ -34,6 +34,12 @@ class CanarySearch {
   std::vector<std::string> decimals_;                        // " 12 34 "
 };
 
+// The default model without packed weights, so that the first run packs them there.
+void copy_model(const std::filesystem::path& to);
+
+// Variables that name every folder that a program may write to by habit, in `tree`.
+std::map<std::string, std::string> folders_of_habit(const std::filesystem::path& tree);
+
 // The regular files below a folder, and what changes when they are written.
 struct FileState {
   std::uintmax_t size = 0;

@@ -45,17 +45,6 @@ std::string repeated(const std::string& text, int times) {
   return all;
 }
 
-// The default model without packed weights, so that the first run packs them here.
-void copy_model(const fs::path& to) {
-  fs::create_directories(to);
-  for (const auto& entry : fs::directory_iterator(MEDGEN_DEFAULT_MODEL)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with("packed-") && !name.starts_with(".")) {
-      fs::copy(entry.path(), to / name);
-    }
-  }
-}
-
 // Every folder that a program may write to by habit is in a tree of the test's own, and each run
 // has a working folder of its own in it. Programs may leave a core of any size.
 class CanaryTest : public ::testing::Test {
@@ -88,13 +77,7 @@ class CanaryTest : public ::testing::Test {
     RunOptions made;
     made.program = "/bin/bash";
     made.input = input;
-    made.environment = {{"HOME", tree_ / "home"},
-                        {"TMPDIR", tree_ / "temporary"},
-                        {"XDG_CONFIG_HOME", tree_ / "home/config"},
-                        {"XDG_CACHE_HOME", tree_ / "home/cache"},
-                        {"XDG_DATA_HOME", tree_ / "home/data"},
-                        {"XDG_STATE_HOME", tree_ / "home/state"},
-                        {"XDG_RUNTIME_DIR", tree_ / "home/runtime"}};
+    made.environment = folders_of_habit(tree_.path());
     return made;
   }
   RunResult run(const Words& words, const std::string& input = {}) const {

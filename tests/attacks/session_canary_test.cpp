@@ -33,13 +33,9 @@ class SessionCanaryTest : public ::testing::Test {
   // Once for all tests: weights are packed once.
   static void SetUpTestSuite() {
     shared_tree = std::make_unique<TemporaryFolder>();
-    for (const char* name : {"home", "temporary", "work", "saved", "model"})
+    for (const char* name : {"home", "temporary", "work", "saved"})
       fs::create_directory(*shared_tree / name);
-    for (const auto& entry : fs::directory_iterator(MEDGEN_DEFAULT_MODEL)) {
-      const std::string name = entry.path().filename().string();
-      if (!name.starts_with("packed-") && !name.starts_with("."))
-        fs::copy(entry.path(), *shared_tree / "model" / name);
-    }
+    copy_model(*shared_tree / "model");
   }
   static void TearDownTestSuite() { shared_tree.reset(); }
 
@@ -55,13 +51,8 @@ class SessionCanaryTest : public ::testing::Test {
     RunOptions made;
     made.program = "/bin/bash";
     made.terminal = true;
-    made.environment = {{"HOME", tree_ / "home"},
-                        {"TERM", "xterm"},
-                        {"TMPDIR", tree_ / "temporary"},
-                        {"XDG_CONFIG_HOME", tree_ / "home/config"},
-                        {"XDG_CACHE_HOME", tree_ / "home/cache"},
-                        {"XDG_DATA_HOME", tree_ / "home/data"},
-                        {"XDG_STATE_HOME", tree_ / "home/state"}};
+    made.environment = folders_of_habit(tree_.path());
+    made.environment["TERM"] = "xterm";
     return made;
   }
 

@@ -77,9 +77,9 @@ void validate_screen(const ScreenArguments& a, const batch::InputOptions& input)
   }
   if (!a.mask) return;
   if (input.names.size() > 1) base::refuse("--mask copies one file: give one FILE at a time");
-  const std::string extension = std::filesystem::path(*a.output).extension().string();
-  if (extension == ".gz" || extension == ".zst") {
-    base::refuse("the output is not compressed, so its name must not end in " + extension);
+  if (base::is_compressed_name(*a.output)) {
+    base::refuse("the output is not compressed, so its name must not end in " +
+                 std::filesystem::path(*a.output).extension().string());
   }
 }
 
