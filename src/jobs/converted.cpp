@@ -94,14 +94,14 @@ std::vector<FileStamp> stamps_of(const std::vector<fs::path>& files) {
   return stamps;
 }
 
-std::string name_of(const fs::path& checkpoint) {
+std::string folder_name(const fs::path& checkpoint) {
   return checkpoint.has_filename() ? checkpoint.filename().string() : std::string("gpt2");
 }
 
 // What the converted model is called: whatever has the same is the same.
 std::string key_of(const fs::path& checkpoint, const std::vector<fs::path>& files,
                    const std::vector<std::string>& hashes) {
-  std::string all = fmt::format("{}\n{}\n", kConversion, name_of(checkpoint));
+  std::string all = fmt::format("{}\n{}\n", kConversion, folder_name(checkpoint));
   for (std::size_t i = 0; i < files.size(); ++i) {
     all += fmt::format("{} {}\n", hashes[i], files[i].filename().string());
   }
@@ -246,7 +246,7 @@ void convert_into(const fs::path& checkpoint, const fs::path& model) {
   std::error_code ignored;
   fs::remove_all(model, ignored);  // what is there cannot be used
   ConvertOptions options;
-  options.name = name_of(checkpoint);
+  options.name = folder_name(checkpoint);
   options.note = tell;
   options.progress = [&](int done, int total) { progress("tensor", done, total); };
   options.last = [&](const fs::path& staged) {
