@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <set>
 
-#include "base/sha256.h"
 #include "report/chart_parts.h"
+#include "report/page.h"
 #include "report/report_parts.h"
 
 namespace medgen::report {
@@ -30,34 +30,6 @@ std::string paragraphs(const std::vector<std::string>& texts, const std::string&
   std::string out;
   for (const std::string& text : texts) out += "<p>" + escape_markup(text) + "</p>\n";
   return out.empty() ? out : "<div class=\"" + kind + "\">\n" + out + "</div>\n";
-}
-
-// The page may only run the script with this hash: even text that became markup could not run.
-std::string base64_sha256(std::string_view text) {
-  constexpr std::string_view kLetters =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const std::string hex = base::sha256(text);
-  std::string out;
-  for (std::size_t at = 0; at < hex.size(); at += 6) {  // three bytes make four letters
-    const std::string part = hex.substr(at, 6);
-    std::uint32_t bits = static_cast<std::uint32_t>(std::stoul(part, nullptr, 16));
-    bits <<= 4 * (6 - part.size());
-    const std::size_t letters = part.size() * 4 / 6 + (part.size() < 6 ? 1 : 0);
-    for (std::size_t i = 0; i < 4; ++i) {
-      out += i < letters ? kLetters[bits >> (18 - 6 * i) & 63U] : '=';
-    }
-  }
-  return out;
-}
-
-std::string head(const ReportContext& context) {
-  return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-         "'unsafe-inline'; script-src 'sha256-" +
-         base64_sha256(report_script()) + "'; base-uri 'none'; form-action 'none'\">\n<title>" +
-         escape_markup(context.title) + "</title>\n<style>" + std::string(report_style()) +
-         "</style>\n</head>\n";
 }
 
 std::string subtitle(const research::Metrics& metrics, const ReportContext& context) {
@@ -263,12 +235,13 @@ std::string samples_section(const research::Metrics& metrics,
 std::string report_html(const research::Metrics& metrics,
                         const std::vector<research::Sample>& samples,
                         const ReportContext& context) {
-  return head(context) + "<body>\n<main>\n<h1>" + escape_markup(context.title) +
-         "</h1>\n<p class=\"subtitle\">" + subtitle(metrics, context) + "</p>\n" +
-         paragraphs(context.notices, "notice") + question(context) + results(metrics) +
-         "<h2>Figures</h2>\n" + report_figures(metrics, context) +
-         samples_section(metrics, samples) + terms(metrics) + "</main>\n<script>" +
-         std::string(report_script()) + "</script>\n</body>\n</html>\n";
+  return page({.title = context.title,
+               .body = "<p class=\"subtitle\">" + subtitle(metrics, context) + "</p>\n" +
+                       paragraphs(context.notices, "notice") + question(context) +
+                       results(metrics) + "<h2>Figures</h2>\n" + report_figures(metrics, context) +
+                       samples_section(metrics, samples) + terms(metrics),
+               .style = report_style(),
+               .script = report_script()});
 }
 
 }  // namespace medgen::report
