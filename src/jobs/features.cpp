@@ -81,10 +81,9 @@ class FeatureReader {
 
 }  // namespace
 
-research::MauveSource add_features(const ModelFiles& model, const BackendOptions& options,
+research::MauveSource add_features(const ModelFiles& model, Backend& backend,
                                    std::vector<Sample>& samples, std::vector<Sample>& reference) {
-  const auto backend = open_backend(model, options);
-  auto* native = dynamic_cast<native::NativeBackend*>(backend.get());
+  auto* native = dynamic_cast<native::NativeBackend*>(&backend);
   if (native == nullptr) {
     throw SettingError("`mauve`", {"mauve", model.name, "a GPT-2 that the native engine runs",
                                    "is " + model.name +

@@ -14,7 +14,7 @@ namespace medgen::jobs {
 // longer than the longest of `samples` are cut to its tokens, and all to the model's context; a
 // text without a token keeps no features. Throws SettingError where the native engine, which alone
 // gives them, does not run the model.
-research::MauveSource add_features(const ModelFiles& model, const BackendOptions& options,
+research::MauveSource add_features(const ModelFiles& model, Backend& backend,
                                    std::vector<research::Sample>& samples,
                                    std::vector<research::Sample>& reference);
 

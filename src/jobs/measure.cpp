@@ -113,24 +113,32 @@ GatheredTexts gather_texts(const MeasureAsked& asked) {
   return gathered;
 }
 
-research::Metrics measure(const MeasureAsked& asked, GatheredTexts& texts) {
-  research::MetricsOptions options = asked.options;
-  std::shared_ptr<const Tokenizer> tokenizer;
-  if (asked.tokenizer) tokenizer = load_tokenizer(fs::path(*asked.tokenizer));
+MeasuringModels open_models(const MeasureAsked& asked) {
+  MeasuringModels models;
+  if (asked.tokenizer) models.tokenizer = load_tokenizer(fs::path(*asked.tokenizer));
   if (asked.model) {
-    const ModelFiles model = open_model(asked.model, std::nullopt);
-    const auto backend = open_backend(model, asked.backend);
-    if (asked.loaded) asked.loaded();
-    score_unknown(*backend, model, texts.samples);
-    score_unknown(*backend, model, texts.reference);
-    tokenizer = model.tokenizer;
-  } else if (asked.loaded) {
-    asked.loaded();
+    models.model = open_model(asked.model, std::nullopt);
+    models.model_backend = open_backend(*models.model, asked.backend);
+    models.tokenizer = models.model->tokenizer;
   }
-  options.tokenizer = tokenizer.get();
   if (asked.mauve) {
-    options.mauve = add_features(open_model(asked.mauve, std::nullopt), asked.backend,
-                                 texts.samples, texts.reference);
+    models.mauve = open_model(asked.mauve, std::nullopt);
+    models.mauve_backend = open_backend(*models.mauve, asked.backend);
+  }
+  return models;
+}
+
+research::Metrics measure(const MeasureAsked& asked, const MeasuringModels& models,
+                          GatheredTexts& texts) {
+  research::MetricsOptions options = asked.options;
+  options.tokenizer = models.tokenizer.get();
+  if (models.model) {
+    score_unknown(*models.model_backend, *models.model, texts.samples);
+    score_unknown(*models.model_backend, *models.model, texts.reference);
+  }
+  if (models.mauve) {
+    options.mauve =
+        add_features(*models.mauve, *models.mauve_backend, texts.samples, texts.reference);
   }
   return research::compute_metrics(texts.samples, texts.reference, options);
 }

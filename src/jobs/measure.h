@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -24,10 +24,17 @@ struct MeasureAsked {
   std::optional<std::string> mauve;      // the model whose features it compares; needs `reference`
   bool specials = false;  // read special tokens as such, in prompts of records that do not say
   BackendOptions backend;
-  // Called by measure() once the tokenizer and the model are loaded.
-  std::function<void()> loaded = {};
   research::MetricsOptions options;  // the tokenizer is set by measure()
 };
+
+// What reads the texts. No code is loaded once it is open.
+struct MeasuringModels {
+  std::shared_ptr<const Tokenizer> tokenizer;  // null: texts are counted in words
+  std::optional<ModelFiles> model, mauve;
+  std::unique_ptr<Backend> model_backend, mauve_backend;  // null where none was asked for
+};
+
+MeasuringModels open_models(const MeasureAsked& asked);
 
 // The texts, and what the records say about their origin.
 struct GatheredTexts {
@@ -42,7 +49,8 @@ struct GatheredTexts {
 GatheredTexts gather_texts(const MeasureAsked& asked);
 
 // Scores the texts first, where that was asked for.
-research::Metrics measure(const MeasureAsked& asked, GatheredTexts& texts);
+research::Metrics measure(const MeasureAsked& asked, const MeasuringModels& models,
+                          GatheredTexts& texts);
 
 // What a report says about the origin of the texts.
 report::ReportContext report_context_of(const MeasureAsked& asked, const GatheredTexts& texts);

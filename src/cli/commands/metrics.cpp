@@ -136,17 +136,15 @@ std::string json_text(const research::Metrics& metrics) {
 int metrics_command(const Arguments& words) {
   const MetricsArguments a = parse_metrics(words);
   const Messages messages(a.quiet);
-  jobs::MeasureAsked asking = asked(a, messages);
-  asking.loaded = [writes = a.csv || a.report
-                                ? safety::Writes::kAsBefore
-                                : safety::Writes::kNothing] { finish_loading(writes); };
-  if (!a.model && !a.tokenizer) std::exchange(asking.loaded, nullptr)();  // before files are read
+  const jobs::MeasureAsked asking = asked(a, messages);
+  const jobs::MeasuringModels models = jobs::open_models(asking);
+  finish_loading(a.csv || a.report ? safety::Writes::kAsBefore : safety::Writes::kNothing);
   jobs::GatheredTexts texts = jobs::gather_texts(asking);
   if (texts.failed > 0) {
     messages.note(
         fmt::format("skipped {} records of rows that failed or have no text", texts.failed));
   }
-  const research::Metrics metrics = jobs::measure(asking, texts);
+  const research::Metrics metrics = jobs::measure(asking, models, texts);
 
   if (a.csv) base::write_file_atomically(*a.csv, research::metrics_csv(metrics, a.raw_cells));
   if (a.report) {
