@@ -24,7 +24,7 @@ class Tree {
     std::vector<int> all;
     for (const std::string_view text : texts) {
       WordList words;
-      for (const Word& word : words_of(text))
+      for (const why::Span& word : words_of(text))
         words.push_back(text.substr(word.begin, word.end - word.begin));
       words_.push_back(std::move(words));
       all.push_back(static_cast<int>(words_.size()));

@@ -241,7 +241,7 @@ void Session::colour() {
         word_probabilities(backend_, *model_.tokenizer, answer.request.prompt, completion);
     show_mark(fmt::format("machine {}/{} · how likely each word was", completion.index + 1,
                           answer.request.num_return_sequences));
-    const std::vector<Word> words = words_of(completion.text);
+    const std::vector<why::Span> words = words_of(completion.text);
     ColouredRows rows(style);
     for (std::size_t i = 0; i < words.size(); ++i) {
       rows.add(

@@ -135,18 +135,8 @@ std::string spelled_out(Backend& backend, const Tokenizer& tokenizer, int base, 
 
 }  // namespace
 
-std::vector<Word> words_of(std::string_view text) {
-  std::vector<Word> words;
-  for (std::size_t at = text.find_first_not_of(kBlanks); at != std::string_view::npos;) {
-    const std::size_t end = std::min(text.find_first_of(kBlanks, at), text.size());
-    words.push_back({at, end});
-    at = text.find_first_not_of(kBlanks, end);
-  }
-  return words;
-}
-
 std::size_t find_word(std::string_view text, std::string_view asked) {
-  const std::vector<Word> words = words_of(text);
+  const std::vector<why::Span> words = words_of(text);
   std::size_t number = 0;
   const auto [end, error] = std::from_chars(asked.data(), asked.data() + asked.size(), number);
   const bool is_number = error == std::errc() && end == asked.data() + asked.size();
@@ -179,7 +169,7 @@ std::vector<double> word_probabilities(Backend& backend, const Tokenizer& tokeni
   wipe(tokens);
   const std::vector<std::size_t> starts = starts_of(tokenizer, completion.tokens);
   std::vector<double> probabilities;
-  for (const Word& word : words_of(completion.text)) {
+  for (const why::Span& word : words_of(completion.text)) {
     double sum = 0;
     for (std::size_t i = token_at(starts, word.begin); i < starts.size() && starts[i] < word.end;
          ++i) {
@@ -190,7 +180,8 @@ std::vector<double> word_probabilities(Backend& backend, const Tokenizer& tokeni
   return probabilities;
 }
 
-Place place_before(const Tokenizer& tokenizer, const Completion& completion, const Word& word) {
+Place place_before(const Tokenizer& tokenizer, const Completion& completion,
+                   const why::Span& word) {
   if (completion.tokens.empty()) return {};
   const std::vector<std::size_t> starts = starts_of(tokenizer, completion.tokens);
   const std::size_t token = token_at(starts, word.begin);

@@ -9,16 +9,13 @@
 #include "medgen/backend.h"
 #include "medgen/generate.h"
 #include "medgen/tokenizer.h"
+#include "why/spans.h"
 
 namespace medgen::session {
 
-inline constexpr std::string_view kBlanks = " \t\n\r";
+using why::words_of;
 
-// Bytes `begin` to `end` of a text, without the blanks around them.
-struct Word {
-  std::size_t begin = 0, end = 0;
-};
-std::vector<Word> words_of(std::string_view text);
+inline constexpr std::string_view kBlanks = " \t\n\r";
 
 // The place of the word that `asked` names: its number from 1, or how it is spelled, whatever its
 // case and what punctuation stands around it. Throws Error(kUsage), without the word.
@@ -34,7 +31,7 @@ struct Place {
   std::vector<TokenId> tokens;
   std::string text;
 };
-Place place_before(const Tokenizer& tokenizer, const Completion& completion, const Word& word);
+Place place_before(const Tokenizer& tokenizer, const Completion& completion, const why::Span& word);
 
 struct Alternative {
   std::string text;        // with the blank before it, to the end of its word

@@ -22,7 +22,7 @@ class WordTokenizer : public Tokenizer {
 
   std::vector<TokenId> encode(std::string_view text, Specials) const override {
     std::vector<TokenId> ids;
-    for (const Word& word : words_of(text)) {
+    for (const why::Span& word : words_of(text)) {
       const std::string spelled(text.substr(word.begin, word.end - word.begin));
       for (std::size_t id = 0; id < words_.size(); ++id) {
         if (words_[id] == spelled) ids.push_back(static_cast<TokenId>(id));
