@@ -93,9 +93,14 @@ void OutputFile::require_same(const Json& job, const std::function<Json(Json)>& 
   if (found.empty()) return;
   std::string message = path_.string() + " belongs to another job:";
   for (const std::string& difference : found) message += "\n  " + difference;
-  refuse(message +
-         "\ngive the same input, model and settings to continue it, choose another output, "
-         "or give `restart` to start over and overwrite it");
+  // After an upgrade, say. Another version may give other texts: see docs/SCALING.md.
+  const auto version_of = [](const Json& of) {
+    return of.is_object() ? of.value("medgen", Json()) : Json();
+  };
+  const bool version_alone = found.size() == 1 && version_of(found_->job) != version_of(job);
+  message += version_alone ? "\nfinish it with the medgen that began it"
+                           : "\ngive the same input, model and settings to continue it";
+  refuse(message + ", choose another output, or give `restart` to start over and overwrite it");
 }
 
 void OutputFile::require_this_format() const {

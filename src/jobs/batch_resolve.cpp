@@ -145,12 +145,12 @@ std::string part_of_model(const BatchResolved& job, const char* key) {
   return before.contains("model") ? before["model"].value(key, std::string()) : std::string();
 }
 
-// Whether an earlier medgen, whose jobs this one does not continue, has done all of this one.
-bool is_complete_but_older(const BatchResolved& job, const batch::Json& described) {
+// Whether this medgen or another, whose jobs this one does not continue, has done all of this one.
+bool is_complete(const BatchResolved& job, const batch::Json& described) {
   const batch::JournalContent& found = *job.found();
-  if (found.format == batch::kJournalFormat || !found.committed.done || !job.survey) return false;
+  if (!found.committed.done || !job.survey) return false;
   const auto without_version = [](batch::Json all) {
-    all.erase("medgen");
+    if (all.is_object()) all.erase("medgen");
     return all;
   };
   return batch::differences(without_version(found.job), without_version(described)).empty();
@@ -204,10 +204,9 @@ BatchLeft survey_rows(BatchResolved& job, const std::atomic<bool>& stop) {
   if (continued) {
     const batch::Json described =
         describe(job, part_of_model(job, "backend"), part_of_model(job, "precision"));
-    if (is_complete_but_older(job, described)) return BatchLeft::kNothing;
+    if (is_complete(job, described)) return BatchLeft::kNothing;
     job.file->require_this_format();
     job.file->require_same(described);
-    if (job.found()->committed.done && job.survey) return BatchLeft::kNothing;
   }
   const bool too_many = job.survey && asked.max_errors && job.survey->bad > *asked.max_errors;
   return too_many && !asked.retry_errors ? BatchLeft::kTooManyBad : BatchLeft::kRows;

@@ -14,7 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 using bundle_test::error_of;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class BatchJobTest : public ::testing::Test {
  protected:
@@ -137,6 +139,30 @@ TEST_F(BatchJobTest, ACompleteJobOfAnOlderFormatLeavesNothingToDoUnlessItIsAnoth
   batch::Journal::resume(path, older);
   EXPECT_THAT(error_of([&] { resolved(asked()); }, ErrorCode::kUsage),
               HasSubstr("begun by another medgen"));
+}
+
+TEST_F(BatchJobTest,
+       AfterAnUpgradeACompleteJobLeavesNothingToDoAndAnotherIsToBeFinishedByItsOwnMedgen) {
+  const fs::path path = batch::journal_path(asked().output);
+  begin(resolved(asked()), true);
+  batch::JournalContent before = batch::read_journal(path);
+  before.job["medgen"] = "0.1.0";
+  batch::Journal::resume(path, before);
+  EXPECT_EQ(resolved(asked()).left, BatchLeft::kNothing);
+  BatchAsked other = asked();
+  other.settings = {{"top_k", 3}};
+  EXPECT_THAT(error_of([&] { resolved(other); }, ErrorCode::kUsage),
+              AllOf(HasSubstr("settings.top_k"), HasSubstr("give the same input")));
+  before.committed.done = false;
+  batch::Journal::resume(path, before);
+  EXPECT_THAT(error_of([&] { resolved(asked()); }, ErrorCode::kUsage),
+              AllOf(HasSubstr("0.1.0"), HasSubstr("finish it with the medgen that began it"),
+                    Not(HasSubstr("give the same input"))));
+  before.job = 3;  // damaged
+  before.committed.done = true;
+  batch::Journal::resume(path, before);
+  EXPECT_THAT(error_of([&] { resolved(asked()); }, ErrorCode::kUsage),
+              HasSubstr("belongs to another job"));
 }
 
 TEST_F(BatchJobTest, MoreBadRowsThanMayFailAreKnownBeforeTheModelIsLoaded) {
