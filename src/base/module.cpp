@@ -39,6 +39,19 @@ bool is_loaded(const std::string& name) {
   return loaded.contains(name);
 }
 
+std::filesystem::path installation_folder() {
+  std::error_code error;
+  std::filesystem::path folder = std::filesystem::canonical(own_folder(), error);
+  const std::filesystem::path library = MEDGEN_LIBRARY_FOLDER;
+  std::filesystem::path end;  // as many parts as that has
+  std::filesystem::path before = folder;
+  for (auto part = library.begin(); part != library.end(); ++part) {
+    end = end.empty() ? before.filename() : before.filename() / end;
+    before = before.parent_path();
+  }
+  return end == library ? before : folder.parent_path();
+}
+
 std::vector<std::filesystem::path> module_places(const char* name) {
   const std::filesystem::path folder = own_folder();
   // A build folder; the folder of an installed library; the folder of an installed program.

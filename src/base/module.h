@@ -17,6 +17,10 @@ void* load_module(const char* name, const char* entry,
 // Whether a module of that name has been loaded. Thread-safe.
 bool is_loaded(const std::string& name);
 
+// The folder below which medgen is installed, as /usr: that of the program, or in another program
+// that of libmedgen.
+std::filesystem::path installation_folder();
+
 // Where the module file `name` is looked for.
 std::vector<std::filesystem::path> module_places(const char* name);
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/module.h"
 #include "base/sha256.h"
 #include "base/vocabulary.h"
 #include "bundle/config.h"
@@ -25,14 +26,7 @@ namespace {
   throw Error(ErrorCode::kModel, message);
 }
 
-fs::path program_folder() {
-  std::error_code ignored;
-  return fs::read_symlink("/proc/self/exe", ignored).parent_path();
-}
-
-fs::path installed_model() {
-  return (program_folder() / "../share/medgen/models/default").lexically_normal();
-}
+fs::path installed_model() { return base::installation_folder() / "share/medgen/models/default"; }
 
 ModelFiles open_bundle(const fs::path& directory) {
   const base::Stopwatch watch;
@@ -149,8 +143,10 @@ ModelFiles open_file(const fs::path& file, const std::optional<std::string>& tok
 fs::path default_model() {
   std::error_code error;
   std::vector<fs::path> places = {installed_model()};
-  if (program_folder() == fs::path(MEDGEN_BUILD_DIR))
-    places.emplace_back(MEDGEN_BUILD_DEFAULT_MODEL);
+#ifdef MEDGEN_BUILD_DIR  // not in a package
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  if (program.parent_path() == MEDGEN_BUILD_DIR) places.emplace_back(MEDGEN_BUILD_DEFAULT_MODEL);
+#endif
   std::string tried;
   for (const fs::path& place : places) {
     if (fs::exists(place / "manifest.json", error)) return place;

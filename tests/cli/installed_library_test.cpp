@@ -70,6 +70,16 @@ ShellResult example(const std::string& name, const std::string& arguments) {
   return shell(quoted(Installation::examples() / name) + " " + arguments);
 }
 
+// Whether an example that runs the model leaves its packed weights alone. Their seal tells whether
+// they are the installation's own; any other is packed anew.
+bool uses_what_is_packed(const fs::path& model) {
+  const std::string packed = "stat -c %i " + quoted(model / "packed-int8.bin");
+  const ShellResult before = shell(packed);
+  EXPECT_EQ(before.status, 0) << before.out;
+  EXPECT_EQ(example("first_words", quoted(model) + " 'My knee' 1").status, 0);
+  return shell(packed).out == before.out;
+}
+
 const std::string kModel = quoted(MEDGEN_DEFAULT_MODEL);
 const std::string kPrompt = "I feel that I have a fever and cough.";
 
@@ -95,6 +105,11 @@ TEST(InstalledLibraryTest, ItsExamplesBuildAndPrintWhatTheProgramPrints) {
                           [](const std::string& line) { return line.ends_with("[length]"); }),
             6)
       << list.out;
+
+  const fs::path installed = Installation::prefix() / "share/medgen/models/default";
+  EXPECT_TRUE(uses_what_is_packed(installed));
+  fs::copy(installed, scratch() / "copied", fs::copy_options::recursive);
+  EXPECT_FALSE(uses_what_is_packed(scratch() / "copied"));  // companion: that is no installation
 
   // The library throws; it prints nothing and ends nothing.
   const ShellResult missing = example("first_words", "/no/such/model 'A text' 1");
