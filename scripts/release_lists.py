@@ -168,9 +168,10 @@ def needs(arguments):
     for title, wanted in (("All of it", False), ("lib/*/medgen/libmedgen_torch.so besides (train, TorchScript)", True)):
         packages = [(package, files) for package, files in linked.items() if of_torch(files) == wanted]
         lines += [f"{title}:", "",
-                  "    apt-get install --no-install-recommends " + " ".join(name for (name, _), _ in packages), ""]
+                  "    apt-get install --no-install-recommends "
+                  + " ".join([name for (name, _), _ in packages] + wanted * ["libopenblas0-pthread"]), ""]
         lines += [f"    {name} {version}" for (name, version), _ in packages] + [""]
-    lines += ["With the reference BLAS instead of libopenblas0-pthread libtorch is many times slower."]
+    lines += ["libtorch multiplies by OpenBLAS; with the reference BLAS in its place it is many times slower."]
     print("\n".join(lines))
 
 
@@ -224,7 +225,7 @@ def document_of(version, archive, tree, debs, card):
                       (spdx_id("deb", name), "VARIANT_OF", archive_id)]
     packages.append(package_entry(model_id, "medgen default model", "Apache-2.0", versionInfo=version,
                                   comment="share/medgen/models/default. The texts that it learnt from are not included.",
-                                  primaryPackagePurpose="DATA"))
+                                  primaryPackagePurpose="OTHER"))
     relations.append((archive_id, "CONTAINS", model_id))
     for text, licence, attribution in texts_of(card):
         spdx = spdx_id("text", text)
