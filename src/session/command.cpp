@@ -54,6 +54,7 @@ const std::vector<CommandInfo>& command_infos() {
        "what else could stand at a word of continuation N: the word, or its place"},
       {CommandKind::kAgree, "agree", "", 0, 0, "where the continuations agree and part"},
       {CommandKind::kColour, "colour", "", 0, 0, "how likely the model found each word"},
+      {CommandKind::kWhy, "why", "N", 1, 1, "which words of the text led to continuation N"},
       {CommandKind::kSet, "set", "NAME [VALUE]", 1, 2,
        "change a setting; default takes it back, no value explains it"},
       {CommandKind::kSettings, "settings", "[all]", 0, 1, "the settings and where they come from"},

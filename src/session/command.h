@@ -16,6 +16,7 @@ enum class CommandKind {
   kFork,
   kAgree,
   kColour,
+  kWhy,
   kSet,
   kSettings,
   kSeed,

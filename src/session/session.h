@@ -85,6 +85,7 @@ class Session {
   void fork(const Input& input);
   void agree();
   void colour();
+  void show_why(const std::string& number);
   void set(const Input& input);
   void settings(const Input& input);
   void seed(const Input& input);

@@ -11,6 +11,7 @@
 #include "session/session.h"
 #include "terminal/wrap.h"
 #include "text/visible.h"
+#include "why/account.h"
 
 namespace medgen::session {
 namespace {
@@ -88,6 +89,9 @@ bool Session::obey(const Input& input) {
       break;
     case CommandKind::kColour:
       colour();
+      break;
+    case CommandKind::kWhy:
+      show_why(input.words[0]);
       break;
     case CommandKind::kSet:
       set(input);
@@ -253,6 +257,22 @@ void Session::colour() {
   say(style.color ? "The model's own probabilities, before temperature and filters: green from "
                     "50%, cyan from 10%, yellow from 1%, red below."
                   : "The model's own probabilities, before temperature and filters.");
+}
+
+void Session::show_why(const std::string& number) {
+  const Completion& from = continuation(number);
+  const Request& request = last().request;
+  why::AccountOptions options;
+  options.seed = request.sampling.seed;
+  why::Account account = why::account_for(
+      backend_, why::question_of_words(*model_.tokenizer, request.prompt, from.tokens), "word",
+      options);
+  const terminal::Style style = console_.style();
+  show_mark(fmt::format("machine {} · which words of the text led to it", number));
+  std::string rows = why::account_text(account, style.columns, style.color);
+  console_.write(rows);
+  wipe(rows);
+  wipe(account);
 }
 
 void Session::set(const Input& input) {

@@ -70,7 +70,8 @@ TEST_F(SessionCanaryTest, WhatIsTypedIsInNoFileAndInNoMessage) {
   process.type("My " + kCanary + " hurts\r");
   ASSERT_TRUE(process.wait_for_output("machine 3/3"));
   process.type("/" + kCanary + "\r/set temperature " + kCanary + "\r/set stop " + kCanary + "\r");
-  process.type("/more 1\r/fork 1 1\r/colour\r/agree\r/save " + kCanary + "\r/undo\r/help\r");
+  process.type("/more 1\r/fork 1 1\r/colour\r/why 1\r/agree\r/save " + kCanary +
+               "\r/undo\r/help\r");
   ASSERT_TRUE(process.wait_for_output("end the session"));
   EXPECT_THAT(search_.forms_in(process.command_line()), IsEmpty());
   process.type("/forget\r\x04");
@@ -140,7 +141,7 @@ TEST_F(SessionCanaryTest, WhatIsForgottenIsInNoMemory) {
   if (process.memory().empty()) GTEST_SKIP() << "only root reads what the sandbox guards";
   process.type("My " + kCanary + " hurts\r");
   ASSERT_TRUE(process.wait_for_output("machine 3/3"));
-  process.type("/more 1\r/fork 1 1\r/colour\r/undo\r/edit\r\x15/help\r");
+  process.type("/more 1\r/fork 1 1\r/colour\r/why 1\r/undo\r/edit\r\x15/help\r");
   ASSERT_TRUE(process.wait_for_output("end the session"));
   EXPECT_GT(times_in(process.memory(), *tokenizer), 0U) << "this looks in the wrong places";
   process.type("/new\r/seed\r");

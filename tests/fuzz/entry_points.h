@@ -217,6 +217,7 @@ inline const std::map<std::string, Target>& targets() {
       {"vocabulary", run_vocabulary},
       {"safetensors", run_safetensors},
       {"safetensors_index", run_safetensors_index},
+      {"why_spans", run_why_spans},
   };
   return kTargets;
 }

@@ -14,6 +14,7 @@
 #include "records/record_file.h"
 #include "research/evaluation.h"
 #include "research/sample.h"
+#include "why/marked_text.h"
 
 namespace medgen::fuzz {
 
@@ -49,6 +50,29 @@ inline void run_table(const std::string& data) {
   static InputFolder folder("tables");
   const auto file = folder.write("table.csv", data);
   try_reading([&] { records::read_records(file, use_record); });
+}
+
+inline void require_apart(const std::vector<why::Span>& spans, const std::string& text) {
+  std::size_t end = 0;
+  for (const why::Span& span : spans) {
+    require_bounded(span.begin >= end && span.end > span.begin);
+    end = span.end;
+  }
+  require_bounded(end <= text.size());
+}
+
+// The first line is a text, those after it quote its parts.
+inline void run_why_spans(const std::string& data) {
+  try_reading([&] {
+    const why::BracketedText read = why::read_brackets(data);
+    require_bounded(read.text.size() <= data.size());
+    require_apart(read.spans, read.text);
+  });
+  const std::size_t end = std::min(data.find('\n'), data.size());
+  const std::string text = data.substr(0, end);
+  try_reading([&] {
+    require_apart(why::quoted_spans(text, std::string_view(data).substr(end), "spans.txt"), text);
+  });
 }
 
 inline void run_choices(const std::string& data) {

@@ -18,6 +18,7 @@ int reproduce_command(const Arguments& words);
 int merge_command(const Arguments& words);
 int export_command(const Arguments& words);
 int screen_command(const Arguments& words);
+int why_command(const Arguments& words);
 int explain_command(const Arguments& words);
 int tokenize_command(const Arguments& words);
 int inspect_command(const Arguments& words);

@@ -149,6 +149,15 @@ TEST_F(SessionTest, AgreementAndProbabilitiesAreMarkedAsAMachines) {
                                     HasSubstr("│ "), HasSubstr("%)"), Not(HasSubstr("\x1b"))));
 }
 
+TEST_F(SessionTest, WhichWordsLedToAContinuationIsAnsweredBehindItsMark) {
+  type({"I have a sharp pain", "/why 2", "/why 4"});
+  run();
+  EXPECT_THAT(console_.shown,
+              AllOf(HasSubstr("── machine 2 · which words of the text led to it"),
+                    HasSubstr("etter than random"), HasSubstr("nothing about a person"),
+                    HasSubstr("give the number of a continuation, from 1 to 3")));
+}
+
 TEST_F(SessionTest, ColoursStandInPlaceOfNumbers) {
   console_.color = true;
   console_.plain = false;
