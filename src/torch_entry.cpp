@@ -8,6 +8,7 @@
 #include "torchscript/backends.h"
 #include "torchscript/foreign_module.h"
 #include "torchscript/gpt2_module.h"
+#include "torchscript/gradients.h"
 #include "torchscript/runtime.h"
 #include "train/gradient_check.h"
 #include "train/trainer.h"
@@ -47,6 +48,12 @@ class LibtorchRoom : public wiring::TorchRoom {
     // none, whatever the model's size; then the values are written into it one tensor at a time.
     torchscript::save_module(torchscript::make_gpt2_module(config, storage), model_pt);
     bundle::fill_archive(model_pt, config, storage, reader);
+  }
+
+  torchscript::GradientInfluence gradient_influence(
+      const ModelConfig& config, const bundle::TensorReader& parameters,
+      const torchscript::GradientAsked& asked) override {
+    return torchscript::gradient_influence(config, parameters, asked);
   }
 
   train::LossAndGradients loss_and_gradients(const ModelConfig& config,

@@ -15,6 +15,7 @@
 #include "medgen/model_config.h"
 #include "medgen/tokenizer.h"
 #include "torchscript/backend_options.h"
+#include "torchscript/gradients.h"
 #include "train/gradient_check.h"
 #include "train/train_options.h"
 
@@ -42,6 +43,11 @@ class TorchRoom {
   virtual void export_model(const ModelConfig& config, bundle::StorageType storage,
                             const bundle::TensorReader& reader,
                             const std::filesystem::path& model_pt) = 0;
+
+  // How much each token of a text moved the log-probability of others, see torchscript/gradients.h.
+  virtual torchscript::GradientInfluence gradient_influence(
+      const ModelConfig& config, const bundle::TensorReader& parameters,
+      const torchscript::GradientAsked& asked) = 0;
 
   // The loss of one batch and its gradients as a training step computes them. `windows` are of one
   // length, at least 2. For checking derivatives; not fast.

@@ -105,6 +105,11 @@ class FakeTorchRoom : public wiring::TorchRoom {
     return {};
   }
 
+  torchscript::GradientInfluence gradient_influence(const ModelConfig&, const TensorReader&,
+                                                    const torchscript::GradientAsked&) override {
+    return {};
+  }
+
   void train(const train::TrainOptions&, train::TrainObserver&) override {}
 
   std::map<std::string, std::vector<float>> exported;
