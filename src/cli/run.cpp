@@ -47,6 +47,7 @@ constexpr std::array kCommands{
     Command{"ratings", ratings_command, "read back what people rated, and how far they agree"},
     Command{"why", why_command, "show which words of a text led to its continuation", "Understand"},
     Command{"explain", explain_command, "show what decoding settings do to the next token"},
+    Command{"agree", agree_command, "show where many continuations agree and where they part"},
     Command{"tokenize", tokenize_command, "show the tokens of a text, or the text of tokens"},
     Command{"reproduce", reproduce_command, "regenerate recorded texts and compare"},
     Command{"inspect", inspect_command, "show what a model is", "Models"},

@@ -6,17 +6,18 @@
 #include <utility>
 
 #include "base/refuse.h"
-#include "session/agreement.h"
 #include "session/save.h"
 #include "session/session.h"
 #include "terminal/wrap.h"
 #include "text/visible.h"
 #include "why/account.h"
+#include "why/agree_tree.h"
 
 namespace medgen::session {
 namespace {
 
 constexpr int kAlternatives = 8;
+constexpr std::size_t kWordsOfOne = 6;
 constexpr std::string_view kReset = "\x1b[0m";
 
 // From green (sure) to red (surprising), as everywhere.
@@ -32,6 +33,18 @@ std::string numbers_of(const std::vector<int>& members) {
   std::string words;
   for (const int member : members) words += fmt::format("{}{}", words.empty() ? "" : " ", member);
   return words;
+}
+
+// Of a text that goes its own way, the first words alone.
+std::string words_of_branch(const why::Branch& branch) {
+  const bool more = branch.members.size() == 1 && branch.words.size() > kWordsOfOne;
+  const std::size_t count = more ? kWordsOfOne : branch.words.size();
+  std::string words;
+  for (std::size_t i = 0; i < count; ++i) {
+    words += i == 0 ? "" : " ";
+    words += branch.words[i];
+  }
+  return more ? words + " …" : words;
 }
 
 // Rows of words, none wider than the window, each with the bar of a machine's text.
@@ -220,18 +233,20 @@ bool Session::take_choice(const std::string& text) {
 
 void Session::agree() {
   const Answer& answer = last();
-  std::vector<std::string_view> texts;
-  for (const Completion& completion : answer.completions) texts.push_back(completion.text);
+  std::vector<why::AgreeText> texts;
+  for (const Completion& completion : answer.completions) texts.push_back({completion.text});
   if (texts.size() < 2) base::refuse("there is one continuation: two or more can agree");
   show_mark(fmt::format("machine · where {} continuations agree and part", texts.size()));
   std::string rows;
-  for (Branch& branch : branches_of(texts)) {
+  for (const why::Branch& branch : why::branches_of(texts, why::BranchOrder::kAppearance)) {
+    std::string words = words_of_branch(branch);
+    if (branch.depth == 0 && words.empty()) continue;
     std::vector<int> members;
     for (const int place : branch.members)
-      members.push_back(answer.completions[static_cast<std::size_t>(place - 1)].index + 1);
+      members.push_back(answer.completions[static_cast<std::size_t>(place)].index + 1);
     rows += fmt::format("{}{:{}}{}: {}", rows.empty() ? "" : "\n", "", 2 * branch.depth,
-                        numbers_of(members), branch.text.empty() ? "(ends)" : branch.text);
-    wipe(branch.text);
+                        numbers_of(members), words.empty() ? "(ends)" : words);
+    wipe(words);
   }
   show_machine(rows);
   wipe(rows);

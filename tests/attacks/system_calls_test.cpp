@@ -162,6 +162,8 @@ TEST_F(SystemCallsTest, ASecondFilterFollowsOnceAllIsLoaded) {
            Words{"metrics", "out.jsonl", "--resamples", "0", "--model", model, "--csv", "m.csv"},
            Words{"ratings", "sweep/rating_pack.csv", "sweep/rating_key.csv"},
            Words{"explain", "--model", model, "I feel"},
+           Words{"agree", "--model", model, "-n", "2", "--max-new-tokens", "2", "I feel"},
+           Words{"agree", "--model", model, "-n", "2", "--html", "a.html", "I feel"},
            Words{"reproduce", "record.jsonl", "--model", model},
            Words{"inspect", model},
            Words{"bench", "--model", model, "--sequences", "1", "--new-tokens", "2",

@@ -1,6 +1,8 @@
 // See decoding_options.h.
 #include "cli/options/decoding_options.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -26,12 +28,14 @@ bool from_model(std::string_view name) {
   });
 }
 
-std::string help_of(const engine::SettingInfo& info) {
+std::string help_of(const engine::SettingInfo& info, std::optional<int> continuations) {
   // Whatever it names is an option of this command, if not declared yet.
   std::string help = with_flags(info.help, [](std::string_view) { return true; });
   const std::string value = engine::default_text(info);
   if (info.name == "seed") {
     help += " Default: drawn by the system and reported.";
+  } else if (info.name == "num_return_sequences" && continuations) {
+    return help + fmt::format(" Default: {}.", *continuations);
   } else if (info.name == "num_return_sequences") {
     help += " Default: " + value + ", or 1 when greedy.";
   } else if (value != "off") {
@@ -102,18 +106,18 @@ const char* metavar_of(engine::SettingKind kind) {
 
 }  // namespace
 
-void declare(CommandLine& line, DecodingArguments& a) {
+void declare(CommandLine& line, DecodingArguments& a, std::optional<int> continuations) {
   for (const engine::SettingInfo& info : engine::setting_infos()) {
     const std::string name(info.name);
     if (info.kind == engine::SettingKind::kFlag) {
-      line.flag(flag_of(name), a.flags[name], help_of(info));
+      line.flag(flag_of(name), a.flags[name], help_of(info, continuations));
       continue;
     }
     const auto take = [&a, name, kind = info.kind](const std::string& what,
                                                    const std::vector<std::string>& values) {
       a.given[name] = parse_value(kind, name, what, values);
     };
-    line.values(flag_of(name), metavar_of(info.kind), take, help_of(info),
+    line.values(flag_of(name), metavar_of(info.kind), take, help_of(info, continuations),
                 info.kind == engine::SettingKind::kTexts ? CommandLine::Count::kMany
                                                          : CommandLine::Count::kOne);
   }

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "cli/options/command_line.h"
@@ -19,8 +20,10 @@ struct DecodingArguments {
   bool greedy = false;
 };
 
-// Every setting as --its-name, --greedy and -n besides.
-void declare(CommandLine& line, DecodingArguments& arguments);
+// Every setting as --its-name, --greedy and -n besides. `continuations` is how many the command
+// makes by default, if not those of params.h.
+void declare(CommandLine& line, DecodingArguments& arguments,
+             std::optional<int> continuations = {});
 
 // The user's options, as a settings object like a batch row's.
 engine::SettingsJson given_settings(const DecodingArguments& arguments);

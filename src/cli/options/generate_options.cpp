@@ -32,9 +32,9 @@ void declare_input(CommandLine& line, GenerateArguments& a) {
   declare_model(line, a.model, a.tokenizer);
 }
 
-void declare_running(CommandLine& line, GenerateArguments& a) {
+void declare_running(CommandLine& line, GenerateArguments& a, const GenerateHelp& help) {
   declare(line, a.backend);
-  line.flag("--json", a.json, "Print one line of JSON: prompt, completions, provenance, notice.");
+  line.flag("--json", a.json, help.json);
   line.flag("--quiet", a.quiet,
             "Print nothing on standard error but errors and, unless --json, a one-line notice.");
   declare_color(line, a.color, a.no_color);
@@ -43,11 +43,11 @@ void declare_running(CommandLine& line, GenerateArguments& a) {
 
 }  // namespace
 
-void declare(CommandLine& line, GenerateArguments& arguments) {
+void declare(CommandLine& line, GenerateArguments& arguments, const GenerateHelp& help) {
   declare_input(line, arguments);
   declare(line, arguments.task);
-  declare(line, arguments.decoding);
-  declare_running(line, arguments);
+  declare(line, arguments.decoding, help.continuations);
+  declare_running(line, arguments, help);
 }
 
 void declare_color(CommandLine& line, std::optional<std::string>& color, bool& no_color) {

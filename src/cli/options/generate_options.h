@@ -23,7 +23,13 @@ struct GenerateArguments {
   bool specials = false, truncate_prompt = false, json = false, quiet = false, no_color = false;
 };
 
-void declare(CommandLine& line, GenerateArguments& arguments);
+// What the help of a command says of these options, where it is not `generate`.
+struct GenerateHelp {
+  std::string json = "Print one line of JSON: prompt, completions, provenance, notice.";
+  std::optional<int> continuations = {};  // by default, instead of params.h's
+};
+
+void declare(CommandLine& line, GenerateArguments& arguments, const GenerateHelp& help = {});
 
 // See decoding_options.h; the other options are checked besides.
 DecodingSettings resolve(const GenerateArguments& arguments, const engine::ModelDefaults& model);

@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "medgen/error.h"
-#include "session/agreement.h"
 #include "session/wipe.h"
 #include "unit/session/fake_session.h"
 
@@ -100,25 +99,6 @@ TEST_F(SessionWordsTest, AWordIsFoundByItsSpellingOrItsPlace) {
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), Not(HasSubstr("Smith")));
   }
-}
-
-std::vector<std::string> branches(const std::vector<std::string_view>& texts) {
-  std::vector<std::string> lines;
-  for (const Branch& branch : branches_of(texts)) {
-    std::string line(static_cast<std::size_t>(branch.depth), '>');
-    for (const int member : branch.members) line += std::to_string(member);
-    lines.push_back(line + " " + branch.text);
-  }
-  return lines;
-}
-
-TEST(AgreementOfTextsTest, TextsPartWhereTheirWordsDo) {
-  EXPECT_THAT(branches({"a b c", "a b d", "a x"}),
-              ElementsAre("123 a", ">12 b", ">>1 c", ">>2 d", ">3 x"));
-  EXPECT_THAT(branches({"a b", "c"}), ElementsAre(">1 a b", ">2 c"));
-  EXPECT_THAT(branches({"a b", "a b"}), ElementsAre("12 a b"));
-  EXPECT_THAT(branches({"a", "a b"}), ElementsAre("12 a", ">1 ", ">2 b"));
-  EXPECT_THAT(branches({"a 1 2 3 4 5 6 7", "b"}), ElementsAre(">1 a 1 2 3 4 5 …", ">2 b"));
 }
 
 TEST(WipeTest, AForgottenTextIsOverwrittenToItsOldEnd) {
