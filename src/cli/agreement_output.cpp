@@ -91,7 +91,7 @@ class AgreementText {
     }
     if (rest > 0 && rest < branch.share.count) {
       add(fmt::format("{:5} {:23}{}({})", rest, "", indent_of(branch.depth + 1),
-                      rest == 1 ? "another" : "others"));
+                      report::summed_up_words(rest, style_.fewest)));
     }
   }
 

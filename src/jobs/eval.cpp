@@ -36,6 +36,7 @@ EvaluatedText evaluate_text(const EvalAsked& asked, const ModelFiles& model, Bac
   options.prefix = prefix_of(model);
   options.progress = progress_of(asked, "document");
   options.windows = asked.windows;
+  options.calibration = asked.calibration;
   result.packed = options.windows == research::Windows::kPacked;
   result.has_prefix = options.prefix.has_value();
   research::TextEvaluator evaluator(backend, *model.tokenizer, options);
@@ -68,6 +69,9 @@ EvaluatedText evaluate_text(const EvalAsked& asked, const ModelFiles& model, Bac
                     "lines unless its name ends in .csv or .txt",
                     base::count_of(documents, "document"),
                     base::count_of(result.bad_records, "record")));
+  }
+  if (asked.calibration) {
+    result.calibration = research::calibration_of(result.evaluation.calibration);
   }
   return result;
 }

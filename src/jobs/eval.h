@@ -27,6 +27,7 @@ struct EvalAsked {
   int shots = 0;                             // see research::ChoiceOptions
   std::uint64_t seed = 0;                    // of the shots
   std::optional<std::uint64_t> limit;        // of documents, and of items
+  bool calibration = false;                  // of the texts' next tokens
   // Called once the model is loaded, before texts are read.
   std::function<void()> loaded;
   // Called with "document" or "item" and how many are done; may throw to end the evaluation.
@@ -39,6 +40,7 @@ struct EvaluatedText {
   research::TextEvaluation evaluation;
   std::uint64_t bad_records = 0;
   bool packed = false, has_prefix = false;
+  std::optional<research::Calibration> calibration;
 };
 
 struct EvalResult {

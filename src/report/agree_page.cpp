@@ -18,9 +18,13 @@ ul.branches { list-style: none; max-width: none; margin: 0; padding: 0 0 0 1.1re
 ul.branches li { margin: .15rem 0; overflow-wrap: anywhere; }
 ul.branches .numbers { color: var(--quiet); font: 13px/1.3 system-ui, "Liberation Sans", Arial, sans-serif; font-variant-numeric: tabular-nums; }
 ul.branches .bar { display: block; height: .3rem; background: var(--link); opacity: .55; border-radius: 2px; margin: .1rem 0; }
+figure svg.branches { max-width: none; }
+ul.branches .bar { max-width: 100%; }
 ul.branches .words { unicode-bidi: isolate; }
 table.agree { width: auto; } .scroll:has(> table.agree) { width: fit-content; }
 )css";
+
+constexpr double kBarWidth = 28;  // rem, of all continuations
 
 std::string percent_range(const AgreedShare& share) {
   return fmt::format("{:.0f} % [{:.0f}, {:.0f}]", 100 * share.share, 100 * share.interval.low,
@@ -50,9 +54,9 @@ class BranchList {
     const AgreedBranch& branch = agreement_.branches[static_cast<std::size_t>(index)];
     const std::string line = fmt::format(
         "{} <span class=\"numbers\">{} of {}, {}</span><span class=\"bar\" aria-hidden=\"true\" "
-        "style=\"width:{:.1f}%\"></span>",
+        "style=\"width:{:.2f}rem\"></span>",
         words_markup(branch), branch.share.count, agreement_.continuations,
-        percent_range(branch.share), 100 * branch.share.share);
+        percent_range(branch.share), kBarWidth * branch.share.share);
     std::string shown, few;
     for (int i = index + 1; i < static_cast<int>(agreement_.branches.size()); ++i) {
       const AgreedBranch& child = agreement_.branches[static_cast<std::size_t>(i)];
@@ -64,10 +68,9 @@ class BranchList {
     std::string inside;
     if (!shown.empty()) inside += "<ul class=\"branches\">\n" + shown + "</ul>\n";
     if (!few.empty()) {
-      inside += fmt::format(
-          "<details><summary>{} in branches of fewer than {}</summary>\n<ul "
-          "class=\"branches\">\n{}</ul></details>\n",
-          summed_up(agreement_, index, fewest_), fewest_, few);
+      inside += "<details><summary>" +
+                summed_up_words(summed_up(agreement_, index, fewest_), fewest_) +
+                "</summary>\n<ul class=\"branches\">\n" + few + "</ul></details>\n";
     }
     return "<li><details open><summary>" + line + "</summary>\n" + inside + "</details></li>\n";
   }

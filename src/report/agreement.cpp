@@ -1,6 +1,8 @@
 // See the header.
 #include "report/agreement.h"
 
+#include <fmt/format.h>
+
 namespace medgen::report {
 
 std::string_view agreement_meaning() {
@@ -14,6 +16,11 @@ int summed_up(const Agreement& agreement, int parent, int fewest) {
     if (branch.parent == parent && branch.share.count < fewest) count += branch.share.count;
   }
   return count;
+}
+
+std::string summed_up_words(int count, int fewest) {
+  if (fewest > 2) return fmt::format("{} in branches of fewer than {}", count, fewest);
+  return count == 1 ? "1 on its own" : fmt::format("{}, each on its own", count);
 }
 
 }  // namespace medgen::report

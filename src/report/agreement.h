@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "research/bootstrap.h"
@@ -59,5 +60,8 @@ std::string_view agreement_meaning();
 // The branches of fewer than `fewest` continuations beneath branch `parent`, which a picture or a
 // table sums up: how many continuations they hold.
 int summed_up(const Agreement& agreement, int parent, int fewest);
+
+// What they are called: "3, each on its own" for a `fewest` of 2.
+std::string summed_up_words(int count, int fewest);
 
 }  // namespace medgen::report

@@ -92,9 +92,8 @@ class BranchPicture {
     if (rest == 0) return y;
     columns_ = std::max(columns_, agreement_.branches[index].depth + 1);
     const double high = high_of(rest);
-    out_ +=
-        block(next_x, y, high, fmt::format("{} others", rest), "",
-              fmt::format("{} continuations in branches of fewer than {}", rest, fewest_), true);
+    const std::string words = summed_up_words(rest, fewest_);
+    out_ += block(next_x, y, high, words, "", words, true);
     ribbon(x + kColumnWidth, y, next_x, y + high);
     return y + high + kGap;
   }

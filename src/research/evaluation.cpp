@@ -63,8 +63,8 @@ void check(const ScoredSequence& sequence, const BackendInfo& info) {
 class Wave {
  public:
   Wave(Backend& backend, std::span<const ScoredSequence> sequences,
-       std::vector<std::vector<double>>& results)
-      : backend_(backend), sequences_(sequences), results_(results) {}
+       std::vector<std::vector<double>>& results, std::vector<std::vector<Guess>>* guesses)
+      : backend_(backend), sequences_(sequences), results_(results), guesses_(guesses) {}
 
   void run(std::span<const std::size_t> members, std::size_t rows) {
     SlotLease lease(backend_);
@@ -102,6 +102,7 @@ class Wave {
   void read_logits(std::span<const float> logits) {
     const auto width = static_cast<std::size_t>(backend_.info().vocab_size);
     values_.resize(targets_.size());
+    if (guesses_ != nullptr) found_.resize(targets_.size());
     const std::size_t pieces = (targets_.size() + kRowsPerPiece - 1) / kRowsPerPiece;
     backend_.parallel(static_cast<int>(pieces), [&](int piece) {
       const std::size_t begin = static_cast<std::size_t>(piece) * kRowsPerPiece;
@@ -109,7 +110,12 @@ class Wave {
       for (std::size_t row = begin; row < end; ++row) {
         const float* const values = logits.data() + row * width;
         const auto token = static_cast<std::size_t>(targets_[row].second);
-        values_[row] = static_cast<double>(values[token]) - engine::log_total(values, width);
+        const double total = engine::log_total(values, width);
+        values_[row] = static_cast<double>(values[token]) - total;
+        if (guesses_ == nullptr) continue;
+        const float* const best = std::max_element(values, values + width);
+        found_[row] = {std::min(1.0, std::exp(static_cast<double>(*best) - total)),
+                       best == values + token};
       }
     });
     for (std::size_t row = 0; row < targets_.size(); ++row) {
@@ -120,23 +126,27 @@ class Wave {
                     "convert it again with `dtype` fp32");
       }
       results_[targets_[row].first].push_back(values_[row]);
+      if (guesses_ != nullptr) (*guesses_)[targets_[row].first].push_back(found_[row]);
     }
   }
 
   Backend& backend_;
   std::span<const ScoredSequence> sequences_;
   std::vector<std::vector<double>>& results_;
+  std::vector<std::vector<Guess>>* guesses_;
   std::vector<Row> rows_;
   std::vector<std::pair<std::size_t, TokenId>> targets_;  // of the rows that want logits
   std::vector<double> values_;                            // of targets_
+  std::vector<Guess> found_;                              // likewise
 };
 
 }  // namespace
 
-std::vector<std::vector<double>> score(Backend& backend,
-                                       std::span<const ScoredSequence> sequences) {
+std::vector<std::vector<double>> score(Backend& backend, std::span<const ScoredSequence> sequences,
+                                       std::vector<std::vector<Guess>>* guesses) {
   const BackendInfo& info = backend.info();
   std::vector<std::vector<double>> results(sequences.size());
+  if (guesses != nullptr) guesses->assign(sequences.size(), {});
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     check(sequences[i], info);
@@ -148,7 +158,7 @@ std::vector<std::vector<double>> score(Backend& backend,
   });
   const std::size_t row_bytes = sizeof(float) * static_cast<std::size_t>(info.vocab_size);
   const std::size_t rows = std::clamp<std::size_t>(kMostLogitBytes / row_bytes, 1, 4096);
-  Wave wave(backend, sequences, results);
+  Wave wave(backend, sequences, results, guesses);
   for (std::size_t begin = 0; begin < order.size();) {
     const std::size_t length = sequences[order[begin]].tokens.size() - 1;
     const std::size_t fit = std::clamp<std::size_t>(rows / std::max<std::size_t>(length, 1), 1,
@@ -205,6 +215,7 @@ void TextEvaluator::add(const corpus::Document& document) {
   documents_.push_back({.bytes = document.text.size(),
                         .words = count_words(document.text),
                         .source = entry->second});
+  if (options_.calibration) calibration_.emplace_back();
   const std::vector<TokenId> tokens = tokenizer_.encode(document.text);
   if (options_.windows == Windows::kPacked) {
     add_packed(tokens, number);
@@ -263,12 +274,14 @@ void TextEvaluator::push(Window window) {
 void TextEvaluator::flush() {
   std::vector<ScoredSequence> sequences;
   for (Window& window : pending_) sequences.push_back(std::move(window.sequence));
-  const auto results = score(backend_, sequences);
+  std::vector<std::vector<Guess>> guesses;
+  const auto results = score(backend_, sequences, options_.calibration ? &guesses : nullptr);
   for (std::size_t i = 0; i < pending_.size(); ++i) {
     for (std::size_t j = 0; j < results[i].size(); ++j) {
       DocumentScore& document = documents_[pending_[i].owners[j]];
       document.nats -= results[i][j];
       ++document.tokens;
+      if (options_.calibration) calibration_[pending_[i].owners[j]].add(guesses[i][j]);
     }
   }
   pending_.clear();
@@ -308,6 +321,7 @@ TextEvaluation TextEvaluator::finish() {
   });
   result.sources = std::move(sources_);
   result.documents = std::move(documents_);
+  result.calibration = std::move(calibration_);
   return result;
 }
 

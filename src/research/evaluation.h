@@ -15,6 +15,7 @@
 #include "medgen/backend.h"
 #include "medgen/tokenizer.h"
 #include "research/bootstrap.h"
+#include "research/calibration.h"
 
 namespace medgen::research {
 
@@ -27,8 +28,10 @@ struct ScoredSequence {
 // Log-probabilities (natural, with the bits that generating them would give) of
 // tokens[first_scored] and those after it, for each sequence. Sequences go through the backend's
 // slots several at once; not more than 128 MiB of logits are requested per step. All slots are
-// always released. Throws Error(kRuntime) for logits that are not numbers.
-std::vector<std::vector<double>> score(Backend& backend, std::span<const ScoredSequence> sequences);
+// always released. Throws Error(kRuntime) for logits that are not numbers. Where `guesses` is given
+// it gets, for each of those tokens, what the model held likeliest in its place.
+std::vector<std::vector<double>> score(Backend& backend, std::span<const ScoredSequence> sequences,
+                                       std::vector<std::vector<Guess>>* guesses = nullptr);
 
 enum class Windows {
   kDocuments,  // each document by itself, overlapping windows
@@ -45,6 +48,8 @@ struct TextEvaluationOptions {
   // kDocuments: what precedes a document's first token, so that this has a probability too.
   // Without it the first token is context alone: neither it nor its bytes are counted.
   std::optional<TokenId> prefix;
+
+  bool calibration = false;  // what TextEvaluation::calibration holds is wanted
 
   // Called periodically; what it throws ends the evaluation.
   std::function<void(std::uint64_t documents)> progress;
@@ -79,12 +84,14 @@ struct DocumentScore {
 struct TextEvaluation {
   TextScore all;
   std::vector<std::string> sources;
-  std::vector<DocumentScore> documents;        // as read
-  std::map<std::string, TextScore> by_source;  // by the "source" field, else the file's name
-  int stride = 0;                              // as used
+  std::vector<DocumentScore> documents;          // as read
+  std::map<std::string, TextScore> by_source;    // by the "source" field, else the file's name
+  int stride = 0;                                // as used
+  std::vector<DocumentCalibration> calibration;  // of each document, if that was asked for
 };
 
-// Scores documents as they come, holding a few windows and 48 bytes a document.
+// Scores documents as they come, holding a few windows and 48 bytes a document; 528 with
+// calibration.
 class TextEvaluator {
  public:
   TextEvaluator(Backend& backend, const Tokenizer& tokenizer, const TextEvaluationOptions& options);
@@ -111,6 +118,7 @@ class TextEvaluator {
   std::vector<Window> pending_;
   std::size_t pending_tokens_ = 0;
   std::vector<DocumentScore> documents_;
+  std::vector<DocumentCalibration> calibration_;
   std::vector<std::string> sources_;
   std::map<std::string, std::uint32_t> source_numbers_;
 };

@@ -159,7 +159,37 @@ TEST(EvalCliTest, ComparesTwoModelsOnTheSameData) {
   EXPECT_THAT(text.out, HasSubstr("bits/byte: +0.0000"));
 }
 
+TEST(EvalCliTest, CalibrationIsOfEveryToken) {
+  const auto json = evaluate({"--data", some_text(), "--calibration"});
+  const auto& made = json["calibration"];
+  EXPECT_EQ(made["tokens"], json["tokens"]);
+  EXPECT_EQ(made["documents"], 3);
+  std::uint64_t tokens = 0;
+  for (const auto& bin : made["bins"]) tokens += bin["tokens"].get<std::uint64_t>();
+  EXPECT_EQ(tokens, json["tokens"]);
+  EXPECT_NEAR(made["overconfidence"].get<double>(),
+              made["confidence"].get<double>() - made["accuracy"].get<double>(), 1e-12);
+  auto others = json;
+  others.erase("calibration");
+  EXPECT_EQ(others, evaluate({"--data", some_text()}));
+}
+
+TEST(EvalCliTest, AReliabilityCurveIsDrawn) {
+  const std::string svg = (scratch() / "curve.svg").string();
+  const RunResult result =
+      run({"eval", "--model", tiny_model(), "--data", some_text(), "--calibration-svg", svg});
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("expected calibration error"));
+  EXPECT_THAT(read(svg), HasSubstr("how often that token came"));
+}
+
 TEST(EvalCliTest, RefusesBadInput) {
+  EXPECT_EQ(run({"eval", "--model", tiny_model(), "--data", some_text(), "--calibration",
+                 "--compare", tiny_model()})
+                .status,
+            2);
+  EXPECT_EQ(run({"eval", "--model", tiny_model(), "--choices", "x.jsonl", "--calibration"}).status,
+            2);
   const struct {
     std::vector<std::string> options;
     int status;

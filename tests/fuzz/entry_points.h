@@ -194,6 +194,7 @@ inline const std::map<std::string, Target>& targets() {
       {"records", run_records},
       {"table", run_table},
       {"choices", run_choices},
+      {"terms", run_terms},
       {"row_settings", run_row_settings},
       {"config_file", run_config_file},
       {"corpus_jsonl", [](const std::string& data) { run_corpus(data, "a.jsonl"); }},

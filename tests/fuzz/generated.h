@@ -112,6 +112,8 @@ inline const std::vector<Growing>& growing_inputs() {
       {"choices", "lines", many("", "{\"prompt\":\"\",\"choices\":[\"a\",\"b\"],\"answer\":0}\n")},
       {"choices", "choices",
        many("{\"prompt\":\"\",\"choices\":[", "\"a\",", "\"b\"],\"answer\":0}")},
+      {"terms", "lines", many("", "chest pain\n")},
+      {"terms", "words", many("", "a\n", "a b\n")},
       {"row_settings", "stop", many("{\"stop\":[", "\"a\",", "\"b\"]}")},
       {"row_settings", "bias", numbered("{\"logit_bias\":{", "\"#\":1", "}}"), kSquare},
       {"row_settings", "bad words", many("{\"bad_words_ids\":[", "[1,2],", "[3]]}")},

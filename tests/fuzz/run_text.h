@@ -15,6 +15,7 @@
 #include "research/evaluation.h"
 #include "research/sample.h"
 #include "why/marked_text.h"
+#include "why/agree_terms.h"
 
 namespace medgen::fuzz {
 
@@ -82,6 +83,19 @@ inline void run_choices(const std::string& data) {
     for (const research::ChoiceItem& item : research::read_choices(file)) {
       require_bounded(item.choices.size() >= 2 && item.answer >= 0);
       require_bounded(static_cast<std::size_t>(item.answer) < item.choices.size());
+    }
+  });
+}
+
+// A list of terms, looked for in the list itself, where each of them is.
+inline void run_terms(const std::string& data) {
+  try_reading([&] {
+    const std::vector<std::string> terms = why::parse_terms(data);
+    require_bounded(!terms.empty() && terms.size() <= why::kMostTerms);
+    if (text::find_invalid_utf8(data)) return;
+    const std::string_view text = data;
+    for (const why::Term& term : why::find_terms(terms, {&text, 1})) {
+      require_bounded(!term.text.empty() && term.members == std::vector<int>{0});
     }
   });
 }

@@ -17,6 +17,7 @@
 #include "cli/terminal.h"
 #include "engine/settings.h"
 #include "medgen/version.h"
+#include "records/record.h"
 #include "report/agree_page.h"
 #include "safety/notice.h"
 #include "why/agree_terms.h"
@@ -91,6 +92,11 @@ void require_draws(const Request& request) {
   }
 }
 
+// Beyond 2^53 as text, so that programs that read numbers as doubles keep it.
+Json seed_json(std::uint64_t seed) {
+  return seed < std::uint64_t{1} << 53U ? Json(seed) : Json(fmt::to_string(seed));
+}
+
 DecodingSettings settings_of(const Request& request) {
   return {request.sampling, request.stopping, request.num_return_sequences};
 }
@@ -102,13 +108,21 @@ Json to_json(const GenerateRun& run, const std::vector<Completion>& completions,
     texts.push_back({{"text", completion.text},
                      {"finish_reason", std::string(to_string(completion.finish_reason))}});
   }
-  return {{"medgen", std::string(version())},
-          {"model", {{"name", run.model.name()}, {"sha256", run.model.sha256()}}},
-          {"prompt", run.prompt.text},
-          {"settings", engine::settings_json(settings_of(run.request))},
-          {"agreement", agreement_json(agreement)},
-          {"texts", std::move(texts)},
-          {"notice", std::string(safety::notice())}};
+  Json json = {{"medgen", std::string(version())},
+               {"model", {{"name", run.model.name()}, {"sha256", run.model.sha256()}}},
+               {"prompt", run.prompt.text},
+               {"seed", seed_json(run.request.sampling.seed)},
+               {"settings", engine::settings_json(settings_of(run.request))},
+               {"agreement", agreement_json(agreement)},
+               {"texts", std::move(texts)},
+               {"notice", std::string(safety::notice())}};
+  records::Record marks;
+  run.identifiers.mark(marks);
+  if (!marks.identifiers.empty()) {
+    json["identifiers"] = marks.identifiers;
+    json["identifiers_found"] = marks.identifiers_found;
+  }
+  return json;
 }
 
 report::AgreePage page_of(const GenerateRun& run, const jobs::AgreeOptions& options) {
@@ -118,7 +132,8 @@ report::AgreePage page_of(const GenerateRun& run, const jobs::AgreeOptions& opti
   page.fewest = options.fewest;
   page.facts = {{"Model", run.model.name()},
                 {"SHA-256 of the model", run.model.sha256()},
-                {"medgen", std::string(version())}};
+                {"medgen", std::string(version())},
+                {"seed", fmt::to_string(run.request.sampling.seed)}};
   const Json settings = engine::settings_json(settings_of(run.request));
   for (const auto& [name, value] : settings.items()) {
     page.facts.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());

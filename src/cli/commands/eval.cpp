@@ -20,6 +20,7 @@
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "medgen/error.h"
+#include "report/calibration_chart.h"
 
 namespace medgen::cli {
 namespace {
@@ -29,12 +30,13 @@ constexpr int kMaxBadRecordsNamed = 10;
 
 struct EvalArguments {
   CorpusArguments corpus;
-  std::optional<std::string> model, tokenizer, compare, choices, form, windows, text_field, items;
+  std::optional<std::string> model, tokenizer, compare, choices, form, windows, text_field, items,
+      calibration_svg;
   std::optional<int> stride, shots;
   std::optional<std::uint64_t> seed;
   BackendArguments backend;
   std::optional<std::uint64_t> limit;
-  bool json = false, quiet = false;
+  bool calibration = false, json = false, quiet = false;
 };
 
 EvalArguments parse_eval(const Arguments& words) {
@@ -73,6 +75,12 @@ EvalArguments parse_eval(const Arguments& words) {
       "--items", writes_file("FILE"), a.items,
       "Write the log-probability of every document and choice, without their texts: a line of "
       "JSON for each.");
+  line.flag("--calibration", a.calibration,
+            "Of --data, also how far the model's probabilities can be taken at their word: the "
+            "expected calibration error of its likeliest next token, with an interval over "
+            "documents.");
+  line.text("--calibration-svg", writes_file("FILE.svg"), a.calibration_svg,
+            "Draw the reliability curve of --calibration, which this turns on, to FILE.");
   line.number("--limit", a.limit, "Use only the first N documents or items; 1 or more.");
   declare(line, a.backend);
   line.flag("--json", a.json, "Print one JSON object.");
@@ -83,6 +91,14 @@ EvalArguments parse_eval(const Arguments& words) {
     throw Error(ErrorCode::kUsage,
                 "nothing to evaluate: give --data FILE for text or --choices FILE for multiple "
                 "choice");
+  }
+  a.calibration = a.calibration || a.calibration_svg;
+  if (a.calibration && data_files(a.corpus).empty()) {
+    throw Error(ErrorCode::kUsage, "--calibration is of --data, which is not given: name a text");
+  }
+  if (a.calibration && a.compare) {
+    throw Error(ErrorCode::kUsage,
+                "--calibration is of one model: evaluate each by itself, without --compare");
   }
   if (a.windows == "packed" && a.stride) {
     throw Error(ErrorCode::kUsage, fmt::format("--stride is {} with --windows packed, whose "
@@ -140,6 +156,33 @@ Json score_json(const research::TextScore& score) {
           {"documents", score.documents}};
 }
 
+Json interval_json(const std::optional<research::Interval>& interval) {
+  return interval ? Json{interval->low, interval->high} : Json(nullptr);
+}
+
+Json calibration_json(const research::Calibration& made) {
+  Json bins = Json::array();
+  for (const research::CalibrationBin& bin : made.bins) {
+    const bool any = bin.tokens > 0;
+    bins.push_back({{"low", bin.low},
+                    {"high", bin.high},
+                    {"tokens", bin.tokens},
+                    {"confidence", any ? Json(bin.confidence) : Json(nullptr)},
+                    {"accuracy", any ? Json(bin.accuracy) : Json(nullptr)},
+                    {"accuracy_interval", interval_json(bin.interval)}});
+  }
+  return {{"ece", made.ece},
+          {"ece_interval", interval_json(made.ece_interval)},
+          {"ece_by_chance", made.ece_by_chance},
+          {"confidence", made.confidence},
+          {"accuracy", made.accuracy},
+          {"overconfidence", made.overconfidence},
+          {"overconfidence_interval", interval_json(made.overconfidence_interval)},
+          {"tokens", made.tokens},
+          {"documents", made.documents},
+          {"bins", std::move(bins)}};
+}
+
 Json choice_json(const research::ChoiceScore& score) {
   return {{"accuracy", score.accuracy},
           {"accuracy_interval", {score.interval.low, score.interval.high}},
@@ -160,6 +203,7 @@ void add_json(Json& json, const jobs::EvaluatedText& result, int context) {
   Json sources = Json::object();
   for (const auto& [name, score] : result.evaluation.by_source) sources[name] = score_json(score);
   json["by_source"] = std::move(sources);
+  if (result.calibration) json["calibration"] = calibration_json(*result.calibration);
 }
 
 void add_json(Json& json, const research::ChoiceEvaluation& evaluation, const std::string& form,
@@ -182,6 +226,28 @@ std::string row_of(const research::TextScore& score, const std::string& name) {
                      score.tokens, score.bytes, score.documents, name);
 }
 
+std::string interval_text(const std::optional<research::Interval>& interval) {
+  return interval ? fmt::format("[{:.4f}, {:.4f}]", interval->low, interval->high) : "";
+}
+
+std::string to_text(const research::Calibration& made) {
+  std::string out = fmt::format(
+      "\ncalibration of the likeliest next token, {} tokens of {} documents, 95 % intervals over "
+      "documents\n"
+      "expected calibration error  {:.4f} {}; exact probabilities would give {:.4f} by chance\n"
+      "sure of it {:.4f}, right {:.4f}; too sure by {:+.4f} {}\n\n"
+      "     sure of it    tokens     mean    right [interval]\n",
+      made.tokens, made.documents, made.ece, interval_text(made.ece_interval), made.ece_by_chance,
+      made.confidence, made.accuracy, made.overconfidence,
+      interval_text(made.overconfidence_interval));
+  for (const research::CalibrationBin& bin : made.bins) {
+    if (bin.tokens == 0) continue;
+    out += fmt::format("{:.4f} - {:.4f} {:9}   {:.4f}   {:.4f} {}\n", bin.low, bin.high, bin.tokens,
+                       bin.confidence, bin.accuracy, interval_text(bin.interval));
+  }
+  return out;
+}
+
 std::string to_text(const jobs::EvaluatedText& result, int context) {
   std::string out =
       result.packed
@@ -196,7 +262,8 @@ std::string to_text(const jobs::EvaluatedText& result, int context) {
   for (const auto& [name, score] : result.evaluation.by_source) {
     if (score.tokens > 0 && score.bytes > 0) out += row_of(score, name);
   }
-  return out + row_of(result.evaluation.all, "all");
+  out += row_of(result.evaluation.all, "all");
+  return result.calibration ? out + to_text(*result.calibration) : out;
 }
 
 std::string row_of(const research::ChoiceScore& score, const std::string& name) {
@@ -227,9 +294,10 @@ jobs::EvalAsked asked(const EvalArguments& a, const Messages& messages, EvalProg
   asked.compare = a.compare;
   asked.shots = a.shots.value_or(0);
   asked.seed = a.seed.value_or(0);
-  asked.loaded = [writes = a.items ? safety::Writes::kAsBefore : safety::Writes::kNothing] {
-    finish_loading(writes);
-  };
+  asked.calibration = a.calibration;
+  asked.loaded = [writes = a.items || a.calibration_svg
+                               ? safety::Writes::kAsBefore
+                               : safety::Writes::kNothing] { finish_loading(writes); };
   asked.progress = [&](const char* what, std::uint64_t count) { progress(what, count); };
   asked.on_bad = [&, told = 0](const std::filesystem::path& file,
                                const corpus::BadRecord& bad) mutable {
@@ -340,6 +408,12 @@ int eval_command(const Arguments& words) {
     progress.end();
     note_truncated(result, messages);
     if (a.items) base::write_file_atomically(*a.items, jobs::items_jsonl(result));
+    if (a.calibration_svg) {
+      base::write_file_atomically(
+          *a.calibration_svg,
+          report::calibration_svg(*result.text->calibration,
+                                  "What probabilities of " + result.model_name + " are worth"));
+    }
     print(result, a.json);
   } catch (const Interrupted&) {
     progress.end();
