@@ -74,6 +74,7 @@ class Reader {
     copy("source", document.source);
     copy("id", document.id);
     copy("title", document.title);
+    copy("license", document.license);
     give(std::move(document));
   }
 

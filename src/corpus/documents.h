@@ -12,11 +12,12 @@
 namespace medgen::corpus {
 
 struct Document {
-  std::string source;      // the record's "source" field, or empty
-  std::string group;       // the file's name without folder and endings: "train-nhs"
-  std::string text;        // valid UTF-8
-  std::string id = {};     // the record's "id" field, or empty
-  std::string title = {};  // the record's "title" field, or empty
+  std::string source;        // the record's "source" field, or empty
+  std::string group;         // the file's name without folder and endings: "train-nhs"
+  std::string text;          // valid UTF-8
+  std::string id = {};       // the record's "id" field, or empty
+  std::string title = {};    // the record's "title" field, or empty
+  std::string license = {};  // the record's "license" field, or empty
 };
 
 // A skipped record.

@@ -307,7 +307,8 @@ class Preparation {
       if (verdicts_[i].fate != Fate::kKept || report_.sources[source].dropped) return;
       const Split split =
           goes_to_valid(known_[i].hash, options_.valid_fraction) ? Split::kValid : Split::kTrain;
-      writer(source, split).add(tokenizer_->encode(document.text), document.text.size());
+      writer(source, split)
+          .add(tokenizer_->encode(document.text), document.text.size(), name_of(document));
     });
     if (number != known_.size()) fail_changed();
     for (auto& [key, writer] : writers_) {
@@ -323,6 +324,12 @@ class Preparation {
       report_.examples.push_back({verdicts_[i].fate, verdicts_[i].similarity, witnesses_[i],
                                   witnesses_[verdicts_[i].kept]});
     }
+  }
+
+  // Nobody looks for identifiers in ids and titles, so where they are masked these stay out.
+  DocumentName name_of(const Document& document) const {
+    if (options_.identifiers == "mask") return {.id = "", .title = "", .license = document.license};
+    return {.id = document.id, .title = document.title, .license = document.license};
   }
 
   [[noreturn]] static void fail_changed() {

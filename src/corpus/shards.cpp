@@ -225,12 +225,15 @@ std::string tokenizer_fingerprint(const fs::path& tokenizer) {
 }
 
 ShardWriter::ShardWriter(fs::path path, const ShardTokenizer& tokenizer)
-    : path_(std::move(path)), tokenizer_(tokenizer), id_width_(id_width_for(tokenizer.vocab_size)) {
+    : path_(std::move(path)),
+      tokenizer_(tokenizer),
+      id_width_(id_width_for(tokenizer.vocab_size)),
+      names_(document_names_path(path_)) {
   file_.name = path_.filename().string();
   write_at(path_, "wb", std::string(kHeaderBytes, '\0'));
 }
 
-void ShardWriter::add(std::span<const TokenId> ids, std::uint64_t bytes) {
+void ShardWriter::add(std::span<const TokenId> ids, std::uint64_t bytes, const DocumentName& name) {
   for (const TokenId id : ids) {
     if (id < 0 || id >= tokenizer_.vocab_size || id == tokenizer_.eos_id) {
       throw Error(ErrorCode::kModel, fmt::format("the tokenizer gives the id {} inside a text; ids "
@@ -243,6 +246,7 @@ void ShardWriter::add(std::span<const TokenId> ids, std::uint64_t bytes) {
   file_.tokens += ids.size() + 1;
   file_.bytes += bytes;
   ++file_.documents;
+  names_.add(name);
 }
 
 void ShardWriter::append(TokenId id) {
@@ -259,6 +263,7 @@ ShardFile ShardWriter::finish() {
   flush();
   file_.sha256 = base::sha256(base::MappedFile(path_).bytes().substr(kHeaderBytes));
   write_at(path_, "r+b", header_of(file_, tokenizer_));
+  names_.finish(file_.sha256);
   return file_;
 }
 
@@ -272,6 +277,13 @@ std::uint64_t Shards::bytes(Split split) const {
   return std::accumulate(
       sources_.begin(), sources_.end(), std::uint64_t{0},
       [&](std::uint64_t sum, const ShardSource& s) { return sum + s.split(split).bytes; });
+}
+
+std::vector<DocumentName> Shards::names(std::size_t source, Split split) const {
+  const ShardFile& file = sources_[source].split(split);
+  if (file.documents == 0) return {};
+  return read_document_names(document_names_path(directory_ / file.name), file.sha256,
+                             file.documents);
 }
 
 std::shared_ptr<const TokenDocuments> Shards::documents(

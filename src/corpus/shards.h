@@ -6,6 +6,7 @@
 //   tokenizer/         the tokenizer's files as load_tokenizer() reads them, for the bundle to come
 //   NNN-train.tokens   the token ids of source number NNN, one file for each source and split;
 //   NNN-valid.tokens   there is none where a split of a source is empty
+//   NNN-train.documents, NNN-valid.documents   see document_names.h
 //
 // A .tokens file is little-endian: a header of 128 bytes, then `tokens` ids of `id_width` bytes.
 //   offset 0   8 bytes   "MEDGTOK1"
@@ -29,6 +30,7 @@
 #include <vector>
 
 #include "base/files.h"
+#include "corpus/document_names.h"
 #include "corpus/documents.h"
 #include "corpus/token_documents.h"
 
@@ -69,7 +71,7 @@ class ShardWriter {
   ShardWriter(std::filesystem::path path, const ShardTokenizer& tokenizer);
   // `ids` are of one document, without EOS; `bytes` the length of its text. Throws Error(kModel)
   // for an id that is EOS or outside the vocabulary, Error(kRuntime) for a full disk.
-  void add(std::span<const TokenId> ids, std::uint64_t bytes);
+  void add(std::span<const TokenId> ids, std::uint64_t bytes, const DocumentName& name = {});
   // Ends the file: header and checksum.
   ShardFile finish();
 
@@ -82,6 +84,7 @@ class ShardWriter {
   int id_width_;
   std::string buffer_;
   ShardFile file_;
+  DocumentNamesWriter names_;
 };
 
 // A shard folder, checked and mapped into memory. Immutable, so safe to read from several threads.
@@ -93,6 +96,8 @@ class Shards {
   std::filesystem::path tokenizer_path() const { return directory_ / "tokenizer"; }
   std::uint64_t tokens(Split split) const;
   std::uint64_t bytes(Split split) const;
+  // Of the documents of sources()[source], in order; empty if nothing is known of them.
+  std::vector<DocumentName> names(std::size_t source, Split split) const;
 
   // The documents of a split, source by source in the order of sources(), for a TokenStream or
   // evaluation_windows(). A document's weight is that of the first of `weights` that names its
