@@ -7,7 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # All but the libtorch module needs no more than these.
 native_packages=(build-essential cmake ninja-build pkg-config
   libsentencepiece-dev libcli11-dev nlohmann-json3-dev libpcre2-dev libssl-dev libzstd-dev libzip-dev libxxhash-dev
-  zlib1g-dev libutf8proc-dev libfmt-dev libspdlog-dev libseccomp-dev libedit-dev)
+  zlib1g-dev libutf8proc-dev libfmt-dev libspdlog-dev libseccomp-dev libedit-dev libdivsufsort-dev)
 build_packages=("${native_packages[@]}" libtorch-dev libopenblas0-pthread)
 # shellcheck disable=SC2034  # used by scripts/test
 test_packages=("${build_packages[@]}" libgtest-dev libgmock-dev)

@@ -10,9 +10,12 @@
 
 #include "base/file_seal.h"
 #include "base/sha256.h"
+#include "corpus/canaries.h"
+#include "corpus/document_names.h"
 #include "corpus/shards.h"
 #include "fuzz/input_file.h"
 #include "fuzz/model_text.h"
+#include "fuzz/sealed_index.h"
 #include "fuzz/stored_zip.h"
 #include "native/packed_file.h"
 #include "train/checkpoint_file.h"
@@ -174,6 +177,94 @@ inline void run_prepared(const std::string& data) {
       require_bounded(ids.size() <= tokens.size());
       for (const TokenId id : ids) require_bounded(id >= 0 && id < shards.tokenizer().vocab_size);
     }
+  });
+}
+
+// An index of two documents, of three ids and an EOS: a page for each of its parts.
+inline std::string small_index() {
+  why::IndexHeader header{};
+  std::memcpy(header.magic, "MEDGSUFX", sizeof header.magic);
+  header.format = static_cast<std::uint32_t>(why::kIndexFormat);
+  header.id_width = 2;
+  header.tokens = 8;
+  header.documents = 2;
+  header.vocab_size = 4;
+  header.eos_id = 3;
+  const std::string names = "{\"id\":\"a\",\"title\":\"b\",\"license\":\"c\"}\n";
+  header.names_bytes = names.size();
+  const why::IndexLayout layout = why::layout_of(header);
+  std::string bytes(layout.size, '\0');
+  std::memcpy(bytes.data(), &header, sizeof header);
+  const unsigned char ids[] = {0, 1, 0, 2, 0, 0, 0, 3, 0, 1, 0, 2, 0, 1, 0, 3};
+  std::memcpy(bytes.data() + layout.ids, ids, sizeof ids);
+  const std::uint32_t places[] = {2, 0, 4, 6, 1, 5, 7, 3};
+  std::memcpy(bytes.data() + layout.places, places, sizeof places);
+  const std::uint64_t documents[] = {0, 0, 4, names.size()};
+  std::memcpy(bytes.data() + layout.documents, documents, sizeof documents);
+  std::memcpy(bytes.data() + layout.names, names.data(), names.size());
+  reseal_index(bytes);
+  return bytes;
+}
+
+// Every question that trace and audit put to an index.
+inline void ask_index(const why::SuffixIndex& index) {
+  index.fault();
+  const std::vector<TokenId> run = {1 % index.vocab_size(), 2 % index.vocab_size()};
+  require_bounded(index.longest_match(run) <= run.size());
+  const why::SuffixRange range = index.find(run);
+  require_bounded(range.begin <= range.end && range.end <= index.tokens());
+  for (std::uint64_t rank = 0; rank < std::min<std::uint64_t>(index.tokens(), 16); ++rank) {
+    const why::IndexedDocument document = index.document_at(index.place(rank));
+    require_bounded(document.begin <= document.end && document.end < index.tokens());
+    require_bounded(document.source < index.sources().size());
+    require_bounded(index.name(document).title.size() <= corpus::kMostNameBytes);
+    index.tokens_of(document.begin, std::min(document.end, document.begin + 16));
+  }
+}
+
+// An index.json, if it begins with a brace; else changes of an index that has its checksums: two
+// bytes that say where, and one that is put over what stands there.
+inline void run_index(const std::string& data) {
+  static InputFolder folder("index");
+  static const std::string small = small_index();
+  std::string report =
+      "{\"format_version\":1,\"tokenizer\":{\"sha256\":\"a\"},\"sources\":[{\"source\":\"s\","
+      "\"group\":\"g\",\"documents\":2,\"tokens\":8}]}";
+  std::string bytes = small;
+  if (data.starts_with('{')) {
+    report = data;
+  } else {
+    for (std::size_t i = 0; i + 2 < data.size(); i += 3) {
+      const std::size_t at = static_cast<unsigned char>(data[i]) +
+                             (std::size_t{static_cast<unsigned char>(data[i + 1])} << 8U);
+      if (at < bytes.size()) bytes[at] = static_cast<char>(bytes[at] ^ data[i + 2]);
+    }
+    reseal_index(bytes);
+  }
+  folder.write("index.json", report);
+  folder.write(why::kIndexFile, bytes);
+  try_reading([&] { ask_index(why::SuffixIndex::open(folder.path())); });
+}
+
+// What documents of a shard are called, and canaries.
+inline void run_document_names(const std::string& data) {
+  static InputFolder folder("names");
+  const auto file = folder.write("0.documents", data);
+  try_reading([&] {
+    for (const auto& name : corpus::read_document_names(file, std::string(64, 'a'), 3)) {
+      require_bounded(name.title.size() <= corpus::kMostNameBytes);
+    }
+  });
+}
+
+inline void run_canaries(const std::string& data) {
+  static InputFolder folder("canaries");
+  const auto file = folder.write("canaries.jsonl", data);
+  try_reading([&] {
+    const auto canaries = corpus::read_canaries(file);
+    require_bounded(canaries.size() <= static_cast<std::size_t>(corpus::kMostCanaries));
+    require_bounded(corpus::read_canaries(
+                        folder.write("again.jsonl", corpus::canaries_jsonl(canaries))) == canaries);
   });
 }
 
