@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bundle/config.h"
+#include "corpus/canaries.h"
 #include "corpus/documents.h"
 #include "medgen/model_config.h"
 #include "train/schedule.h"
@@ -58,6 +59,11 @@ struct TrainOptions {
   double max_gradient_norm = 1.0;
   std::uint64_t seed = 1;
   std::int64_t early_stop_patience = 0;  // measurements without a better one; 0: never
+
+  // Documents of their own among those of `data`, each as often in an epoch as it says.
+  std::vector<corpus::Canary> canaries = {};
+  // They were made for this run, so they are written to work_dir/canaries.jsonl.
+  bool keep_canaries = false;
 
   // A checkpoint of other data is an error unless this is set: then parameters and optimizer stay
   // and the new data start from the beginning.

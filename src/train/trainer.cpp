@@ -8,6 +8,7 @@
 #include <cmath>
 #include <optional>
 
+#include "base/files.h"
 #include "bundle/config.h"
 #include "bundle/gpt2_parameters.h"
 #include "corpus/token_stream.h"
@@ -160,6 +161,10 @@ class Trainer {
     WorkFolder folder(options_.work_dir);
     resume(folder);
     folder.write_record(record_.text());
+    if (options_.keep_canaries) {
+      base::write_file_atomically(options_.work_dir / "canaries.jsonl",
+                                  corpus::canaries_jsonl(options_.canaries));
+    }
     observer_.on_start(data_.config.parameter_count(), steps_, optimizer_.steps());
     if (!train_steps(folder)) return;  // interrupted
     finish(folder);

@@ -139,11 +139,13 @@ class MixtureReader {
         weight_setting_(weight_setting),
         used_(weights.size(), false) {}
 
-  Mixture read(const std::vector<fs::path>& places, corpus::Split split) {
+  Mixture read(const std::vector<fs::path>& places, corpus::Split split,
+               const std::vector<corpus::Canary>& canaries = {}) {
     std::vector<std::shared_ptr<const corpus::TokenDocuments>> parts;
     for (const fs::path& place : places) {
       parts.push_back(fs::is_directory(place) ? read_shards(place, split) : read_text(place));
     }
+    if (!canaries.empty()) parts.push_back(plant(canaries));
     for (std::size_t i = 0; i < weights_.size(); ++i) {
       if (!used_[i]) {
         usage(fmt::format("{} {} names no source and no file of the data", weight_setting_,
@@ -188,6 +190,18 @@ class MixtureReader {
           documents->add(std::move(document), w);
         },
         read);
+    return documents;
+  }
+
+  // Controls are not planted.
+  std::shared_ptr<const corpus::TokenDocuments> plant(const std::vector<corpus::Canary>& canaries) {
+    auto documents = std::make_shared<TextDocuments>(tokenizer_.tokenizer);
+    for (const corpus::Canary& canary : canaries) {
+      if (canary.times == 0) continue;
+      sums_ +=
+          fmt::format("{} {:f}\n", base::sha256(canary.text), static_cast<double>(canary.times));
+      documents->add({.source = "", .group = "", .text = canary.text}, canary.times);
+    }
     return documents;
   }
 
@@ -307,7 +321,7 @@ TrainingData open_training_data(const TrainOptions& options) {
   }
   data.distil_from = open_teachers(options, data);
   data.main = MixtureReader(options, tokenizer, options.weights, "`weight`")
-                  .read(options.data, corpus::Split::kTrain);
+                  .read(options.data, corpus::Split::kTrain, options.canaries);
   if (!options.anneal_data.empty()) {
     data.anneal = MixtureReader(options, tokenizer, options.anneal_weights, "`anneal_weight`")
                       .read(options.anneal_data, corpus::Split::kTrain);

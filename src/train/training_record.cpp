@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/json.h"
 #include "bundle/config.h"
 #include "medgen/error.h"
@@ -19,31 +21,39 @@ json settings_of(const TrainOptions& o, const TrainingData& data) {
     for (const Bundle& bundle : bundles) list.push_back(bundle.sha256());
     return list;
   };
-  return {{"model", base::parse_json<json>(bundle::config_to_json(data.config))},
-          {"from", data.from ? data.from->sha256() : ""},
-          {"average_with", sums(data.average_with)},
-          {"distil_from", sums(data.distil_from)},
-          {"distil_weight", data.distil_from.empty() ? 0 : o.distil_weight},
-          {"freeze", o.freeze},
-          {"tokenizer_sha256", data.tokenizer_fingerprint},
-          {"window", data.window},
-          {"batch_windows", o.batch_windows},
-          {"optimizer", o.optimizer},
-          {"learning_rate", o.learning_rate},
-          {"muon_learning_rate", o.muon_learning_rate},
-          {"weight_decay", o.weight_decay},
-          {"adamw_betas", {0.9, 0.95}},
-          {"adamw_epsilon", 1e-8},
-          {"muon_momentum", 0.95},
-          {"schedule", o.schedule},
-          {"tokens", o.tokens},
-          {"warmup_tokens", o.warmup_tokens},
-          {"constant_fraction", o.constant_fraction},
-          {"dropout", o.dropout},
-          {"max_gradient_norm", o.max_gradient_norm},
-          {"early_stop_patience", o.early_stop_patience},
-          {"identifiers", o.identifiers},
-          {"seed", o.seed}};
+  json settings = {{"model", base::parse_json<json>(bundle::config_to_json(data.config))},
+                   {"from", data.from ? data.from->sha256() : ""},
+                   {"average_with", sums(data.average_with)},
+                   {"distil_from", sums(data.distil_from)},
+                   {"distil_weight", data.distil_from.empty() ? 0 : o.distil_weight},
+                   {"freeze", o.freeze},
+                   {"tokenizer_sha256", data.tokenizer_fingerprint},
+                   {"window", data.window},
+                   {"batch_windows", o.batch_windows},
+                   {"optimizer", o.optimizer},
+                   {"learning_rate", o.learning_rate},
+                   {"muon_learning_rate", o.muon_learning_rate},
+                   {"weight_decay", o.weight_decay},
+                   {"adamw_betas", {0.9, 0.95}},
+                   {"adamw_epsilon", 1e-8},
+                   {"muon_momentum", 0.95},
+                   {"schedule", o.schedule},
+                   {"tokens", o.tokens},
+                   {"warmup_tokens", o.warmup_tokens},
+                   {"constant_fraction", o.constant_fraction},
+                   {"dropout", o.dropout},
+                   {"max_gradient_norm", o.max_gradient_norm},
+                   {"early_stop_patience", o.early_stop_patience},
+                   {"identifiers", o.identifiers},
+                   {"seed", o.seed}};
+  // Their texts are the user's: who has them can ask the model for them.
+  if (!o.canaries.empty()) {
+    settings["canaries"] = {{"count", o.canaries.size()},
+                            {"planted", std::count_if(o.canaries.begin(), o.canaries.end(),
+                                                      [](const auto& c) { return c.times > 0; })},
+                            {"sha256", corpus::canaries_fingerprint(o.canaries)}};
+  }
+  return settings;
 }
 
 json mixture_json(const std::vector<std::filesystem::path>& places,

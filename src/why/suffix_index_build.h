@@ -24,8 +24,9 @@ struct IndexReport {
   std::uint64_t bytes = 0;            // of suffixes.bin
 };
 
-// The most memory that making one takes, in bytes: the ids and, for each of their bytes, a place
-// of 4 bytes; 10 bytes a token, 20 where a vocabulary has over 65536 ids.
+// The memory that making one takes, in bytes, besides the mapped shards and the names: the ids and,
+// for each of their bytes, a place of 4 bytes; 10 bytes a token, 20 where a vocabulary has over
+// 65536 ids.
 std::uint64_t index_memory(const corpus::Shards& shards);
 
 // Indexes the training documents of `shards`. Suffixes are sorted as bytes (libdivsufsort), and

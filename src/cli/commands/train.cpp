@@ -115,6 +115,12 @@ int train_command(const Arguments& words) {
   }
   jobs::settle_precision(options.output, [&](const std::string& text) { messages.note(text); });
   messages.note("wrote " + options.output.string());
+  if (options.keep_canaries) {
+    messages.note("the canaries are in " + (options.work_dir / "canaries.jsonl").string());
+  }
+  messages.note(
+      "before you share it: medgen index and medgen audit measure what it recites of its training "
+      "text");
   return kExitFine;
 }
 

@@ -1,10 +1,13 @@
 // The options of `medgen train`.
 #include "cli/options/train_arguments.h"
 
+#include <fmt/format.h>
+
 #include <functional>
 #include <memory>
 #include <sstream>
 
+#include "base/refuse.h"
 #include "cli/options/command_line.h"
 #include "cli/options/corpus_options.h"
 #include "medgen/error.h"
@@ -147,6 +150,34 @@ void declare_machine(Binder& bind, train::TrainOptions& o) {
   bind.number("--checkpoint-every-steps", o.checkpoint_every_steps, "Steps between checkpoints.");
 }
 
+// A file of canaries, or how many to make.
+void take_canaries(const std::optional<std::string>& given, const std::optional<int>& times,
+                   train::TrainOptions& o) {
+  constexpr int kUsualTimes = 20;
+  const bool number =
+      given && !given->empty() && given->find_first_not_of("0123456789") == std::string::npos;
+  if (times && !number) {
+    throw Error(ErrorCode::kUsage,
+                "--canary-times is for --canary N, where canaries are made; a file says it itself");
+  }
+  if (!given) return;
+  if (!number) {
+    o.canaries = corpus::read_canaries(*given);
+    return;
+  }
+  const int count = parse_int("--canary", *given);
+  if (count < 1 || count > corpus::kMostCanaries / 2) {
+    base::refuse_value("canary", fmt::to_string(count),
+                       fmt::format("a file, or a number from 1 to {}", corpus::kMostCanaries / 2));
+  }
+  if (times && (*times < 1 || *times > corpus::kMostCanaryTimes)) {
+    base::refuse_value("canary-times", fmt::to_string(*times),
+                       fmt::format("from 1 to {}", corpus::kMostCanaryTimes));
+  }
+  o.canaries = corpus::make_canaries(count, times.value_or(kUsualTimes), o.seed);
+  o.keep_canaries = true;
+}
+
 void require_path(const std::filesystem::path& path, const char* option) {
   if (path.empty())
     throw Error(ErrorCode::kUsage, std::string(option) + " is required: see medgen train --help");
@@ -158,7 +189,8 @@ TrainArguments parse_train_arguments(const Arguments& words) {
   TrainArguments a;
   train::TrainOptions& options = a.options;
   CorpusArguments data, anneal;
-  std::optional<std::string> dtype;
+  std::optional<std::string> dtype, canary;
+  std::optional<int> canary_times;
   std::optional<std::vector<std::string>> freeze, average_with, distil_from;
   CommandLine line(
       "medgen train",
@@ -192,6 +224,16 @@ TrainArguments parse_train_arguments(const Arguments& words) {
       "text files, held-out ones too: warn, count them; refuse, stop at the first; mask, "
       "put its class in its place, such as [date], before the text becomes tokens. Some is "
       "missed. Prepared corpora hold tokens: give this to medgen prepare. Default: off.");
+  line.text(
+      "--canary", reads("FILE|N"), canary,
+      "Plant texts with random digits among --data, by which medgen audit --canaries measures how "
+      "well the model remembers what it saw so often: a file with {\"text\": ..., \"times\": 20} "
+      "on "
+      "each line, or N of medgen's own, which are written to canaries.jsonl in --work-dir with as "
+      "many that are not planted. Default: none.");
+  line.number(
+      "--canary-times", canary_times,
+      "How often each of N canaries stands in an epoch of the text; 1 to 1000. Default: 20.");
   line.flag("--quiet", a.quiet, "Print nothing on standard error but errors.");
   line.parse(words);
   bind.copy();
@@ -209,6 +251,7 @@ TrainArguments parse_train_arguments(const Arguments& words) {
   }
   require_path(options.work_dir, "--work-dir");
   require_path(options.output, "--output");
+  take_canaries(canary, canary_times, options);
   return a;
 }
 

@@ -106,7 +106,7 @@ TEST_F(TraceTest, OverlappingPassagesHaveOneMark) {
   Trace made;
   made.text = "0123456789";
   for (const Span bytes : {Span{0, 4}, Span{3, 6}, Span{6, 8}}) {
-    made.spans.push_back({.bytes = bytes, .places = {}});
+    made.spans.emplace_back().bytes = bytes;
   }
   const auto marks = marks_of(made);
   ASSERT_THAT(marks, SizeIs(2));
