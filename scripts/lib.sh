@@ -10,7 +10,8 @@ native_packages=(build-essential cmake ninja-build pkg-config
   zlib1g-dev libutf8proc-dev libfmt-dev libspdlog-dev libseccomp-dev libedit-dev libdivsufsort-dev)
 build_packages=("${native_packages[@]}" libtorch-dev libopenblas0-pthread)
 # shellcheck disable=SC2034  # used by scripts/test
-test_packages=("${build_packages[@]}" libgtest-dev libgmock-dev python3-yaml)
+test_packages=("${build_packages[@]}" libgtest-dev libgmock-dev
+  zsh fish groff-base man-db mandoc python3-yaml)
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <exception>
+#include <filesystem>
 #include <new>
 #include <string>
 #include <string_view>
 
 #include "cli/arguments.h"
+#include "cli/command_table.h"
 #include "cli/commands/commands.h"
 #include "cli/options/argument_words.h"
 #include "cli/options/command_line.h"
@@ -24,13 +26,6 @@
 
 namespace medgen::cli {
 namespace {
-
-struct Command {
-  std::string_view name;
-  int (*run)(const Arguments&);
-  std::string_view summary;
-  std::string_view group = {};  // what people want; a command without one belongs to that above
-};
 
 constexpr std::array kCommands{
     Command{"generate", generate_command, "continue a text (the command when none is named)",
@@ -64,6 +59,8 @@ constexpr std::array kCommands{
     Command{"bench", bench_command, "measure generation speed"},
     Command{"doctor", doctor_command, "say what the sandbox forbids here, and try it"},
     Command{"clean", clean_command, "remove journals and what killed runs left"},
+    Command{"completions", completions_command, "let a shell complete command lines of medgen"},
+    Command{"manual", manual_command, "print a page of the manual"},
 };
 
 std::string overview() {
@@ -152,6 +149,8 @@ int report(const Error& error) {
 
 }  // namespace
 
+std::span<const Command> commands() { return kCommands; }
+
 int run(int argc, char** argv) {
   prepare_standard_streams();
   remember_arguments(argc, argv);
@@ -179,6 +178,10 @@ int run(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     return report(Error(ErrorCode::kRuntime,
                         "not enough memory for this: try a smaller model or fewer sequences"));
+  } catch (const std::filesystem::filesystem_error& error) {
+    // Its own message quotes the path, which may be a text in the wrong place.
+    return report(Error(ErrorCode::kRuntime,
+                        "unexpected: a file or folder cannot be used: " + error.code().message()));
   } catch (const std::exception& error) {
     return report(Error(ErrorCode::kRuntime, std::string("unexpected: ") + error.what()));
   }

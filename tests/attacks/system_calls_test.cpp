@@ -173,6 +173,8 @@ TEST_F(SystemCallsTest, ASecondFilterFollowsOnceAllIsLoaded) {
            Words{"train-tokenizer", "--data", "corpus.jsonl", "--output", "vocabulary",
                  "--vocab-size", "512"},
            Words{"clean", ".", "--yes"},
+           Words{"completions", "zsh"},
+           Words{"manual", "medgen-batch.1"},
        }) {
     EXPECT_EQ(filters(words), 2) << words.front();
   }

@@ -67,6 +67,14 @@ TEST_F(CommandLineCliTest, UnderscoresAreDashesAndTheNearestOptionIsNamed) {
   EXPECT_THAT(run(short_run({"--tpo-k", "7", "ill"})).err, HasSubstr("did you mean --top-k?"));
 }
 
+TEST_F(CommandLineCliTest, ATextWhereAPathIsWantedIsNotRepeatedHoweverLongItIs) {
+  std::string text = "my secret illness";
+  for (int i = 0; i < 500; ++i) text += " goes on";
+  const RunResult result = run({"tokenize", "--tokenizer", text, "fever"});
+  EXPECT_NE(result.status, 0);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("File name too long"), Not(HasSubstr("illness"))));
+}
+
 TEST_F(CommandLineCliTest, ConfigurationFilesKeepWholeValues) {
   const std::string config = file("medgen.cfg",
                                   "# whole values\nstop = \"it#s\"\nsuppress-tokens = [5, 6]\n"

@@ -2,10 +2,8 @@
 // in a folder of their own, and print what the program prints.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <sstream>
 #include <string>
@@ -14,6 +12,7 @@
 
 #include "cli/models.h"
 #include "cli/process.h"
+#include "cli/shell.h"
 #include "places.h"
 
 namespace medgen::cli_tests {
@@ -26,33 +25,16 @@ using ::testing::EndsWith;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
-struct ShellResult {
-  int status = -1;
-  std::string out;  // standard error as well
-};
-
-ShellResult shell(const std::string& command) {
-  FILE* const pipe = ::popen(("exec 2>&1; " + command).c_str(), "r");
-  ShellResult result;
-  char block[4096];
-  while (const std::size_t n = std::fread(block, 1, sizeof block, pipe))
-    result.out.append(block, n);
-  result.status = WEXITSTATUS(::pclose(pipe));
-  return result;
-}
-
-std::string quoted(const fs::path& path) { return "'" + path.string() + "'"; }
-
 // An installed copy, and the examples built from it: once for all tests.
 class Installation {
  public:
   Installation() {
     const fs::path build = fs::path(MEDGEN_PROGRAM).parent_path();
-    step("cmake --install " + quoted(build) + " --prefix " + quoted(prefix()));
-    step("cmake -S " + quoted(fs::path(MEDGEN_SOURCE_DIR) / "examples") + " -B " +
-         quoted(examples()) +
-         " -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH=" + quoted(prefix()));
-    step("cmake --build " + quoted(examples()));
+    step("cmake --install " + shell_word(build) + " --prefix " + shell_word(prefix()));
+    step("cmake -S " + shell_word(fs::path(MEDGEN_SOURCE_DIR) / "examples") + " -B " +
+         shell_word(examples()) +
+         " -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH=" + shell_word(prefix()));
+    step("cmake --build " + shell_word(examples()));
   }
 
   static fs::path prefix() { return scratch() / "installed"; }
@@ -67,20 +49,20 @@ class Installation {
 
 ShellResult example(const std::string& name, const std::string& arguments) {
   static const Installation installation;
-  return shell(quoted(Installation::examples() / name) + " " + arguments);
+  return shell(shell_word(Installation::examples() / name) + " " + arguments);
 }
 
 // Whether an example that runs the model leaves its packed weights alone. Their seal tells whether
 // they are the installation's own; any other is packed anew.
 bool uses_what_is_packed(const fs::path& model) {
-  const std::string packed = "stat -c %i " + quoted(model / "packed-int8.bin");
+  const std::string packed = "stat -c %i " + shell_word(model / "packed-int8.bin");
   const ShellResult before = shell(packed);
   EXPECT_EQ(before.status, 0) << before.out;
-  EXPECT_EQ(example("first_words", quoted(model) + " 'My knee' 1").status, 0);
+  EXPECT_EQ(example("first_words", shell_word(model) + " 'My knee' 1").status, 0);
   return shell(packed).out == before.out;
 }
 
-const std::string kModel = quoted(MEDGEN_DEFAULT_MODEL);
+const std::string kModel = shell_word(MEDGEN_DEFAULT_MODEL);
 const std::string kPrompt = "I feel that I have a fever and cough.";
 
 // One test, for each would install and build again: tests run in processes of their own.
@@ -130,7 +112,7 @@ TEST(InstalledLibraryTest, ItsExamplesBuildAndPrintWhatTheProgramPrints) {
 
 std::vector<std::string> exported_by(const std::string& library) {
   const fs::path file = fs::path(MEDGEN_PROGRAM).parent_path() / library;
-  return lines_of(shell("nm -DC --defined-only " + quoted(file)).out);
+  return lines_of(shell("nm -DC --defined-only " + shell_word(file)).out);
 }
 
 // The rooms' own names among exported ones: "medgen::engine::Sampler".

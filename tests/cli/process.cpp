@@ -54,7 +54,7 @@ std::vector<std::string> child_environment(std::map<std::string, std::string> va
     const std::string variable(*entry);
     const std::string name = variable.substr(0, variable.find('='));
     const bool ours = name.starts_with("MEDGEN_") && name != "MEDGEN_SANDBOX";
-    if (ours || name == "NO_COLOR") continue;
+    if (ours || name == "NO_COLOR" || name == "SOURCE_DATE_EPOCH") continue;
     variables.emplace(name, variable.substr(std::min(variable.size(), name.size() + 1)));
   }
   std::vector<std::string> entries;

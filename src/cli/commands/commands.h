@@ -37,5 +37,7 @@ int ratings_command(const Arguments& words);
 int bench_command(const Arguments& words);
 int verify_command(const Arguments& words);
 int doctor_command(const Arguments& words);
+int completions_command(const Arguments& words);
+int manual_command(const Arguments& words);
 
 }  // namespace medgen::cli

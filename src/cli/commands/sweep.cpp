@@ -54,7 +54,7 @@ SweepArguments parse_sweep(const Arguments& words) {
       "prompts failed; or more than --max-errors.");
   declare_input(line, a.batch);
   a.batch.rows_may_set = false;
-  line.texts("--grid", "SETTING=VALUE,...", a.grid,
+  line.texts("--grid", assigns("SETTING=VALUE,...", setting_names()), a.grid,
              "Values of one setting, such as temperature=0.5,0.7,1.0; given several times, all "
              "combinations are compared, at most 1000. Any setting below except the seed.");
   line.text("--settings", reads("FILE.jsonl"), a.settings,

@@ -95,7 +95,7 @@ void declare_input(CommandLine& line, BatchArguments& a) {
             "A row's random numbers are keyed by the first 64 bits of SHA-256(\"medgen row \" + "
             "id), or without an id by its number in the whole input; so order, files, slots, "
             "threads, shards and resuming change no result. Default: id, where there is one.");
-  line.text("--carry", "NAME,...", a.carry,
+  line.text("--carry", lists("NAME,...", setting_names()), a.carry,
             "Columns or fields that are carried through to the result although they are named as "
             "a setting, or nearly: a fever called temperature. All others are carried anyway.");
   line.flag("--trust-ids", a.trust_ids,
@@ -149,7 +149,9 @@ void declare_output(CommandLine& line, BatchArguments& a) {
 
 void declare(CommandLine& line, BatchArguments& a) {
   declare_input(line, a);
-  line.text("--row-settings", "NAME,...", a.row_settings,
+  std::vector<std::string> acting = setting_names();
+  acting.insert(acting.end(), {"n", "all"});
+  line.text("--row-settings", lists("NAME,...", acting), a.row_settings,
             "Columns or fields of a row that set the setting of their name for it: temperature,n; "
             "or all. Without this a row with such a field is refused, unless --carry names it. A "
             "null or an empty cell sets nothing, and a name that no row has changes nothing. The "

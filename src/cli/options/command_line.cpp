@@ -42,18 +42,6 @@ std::string join(const std::vector<std::string>& words) {
   return out;
 }
 
-bool sounds_like_place(const std::string& metavar) {
-  for (const char* word : {"FILE", "DIR", "FOLDER", "PATH", "PLACE"}) {
-    if (metavar.find(word) != std::string::npos) return true;
-  }
-  return false;
-}
-
-// A mistake in medgen, which the first test of the command meets.
-[[noreturn]] void fail_undeclared(const std::string& name) {
-  throw std::logic_error(name + " names a place: declare what is done with it (reads(), ...)");
-}
-
 }  // namespace
 
 struct CommandLine::Impl {
@@ -61,25 +49,15 @@ struct CommandLine::Impl {
   // `what` is the option as the user knows it from where it was set.
   using Take = std::function<void(const std::string& what, const Values& values)>;
 
-  struct Setting {
+  struct Setting : OptionShape {
     CLI::Option* option = nullptr;
-    std::string name;     // "--top-k", or "text" for a positional
-    std::string metavar;  // of an option that takes a value
-    std::string help;
-    bool positional = false;
-    bool flag = false;
-    bool many = false;  // every value counts
     Take take = {};
     bool set = false;
-    std::vector<std::string> excludes = {};
-    Place place = Place::kNone;
     Values values = {};     // those that were taken
     std::string from = {};  // where they were set
 
     KnownOption known() const {
-      const auto& letters = option->get_snames();
-      return {name, letters.empty() ? '\0' : letters.front()[0], !flag,
-              metavar == "N" || metavar == "NUMBER"};
+      return {name, letter, !flag, metavar == "N" || metavar == "NUMBER"};
     }
     // Its words may say something about a patient.
     bool is_free_text() const {
@@ -87,27 +65,36 @@ struct CommandLine::Impl {
     }
   };
 
-  explicit Impl(const std::string& description, const std::string& command)
-      : app(description, command) {}
+  Impl(const std::string& text, const std::string& name)
+      : app(wrap(text, kHelpWidth), name), command(name), description(text) {}
 
   Setting& add(const std::string& names, const Metavar& metavar, const std::string& help, Take take,
                bool many = false) {
-    const std::string name = names.substr(names.rfind("--"));
-    if (metavar.place == Place::kNone && sounds_like_place(metavar.name)) fail_undeclared(name);
+    OptionShape shape = option_shape(names, metavar, help);
+    shape.many = many;
     CLI::Option* option = app.add_option(
         names, [](const CLI::results_t&) { return true; },
-        wrap(help + " [" + environment_name(name) + "]", kHelpWidth - kHelpColumn));
+        wrap(help + " [" + environment_name(shape.name) + "]", kHelpWidth - kHelpColumn));
     option->type_name(metavar.name)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     option->expected(1)->allow_extra_args(false);
-    settings.push_back({.option = option,
-                        .name = name,
-                        .metavar = metavar.name,
-                        .help = help,
-                        .many = many,
-                        .take = std::move(take),
-                        .place = metavar.place});
-    return settings.back();
+    return settings.emplace_back(Setting{std::move(shape), option, std::move(take)});
   }
+
+  CLI::Option* add_positional(const Metavar& metavar, bool required, const std::string& help,
+                              Take take, bool many) {
+    OptionShape shape = positional_shape(metavar, help);
+    shape.required = required;
+    shape.many = many;
+    CLI::Option* option = app.add_option(
+        shape.name, [](const CLI::results_t&) { return true; },
+        wrap(help, kHelpWidth - kHelpColumn));
+    option->type_name("")->expected(1);
+    if (required) option->required();
+    settings.emplace_back(Setting{std::move(shape), option, std::move(take)});
+    return option;
+  }
+
+  CommandShape shape() const { return {command, description, {settings.begin(), settings.end()}}; }
 
   Setting& find(const std::string& name) {
     for (Setting& setting : settings) {
@@ -275,6 +262,7 @@ struct CommandLine::Impl {
   }
 
   CLI::App app;
+  std::string command, description;
   std::vector<Setting> settings;
   std::string config_path;
   std::map<std::string, std::size_t> config_lines;  // the last that sets an option
@@ -286,7 +274,7 @@ struct CommandLine::Impl {
 };
 
 CommandLine::CommandLine(const std::string& command, const std::string& description)
-    : impl_(std::make_unique<Impl>(wrap(description, kHelpWidth), command)) {
+    : impl_(std::make_unique<Impl>(description, command)) {
   impl_->app.get_formatter()->column_width(kHelpColumn);
   impl_->app.footer(kFooter);
   impl_->app.allow_extras();
@@ -301,6 +289,16 @@ template <class T, class Parse>
 auto take_last(std::optional<T>& target, Parse parse) {
   return [&target, parse](const std::string& what, const std::vector<std::string>& values) {
     target = parse(what, values.empty() ? std::string() : values.back());
+  };
+}
+
+auto one_word_of(const std::vector<std::string>& allowed) {
+  return [allowed](const std::string& what, const std::string& value) {
+    if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
+      base::refuse(what + " is " + base::word_shown(value, allowed) + ": give one of " +
+                   join(allowed));
+    }
+    return value;
   };
 }
 }  // namespace
@@ -346,69 +344,41 @@ void CommandLine::values(const std::string& names, const Metavar& metavar, Take 
 
 void CommandLine::choice(const std::string& names, const std::vector<std::string>& allowed,
                          std::optional<std::string>& target, const std::string& help) {
-  impl_->add(names, "WORD", help,
-             take_last(target, [allowed](const std::string& what, const std::string& value) {
-               if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
-                 base::refuse(what + " is " + base::word_shown(value, allowed) + ": give one of " +
-                              join(allowed));
-               }
-               return value;
-             }));
+  impl_->add(names, only("WORD", allowed), help, take_last(target, one_word_of(allowed)));
 }
 
 void CommandLine::flag(const std::string& names, bool& target, const std::string& help) {
-  const std::string name = names.substr(names.rfind("--"));
+  OptionShape shape = option_shape(names, "", help);
+  shape.flag = true;
   const std::string description =
-      wrap(help + " [" + environment_name(name) + "]", kHelpWidth - kHelpColumn);
+      wrap(help + " [" + environment_name(shape.name) + "]", kHelpWidth - kHelpColumn);
   CLI::Option* option = impl_->app.add_flag(names, description);  // const: picks the right overload
   option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   const auto take = [&target](const std::string& what, const Impl::Values& values) {
     target = parse_bool(what, values.empty() ? "true" : values.back());
   };
-  impl_->settings.push_back(
-      {.option = option, .name = name, .metavar = "", .help = help, .flag = true, .take = take});
-  if (name == "--quiet") impl_->quiet = &target;
+  if (shape.name == "--quiet") impl_->quiet = &target;
+  impl_->settings.emplace_back(Impl::Setting{std::move(shape), option, take});
 }
 
 void CommandLine::positional(const Metavar& metavar, std::optional<std::string>& target,
                              bool required, const std::string& help) {
-  const std::string& name = metavar.name;
-  if (metavar.place == Place::kNone && name != "TEXT") fail_undeclared(name);
-  CLI::Option* option = impl_->app.add_option(
-      name, [](const CLI::results_t&) { return true; }, wrap(help, kHelpWidth - kHelpColumn));
-  option->type_name("")->expected(1);
-  if (required) option->required();
-  impl_->settings.push_back(
-      {.option = option,
-       .name = name,
-       .metavar = name,
-       .help = help,
-       .positional = true,
-       .take = take_last(target, [](std::string_view, const std::string& value) { return value; }),
-       .place = metavar.place});
+  const auto any = [](std::string_view, const std::string& value) { return value; };
+  impl_->add_positional(metavar, required, help,
+                        metavar.use == WordUse::kOnly
+                            ? take_last(target, one_word_of(metavar.words))
+                            : Impl::Take(take_last(target, any)),
+                        false);
 }
 
 void CommandLine::positionals(const Metavar& metavar,
                               std::optional<std::vector<std::string>>& target, bool required,
                               const std::string& help) {
-  const std::string& name = metavar.name;
-  if (metavar.place == Place::kNone && name != "TEXT") fail_undeclared(name);
-  CLI::Option* option = impl_->app.add_option(
-      name, [](const CLI::results_t&) { return true; }, wrap(help, kHelpWidth - kHelpColumn));
-  option->type_name("")
+  const auto take = [&target](const std::string&, const Impl::Values& values) { target = values; };
+  impl_->add_positional(metavar, required, help, take, true)
       ->expected(1, 1 << 20)
       ->allow_extra_args()
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  if (required) option->required();
-  const auto take = [&target](const std::string&, const Impl::Values& values) { target = values; };
-  impl_->settings.push_back({.option = option,
-                             .name = name,
-                             .metavar = name,
-                             .help = help,
-                             .positional = true,
-                             .many = true,
-                             .take = take,
-                             .place = metavar.place});
 }
 
 void CommandLine::exclude(const std::string& first, const std::string& second) {
@@ -451,7 +421,7 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
   try {
     impl.app.parse(sorted);
   } catch (const CLI::CallForHelp&) {
-    throw HelpRequested{impl.app.help()};
+    throw HelpRequested{impl.app.help(), impl.shape()};
   } catch (const CLI::RequiredError& error) {
     const bool only_shown = impl.find("--show-config").option->count() > 0;
     if (!only_shown || !impl.fault.empty()) {

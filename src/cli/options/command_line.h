@@ -10,34 +10,19 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/sandbox.h"
+#include "cli/options/command_shape.h"
 
 namespace medgen::cli {
 
 // Thrown by parse() when the user asked for help; not an error.
 struct HelpRequested {
   std::string text;
+  CommandShape shape = {};  // of the command; empty where something else is shown
 };
 
 // Thrown by parse() in place of reading files and running, for scripts/check: the command line is
 // fine.
 struct ParsedOnly {};
-
-// How help shows a value, and what is done with the place that it names. Options whose metavar
-// sounds like a place (FILE, DIR, ...) and positionals other than TEXT have to say the latter.
-struct Metavar {
-  // NOLINTBEGIN(google-explicit-constructor): a text alone will do where a metavar is wanted
-  Metavar(const char* shown) : name(shown) {}
-  Metavar(std::string shown, Place what = Place::kNone) : name(std::move(shown)), place(what) {}
-  // NOLINTEND(google-explicit-constructor)
-  std::string name;
-  Place place = Place::kNone;
-};
-inline Metavar reads(const char* name) { return {name, Place::kInput}; }
-inline Metavar reads_model(const char* name) { return {name, Place::kModel}; }
-inline Metavar writes_file(const char* name) { return {name, Place::kOutputFile}; }
-inline Metavar works_in(const char* name) { return {name, Place::kWorkFolder}; }
-inline Metavar makes_folder(const char* name) { return {name, Place::kNewFolder}; }
 
 class CommandLine {
  public:
@@ -67,7 +52,7 @@ class CommandLine {
   void choice(const std::string& names, const std::vector<std::string>& allowed,
               std::optional<std::string>& target, const std::string& help);
 
-  // Positionals come only from the command line.
+  // Positionals come only from the command line. One that is no place is a TEXT or of known words.
   void positional(const Metavar& metavar, std::optional<std::string>& target, bool required,
                   const std::string& help);
 

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "cli/options/option_words.h"
 #include "engine/generation_config.h"
+#include "engine/setting_words.h"
 #include "medgen/error.h"
 
 namespace medgen::cli {
@@ -89,8 +90,8 @@ engine::SettingsJson parse_value(engine::SettingKind kind, std::string_view name
   return list;
 }
 
-const char* metavar_of(engine::SettingKind kind) {
-  switch (kind) {
+Metavar metavar_of(const engine::SettingInfo& info) {
+  switch (info.kind) {
     case engine::SettingKind::kInteger:
       return "N";
     case engine::SettingKind::kNumber:
@@ -98,13 +99,19 @@ const char* metavar_of(engine::SettingKind kind) {
     case engine::SettingKind::kJson:
       return "JSON";
     case engine::SettingKind::kWord:
-      return "WORD";
+      return offers("WORD", engine::words_of(info.name));
     default:
       return "TEXT";
   }
 }
 
 }  // namespace
+
+std::vector<std::string> setting_names() {
+  std::vector<std::string> names;
+  for (const engine::SettingInfo& info : engine::setting_infos()) names.emplace_back(info.name);
+  return names;
+}
 
 void declare(CommandLine& line, DecodingArguments& a, std::optional<int> continuations) {
   for (const engine::SettingInfo& info : engine::setting_infos()) {
@@ -117,7 +124,7 @@ void declare(CommandLine& line, DecodingArguments& a, std::optional<int> continu
                                                    const std::vector<std::string>& values) {
       a.given[name] = parse_value(kind, name, what, values);
     };
-    line.values(flag_of(name), metavar_of(info.kind), take, help_of(info, continuations),
+    line.values(flag_of(name), metavar_of(info), take, help_of(info, continuations),
                 info.kind == engine::SettingKind::kTexts ? CommandLine::Count::kMany
                                                          : CommandLine::Count::kOne);
   }

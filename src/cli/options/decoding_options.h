@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/options/command_line.h"
 #include "engine/model_defaults.h"
@@ -19,6 +20,9 @@ struct DecodingArguments {
   std::map<std::string, bool> flags;   // on or off; only those that are on count
   bool greedy = false;
 };
+
+// The settings as rows and grids name them: "top_k".
+std::vector<std::string> setting_names();
 
 // Every setting as --its-name, --greedy and -n besides. `continuations` is how many the command
 // makes by default, if not those of params.h.

@@ -35,7 +35,7 @@ void declare(CommandLine& line, InputArguments& a, const char* name, const std::
   line.positionals(reads(name), a.names, true, help);
   line.choice("--input-format", {"txt", "csv", "tsv", "jsonl"}, a.format,
               "The input's format, where its name does not say. Required for standard input.");
-  line.text("--delimiter", "CHARACTER", a.delimiter,
+  line.text("--delimiter", offers("CHARACTER", {"tab", "auto"}), a.delimiter,
             "What separates the columns of a .csv or .tsv: a character such as \";\", or tab; "
             "auto takes what the header uses. Other formats have none. Default: a comma, in .tsv a "
             "tab.");

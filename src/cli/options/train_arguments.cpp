@@ -209,7 +209,7 @@ TrainArguments parse_train_arguments(const Arguments& words) {
              "text; it needs the same tokenizer; may be given several times, for their mean.");
   bind.number("--distil-weight", options.distil_weight,
               "Share of those probabilities in what is learnt; above 0, at most 1.");
-  line.texts("--freeze", "WHAT", freeze,
+  line.texts("--freeze", lists("WHAT", {"embeddings"}), freeze,
              "Leave parameters as they are: embeddings, a layer or a range of layers, such as "
              "embeddings,0-3; commas between, or given several times.");
   declare_run(bind, options);

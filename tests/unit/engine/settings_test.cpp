@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "engine/setting_words.h"
 #include "engine/steps.h"
 #include "medgen/error.h"
 #include "unit/engine/fake_backend.h"
@@ -225,6 +226,19 @@ TEST(StepsTest, StepsThatNoTraditionNamesHaveTheirPlaces) {
   EXPECT_THAT(with_unnamed({"penalty", "temperature", "old", "mirostat", "renormalize"}, all),
               ::testing::ElementsAre("penalty", "new penalty", "temperature", "old", "new filter",
                                      "mirostat", "renormalize"));
+}
+
+TEST(SettingsTest, TheWordsOfASettingAreTaken) {
+  for (const SettingInfo& info : setting_infos()) {
+    const std::vector<std::string> words = words_of(info.name);
+    EXPECT_EQ(info.kind == SettingKind::kWord, !words.empty()) << info.name;
+    for (const std::string& word : words) {
+      DecodingSettings settings;
+      EXPECT_NO_THROW(set_alone(settings, std::string(info.name), word)) << word;
+    }
+  }
+  DecodingSettings settings;
+  EXPECT_THROW(set_alone(settings, "early_stopping", "maybe"), Error);
 }
 
 TEST(StepsTest, EveryFilterAndProcessorOfTheTableIsAStepOrShapesOne) {

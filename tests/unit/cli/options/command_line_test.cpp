@@ -289,5 +289,60 @@ TEST_F(CommandLineTest, OptionsAndPositionalsThatNameAPlaceMustSayWhatIsDoneWith
   EXPECT_NO_THROW(line.positionals(reads("INPUT"), all, true, "Places."));
 }
 
+// What manual pages and completions are made from.
+TEST_F(CommandLineTest, HelpBringsTheShapeOfTheCommand) {
+  std::optional<std::string> format, output, shell;
+  std::optional<std::vector<std::string>> grid;
+  bool quiet = false;
+  CommandLine line("medgen test", "A test.");
+  line.positional(only("SHELL", {"bash", "zsh"}), shell, true, "Which.");
+  line.choice("--format", {"csv", "txt"}, format, "How.");
+  line.text("-o,--output", writes_file("FILE"), output, "Where.");
+  line.texts("--grid", assigns("SETTING=VALUE", {"top_k"}), grid, "What.");
+  line.flag("--quiet", quiet, "Silence.");
+  line.exclude("--grid", "--format");
+  CommandShape shape;
+  try {
+    line.parse({"--help"});
+  } catch (const HelpRequested& help) {
+    shape = help.shape;
+  }
+  EXPECT_EQ(shape.name, "medgen test");
+  EXPECT_EQ(shape.description, "A test.");
+  const auto option = [&](const std::string& name) {
+    for (const OptionShape& one : shape.options) {
+      if (one.name == name) return one;
+    }
+    ADD_FAILURE() << name;
+    return OptionShape{};
+  };
+  EXPECT_TRUE(option("SHELL").positional && option("SHELL").required);
+  EXPECT_EQ(option("SHELL").use, WordUse::kOnly);
+  EXPECT_EQ(option("--format").words, (std::vector<std::string>{"csv", "txt"}));
+  EXPECT_EQ(option("--format").excludes, std::vector<std::string>{"--grid"});
+  EXPECT_EQ(option("--output").letter, 'o');
+  EXPECT_EQ(option("--output").place, Place::kOutputFile);
+  EXPECT_EQ(option("--grid").use, WordUse::kAssigned);
+  EXPECT_TRUE(option("--grid").many && !option("--grid").flag);
+  EXPECT_TRUE(option("--quiet").flag && option("--quiet").metavar.empty());
+}
+
+TEST_F(CommandLineTest, APositionalOfKnownWordsRefusesOthersByName) {
+  const auto refusal = [](const std::vector<std::string>& words) -> std::string {
+    std::optional<std::string> shell;
+    CommandLine line("test", "A test.");
+    line.positional(only("SHELL", {"bash", "zsh"}), shell, true, "Which.");
+    try {
+      line.parse(words);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return *shell;
+  };
+  EXPECT_EQ(refusal({"zsh"}), "zsh");
+  EXPECT_EQ(refusal({"zhs"}), "SHELL is \"zhs\": give one of bash, zsh");
+  EXPECT_THAT(refusal({"my secret"}), Not(HasSubstr("secret")));
+}
+
 }  // namespace
 }  // namespace medgen::cli
