@@ -156,7 +156,11 @@ TEST_F(ManualCliTest, WhatIsWrittenIsTheSameBytesEveryTime) {
 TEST_F(ManualCliTest, APageThatThereIsNotAndADateThatIsNoneAreRefused) {
   const RunResult other = run({"manual", "medgen-bach.1"});
   EXPECT_EQ(other.status, 2);
-  EXPECT_THAT(other.err, AllOf(HasSubstr("PAGE is"), HasSubstr("medgen-batch.1")));
+  EXPECT_THAT(other.err, AllOf(HasSubstr("PAGE is"), HasSubstr("medgen manual lists them")));
+  // A command's name will do, and of two pages of one name the first.
+  EXPECT_EQ(page("batch"), page("medgen-batch.1"));
+  EXPECT_EQ(page("medgen-session"), page("medgen-session.1"));
+  EXPECT_EQ(page("files"), page("medgen-files.5"));
   for (const char* date : {"tomorrow", "-1", "1e9", "99999999999999999999"}) {
     const RunResult result =
         run({"manual", "medgen.1"}, {.environment = {{"SOURCE_DATE_EPOCH", date}}});

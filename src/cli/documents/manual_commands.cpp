@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "cli/documents/manual.h"
 #include "cli/options/command_line.h"
-#include "cli/options/help_text.h"
 #include "safety/notice.h"
 
 namespace medgen::cli {

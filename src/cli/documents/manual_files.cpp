@@ -2,6 +2,9 @@
 // the names of members come from the code that reads and writes them.
 #include <fmt/format.h>
 
+#include <map>
+#include <utility>
+
 #include "batch/journal.h"
 #include "bundle/manifest.h"
 #include "cli/documents/manual.h"

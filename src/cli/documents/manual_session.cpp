@@ -1,6 +1,8 @@
 // medgen-session(7): what is typed in a session, from the table that its /help shows.
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "cli/documents/manual.h"
 #include "session/command.h"
 

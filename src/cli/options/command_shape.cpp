@@ -62,7 +62,7 @@ OptionShape positional_shape(const Metavar& metavar, const std::string& help) {
   OptionShape shape = shape_from(metavar, help);
   shape.name = metavar.name;
   shape.positional = true;
-  const bool known = metavar.name == "TEXT" || metavar.use == WordUse::kOnly;
+  const bool known = metavar.name == "TEXT" || !metavar.words.empty();
   if (metavar.place == Place::kNone && !known) fail_undeclared(shape.name);
   return shape;
 }
