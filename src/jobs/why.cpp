@@ -157,6 +157,24 @@ Request request_for(const WhyAsked& asked, const ModelFiles& model) {
   return request;
 }
 
+// Keeps the end of a prompt that leaves no room, where that is asked.
+void fit_asked_prompt(AskedTexts& texts, const WhyAsked& asked, const StoppingParams& stopping,
+                      int n_positions) {
+  const int length = static_cast<int>(texts.prompt.size());
+  const int made = static_cast<int>(texts.made.size());  // the last token of it is never fed
+  const int kept = made == 0 ? kept_prompt_tokens(length, n_positions, stopping)
+                             : std::min(length, std::max(1, n_positions + 1 - made));
+  if (!asked.truncate || kept == length) return;
+  if (asked.by == "span") {
+    base::refuse(
+        "the text is too long and would lose its beginning, and with it parts that are "
+        "asked about: shorten it, or leave `truncate_prompt` out");
+  }
+  texts.prompt.erase(texts.prompt.begin(), texts.prompt.end() - kept);
+  say(asked, fmt::format("the prompt was too long: its first {} of {} tokens were dropped",
+                         length - kept, length));
+}
+
 void draw(AskedTexts& texts, Request request, const WhyAsked& asked, const ModelFiles& model,
           Backend& backend) {
   request.prompt = texts.prompt;
@@ -269,6 +287,7 @@ WhyResult explain_why(const WhyAsked& asked) {
   options.max_slots = std::max({2, automatic_slots(model.config), request.sampling.num_beams});
   const auto backend = open_backend(model, options);
   if (asked.loaded) asked.loaded();
+  fit_asked_prompt(texts, asked, request.stopping, backend->info().n_positions);
   if (drawn) draw(texts, std::move(request), asked, model, *backend);
   WhyResult result{
       .account = why::account_for(*backend, question_for(asked, texts, *model.tokenizer),

@@ -29,6 +29,7 @@ struct WhyAsked {
   std::string text = {};
   std::vector<TokenId> ids = {};
   bool specials = false;
+  bool truncate = false;  // where the prompt does not fit: keep its end, and say so
   std::optional<RecordChoice> record = {};
 
   // Unset, with a text or ids: one is drawn under `given`.

@@ -36,7 +36,7 @@ struct WhyArguments {
   std::optional<int> sample, permutations, draws;
   BackendArguments backend;
   DecodingArguments decoding;
-  bool specials = false, replace = false, include_generated = false;
+  bool specials = false, truncate = false, replace = false, include_generated = false;
   bool json = false, quiet = false, no_color = false;
 };
 
@@ -48,6 +48,9 @@ void declare_why_texts(CommandLine& line, WhyArguments& a) {
             "Read the text from FILE (- is standard input).");
   line.exclude("TEXT", "--prompt-file");
   declare_prompt_tokens(line, a.prompt_ids, a.specials);
+  line.flag("--truncate-prompt", a.truncate,
+            "Keep only the end of a text that does not fit, leaving room for the continuation, and "
+            "say how much was dropped.");
   line.text("--continuation", "TEXT", a.continuation,
             "Ask about this continuation, as it stands behind the text, in place of one that is "
             "drawn.");
@@ -143,6 +146,7 @@ jobs::WhyAsked why_asked(const WhyArguments& a, const Messages& messages,
     if (a.text) note_text_on_command_line(messages);
   }
   asked.specials = a.specials;
+  asked.truncate = a.truncate;
   if (a.continuation) {
     require_text(*a.continuation, "the continuation");
     asked.continuation = a.continuation;
