@@ -32,6 +32,11 @@ struct TraceAsked {
   std::function<void()> loaded = {};
 };
 
+// What every answer says of the documents that it quotes.
+inline constexpr const char* kQuotedText =
+    "What is quoted is training text. It tells of other people, real or made up, or of nobody, and "
+    "says nothing about the person of this text.";
+
 // The most texts of a file of records.
 inline constexpr std::size_t kMostTracedTexts = 1000;
 

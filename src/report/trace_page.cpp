@@ -67,7 +67,8 @@ std::string place_markup(const TracePage& page, const why::TracedPlace& place,
   line += fmt::format(", document {}", place.document.number_in_source + 1);
   if (!place.name.id.empty()) line += ", " + place.name.id;
   std::string out = "<p>" + escape_markup(line);
-  if (!place.name.title.empty()) out += ", <cite>" + escape_markup(place.name.title) + "</cite>";
+  if (!place.name.title.empty())
+    out += ", titled <cite>" + escape_markup(place.name.title) + "</cite>";
   out += ". Licence: " +
          (place.name.license.empty() ? "not recorded" : escape_markup(place.name.license)) +
          ".</p>\n";
@@ -118,7 +119,8 @@ std::string text_section(const TracePage& page, std::size_t number) {
     out += fmt::format("<p>No passage of {} tokens or more stands in the training text.</p>\n",
                        page.least_tokens);
   } else {
-    out += "<h3>Where the passages stand</h3>\n" + passages(page, trace, number);
+    out += "<h3>Where the passages stand</h3>\n<p class=\"notice\">" + escape_markup(page.quoted) +
+           "</p>\n" + passages(page, trace, number);
   }
   return out + "</section>\n";
 }

@@ -18,6 +18,7 @@ struct TracePage {
 
   std::string facts;   // of the training text: "83855 documents, 25834023 tokens"
   std::string notice;  // empty where nothing was generated
+  std::string quoted;  // what is said of the documents that are quoted
   int least_tokens = 0;
   std::vector<why::IndexedSource> sources;  // of the index
   std::vector<Text> texts;

@@ -22,6 +22,7 @@ bool is_word_byte(char c) {
 }
 
 constexpr std::string_view kBlanks = " \t\n\r";
+constexpr std::string_view kBeforeWords = " \t\n\r.,;:!?)";  // what no passage begins with
 
 bool is_blank_byte(char c) { return kBlanks.find(c) != kBlanks.npos; }
 
@@ -34,6 +35,34 @@ std::string spelled(const Tokenizer& tokenizer, std::span<const TokenId> ids) {
   std::string bytes;
   for (const TokenId id : ids) bytes += tokenizer.token_bytes(id);
   return bytes;
+}
+
+// Whether a sentence is over where `text` ends or, if blanks follow there, before these.
+bool ends_sentence(std::string_view text) {
+  const std::size_t last = text.find_last_not_of(kBlanks);
+  if (last == std::string_view::npos) return text.find('\n') != std::string_view::npos;
+  return std::string_view(".!?").find(text[last]) != std::string_view::npos ||
+         text.find('\n', last) != std::string_view::npos;
+}
+
+// Leaves the sentence that goes on into the passage; returns whether something was cut off.
+bool keep_last_sentence(std::string& before) {
+  const std::vector<Span> sentences = sentences_of(before);
+  if (sentences.empty()) return false;
+  const std::size_t begin = ends_sentence(before) ? before.size() : sentences.back().begin;
+  before.erase(0, begin);
+  return begin > 0;
+}
+
+// The same of the sentence that `passage` begins.
+bool keep_first_sentence(std::string_view passage, std::string& after) {
+  const std::vector<Span> sentences = sentences_of(after);
+  if (sentences.empty()) return false;
+  const bool over = ends_sentence(passage) ||
+                    after.substr(0, sentences.front().begin).find('\n') != std::string::npos;
+  const std::size_t size = after.size();
+  after.erase(over ? 0 : sentences.front().end);
+  return after.size() < size;
 }
 
 // Whether some place in the training text, of the first ones, has the run as whole words: what
@@ -127,7 +156,10 @@ class TextTracer {
     trace.covered = covered_tokens(read_.passages);
     for (const TokenRun& run : read_.passages) {
       Span bytes{begins[run.begin], begins[run.end]};
-      while (bytes.begin < bytes.end && is_blank_byte(trace.text[bytes.begin])) ++bytes.begin;
+      while (bytes.begin < bytes.end &&
+             kBeforeWords.find(trace.text[bytes.begin]) != kBeforeWords.npos) {
+        ++bytes.begin;
+      }
       while (bytes.end > bytes.begin && is_blank_byte(trace.text[bytes.end - 1])) --bytes.end;
       bytes = {std::max(bytes.begin, blanks) - blanks, std::max(bytes.end, blanks) - blanks};
       trace.spans.push_back({.bytes = bytes,
@@ -200,7 +232,7 @@ class TextTracer {
     const std::uint64_t after = std::min(place + tokens, document.end);
     const std::uint64_t end = std::min(after + context, document.end);
     const std::string passage = spelled(tokenizer_, index_.tokens_of(place, after));
-    const std::size_t first = std::min(passage.find_first_not_of(kBlanks), passage.size());
+    const std::size_t first = std::min(passage.find_first_not_of(kBeforeWords), passage.size());
     const std::size_t last = passage.find_last_not_of(kBlanks) + 1;
     TracedPlace traced;
     traced.document = document;
@@ -210,10 +242,15 @@ class TextTracer {
     traced.after =
         passage.substr(std::max(first, last)) + spelled(tokenizer_, index_.tokens_of(after, end));
     if (begin == document.begin && traced.before.starts_with(' ')) traced.before.erase(0, 1);
+    bool cut_before = begin > document.begin, cut_after = end < document.end;
+    if (options_.within_sentence) {
+      cut_before = keep_last_sentence(traced.before) || cut_before;
+      cut_after = keep_first_sentence(passage, traced.after) || cut_after;
+    }
     traced.before = text::replace_invalid_utf8(traced.before);
     traced.after = text::replace_invalid_utf8(traced.after);
-    if (begin > document.begin) traced.before.insert(0, "...");
-    if (end < document.end) traced.after += " ...";
+    if (cut_before) traced.before.insert(0, "... ");
+    if (cut_after) traced.after += " ...";
     return traced;
   }
 

@@ -46,6 +46,7 @@ struct TraceOptions {
   std::optional<int> most_spans;  // 0: all; unset: one for every 20 tokens, rounded up
   int most_places = 3;            // documents that are shown for a passage; >= 1
   int context_tokens = 24;        // of a document, on each side; >= 0
+  bool within_sentence = true;    // and no further than the sentence goes
 };
 
 struct TracedPlace {
@@ -56,7 +57,7 @@ struct TracedPlace {
 };
 
 struct TracedSpan {
-  Span bytes;  // of Trace::text, without blanks at its ends
+  Span bytes;  // of Trace::text, without blanks at its ends and the end of another sentence before
   std::size_t tokens = 0;
   std::uint64_t count = 0;                 // times in the training text
   std::optional<std::uint64_t> documents;  // that hold it; unset beyond 2,000 times

@@ -66,6 +66,7 @@ TEST_F(TraceCliTest, FindsAPlantedPassageWithItsDocumentAndLicence) {
   EXPECT_EQ(place["id"], "n1");
   EXPECT_EQ(place["license"], "CC0");
   EXPECT_EQ(json["generated"], false);
+  EXPECT_THAT(json["about_places"].get<std::string>(), HasSubstr("says nothing about the person"));
   EXPECT_FALSE(json.contains("notice"));
   EXPECT_THAT(traced({"My knee hurts when I climb the stairs."})["spans"], IsEmpty());
 }
@@ -75,7 +76,7 @@ TEST_F(TraceCliTest, MarksPassagesInTheTextAndTellsOfThemBelow) {
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("She says: \u27E6" + kNote + "\u27E7[1]"));
   EXPECT_THAT(result.out, HasSubstr("1 time in the training text, in 1 document"));
-  EXPECT_THAT(result.out, HasSubstr("notes, document 1, n1, \"A <b>note\", CC0"));
+  EXPECT_THAT(result.out, HasSubstr("notes, document 1, n1, titled \"A <b>note\", CC0"));
   const RunResult color =
       run({"trace", "--index", path("index"), "--color", "always", "She says: " + kNote});
   EXPECT_THAT(color.out, HasSubstr("\x1b[30;48;5;222m" + kNote));
@@ -138,6 +139,7 @@ TEST_F(TraceCliTest, RefusesWhatMakesNoSense) {
     const char* says;
   } cases[] = {
       {{"trace", "text"}, 2, "no index: give --index DIR"},
+      {{"trace", "--index", index, ""}, 2, "there is nothing to trace"},
       {{"trace", "--index", path("shards"), "text"}, 1, "is not an index of training text"},
       {{"trace", "--index", index, "--top-k", "3", "text"}, 2, "are for --continue"},
       {{"trace", "--index", index, "--least-tokens", "0", "text"}, 2, "from 1 to 10000"},

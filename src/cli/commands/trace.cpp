@@ -66,7 +66,7 @@ TraceArguments parse_trace(const Arguments& words) {
                           defaults.most_places));
   line.number("--context-tokens", a.context_tokens,
               fmt::format("Tokens of a document to show on each side of a passage; 0 to 1000. "
-                          "Default: {}.",
+                          "Default: the passage's sentence, at most {} tokens on each side.",
                           defaults.context_tokens));
   line.flag("--json", a.json, "Print a line of JSON for each text.");
   line.text("--html", writes_file("FILE"), a.html,
@@ -93,10 +93,13 @@ jobs::TraceAsked trace_asked(const TraceArguments& a, const Messages& messages) 
   asked.options.most_spans = a.most_spans;
   asked.options.most_places = a.places.value_or(asked.options.most_places);
   asked.options.context_tokens = a.context_tokens.value_or(asked.options.context_tokens);
+  asked.options.within_sentence = !a.context_tokens;
   if (a.record) {
     asked.records = *a.record;
   } else {
     asked.text = read_prompt(a.text, a.prompt_file, messages);
+    if (asked.text.empty() && !a.go_on)
+      base::refuse("the text is empty: there is nothing to trace");
     if (a.text) note_text_on_command_line(messages);
   }
   asked.go_on = a.go_on;
@@ -135,6 +138,7 @@ int trace_command(const Arguments& words) {
     page.facts =
         fmt::format("{} documents, {} tokens", result.index_documents, result.index_tokens);
     page.notice = generated ? std::string(safety::notice()) : "";
+    page.quoted = jobs::kQuotedText;
     page.least_tokens = asked.options.least_tokens;
     page.sources = result.sources;
     for (const jobs::TracedText& text : result.texts) {

@@ -101,6 +101,26 @@ TEST_F(PrepareTest, CleansDropsAndCounts) {
   EXPECT_EQ(json["totals"]["train"]["tokens"], shards.tokens(Split::kTrain));
 }
 
+TEST_F(PrepareTest, WhatDocumentsAreCalledStandsBesideThemAndIsLeftOutWhereIdentifiersAreMasked) {
+  const auto file = folder_.write(
+      "a.jsonl",
+      R"({"source": "S", "id": "1", "title": "T", "license": "CC0", "text": "First words."})"
+      "\n"
+      R"({"source": "S", "text": "Other words."})"
+      "\n");
+  auto given = options({file});
+  given.valid_fraction = 0;
+  prepare(given);
+  EXPECT_THAT(open_shards(given.output).names(0, Split::kTrain),
+              ::testing::ElementsAre(DocumentName{"1", "T", "CC0"}, DocumentName{}));
+  auto masked = options({file}, "masked");
+  masked.valid_fraction = 0;
+  masked.identifiers = "mask";
+  prepare(masked);
+  EXPECT_THAT(open_shards(masked.output).names(0, Split::kTrain),
+              ::testing::ElementsAre(DocumentName{"", "", "CC0"}, DocumentName{}));
+}
+
 TEST_F(PrepareTest, SplitAndSurvivorsDependOnTheTextAlone) {
   std::string first, second;
   for (int i = 0; i < 300; ++i) {

@@ -64,6 +64,22 @@ TEST_F(TraceTest, HeldOutTextIsNot) {
   EXPECT_THAT(trace("").spans, IsEmpty());
 }
 
+// What stands around a passage goes no further than its sentence, unless more is asked for.
+TEST_F(TraceTest, AnotherSentenceOfTheDocumentIsNotQuoted) {
+  const std::string passage = "He felt quite well again within a week";
+  const SuffixIndex index = folder_.index(
+      {{"notes", {folder_.text("It is a bad sign. " + passage + " of rest. Call for help now.")}}});
+  TraceOptions options{.most_spans = 0};
+  const Trace found = trace_text(index, folder_.tokenizer(), " " + passage, options);
+  ASSERT_THAT(found.spans, SizeIs(1));
+  EXPECT_EQ(found.spans[0].places[0].before, "... ");
+  EXPECT_EQ(found.spans[0].places[0].after, " of rest. ...");
+  options.within_sentence = false;
+  const Trace all = trace_text(index, folder_.tokenizer(), " " + passage, options);
+  EXPECT_EQ(all.spans[0].places[0].before, "It is a bad sign. ");
+  EXPECT_EQ(all.spans[0].places[0].after, " of rest. Call for help now.");
+}
+
 TEST_F(TraceTest, APassageOfTwoDocumentsIsCountedInBoth) {
   const Trace found = trace(" " + kOther);
   ASSERT_THAT(passages(found), ElementsAre(kOther));
