@@ -22,6 +22,16 @@ std::string little_endian(const std::vector<TokenId>& ids, int bytes_each) {
   return bytes;
 }
 
+// The highest byte first, as an index of training text has them.
+std::string big_endian(const std::vector<TokenId>& ids, int bytes_each) {
+  std::string bytes;
+  for (const TokenId id : ids) {
+    const std::string little = little_endian({id}, bytes_each);
+    bytes.append(little.rbegin(), little.rend());
+  }
+  return bytes;
+}
+
 // Whatever stands between two numbers of a list becomes one space, and so do both ends.
 std::string with_lists_joined(std::string_view text) {
   std::string joined = " ";
@@ -67,6 +77,8 @@ CanarySearch::CanarySearch(const Tokenizer& tokenizer) {
     for (const int bytes : {2, 4, 8}) {
       binary_.emplace_back("ids of " + std::to_string(8 * bytes) + " bits",
                            little_endian(ids, bytes));
+      binary_.emplace_back("ids of " + std::to_string(8 * bytes) + " bits, the highest byte first",
+                           big_endian(ids, bytes));
     }
   }
 }

@@ -200,6 +200,15 @@ TEST_F(CanaryTest, WhatReadsTextsToLearnFromLeavesThemInShardsReportAndVocabular
   const Words shards = {"shards/000-train.tokens", "shards/000-valid.tokens"};
   expect_no_leak({prepare, joined(shards, {"shards/prepare.json"})});  // which quotes duplicates
   expect_no_leak({joined(prepare, {"--examples", "0"}), shards});
+  const std::string prepared = output("shards");
+  expect_no_leak({{"index", prepared, "index"}, {"index/suffixes.bin"}});
+  const std::string index = output("index");
+  expect_no_leak({{"index", "--check", index}});
+  expect_no_leak({{"trace", "--index", index, "I cough"}});
+  expect_no_leak({{"trace", "--index", index, "--html", "page.html", kPrompt}, {"page.html"}});
+  const std::string others = in("others.jsonl", documents("fever"));
+  expect_no_leak({{"audit", model(), "--index", index, "--held-out", others, "--prefix-tokens", "4",
+                   "--max-new-tokens", "4", "--least-tokens", "4", "--documents", "5"}});
   expect_no_leak({{"train-tokenizer", "--data", texts, "--output", "vocabulary", "--vocab-size",
                    "600", "--type", "bpe"},
                   {"vocabulary/tokenizer.model"}});
