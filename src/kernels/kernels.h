@@ -97,7 +97,10 @@ struct Attention {
   CacheType cache = CacheType::kFloat32;
   std::size_t key_offset = 0;    // bytes into a page: keys of this layer and head, [head_size][16]
   std::size_t value_offset = 0;  // values, [16][head_size padded to 16]
-  float* scores = nullptr;       // scratch, kAttentionRows times the most positions, padded to 16
+  // Scratch, kAttentionRows times the most positions, padded to 16. Of a single row it needs only
+  // that row's, and then holds e^(score - highest score) of each, which add up to 1 once divided by
+  // their sum.
+  float* scores = nullptr;
   float* output = nullptr;       // [rows, output_stride], head_size of each row written
   std::size_t output_stride = 0;
 };

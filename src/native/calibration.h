@@ -15,7 +15,7 @@ namespace medgen::native {
 inline constexpr int kProbeTokens = 512;  // most tokens that calibration uses
 
 // Inputs of the matrices of one layer (or of the output), as seen in the calibration run.
-class Inputs : public InputObserver {
+class Inputs : public Observer {
  public:
   void on_input(const Matrix& matrix, const float* x, int rows) override {
     std::vector<float>& seen = seen_[&matrix];

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <vector>
 
 #include "base/log.h"
@@ -121,7 +122,7 @@ std::span<const float> NativeBackend::step(std::span<const Row> rows) {
   const auto vocab = static_cast<std::size_t>(info_.vocab_size);
   auto* logits = logits_.at_least<float>(wanted(rows) * vocab);
   std::size_t done = 0;
-  run(rows, [&](const float* x, std::span<const int> chosen) {
+  run(rows, nullptr, [&](const float* x, std::span<const int> chosen) {
     transformer_.run_head(weights_->model(), x, chosen, logits + done * vocab);
     done += chosen.size();
   });
@@ -132,7 +133,7 @@ std::span<const float> NativeBackend::hidden_states(std::span<const Row> rows) {
   const auto width = static_cast<std::size_t>(model().config.n_embd);
   auto* states = logits_.at_least<float>(wanted(rows) * width);
   std::size_t done = 0;
-  run(rows, [&](const float* x, std::span<const int> chosen) {
+  run(rows, nullptr, [&](const float* x, std::span<const int> chosen) {
     const float* normed = transformer_.run_final_norm(weights_->model(), x, chosen);
     std::copy_n(normed, chosen.size() * width, states + done * width);
     done += chosen.size();
@@ -140,8 +141,26 @@ std::span<const float> NativeBackend::hidden_states(std::span<const Row> rows) {
   return {states, done * width};
 }
 
+void NativeBackend::observe(std::span<const Row> rows, Observer& observer) {
+  run(rows, &observer, [](const float*, std::span<const int>) {});
+}
+
+std::span<const float> NativeBackend::read_out(std::span<const float> residual) {
+  const auto width = static_cast<std::size_t>(model().config.n_embd);
+  const auto vocab = static_cast<std::size_t>(info_.vocab_size);
+  const std::size_t count = residual.size() / width;
+  auto* logits = logits_.at_least<float>(count * vocab);
+  std::vector<int> chosen;
+  for (std::size_t first = 0; first < count; first += Transformer::kMaxRows) {
+    chosen.resize(std::min<std::size_t>(Transformer::kMaxRows, count - first));
+    std::iota(chosen.begin(), chosen.end(), 0);
+    transformer_.run_head(model(), residual.data() + first * width, chosen, logits + first * vocab);
+  }
+  return {logits, count * vocab};
+}
+
 void NativeBackend::run(
-    std::span<const Row> rows,
+    std::span<const Row> rows, Observer* observer,
     const std::function<void(const float* x, std::span<const int> chosen)>& finish) {
   check(rows);
   const PackedModel& model = weights_->model();
@@ -158,8 +177,9 @@ void NativeBackend::run(
       block.push_back({row.slot, row.token, row.position});
     }
     float* x = transformer_.embed(model, block);
+    if (observer != nullptr) observer->on_residual(0, block, x);
     for (std::size_t i = 0; i < model.layers.size(); ++i) {
-      transformer_.run_layer(model.layers[i], static_cast<int>(i), block, cache_, x);
+      transformer_.run_layer(model.layers[i], static_cast<int>(i), block, cache_, x, observer);
       if (!keep_weights_) weights_->forget();
     }
     if (!chosen.empty()) finish(x, chosen);

@@ -41,6 +41,13 @@ class NativeBackend : public Backend {
   // of.
   std::span<const float> hidden_states(std::span<const Row> rows);
 
+  // Runs the rows as step() does, seen by the observer; no logits are computed.
+  void observe(std::span<const Row> rows, Observer& observer);
+
+  // Logits [n, vocab_size] that the final norm and the head make of residual streams [n, n_embd] of
+  // any layer; of the last one's they are those of step(), bit for bit. Until the next call.
+  std::span<const float> read_out(std::span<const float> residual);
+
   void parallel(int count, const std::function<void(int)>& piece) override {
     pool_.run(count, piece);
   }
@@ -51,7 +58,7 @@ class NativeBackend : public Backend {
 
  private:
   // Calls finish(x, chosen) for each block of rows, with those that want logits.
-  void run(std::span<const Row> rows,
+  void run(std::span<const Row> rows, Observer* observer,
            const std::function<void(const float* x, std::span<const int> chosen)>& finish);
   void check(std::span<const Row> rows) const;
   void check_slot(int slot) const;

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "bundle/half.h"
+
 namespace medgen::native {
 namespace {
 
@@ -120,6 +122,44 @@ PackedModel lay_out(const ModelConfig& config, Precision precision, const std::b
     }
   }
   return model;
+}
+
+std::vector<float> head_column(const PackedModel& model, int token) {
+  const Matrix& head = model.lm_head;
+  const auto k = static_cast<std::size_t>(head.k_padded(model.precision));
+  const auto panel = static_cast<std::size_t>(token / kernels::kPanel) * k * kernels::kPanel;
+  const auto lane = static_cast<std::size_t>(token % kernels::kPanel);
+  std::vector<float> column(static_cast<std::size_t>(head.k));
+  for (std::size_t j = 0; j < column.size(); ++j) {
+    const std::size_t place = panel + j * kernels::kPanel + lane;
+    switch (model.precision) {
+      case Precision::kFloat32:
+        column[j] = static_cast<const float*>(head.weights)[place];
+        break;
+      case Precision::kBFloat16:
+        column[j] =
+            bundle::bfloat16_to_float(static_cast<const std::uint16_t*>(head.weights)[place]);
+        break;
+      case Precision::kInt8: {  // four of k lie together
+        const std::size_t quad = panel + (j / 4 * kernels::kPanel + lane) * 4 + j % 4;
+        column[j] = static_cast<float>(static_cast<const std::int8_t*>(head.weights)[quad]) *
+                    head.column_scale[token] * head.input_scale[j];
+        break;
+      }
+    }
+  }
+  return column;
+}
+
+std::vector<float> token_embedding(const PackedModel& model, int token) {
+  std::vector<float> row(static_cast<std::size_t>(model.config.n_embd));
+  const void* stored = model.token_row(token);
+  for (std::size_t j = 0; j < row.size(); ++j) {
+    row[j] = model.half_embeddings
+                 ? bundle::half_to_float(static_cast<const std::uint16_t*>(stored)[j])
+                 : static_cast<const float*>(stored)[j];
+  }
+  return row;
 }
 
 int wide_q_max(int k) {

@@ -75,6 +75,11 @@ struct PackedModel {
 // each tensor lies follows from the arguments alone.
 PackedModel lay_out(const ModelConfig& config, Precision precision, const std::byte* block);
 
+// What the head multiplies the final norm's output with for a token's logit, and what a token adds
+// to the residual stream, [n_embd] each: as they are computed with, so int8 with its scales.
+std::vector<float> head_column(const PackedModel& model, int token);
+std::vector<float> token_embedding(const PackedModel& model, int token);
+
 // The largest magnitude of quantised activations whose sums of `k` products stay within int32.
 int wide_q_max(int k);
 

@@ -84,7 +84,7 @@ float* Transformer::embed(const PackedModel& model, std::span<const TokenRow> ro
 }
 
 void Transformer::run_layer(const Layer& layer, int number, std::span<const TokenRow> rows,
-                            PagedCache& cache, float* x, InputObserver* observer) {
+                            PagedCache& cache, float* x, Observer* observer) {
   const int count = static_cast<int>(rows.size());
   const auto width = static_cast<std::size_t>(config_.n_embd);
   auto* normed = normed_.at_least<float>(rows.size() * width);
@@ -94,14 +94,21 @@ void Transformer::run_layer(const Layer& layer, int number, std::span<const Toke
   const auto observe = [&](const Matrix& matrix, const float* input) {
     if (observer != nullptr) observer->on_input(matrix, input, count);
   };
+  const auto show = [&](int part) {
+    if (observer != nullptr) observer->on_residual(part, rows, x);
+  };
 
   normalize(layer.ln_1, x, count, normed);
   observe(layer.c_attn, normed);
   multiply(layer.c_attn, normed, count, qkv, kernels::Epilogue::kStore);
   store_keys_and_values(number, rows, qkv, cache);
   attend(number, rows, qkv, cache, mixed);
+  if (observer != nullptr && observer->wants_attention(number)) {
+    show_attention(number, rows, qkv, cache, *observer);
+  }
   observe(layer.attn_proj, mixed);
   multiply(layer.attn_proj, mixed, count, x, kernels::Epilogue::kAdd);
+  show(2 * number + 1);
 
   normalize(layer.ln_2, x, count, normed);
   observe(layer.c_fc, normed);
@@ -109,6 +116,7 @@ void Transformer::run_layer(const Layer& layer, int number, std::span<const Toke
   activate(hidden, count);
   observe(layer.mlp_proj, hidden);
   multiply(layer.mlp_proj, hidden, count, x, kernels::Epilogue::kAdd);
+  show(2 * number + 2);
 }
 
 const float* Transformer::run_final_norm(const PackedModel& model, const float* x,
@@ -125,7 +133,7 @@ const float* Transformer::run_final_norm(const PackedModel& model, const float* 
 }
 
 void Transformer::run_head(const PackedModel& model, const float* x, std::span<const int> chosen,
-                           float* logits, InputObserver* observer) {
+                           float* logits, Observer* observer) {
   const int count = static_cast<int>(chosen.size());
   const float* normed = run_final_norm(model, x, chosen);
   if (observer != nullptr) observer->on_input(model.lm_head, normed, count);
@@ -229,6 +237,19 @@ void Transformer::store_keys_and_values(int layer, std::span<const TokenRow> row
   });
 }
 
+// All but the rows and what is computed of them.
+kernels::Attention Transformer::attention_of(int layer, int head, const PagedCache& cache) const {
+  kernels::Attention job;
+  job.head_size = config_.head_size();
+  if (config_.scale_attn_weights) job.scale = 1.0F / std::sqrt(static_cast<float>(job.head_size));
+  if (config_.scale_attn_by_inverse_layer_idx) job.scale /= static_cast<float>(layer + 1);
+  job.cache = cache.type();
+  job.key_offset = cache.key_offset(layer, head);
+  job.value_offset = cache.value_offset(layer, head);
+  job.query_stride = static_cast<std::size_t>(config_.n_embd) * 3;
+  return job;
+}
+
 void Transformer::attend(int layer, std::span<const TokenRow> rows, const float* qkv,
                          const PagedCache& cache, float* mixed) {
   const Stopwatch watch(profile_.attention);
@@ -236,8 +257,6 @@ void Transformer::attend(int layer, std::span<const TokenRow> rows, const float*
   const int heads = config_.n_head;
   const int count = static_cast<int>(rows.size());
   const auto width = static_cast<std::size_t>(config_.n_embd);
-  float scale = config_.scale_attn_weights ? 1.0F / std::sqrt(static_cast<float>(size)) : 1.0F;
-  if (config_.scale_attn_by_inverse_layer_idx) scale /= static_cast<float>(layer + 1);
 
   // Head by head, so that pages shared by several rows are read together. A piece is some rows of a
   // head; each has scratch of its own.
@@ -259,14 +278,8 @@ void Transformer::attend(int layer, std::span<const TokenRow> rows, const float*
   for_each(pieces, work_each, [&](int piece) {
     const int head = piece / pieces_of_head;
     const int first = piece % pieces_of_head * rows_each;
-    kernels::Attention job;
-    job.head_size = size;
-    job.scale = scale;
-    job.cache = cache.type();
-    job.key_offset = cache.key_offset(layer, head);
-    job.value_offset = cache.value_offset(layer, head);
+    kernels::Attention job = attention_of(layer, head, cache);
     job.scores = scores + scratch_of_piece * static_cast<std::size_t>(piece);
-    job.query_stride = 3 * width;
     job.output_stride = width;
     job.row = attended + first;
     job.rows = std::min(count - first, rows_each);
@@ -274,6 +287,39 @@ void Transformer::attend(int layer, std::span<const TokenRow> rows, const float*
     job.output = mixed + static_cast<std::size_t>(first) * width + head * size;
     kernels_.attention(job);
   });
+}
+
+// A row that the kernel computes alone leaves its weights in the scratch.
+void Transformer::show_attention(int layer, std::span<const TokenRow> rows, const float* qkv,
+                                 const PagedCache& cache, Observer& observer) {
+  const int size = config_.head_size();
+  const int heads = config_.n_head;
+  const auto width = static_cast<std::size_t>(config_.n_embd);
+  int longest = 0;
+  for (const TokenRow& row : rows) longest = std::max(longest, row.position + 1);
+  const auto stride = static_cast<std::size_t>((longest + 15) / 16 * 16);
+  auto* weights = shown_.at_least<float>(rows.size() * static_cast<std::size_t>(heads) * stride);
+  auto* ignored = ignored_.at_least<float>(rows.size() * width);
+  const int pieces = static_cast<int>(rows.size()) * heads;
+  for_each(pieces, std::int64_t{longest} * size * 2, [&](int piece) {
+    const auto row = static_cast<std::size_t>(piece / heads);
+    const int head = piece % heads;
+    const kernels::AttentionRow attended = {cache.pages(rows[row].slot), rows[row].position + 1};
+    float* of_row = weights + static_cast<std::size_t>(piece) * stride;
+    kernels::Attention job = attention_of(layer, head, cache);
+    job.row = &attended;
+    job.query = qkv + row * job.query_stride + head * size;
+    job.scores = of_row;
+    job.output = ignored + row * width + head * size;
+    kernels_.attention(job);
+    double sum = 0;
+    for (int i = 0; i < attended.positions; ++i) sum += static_cast<double>(of_row[i]);
+    for (int i = 0; i < attended.positions; ++i) {
+      of_row[i] = static_cast<float>(static_cast<double>(of_row[i]) / sum);
+    }
+    std::fill(of_row + attended.positions, of_row + stride, 0.0F);
+  });
+  observer.on_attention(layer, rows, weights, stride);
 }
 
 }  // namespace medgen::native

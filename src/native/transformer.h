@@ -44,12 +44,25 @@ struct Profile {
   double rest = 0;
 };
 
-// The inputs of each matrix of the current layer: called before the product with its inputs
-// [rows, k] and number (see matrix_of()). For calibration.
-class InputObserver {
+// Sees a forward pass go by and changes no bit of it. Each function does nothing unless it is
+// overridden.
+class Observer {
  public:
-  virtual ~InputObserver() = default;
-  virtual void on_input(const Matrix& matrix, const float* x, int rows) = 0;
+  virtual ~Observer() = default;
+
+  // Before each product: its inputs [rows, k]. For calibration.
+  virtual void on_input(const Matrix& /*matrix*/, const float* /*x*/, int /*rows*/) {}
+
+  // The residual stream [rows, n_embd]: part 0 is the embeddings; what layer i, from 0, has made of
+  // it is part 2 i + 1 after its attention and 2 i + 2 after its MLP.
+  virtual void on_residual(int /*part*/, std::span<const TokenRow> /*rows*/, const float* /*x*/) {}
+
+  // How much each head attends to each position, weights [rows, n_head, stride]: a row's own
+  // position is its last, and beyond it stand zeros. Only for layers that are wanted, whose
+  // attention is computed a second time.
+  virtual bool wants_attention(int /*layer*/) const { return false; }
+  virtual void on_attention(int /*layer*/, std::span<const TokenRow> /*rows*/,
+                            const float* /*weights*/, std::size_t /*stride*/) {}
 };
 
 class Transformer {
@@ -65,7 +78,7 @@ class Transformer {
 
   // x through a layer, in place. The cache holds the rows' positions already as extended.
   void run_layer(const Layer& layer, int number, std::span<const TokenRow> rows, PagedCache& cache,
-                 float* x, InputObserver* observer = nullptr);
+                 float* x, Observer* observer = nullptr);
 
   // The final norm's output [chosen, n_embd] for the rows of x that are chosen; until the next
   // call.
@@ -74,7 +87,7 @@ class Transformer {
 
   // Logits [chosen, vocab_size] of the rows of x that are chosen.
   void run_head(const PackedModel& model, const float* x, std::span<const int> chosen,
-                float* logits, InputObserver* observer = nullptr);
+                float* logits, Observer* observer = nullptr);
 
   const Profile& profile() const { return profile_; }
 
@@ -88,6 +101,9 @@ class Transformer {
                              PagedCache& cache);
   void attend(int layer, std::span<const TokenRow> rows, const float* qkv, const PagedCache& cache,
               float* mixed);
+  void show_attention(int layer, std::span<const TokenRow> rows, const float* qkv,
+                      const PagedCache& cache, Observer& observer);
+  kernels::Attention attention_of(int layer, int head, const PagedCache& cache) const;
   template <typename Function>
   void for_each(int count, std::int64_t work_each, const Function& function);
 
@@ -107,6 +123,8 @@ class Transformer {
   Buffer attended_;
   Buffer scores_;
   Buffer chosen_;
+  Buffer shown_;    // for observers alone
+  Buffer ignored_;  // likewise
 };
 
 }  // namespace medgen::native
