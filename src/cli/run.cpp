@@ -42,6 +42,7 @@ constexpr std::array kCommands{
     Command{"ratings", ratings_command, "read back what people rated, and how far they agree"},
     Command{"why", why_command, "show which words of a text led to its continuation", "Understand"},
     Command{"explain", explain_command, "show what decoding settings do to the next token"},
+    Command{"lens", lens_command, "show what each layer of the model would say next"},
     Command{"agree", agree_command, "show where many continuations agree and where they part"},
     Command{"trace", trace_command, "mark what of a text stands word for word in training text"},
     Command{"audit", audit_command, "measure what a model recites of its training text"},

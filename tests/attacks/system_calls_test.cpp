@@ -164,6 +164,7 @@ TEST_F(SystemCallsTest, ASecondFilterFollowsOnceAllIsLoaded) {
            Words{"explain", "--model", model, "I feel"},
            Words{"agree", "--model", model, "-n", "2", "--max-new-tokens", "2", "I feel"},
            Words{"agree", "--model", model, "-n", "2", "--html", "a.html", "I feel"},
+           Words{"lens", "--model", model, "--html", "lens.html", "I feel"},
            Words{"reproduce", "record.jsonl", "--model", model},
            Words{"inspect", model},
            Words{"bench", "--model", model, "--sequences", "1", "--new-tokens", "2",

@@ -21,6 +21,7 @@ int screen_command(const Arguments& words);
 int why_command(const Arguments& words);
 int explain_command(const Arguments& words);
 int agree_command(const Arguments& words);
+int lens_command(const Arguments& words);
 int tokenize_command(const Arguments& words);
 int inspect_command(const Arguments& words);
 int clean_command(const Arguments& words);
