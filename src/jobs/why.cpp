@@ -261,13 +261,6 @@ void check(const WhyAsked& asked) {
 
 }  // namespace
 
-std::vector<std::string> why_method_names() { return {"occlusion", "shapley"}; }
-
-why::Method why_method(const std::string& name) {
-  const bool shapley = name == "shapley";
-  return {shapley ? why::Method::Kind::kShapley : why::Method::Kind::kOcclusion, name};
-}
-
 WhyResult explain_why(const WhyAsked& asked) {
   check(asked);
   const ModelFiles model = open_model(asked.model, asked.tokenizer);
@@ -286,6 +279,8 @@ WhyResult explain_why(const WhyAsked& asked) {
   BackendOptions options = asked.backend;
   options.max_slots = std::max({2, automatic_slots(model.config), request.sampling.num_beams});
   const auto backend = open_backend(model, options);
+  bind_method(account_options.method, model, *backend, options.threads);
+  if (account_options.other) bind_method(*account_options.other, model, *backend, options.threads);
   if (asked.loaded) asked.loaded();
   fit_asked_prompt(texts, asked, request.stopping, backend->info().n_positions);
   if (drawn) draw(texts, std::move(request), asked, model, *backend);

@@ -10,6 +10,7 @@
 
 #include "engine/settings.h"
 #include "jobs/model_files.h"
+#include "jobs/why_methods.h"
 #include "why/account.h"
 
 namespace medgen::jobs {
@@ -54,10 +55,6 @@ struct WhyResult {
   std::string origin;                 // "drawn", "given" or "recorded"
   std::optional<std::uint64_t> seed;  // of what was drawn
 };
-
-// The methods that can be asked for by name.
-std::vector<std::string> why_method_names();
-why::Method why_method(const std::string& name);
 
 // Throws Error(kUsage) for what does not fit together, besides what its parts throw.
 WhyResult explain_why(const WhyAsked& asked);

@@ -70,8 +70,9 @@ std::string shaded_html(const Account& account, const why::MarkedText& text, std
     const why::Span& span = text.spans[i];
     html += escape_markup(why::readable(text.text.substr(done, span.begin - done)));
     html += fmt::format(
-        "<span class=\"{}\" tabindex=\"0\">{}<span class=\"n\"> {:+.3f} nats</span></span>",
-        shade_class(values[i], largest), escape_markup(account.source_text(first + i)), values[i]);
+        "<span class=\"{}\" tabindex=\"0\">{}<span class=\"n\"> {:+.3f} {}</span></span>",
+        shade_class(values[i], largest), escape_markup(account.source_text(first + i)), values[i],
+        account.options.method.unit);
     done = span.end;
   }
   return html + escape_markup(why::readable(text.text.substr(done))) + "</p>\n";
@@ -139,8 +140,9 @@ std::string made_table(const Account& account) {
   std::string html = fmt::format(
       "<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">made word</th><th "
       "scope=\"col\">{}"
-      "</th><th scope=\"col\">{}s of most influence (nats)</th></tr></thead>\n<tbody>\n",
-      account.question.contrasts() ? "difference (nats)" : "log-probability", account.part);
+      "</th><th scope=\"col\">{}s of most influence ({})</th></tr></thead>\n<tbody>\n",
+      account.question.contrasts() ? "difference (nats)" : "log-probability", account.part,
+      account.options.method.unit);
   for (std::size_t t = 0; t < account.attribution.targets; ++t) {
     html += fmt::format(
         "<tr id=\"r{}\"><th scope=\"row\">{}</th><td "
@@ -155,8 +157,8 @@ std::string sources_table(const Account& account) {
   std::string html = fmt::format(
       "<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">{}</th><th "
       "scope=\"col\">influence on the "
-      "whole text (nats)</th></tr></thead>\n<tbody>\n",
-      account.part);
+      "whole text ({})</th></tr></thead>\n<tbody>\n",
+      account.part, account.options.method.unit);
   for (std::size_t s = 0; s < found.sources; ++s) {
     html +=
         fmt::format("<tr><th scope=\"row\">{}</th><td class=\"number\">{:+.3f}{}</td></tr>\n",

@@ -191,7 +191,13 @@ std::string reading_in_words(const Account& account) {
   const char* out = question.neutral ? "replaced" : "taken out";
   std::string words;
   if (account.options.method.kind == Method::Kind::kTokens) {
-    words = fmt::format("Influence (nats) as {} defines it.", account.options.method.name);
+    const Method& method = account.options.method;
+    words = fmt::format("Influence ({}) as {} defines it.", method.unit, method.name);
+    if (account.attribution.gap) {
+      words += fmt::format(" On a made token the influences miss their sum by {:.3g} at most.",
+                           *account.attribution.gap);
+    }
+    if (!method.note.empty()) words += " " + method.note;
   } else if (account.options.method.kind == Method::Kind::kShapley) {
     words = fmt::format(
         "Influence (nats): a {}'s Shapley value, its share of what all of them together change of "

@@ -25,6 +25,8 @@ struct Method {
   Kind kind = Kind::kOcclusion;
   std::string name = "occlusion";
   TokenMethod tokens = {};  // of kTokens, which knows no contrast
+  std::string unit = "nats";
+  std::string note = {};  // what whoever reads its numbers must know, a sentence
 };
 
 struct AccountOptions {

@@ -251,7 +251,7 @@ nlohmann::ordered_json account_json(const Account& account) {
   Json json{{"trust", trust_json(account)},
             {"method", account.options.method.name},
             {"parts", account.part},
-            {"unit", "nats"}};
+            {"unit", account.options.method.unit}};
   if (account.options.method.kind != Method::Kind::kTokens) {
     json["parts_out_are"] = question.neutral ? "replaced" : "taken out";
     json["neutral_token"] = question.neutral ? Json(*question.neutral) : Json(nullptr);
@@ -270,6 +270,7 @@ nlohmann::ordered_json account_json(const Account& account) {
          {question.contrasts() ? "difference" : "logprob", account.whole[t]}});
   }
   json.update(attribution_json(account.attribution));
+  if (account.attribution.gap) json["completeness_gap"] = *account.attribution.gap;
   if (account.other) {
     json["compared_with"] = {{"method", account.options.other->name}};
     json["compared_with"].update(attribution_json(*account.other));

@@ -202,7 +202,8 @@ Attribution summed_over_words(const TokenInfluence& tokens, const Question& ques
   const std::size_t spans = question.prompt.spans.size();
   Attribution found{.targets = question.made.spans.size(),
                     .sources = spans + (include_made ? question.made.spans.size() : 0),
-                    .influence = {}};
+                    .influence = {},
+                    .gap = tokens.gap};
   found.influence.resize(found.targets * found.sources);
   const auto source_of = [&](std::size_t input) {
     if (input < prompt) return question.prompt.owners[input];

@@ -47,6 +47,7 @@ struct Attribution {
   std::vector<double> influence;        // [targets, sources]
   std::vector<double> errors = {};      // the same shape: standard errors; empty: exact
   std::vector<double> sum_errors = {};  // [sources]: of sums(); empty: exact
+  std::optional<double> gap = {};       // see TokenInfluence
 
   double at(std::size_t target, std::size_t source) const {
     return influence[target * sources + source];
@@ -107,6 +108,9 @@ Attribution shapley(Erasure& erasure, const ShapleyOptions& options);
 struct TokenInfluence {
   std::size_t n_targets = 0, n_inputs = 0;
   std::vector<float> influence;
+  // Of a complete method, whose influences on a target add up to what all inputs change of it: the
+  // most by which they miss that, over the targets.
+  std::optional<double> gap = {};
 };
 
 // Summed over the tokens of each source and each target. Throws std::logic_error for another

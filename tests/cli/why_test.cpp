@@ -13,6 +13,8 @@ namespace medgen::cli_tests {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::Ge;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::SizeIs;
@@ -57,6 +59,38 @@ TEST(WhyCliTest, HowFarToTrustItComesFirstAndTheNoticeGoesToStandardError) {
                                 Not(HasSubstr("\x1b"))));
   EXPECT_THAT(result.err, HasSubstr("machine"));
   EXPECT_THAT(why({"--color", "always", "I feel ill"}).out, HasSubstr("\x1b[38;5;16;48"));
+}
+
+// The default model: it is a bundle with TorchScript blocks.
+Json why_by(const std::string& method) {
+  const RunResult result =
+      run({"why", "--json", "--method", method, "--compare-with", "occlusion", "--continuation",
+           " It hurts when I breathe.", "I have a sharp pain in my chest since Monday"});
+  EXPECT_EQ(result.status, 0) << result.err;
+  return Json::parse(result.out, nullptr, false);
+}
+
+TEST(WhyCliTest, IntegratedGradientsAreCompleteAndOfTheSameTextAsOcclusion) {
+  const Json json = why_by("integrated-gradients");
+  EXPECT_EQ(json["method"], "integrated-gradients");
+  EXPECT_EQ(json["unit"], "nats");
+  EXPECT_THAT(json["sources"], SizeIs(9));
+  EXPECT_LT(json["completeness_gap"].get<double>(), 0.05);
+  EXPECT_TRUE(json["compared_with"]["kendall_tau_b"].is_number());
+}
+
+TEST(WhyCliTest, GradientTimesInputIsNotComplete) {
+  const Json json = why_by("gradient");
+  EXPECT_FALSE(json.contains("completeness_gap"));
+  EXPECT_THAT(json["sources"], SizeIs(9));
+}
+
+TEST(WhyCliTest, RolloutSaysThatAttentionIsNoExplanation) {
+  const Json json = why_by("rollout");
+  EXPECT_EQ(json["unit"], "share of attention");
+  for (const Json& target : json["influence"]) EXPECT_THAT(target, Each(Ge(0.0)));
+  const RunResult shown = why({"--method", "rollout", "I feel so ill"});
+  EXPECT_THAT(shown.out, HasSubstr("Attention says where a model reads, not why"));
 }
 
 TEST(WhyCliTest, AGivenContinuationIsAskedAbout) {
@@ -181,6 +215,8 @@ TEST(WhyCliTest, WhatDoesNotFitTogetherIsRefusedByName) {
       {{"--continuation", "", "I feel"}, "made no text"},
       {{"--max-new-tokens", "6", ""}, "no words"},
       {{"--method", "guess", "I feel"}, "occlusion"},
+      {{"--method", "gradient", "--instead", "cold", "I feel"}, "--instead"},
+      {{"--method", "rollout", "--backend", "torchscript", "I feel"}, "--method"},
   };
   for (const auto& one : cases) {
     Words words = one.words;

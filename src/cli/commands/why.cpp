@@ -83,8 +83,9 @@ void declare_why_question(CommandLine& line, WhyArguments& a) {
             "their log-probabilities.");
   line.choice("--method", jobs::why_method_names(), a.method,
               "occlusion, what becomes of a word's log-probability without a part; shapley, the "
-              "part's average share over all orders in which parts could be added. Default: "
-              "occlusion.");
+              "part's average share over all orders in which parts could be added; gradient and "
+              "integrated-gradients, by derivatives, which need the libtorch module; rollout, how "
+              "attention passes words on, for comparison. Default: occlusion.");
   line.choice("--compare-with", jobs::why_method_names(), a.compare_with,
               "A second method, and how far both put the parts in the same order. Default: none.");
   line.number("--permutations", a.permutations,
