@@ -7,12 +7,17 @@
 
 namespace medgen::cli {
 
-// Fit for a terminal: nothing of the texts can control it. In colour passages have a ground of
-// their own; without, brackets around them.
-std::string trace_in_words(const jobs::TraceResult& result, const jobs::TracedText& text,
-                           int least_tokens, bool color);
+struct TraceShown {
+  int least_tokens = 0;  // as asked
+  bool titles = false;   // ids and titles of documents too
+  bool color = false;    // passages have a ground of their own; else brackets around them
+};
 
-// A line.
+// Fit for a terminal: nothing of the texts can control it.
+std::string trace_in_words(const jobs::TraceResult& result, const jobs::TracedText& text,
+                           const TraceShown& shown);
+
+// A line, with ids and titles.
 std::string trace_json(const jobs::TraceResult& result, const jobs::TracedText& text,
                        int least_tokens);
 

@@ -65,10 +65,11 @@ std::string place_markup(const TracePage& page, const why::TracedPlace& place,
   std::string line = source.source.empty() ? source.group : source.source;
   if (!source.source.empty() && source.group != source.source) line += " (" + source.group + ")";
   line += fmt::format(", document {}", place.document.number_in_source + 1);
-  if (!place.name.id.empty()) line += ", " + place.name.id;
+  if (page.titles && !place.name.id.empty()) line += ", " + place.name.id;
   std::string out = "<p>" + escape_markup(line);
-  if (!place.name.title.empty())
+  if (page.titles && !place.name.title.empty()) {
     out += ", titled <cite>" + escape_markup(place.name.title) + "</cite>";
+  }
   out += ". Licence: " +
          (place.name.license.empty() ? "not recorded" : escape_markup(place.name.license)) +
          ".</p>\n";

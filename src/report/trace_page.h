@@ -20,6 +20,7 @@ struct TracePage {
   std::string notice;  // empty where nothing was generated
   std::string quoted;  // what is said of the documents that are quoted
   int least_tokens = 0;
+  bool titles = false;                      // ids and titles of documents are shown too
   std::vector<why::IndexedSource> sources;  // of the index
   std::vector<Text> texts;
 };

@@ -30,7 +30,7 @@ struct TraceArguments {
   std::optional<int> least_tokens, most_spans, places, context_tokens;
   BackendArguments backend;
   DecodingArguments decoding;
-  bool go_on = false, json = false, quiet = false, no_color = false;
+  bool go_on = false, titles = false, json = false, quiet = false, no_color = false;
 };
 
 TraceArguments parse_trace(const Arguments& words) {
@@ -68,7 +68,10 @@ TraceArguments parse_trace(const Arguments& words) {
               fmt::format("Tokens of a document to show on each side of a passage; 0 to 1000. "
                           "Default: the passage's sentence, at most {} tokens on each side.",
                           defaults.context_tokens));
-  line.flag("--json", a.json, "Print a line of JSON for each text.");
+  line.flag("--titles", a.titles,
+            "Show the documents' ids and titles, too. A title may name a condition: that of its "
+            "document, and of nobody else.");
+  line.flag("--json", a.json, "Print a line of JSON for each text; it has ids and titles.");
   line.text("--html", writes_file("FILE"), a.html,
             "Write one page, which loads nothing and runs no script, and print nothing.");
   line.exclude("--json", "--html");
@@ -139,6 +142,7 @@ int trace_command(const Arguments& words) {
         fmt::format("{} documents, {} tokens", result.index_documents, result.index_tokens);
     page.notice = generated ? std::string(safety::notice()) : "";
     page.quoted = jobs::kQuotedText;
+    page.titles = a.titles;
     page.least_tokens = asked.options.least_tokens;
     page.sources = result.sources;
     for (const jobs::TracedText& text : result.texts) {
@@ -153,9 +157,11 @@ int trace_command(const Arguments& words) {
         output.write(trace_json(result, text, asked.options.least_tokens));
       }
     } else {
-      const bool color = use_color(color_choice(a.color, a.no_color), STDOUT_FILENO);
+      const TraceShown shown{.least_tokens = asked.options.least_tokens,
+                             .titles = a.titles,
+                             .color = use_color(color_choice(a.color, a.no_color), STDOUT_FILENO)};
       for (const jobs::TracedText& text : result.texts) {
-        output.write_as_is(trace_in_words(result, text, asked.options.least_tokens, color));
+        output.write_as_is(trace_in_words(result, text, shown));
       }
     }
     output.flush();
