@@ -101,7 +101,7 @@ struct Attention {
   // that row's, and then holds e^(score - highest score) of each, which add up to 1 once divided by
   // their sum.
   float* scores = nullptr;
-  float* output = nullptr;       // [rows, output_stride], head_size of each row written
+  float* output = nullptr;  // [rows, output_stride], head_size of each row written
   std::size_t output_stride = 0;
 };
 
