@@ -244,10 +244,13 @@ void check_lens_size(const LensRequest& request, std::size_t heads, const ModelC
   }
 }
 
-void check_rollout_size(std::size_t tokens) {
-  if (tokens <= kMaxRolloutTokens) return;
-  base::refuse(fmt::format("the text has {} tokens; attention rollout takes up to {}: shorten it",
-                           tokens, kMaxRolloutTokens));
+void check_rollout_size(std::size_t tokens, const ModelConfig& config) {
+  const std::size_t numbers = static_cast<std::size_t>(config.n_layer) * tokens * tokens;
+  if (numbers <= kMaxRolloutNumbers) return;
+  base::refuse(
+      fmt::format("attention rollout of {} tokens through {} layers keeps {} numbers; at "
+                  "most {} are kept: shorten the text",
+                  tokens, config.n_layer, numbers, kMaxRolloutNumbers));
 }
 
 }  // namespace
@@ -326,7 +329,7 @@ why::LensResult Lens::read(const LensRequest& request) {
   check_lens_size(request, result.heads.size(), config);
   std::optional<why::Rollout> rollout;
   if (request.rollout) {
-    check_rollout_size(tokens);
+    check_rollout_size(tokens, config);
     rollout.emplace(tokens);
   }
   const std::size_t wanted = request.all_positions ? 0 : tokens - 1;
@@ -348,7 +351,7 @@ why::LensResult Lens::read(const LensRequest& request) {
 std::vector<double> attention_rollout(native::NativeBackend& backend,
                                       const std::vector<TokenId>& tokens,
                                       const std::vector<int>& targets) {
-  check_rollout_size(tokens.size());
+  check_rollout_size(tokens.size(), backend.model().config);
   why::Rollout rollout(tokens.size());
   std::vector<why::HeadWeights> no_heads;
   LensTrace trace(backend.model().config, tokens.size(), tokens.size(), no_heads, &rollout);

@@ -31,8 +31,8 @@ struct LensRequest {
 
 // The most numbers of one kind that are given: attention weights, or tokens named.
 inline constexpr std::size_t kMaxLensNumbers = std::size_t{4} << 20U;
-// Rollout keeps the square of these.
-inline constexpr std::size_t kMaxRolloutTokens = 4096;
+// The most that rollout keeps: for each layer the square of a text's tokens.
+inline constexpr std::size_t kMaxRolloutNumbers = std::size_t{64} << 20U;
 
 // Reads texts with one model. Only a model that the native engine runs has a lens: the constructor
 // throws SettingError for a back end or device of another kind, reading throws Error(kModel) for
@@ -64,7 +64,7 @@ class Lens {
 
 // Attention rollout, see why/rollout.h: influence [targets, tokens] of each token on each target,
 // which is a position of `tokens` from 1 on. Uses one slot of the back end. Throws Error(kUsage)
-// for more than kMaxRolloutTokens tokens.
+// for a text of more than kMaxRolloutNumbers.
 std::vector<double> attention_rollout(native::NativeBackend& backend,
                                       const std::vector<TokenId>& tokens,
                                       const std::vector<int>& targets);

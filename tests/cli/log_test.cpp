@@ -205,6 +205,7 @@ TEST(LogCliTest, NoPromptAndNoOutputIsTold) {
       {joined({"sweep", input, "-o", at("sweep"), "--grid", "top_k=5,0"}, settings), 4},
       {{"metrics", at("sweep/samples.jsonl"), "--resamples", "50", "--model", model}},
       {{"explain", "--model", model, prompt}},
+      {{"lens", "--model", model, "--attention", "all", "--html", at("lens.html"), prompt}},
       {{"tokenize", "--tokenizer", model, prompt}},
       {{"export", at("all.jsonl"), "-o", at("all.csv")}},
       {{"reproduce", "--model", model, at("all.jsonl")}},

@@ -38,7 +38,7 @@ struct LensArguments {
 };
 
 constexpr std::string_view kAttentionValues =
-    "LAYER:HEAD, several of them with commas between, `all`, or `rollout`";
+    "LAYER:HEAD, several of them with commas between, or the word all, or rollout";
 
 LensArguments parse_lens(const Arguments& words) {
   LensArguments a;
