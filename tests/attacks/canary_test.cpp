@@ -141,7 +141,8 @@ TEST_F(CanaryTest, WhatReadsOnePromptLeavesNothing) {
        2});
   expect_no_leak({joined({"generate"}, settings()), {}, false, kPrompt + " \xff", 2});
   expect_no_leak({{"explain", "--model", model(), "--prompt-file", file, "--json"}, {}, true});
-  expect_no_leak({joined({"agree", "--prompt-file", file}, settings()), {}, true});
+  expect_no_leak({joined({"agree", "--prompt-file", file}, settings())});  // not repeated
+  expect_no_leak({joined({"agree", "--json", "--prompt-file", file}, settings()), {}, true});
   expect_no_leak({{"tokenize", "--tokenizer", model(), "--json"}, {}, true, kPrompt});
   expect_no_leak({{"tokenize", "--tokenizer", model(), "--jsonl"},
                   {},
