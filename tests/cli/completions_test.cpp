@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <map>
 #include <regex>
 
 #include "cli/folder_test.h"
@@ -48,10 +50,10 @@ std::string bash_words(const std::string& typed) {
 constexpr const char* kZshDriver = R"zsh(
 zmodload zsh/zpty
 zpty inner "TERM=dumb ZDOTDIR=$1 zsh -f -i"
-zpty -w inner "cd ${(q)1}; autoload -Uz compinit; compinit -u -D; source ./_medgen; source ./gather; print -r -- RE''ADY"
+zpty -w inner "cd ${(q)1}; autoload -Uz compinit; compinit -C -d ./zcompdump; source ./_medgen; source ./gather; print -r -- RE''ADY"
 while zpty -r inner line; do [[ $line == *READY* ]] && break; done
 zpty -n -w inner "$2"$'\C-i\C-x'
-for (( i = 0; i < 200; ++i )); do [[ -e $1/done ]] && break; zselect -t 5; done
+for (( i = 0; i < 1000; ++i )); do [[ -e $1/done ]] && break; zselect -t 5; done
 zpty -d inner
 cat $1/found
 )zsh";
@@ -81,6 +83,10 @@ class CompletionsCliTest : public FolderTest {
     fs::create_directories(folder_ / "models/other");
     file("prompts.jsonl", "");
     file("model.pt", "");
+    // A program that is installed with a model, for completions to find; none is run.
+    fs::create_directories(folder_ / "prefix/bin");
+    fs::create_directories(folder_ / "prefix/share/medgen/models/installed");
+    fs::permissions(file("prefix/bin/medgen", "#!/bin/sh\nexit 1\n"), fs::perms::owner_all);
   }
 
   // What the shell makes of the line, with the folder of the test as its own; `script` in place of
@@ -92,7 +98,8 @@ class CompletionsCliTest : public FolderTest {
                               bash_words(typed) +
                               "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _medgen; "
                               "printf '%s\\n' \"${COMPREPLY[@]}\"";
-    return answers(run({"--norc", "-c", asked}, {.program = "/bin/bash"}));
+    return answers(
+        run({"--norc", "-c", asked}, {.environment = variables(), .program = "/bin/bash"}));
   }
 
   Strings fish(const std::string& typed, std::string script = "") const {
@@ -101,7 +108,7 @@ class CompletionsCliTest : public FolderTest {
     const std::string asked = "cd " + shell_word(folder_) + "; source ./medgen.fish; complete -C " +
                               shell_word(typed) + " | string replace -r '\\t.*' ''";
     return answers(run({"--no-config", "-c", asked},
-                       {.environment = {{"HOME", path("home")}}, .program = "/usr/bin/fish"}));
+                       {.environment = variables(), .program = "/usr/bin/fish"}));
   }
 
   Strings zsh(const std::string& typed, std::string script = "") const {
@@ -112,7 +119,7 @@ class CompletionsCliTest : public FolderTest {
     fs::remove(folder_ / "found");
     const std::string driver = file("driver", "zmodload zsh/zselect\n" + std::string(kZshDriver));
     return answers(run({"-f", driver, folder_.string(), typed},
-                       {.environment = {{"HOME", path("home")}}, .program = "/usr/bin/zsh"}));
+                       {.environment = variables(), .program = "/usr/bin/zsh"}));
   }
 
   // By the shell's name.
@@ -124,6 +131,9 @@ class CompletionsCliTest : public FolderTest {
   }
 
  private:
+  std::map<std::string, std::string> variables() const {
+    return {{"HOME", path("home")}, {"PATH", path("prefix/bin") + ":" + std::getenv("PATH")}};
+  }
   static Strings answers(const RunResult& result) {
     EXPECT_THAT(result.err, Not(HasSubstr("rror"))) << result.err;
     Strings words = lines_of(result.out);
@@ -182,8 +192,11 @@ TEST_P(EachShellTest, FilesFoldersAndModelsAreFound) {
   const Strings models = offered("medgen --model mo");
   EXPECT_THAT(models, Contains("model.pt"));
   EXPECT_THAT(models, Contains(StartsWith("models")));
-  EXPECT_THAT(offered("medgen --model pro"), IsEmpty());
+  EXPECT_THAT(offered("medgen --model pro"), Not(Contains("prompts.jsonl")));
   EXPECT_THAT(offered("medgen clean mod"), ElementsAre(StartsWith("models")));
+  EXPECT_THAT(
+      offered("medgen --model "),
+      IsSupersetOf({path("prefix/share/medgen/models/installed"), std::string("model.pt")}));
 }
 
 TEST_P(EachShellTest, ATextIsNotCompleted) {
