@@ -34,7 +34,8 @@ TEST(RoffTest, NoLineOfProseIsARequest) {
 TEST(RoffTest, OptionsAndWhatStandsInBackticksAreBold) {
   EXPECT_THAT(
       paragraph("Give --top-k, or `medgen batch`; a - b, x--y."),
-      EndsWith("Give \\%\\fB\\-\\-top\\-k\\fR, or \\%\\fBmedgen batch\\fR; a \\- b, x\\-\\-y.\n"));
+      EndsWith(
+          "Give \\%\\fB\\-\\-top\\-k\\fR, or \\%\\fBmedgen \\%batch\\fR; a \\- b, x\\-\\-y.\n"));
   EXPECT_THAT(paragraph("One ` alone, --seed."), EndsWith("\\(ga alone, \\%\\fB\\-\\-seed\\fR.\n"));
 }
 
