@@ -1,5 +1,5 @@
-// CPUID says what the processor has, XGETBV what the operating system saves on a task switch; both
-// are needed. See the header.
+// On x86-64, CPUID says what the processor has, XGETBV what the operating system saves on a task
+// switch; both are needed. On Arm, Linux says what both allow. See the header.
 #include "base/instruction_set.h"
 
 #include <algorithm>
@@ -12,16 +12,19 @@
 #include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 
 namespace medgen::base {
 namespace {
 
+#if defined(__x86_64__)
+
 constexpr InstructionSet kAll[] = {InstructionSet::kScalar, InstructionSet::kAvx2,
                                    InstructionSet::kAvx512, InstructionSet::kAvx512Vnni,
                                    InstructionSet::kAmx};
-
-#if defined(__x86_64__)
+constexpr std::string_view kAllowed = "allowed are scalar, avx2, avx512 and amx";
 
 struct Features {
   bool avx2 = false;
@@ -79,14 +82,37 @@ bool tiles_granted() {
   return granted;
 }
 
+#elif defined(__aarch64__)
+
+constexpr InstructionSet kAll[] = {InstructionSet::kScalar, InstructionSet::kNeon,
+                                   InstructionSet::kNeonDotprod, InstructionSet::kNeonI8mm};
+constexpr std::string_view kAllowed = "allowed are scalar, neon, neon_dotprod and neon_i8mm";
+
+// Of Linux's <asm/hwcap.h>, whose older versions lack some.
+bool has_neon() { return (::getauxval(AT_HWCAP) >> 1U & 1U) != 0; }  // ASIMD
+bool has_dot_products() {
+  return has_neon() && (::getauxval(AT_HWCAP) >> 20U & 1U) != 0;
+}  // ASIMDDP
+bool has_matrix_products() {
+  return has_dot_products() && (::getauxval(AT_HWCAP2) >> 13U & 1U) != 0;  // I8MM
+}
+
+#else
+
+constexpr InstructionSet kAll[] = {InstructionSet::kScalar};
+constexpr std::string_view kAllowed = "allowed is scalar alone";
+
 #endif
 
 }  // namespace
 
 std::string_view to_string(InstructionSet set) {
-  constexpr std::string_view kNames[] = {"scalar", "avx2", "avx512", "avx512_vnni", "amx"};
+  constexpr std::string_view kNames[] = {"scalar", "avx2", "avx512",       "avx512_vnni",
+                                         "amx",    "neon", "neon_dotprod", "neon_i8mm"};
   return kNames[static_cast<std::size_t>(set)];
 }
+
+std::span<const InstructionSet> instruction_sets() { return kAll; }
 
 bool can_run(InstructionSet set) {
   if (set == InstructionSet::kScalar) return true;
@@ -95,6 +121,10 @@ bool can_run(InstructionSet set) {
   if (set == InstructionSet::kAvx512) return features().avx512;
   if (set == InstructionSet::kAvx512Vnni) return features().vnni;
   if (set == InstructionSet::kAmx) return tiles_granted();
+#elif defined(__aarch64__)
+  if (set == InstructionSet::kNeon) return has_neon();
+  if (set == InstructionSet::kNeonDotprod) return has_dot_products();
+  if (set == InstructionSet::kNeonI8mm) return has_matrix_products();
 #endif
   return false;
 }
@@ -114,7 +144,7 @@ InstructionSet choose_instruction_set(InstructionSet most) {
   std::string message = "MEDGEN_ISA is ";
   message += wanted.substr(0, 40);
   if (named == std::end(kAll)) {
-    throw Error(ErrorCode::kUsage, message + "; allowed are scalar, avx2, avx512 and amx");
+    throw Error(ErrorCode::kUsage, message.append("; ").append(kAllowed));
   }
   if (!can_run(*named)) {
     throw Error(ErrorCode::kUsage,

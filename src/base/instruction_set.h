@@ -9,21 +9,33 @@
 
 namespace medgen::base {
 
-// Each contains those before it.
-enum class InstructionSet : std::uint8_t { kScalar, kAvx2, kAvx512, kAvx512Vnni, kAmx };
+// Each contains those of its architecture before it: first x86-64's, then those of 64-bit Arm.
+enum class InstructionSet : std::uint8_t {
+  kScalar,
+  kAvx2,
+  kAvx512,
+  kAvx512Vnni,
+  kAmx,
+  kNeon,
+  kNeonDotprod,  // products of 4 bytes, summed
+  kNeonI8mm      // products of 8-bit matrices
+};
 
 // As MEDGEN_ISA spells it.
 std::string_view to_string(InstructionSet set);
+
+// Those of the architecture that this is built for, kScalar first.
+std::span<const InstructionSet> instruction_sets();
 
 // Whether processor and operating system let this process use it. For AMX the first call asks Linux
 // for the tiles' state, for the whole process. Thread-safe.
 bool can_run(InstructionSet set);
 
-// The set that MEDGEN_ISA names (scalar, avx2, avx512, amx) or else the best one, but `most` at
-// most, beyond which nothing is asked for. `avx512` is the one with VNNI where the processor has
-// it. Throws Error(kUsage) for an unknown name, or one that this processor lacks. The variable is
-// read at each call; keep the answer where speed counts.
-InstructionSet choose_instruction_set(InstructionSet most = InstructionSet::kAmx);
+// The set that MEDGEN_ISA names (scalar, avx2, avx512, amx; on Arm scalar, neon, neon_dotprod,
+// neon_i8mm) or else the best one, but `most` at most, beyond which nothing is asked for. `avx512`
+// is the one with VNNI where the processor has it. Throws Error(kUsage) for an unknown name, or one
+// that this processor lacks. The variable is read at each call; keep the answer where speed counts.
+InstructionSet choose_instruction_set(InstructionSet most);
 
 // What was compiled for a set; null if this build lacks it.
 template <class Code>

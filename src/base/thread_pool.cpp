@@ -12,10 +12,10 @@
 #include <string>
 #include <system_error>
 
+#include "medgen/error.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
-
-#include "medgen/error.h"
 #endif
 
 namespace medgen::base {
@@ -28,6 +28,8 @@ constexpr std::uint64_t kField = (1U << 20) - 1;
 void pause() {
 #if defined(__x86_64__)
   _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
 #endif
 }
 

@@ -25,7 +25,9 @@ inline void score_pages(const Attention& job, const std::byte* const* pages, int
   Vec sum[R][P];
   const Element* keys[P];
   const Element* ahead[P];
+  MEDGEN_UNROLL
   for (int p = 0; p < P; ++p) {
+    MEDGEN_UNROLL
     for (int r = 0; r < R; ++r) sum[r][p] = zero();
     const std::byte* here = pages[page + p] + job.key_offset;
     keys[p] = reinterpret_cast<const Element*>(here);
@@ -33,16 +35,21 @@ inline void score_pages(const Attention& job, const std::byte* const* pages, int
   }
   for (int i = 0; i < job.head_size; ++i) {
     Vec key[P];
+    MEDGEN_UNROLL
     for (int p = 0; p < P; ++p) {
       key[p] = load_cached(keys[p] + i * 16);
       __builtin_prefetch(ahead[p] + i * 16, 0, kLevel<R>);
     }
+    MEDGEN_UNROLL
     for (int r = 0; r < R; ++r) {
       const Vec q = set1(queries[r * kMaxHeadSize + i]);
+      MEDGEN_UNROLL
       for (int p = 0; p < P; ++p) sum[r][p] = fma(q, key[p], sum[r][p]);
     }
   }
+  MEDGEN_UNROLL
   for (int r = 0; r < R; ++r) {
+    MEDGEN_UNROLL
     for (int p = 0; p < P; ++p) store(scores + r * padded + (page + p) * 16, sum[r][p]);
   }
 }
@@ -101,7 +108,9 @@ inline void mix_values(const Attention& job, const std::byte* const* pages, int 
                        float* mixed) {
   const int row_size = (job.head_size + 15) / 16 * 16;
   Vec sum[R][W];
+  MEDGEN_UNROLL
   for (int r = 0; r < R; ++r) {
+    MEDGEN_UNROLL
     for (int w = 0; w < W; ++w) sum[r][w] = load(mixed + r * kMaxHeadSize + w * 16);
   }
   for (int position = first; position < end;) {
@@ -112,17 +121,22 @@ inline void mix_values(const Attention& job, const std::byte* const* pages, int 
     for (const int stop = page_end < end ? page_end : end; position < stop; ++position) {
       const int row = position % 16 * row_size;
       Vec value[W];
+      MEDGEN_UNROLL
       for (int w = 0; w < W; ++w) {
         value[w] = load_cached(values + row + w * 16);
         if constexpr (R == 1) __builtin_prefetch(ahead + row + w * 16, 0, kLevel<R>);
       }
+      MEDGEN_UNROLL
       for (int r = 0; r < R; ++r) {
         const Vec weight = set1(weights[r * padded + position]);
+        MEDGEN_UNROLL
         for (int w = 0; w < W; ++w) sum[r][w] = fma(weight, value[w], sum[r][w]);
       }
     }
   }
+  MEDGEN_UNROLL
   for (int r = 0; r < R; ++r) {
+    MEDGEN_UNROLL
     for (int w = 0; w < W; ++w) store(mixed + r * kMaxHeadSize + w * 16, sum[r][w]);
   }
 }

@@ -7,7 +7,12 @@
 // div, fma (one rounding), vmax (the second where either is NaN), vabs, zero_below,
 // select_negative, exp2_of, load_half, store_half, load_bf16, load_int32, store_int16, store_uint8
 // and square_root; kMaxTile, how many Vec accumulators fit into the registers; matmul_int8() and
-// activation_format().
+// activation_format(). It may define MEDGEN_UNROLL, which stands before the loops over such
+// accumulators: a Vec of several registers may need that to stay in them.
+
+#ifndef MEDGEN_UNROLL
+#define MEDGEN_UNROLL
+#endif
 
 // Each may use what those before it define.
 // clang-format off

@@ -144,5 +144,8 @@ extern const Kernels* const kAvx2Kernels;
 extern const Kernels* const kAvx512Kernels;
 extern const Kernels* const kAvx512VnniKernels;
 extern const Kernels* const kAmxKernels;
+extern const Kernels* const kNeonKernels;
+extern const Kernels* const kNeonDotprodKernels;
+extern const Kernels* const kNeonI8mmKernels;
 
 }  // namespace medgen::kernels

@@ -53,20 +53,27 @@ inline void float_tile(const MatMul& job, int row, int panel) {
       static_cast<const Weight*>(job.weights) + static_cast<std::size_t>(panel) * k * 16;
   const float* x = static_cast<const float*>(job.x) + static_cast<std::size_t>(row) * k;
   Vec sum[R][P];
+  MEDGEN_UNROLL
   for (int r = 0; r < R; ++r) {
+    MEDGEN_UNROLL
     for (int p = 0; p < P; ++p) sum[r][p] = zero();
   }
   for (std::size_t i = 0; i < k; ++i) {
     Vec column[P];
+    MEDGEN_UNROLL
     for (int p = 0; p < P; ++p) {
       column[p] = load_weights(w + (static_cast<std::size_t>(p) * k + i) * 16);
     }
+    MEDGEN_UNROLL
     for (int r = 0; r < R; ++r) {
       const Vec value = set1(x[static_cast<std::size_t>(r) * k + i]);
+      MEDGEN_UNROLL
       for (int p = 0; p < P; ++p) sum[r][p] = fma(value, column[p], sum[r][p]);
     }
   }
+  MEDGEN_UNROLL
   for (int r = 0; r < R; ++r) {
+    MEDGEN_UNROLL
     for (int p = 0; p < P; ++p) finish(job, row + r, (panel + p) * 16, sum[r][p]);
   }
 }

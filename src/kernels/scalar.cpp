@@ -1,5 +1,5 @@
 // The kernels in plain C++: what every other instruction set must equal, and what runs on a
-// processor without AVX2.
+// processor without AVX2 or NEON.
 #include "kernels/activations.h"
 #include "kernels/kernels.h"
 

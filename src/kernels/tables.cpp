@@ -10,11 +10,14 @@ using base::InstructionSet;
 
 // Not a constant: the tables are set up in other files.
 struct Tables {
-  const base::CodeFor<Kernels> all[5] = {{InstructionSet::kScalar, kScalarKernels},
+  const base::CodeFor<Kernels> all[8] = {{InstructionSet::kScalar, kScalarKernels},
                                          {InstructionSet::kAvx2, kAvx2Kernels},
                                          {InstructionSet::kAvx512, kAvx512Kernels},
                                          {InstructionSet::kAvx512Vnni, kAvx512VnniKernels},
-                                         {InstructionSet::kAmx, kAmxKernels}};
+                                         {InstructionSet::kAmx, kAmxKernels},
+                                         {InstructionSet::kNeon, kNeonKernels},
+                                         {InstructionSet::kNeonDotprod, kNeonDotprodKernels},
+                                         {InstructionSet::kNeonI8mm, kNeonI8mmKernels}};
 };
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace medgen::kernels {
 
 // Every table of this build, the definition first, each faster than the one before.
 struct KernelList {
-  const Kernels* tables[5];
+  const Kernels* tables[8];
   int count;
 };
 KernelList all_kernels();

@@ -52,10 +52,9 @@ const std::map<std::string, std::function<std::string()>> kUses = {
 };
 
 TEST(InstructionSetTest, EveryUseRunsTheForcedOne) {
-  const InstructionSet sets[] = {InstructionSet::kScalar, InstructionSet::kAvx2,
-                                 InstructionSet::kAvx512};
-  for (const InstructionSet set : sets) {
+  for (const InstructionSet set : instruction_sets()) {
     const std::string name(to_string(set));
+    if (set > InstructionSet::kAvx512 && set < InstructionSet::kNeon) continue;  // the next test
     const Forced forced(name.c_str());
     for (const auto& [use, chosen] : kUses) {
       if (!can_run(set)) {
@@ -66,6 +65,8 @@ TEST(InstructionSetTest, EveryUseRunsTheForcedOne) {
       if (use == "kernels" && name == "avx512" && can_run(InstructionSet::kAvx512Vnni)) {
         expected = "avx512_vnni";
       }
+      // Plain loops are compiled to NEON anyway.
+      if (use != "kernels" && set >= InstructionSet::kNeon) expected = "scalar";
       EXPECT_EQ(chosen(), expected) << use;
     }
   }
@@ -100,9 +101,30 @@ TEST(InstructionSetTest, AnUnknownNameIsRefusedWithWhatIsAllowed) {
         ADD_FAILURE() << use << " accepted " << name;
       } catch (const Error& error) {
         EXPECT_EQ(error.code(), ErrorCode::kUsage);
-        EXPECT_THAT(error.what(), HasSubstr("allowed are scalar, avx2, avx512 and amx"));
+        EXPECT_THAT(error.what(), HasSubstr("; allowed are scalar, "));
+        EXPECT_THAT(error.what(),
+                    HasSubstr(" and " + std::string(to_string(instruction_sets().back()))));
       }
     }
+  }
+}
+
+TEST(InstructionSetTest, ThoseOfAnotherArchitectureAreUnknownAndNeverRun) {
+  const bool arm = instruction_sets().back() == InstructionSet::kNeonI8mm;
+  const InstructionSet others[] = {arm ? InstructionSet::kAvx2 : InstructionSet::kNeon,
+                                   arm ? InstructionSet::kAmx : InstructionSet::kNeonI8mm};
+  for (const InstructionSet other : others) {
+    EXPECT_FALSE(can_run(other)) << to_string(other);
+    const Forced forced(std::string(to_string(other)).c_str());
+    EXPECT_THROW(kernels::choose_kernels(), Error) << to_string(other);
+  }
+}
+
+TEST(InstructionSetTest, EverySetOfThisArchitectureHasKernelsOfItsName) {
+  const kernels::KernelList all = kernels::all_kernels();
+  ASSERT_EQ(static_cast<std::size_t>(all.count), instruction_sets().size());
+  for (int i = 0; i < all.count; ++i) {
+    EXPECT_EQ(all.tables[i]->name, to_string(instruction_sets()[static_cast<std::size_t>(i)]));
   }
 }
 

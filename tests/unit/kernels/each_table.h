@@ -13,8 +13,9 @@ namespace medgen::kernels {
 
 // The tables by the names that MEDGEN_ISA knows.
 inline const Kernels* table(const std::string& name) {
-  const Kernels* const all[] = {kScalarKernels, kAvx2Kernels, kAvx512Kernels, kAvx512VnniKernels,
-                                kAmxKernels};
+  const Kernels* const all[] = {kScalarKernels,      kAvx2Kernels,    kAvx512Kernels,
+                                kAvx512VnniKernels,  kAmxKernels,     kNeonKernels,
+                                kNeonDotprodKernels, kNeonI8mmKernels};
   for (const Kernels* kernels : all) {
     if (kernels != nullptr && name == kernels->name) return kernels;
   }
@@ -30,6 +31,7 @@ class EachTable : public ::testing::TestWithParam<std::string> {
   const Kernels* kernels_ = nullptr;
 };
 
-inline const auto kTableNames = ::testing::Values("scalar", "avx2", "avx512", "avx512_vnni", "amx");
+inline const auto kTableNames = ::testing::Values("scalar", "avx2", "avx512", "avx512_vnni", "amx",
+                                                  "neon", "neon_dotprod", "neon_i8mm");
 
 }  // namespace medgen::kernels
