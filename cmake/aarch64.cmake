@@ -1,0 +1,25 @@
+# Builds for 64-bit Arm under Debian on another processor, with Debian's cross-compiler: see scripts/test_arm, which makes
+# the root of arm64 packages that MEDGEN_ARM_ROOT names. Tests run under qemu-user.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
+set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
+set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)
+
+set(MEDGEN_ARM_ROOT "" CACHE PATH "A root folder with the arm64 packages that medgen is built with")
+list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES MEDGEN_ARM_ROOT)
+if(NOT EXISTS "${MEDGEN_ARM_ROOT}/usr/include")
+  message(FATAL_ERROR "MEDGEN_ARM_ROOT must name a root folder with arm64 packages; scripts/test_arm makes one")
+endif()
+set(CMAKE_SYSROOT "${MEDGEN_ARM_ROOT}")
+set(CMAKE_FIND_ROOT_PATH "${MEDGEN_ARM_ROOT}")
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
+set(ENV{PKG_CONFIG_DIR} "")
+set(ENV{PKG_CONFIG_LIBDIR} "${MEDGEN_ARM_ROOT}/usr/lib/aarch64-linux-gnu/pkgconfig:${MEDGEN_ARM_ROOT}/usr/share/pkgconfig")
+set(ENV{PKG_CONFIG_SYSROOT_DIR} "${MEDGEN_ARM_ROOT}")
+
+find_program(MEDGEN_ARM_EMULATOR qemu-aarch64)
+set(CMAKE_CROSSCOMPILING_EMULATOR "${MEDGEN_ARM_EMULATOR};-L;${MEDGEN_ARM_ROOT};-cpu;max")
