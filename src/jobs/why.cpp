@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <utility>
 
@@ -76,6 +78,12 @@ std::vector<TokenId> made_tokens(const Tokenizer& tokenizer, const std::string& 
   const research::JoinedTokens joined = research::join_tokens(tokenizer, prompt, text);
   if (joined.crosses_border) return alone;
   return {joined.tokens.begin() + static_cast<std::ptrdiff_t>(joined.first), joined.tokens.end()};
+}
+
+bool goes_on_with_a_word(const std::string& prompt, const std::string& continuation) {
+  const auto is_letter = [](unsigned char c) { return c >= 0x80 || std::isalnum(c) != 0; };
+  return !prompt.empty() && !continuation.empty() && is_letter(prompt.back()) &&
+         is_letter(continuation.front());
 }
 
 void say(const WhyAsked& asked, const std::string& what) {
@@ -269,6 +277,10 @@ WhyResult explain_why(const WhyAsked& asked) {
   if (asked.continuation) {
     texts.made = made_tokens(*model.tokenizer, texts.text, *asked.continuation);
     texts.origin = "given";
+    if (goes_on_with_a_word(texts.text, *asked.continuation)) {
+      say(asked,
+          "the continuation begins without a blank, so it goes on with the text's last word");
+    }
   }
   const bool drawn = texts.origin.empty();
   Request request;

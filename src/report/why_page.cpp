@@ -30,7 +30,7 @@ constexpr std::string_view kWhyStyle = R"(
 body { margin: 0; background: var(--ground); color: var(--ink); font: 17px/1.9 Charter, Georgia, serif; }
 main { max-width: 60rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
 h1 { font-size: 1.8rem; line-height: 1.2; } h2 { font-size: 1.2rem; margin: 2rem 0 .4rem; }
-p { max-width: 46rem; margin: .5rem 0; } .small, footer { font-size: .9rem; line-height: 1.5; color: var(--quiet); }
+a { color: var(--link); } p { max-width: 46rem; margin: .5rem 0; } .small, footer { font-size: .9rem; line-height: 1.5; color: var(--quiet); }
 .trust { border-left: 4px solid var(--link); padding-left: .9rem; line-height: 1.5; }
 .notice { border: 1px solid var(--rule); padding: .6rem .9rem; font-size: .9rem; line-height: 1.5; }
 .text { line-height: 2.1; overflow-wrap: anywhere; }

@@ -102,6 +102,8 @@ TEST(WhyCliTest, AGivenContinuationIsAskedAbout) {
   EXPECT_EQ(json["made_text_was"], "given");
   EXPECT_FALSE(json.contains("seed"));
   EXPECT_THAT(json["targets"], SizeIs(2));
+  EXPECT_THAT(run({"why", "--model", tiny_model(), "--continuation", "and", "I feel so ill"}).err,
+              HasSubstr("begins without a blank"));
 }
 
 TEST(WhyCliTest, ARecordIsAskedAboutWithItsOwnTokens) {
