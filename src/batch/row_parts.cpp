@@ -112,7 +112,7 @@ void take_specials(const Json& object, BatchRow& row) {
   }
 }
 
-const Json& required_prompt(const Json& object, const std::string& name) {
+const Json& required_prompt(const Json& object, const char* name) {
   const auto prompt = object.find(name);
   if (prompt == object.end() || prompt->is_null()) {
     refuse("no_prompt", "it has no prompt: give one, or say with `prompt_column` where it is");
@@ -121,7 +121,7 @@ const Json& required_prompt(const Json& object, const std::string& name) {
 }
 
 std::string text_prompt(const Json& object, const std::string& name) {
-  const Json& prompt = required_prompt(object, name);
+  const Json& prompt = required_prompt(object, name.c_str());
   if (!prompt.is_string()) {
     refuse("bad_prompt",
            std::string("the prompt is a JSON ") + prompt.type_name() + ": give a string");

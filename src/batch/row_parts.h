@@ -28,7 +28,7 @@ bool has_value(const Json& object, const std::string& name);
 void take_prompt(std::string prompt, BatchRow& row);
 void take_prompt_ids(const Json& ids, const char* name, BatchRow& row);
 void take_specials(const Json& object, BatchRow& row);
-const Json& required_prompt(const Json& object, const std::string& name);
+const Json& required_prompt(const Json& object, const char* name);
 std::string text_prompt(const Json& object, const std::string& name);
 
 // `spelling`: of a number, as the row has it.

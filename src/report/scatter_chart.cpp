@@ -20,15 +20,18 @@ constexpr double kMargin = 0.06;
 
 std::vector<double> widened(std::vector<double> values, Axis axis) {
   if (values.empty()) return values;
-  const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  const auto [lowest, highest] = std::minmax_element(values.begin(), values.end());
+  const double low = *lowest;
+  const double high = *highest;
   if (axis == Axis::kLog) {
-    const double factor = std::pow(*high / *low, kMargin);
-    values.insert(values.end(), {*low / factor, *high * factor});
+    const double factor = std::pow(high / low, kMargin);
+    values.push_back(low / factor);
+    values.push_back(high * factor);
     return values;
   }
-  const double room = kMargin * (*high - *low);
-  const double bottom = *low >= 0 ? std::max(0.0, *low - room) : *low - room;
-  values.insert(values.end(), {bottom, *high + room});
+  const double room = kMargin * (high - low);
+  values.push_back(low >= 0 ? std::max(0.0, low - room) : low - room);
+  values.push_back(high + room);
   return values;
 }
 
