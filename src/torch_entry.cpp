@@ -3,7 +3,6 @@
 #include <torch/torch.h>
 
 #include "bundle/config.h"
-#include "bundle/torchscript_weights.h"
 #include "medgen/export.h"
 #include "torchscript/backends.h"
 #include "torchscript/foreign_module.h"
@@ -26,8 +25,7 @@ class LibtorchRoom : public wiring::TorchRoom {
                                         const torchscript::BackendOptions& options) override {
     torchscript::require_device(options.device);
     torchscript::prepare_runtime(options.threads);
-    torch::jit::Module module =
-        torchscript::make_gpt2_module(config, bundle::StorageType::kFloat32);
+    torch::jit::Module module = torchscript::make_gpt2_module(config);
     torchscript::read_parameters(reader, config, module);
     return torchscript::make_bundle_backend(module, config, options);
   }
@@ -39,15 +37,6 @@ class LibtorchRoom : public wiring::TorchRoom {
     torchscript::prepare_runtime(options.threads);
     return torchscript::make_uncached_backend(torchscript::load_foreign_module(model_pt), config,
                                               options);
-  }
-
-  void export_model(const ModelConfig& config, bundle::StorageType storage,
-                    const bundle::TensorReader& reader,
-                    const std::filesystem::path& model_pt) override {
-    // The parameters of a new module are untouched memory, so an archive of it costs
-    // none, whatever the model's size; then the values are written into it one tensor at a time.
-    torchscript::save_module(torchscript::make_gpt2_module(config, storage), model_pt);
-    bundle::fill_archive(model_pt, config, storage, reader);
   }
 
   torchscript::GradientInfluence gradient_influence(

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "bundle/half.h"
-#include "bundle/zip_patch.h"
 #include "medgen/error.h"
 
 namespace medgen::bundle {
@@ -126,45 +124,8 @@ bool TorchScriptWeights::same(const std::string& a, const std::string& b) const 
   return same_place || read(a) == read(b);
 }
 
-std::string TorchScriptWeights::entry(const std::string& name,
-                                      const std::vector<std::int64_t>& shape,
-                                      StorageType type) const {
-  const StoredTensor& found = tensor(name);
-  const ElementType wanted =
-      type == StorageType::kFloat16 ? ElementType::kFloat16 : ElementType::kFloat32;
-  if (found.type != wanted || found.shape != shape || found.offset != 0 || !found.is_row_major()) {
-    archive_.fail(name + " is not stored as expected");
-  }
-  return archive_.entry(found.record);
-}
-
 std::vector<float> TorchScriptWeights::read(const std::string& name) const {
   return archive_.floats(tensor(name));
-}
-
-void fill_archive(const std::filesystem::path& model_pt, const ModelConfig& config,
-                  StorageType storage,
-                  const std::function<std::vector<float>(
-                      const std::string& name, const std::vector<std::int64_t>& shape)>& read) {
-  std::map<std::string, std::string> entries;
-  {
-    const TorchScriptWeights archive = TorchScriptWeights::open(model_pt);
-    for (const ParameterSpec& spec : parameter_specs(config)) {
-      entries[spec.name] = archive.entry(spec.name, spec.shape, storage);
-    }
-  }
-  ZipPatch file(model_pt);
-  for (const ParameterSpec& spec : parameter_specs(config)) {
-    const std::vector<float> values = read(spec.name, spec.shape);
-    if (storage == StorageType::kFloat32) {
-      file.replace(entries.at(spec.name), values.data(), values.size() * 4);
-      continue;
-    }
-    std::vector<std::uint16_t> halves(values.size());
-    std::transform(values.begin(), values.end(), halves.begin(), float_to_half);
-    file.replace(entries.at(spec.name), halves.data(), halves.size() * 2);
-  }
-  file.finish();
 }
 
 }  // namespace medgen::bundle

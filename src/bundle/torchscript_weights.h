@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -31,11 +30,6 @@ class TorchScriptWeights {
   // Whether two names refer to the same values.
   bool same(const std::string& a, const std::string& b) const;
 
-  // The name in the zip file of what holds exactly this tensor. Throws Error(kModel) if there is
-  // none.
-  std::string entry(const std::string& name, const std::vector<std::int64_t>& shape,
-                    StorageType type) const;
-
   // As float32, row-major. Throws Error(kModel) if it is missing or damaged.
   std::vector<float> read(const std::string& name) const;
 
@@ -50,13 +44,5 @@ class TorchScriptWeights {
   std::map<std::string, StoredTensor> tensors_;
   std::size_t visited_ = 0;
 };
-
-// Writes every parameter of `config`, as `read` gives it (float32, row-major), over the content
-// that an archive of the same model holds, one at a time. Throws Error(kModel) if a parameter is
-// missing or of another shape, Error(kRuntime) if writing fails.
-void fill_archive(const std::filesystem::path& model_pt, const ModelConfig& config,
-                  StorageType storage,
-                  const std::function<std::vector<float>(
-                      const std::string& name, const std::vector<std::int64_t>& shape)>& read);
 
 }  // namespace medgen::bundle

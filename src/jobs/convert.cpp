@@ -12,8 +12,8 @@
 #include "bundle/config.h"
 #include "bundle/enclosed_file.h"
 #include "bundle/gpt2_parameters.h"
+#include "bundle/model_file.h"
 #include "bundle/safetensors.h"
-#include "bundle/state_dict_file.h"
 #include "jobs/converted.h"
 #include "jobs/model_defaults.h"
 #include "medgen/bundle.h"
@@ -134,19 +134,11 @@ ModelConfig config_beside(const fs::path& folder) {
   return bundle::read_config(folder / "config.json");
 }
 
-using WriteModel =
-    std::function<void(const ModelConfig& config, bundle::StorageType storage,
-                       const bundle::TensorReader& reader, const fs::path& model_pt)>;
-
-WriteModel by_torch(wiring::TorchRoom& torch) {
-  return [&](const ModelConfig& config, bundle::StorageType storage,
-             const bundle::TensorReader& reader,
-             const fs::path& model_pt) { torch.export_model(config, storage, reader, model_pt); };
-}
+using WriteModel = decltype(&bundle::write_torchscript);
 
 void write_bundle(const bundle::Gpt2Parameters& parameters, const fs::path& folder,
                   const std::string& origin, const fs::path& out, const ConvertOptions& options,
-                  const WriteModel& write_model) {
+                  WriteModel write_model) {
   if (options.note && !parameters.ignored().empty()) {
     options.note(fmt::format("not used, being no part of the language model: {}",
                              fmt::join(parameters.ignored(), ", ")));
@@ -157,6 +149,7 @@ void write_bundle(const bundle::Gpt2Parameters& parameters, const fs::path& fold
   writer.add_tokenizer(options.tokenizer.value_or(folder));
   writer.add_generation_config(generation_config_of(folder).text);
   writer.add_model_card(model_card(folder, name, parameters.config(), origin));
+  if (options.loaded) options.loaded();
   write_model(parameters.config(), options.storage, make_reader(parameters, options),
               writer.model_pt());
   writer.commit(name, options.storage == bundle::StorageType::kFloat16 ? "fp16" : "fp32",
@@ -164,7 +157,7 @@ void write_bundle(const bundle::Gpt2Parameters& parameters, const fs::path& fold
 }
 
 void convert_folder(const fs::path& checkpoint, const fs::path& out, const ConvertOptions& options,
-                    const WriteModel& write_model) {
+                    WriteModel write_model) {
   const fs::path weights = bundle::find_checkpoint_weights(checkpoint);
   const ModelConfig config = config_beside(checkpoint);
   const bundle::Gpt2Parameters parameters(config, bundle::open_checkpoint_weights(weights));
@@ -174,8 +167,8 @@ void convert_folder(const fs::path& checkpoint, const fs::path& out, const Conve
 }  // namespace
 
 void convert_checkpoint(const fs::path& checkpoint, const fs::path& out,
-                        const ConvertOptions& options, wiring::TorchRoom& torch) {
-  convert_folder(checkpoint, out, options, by_torch(torch));
+                        const ConvertOptions& options) {
+  convert_folder(checkpoint, out, options, bundle::write_torchscript);
 }
 
 void convert_checkpoint_for_itself(const fs::path& checkpoint, const fs::path& out,
@@ -184,15 +177,16 @@ void convert_checkpoint_for_itself(const fs::path& checkpoint, const fs::path& o
 }
 
 void convert_archive(const fs::path& archive, const fs::path& out, const ConvertOptions& options,
-                     wiring::TorchRoom& torch) {
+                     wiring::TorchRoom* torch) {
   refuse_part_of_checkpoint(archive);
   const fs::path folder = archive.has_parent_path() ? archive.parent_path() : fs::path(".");
   bundle::TorchScriptWeights weights = bundle::TorchScriptWeights::open(archive);
   const float tolerance = logit_tolerance(weights);
   const auto parameters =
       bundle::Gpt2Parameters::of(std::move(weights), archive.string(), config_beside(folder));
-  if (options.trust_code) check_same_logits(archive, parameters, tolerance, torch);
-  write_bundle(parameters, folder, archive.stem().string(), out, options, by_torch(torch));
+  if (torch != nullptr) check_same_logits(archive, parameters, tolerance, *torch);
+  write_bundle(parameters, folder, archive.stem().string(), out, options,
+               bundle::write_torchscript);
 }
 
 }  // namespace medgen::jobs

@@ -1,5 +1,5 @@
 // Other people's GPT-2s become bundles: a Hugging Face checkpoint folder, or a traced or scripted
-// TorchScript file. Reads and checks here; the TorchScript itself is written through TorchRoom.
+// TorchScript file. Without libtorch, unless an archive's own code is to be run.
 #pragma once
 
 #include <filesystem>
@@ -16,7 +16,9 @@ struct ConvertOptions {
   std::optional<std::filesystem::path> tokenizer;  // default: in the checkpoint's folder
   std::string name;                                // default: the checkpoint's own
   bool replace = false;                            // an existing bundle at `out`
-  bool trust_code = false;                         // see convert_archive()
+
+  // Called once all code is loaded, before the first parameter is read. May be empty.
+  std::function<void()> loaded;
 
   // Called before each parameter is read. An exception ends the conversion, with nothing left
   // behind.
@@ -33,17 +35,17 @@ struct ConvertOptions {
 // tokenizer. Throws Error(kModel) that names the file, key or tensor; Error(kUsage) if `out`
 // exists.
 void convert_checkpoint(const std::filesystem::path& checkpoint, const std::filesystem::path& out,
-                        const ConvertOptions& options, wiring::TorchRoom& torch);
+                        const ConvertOptions& options);
 
-// The same for medgen's own use, without libtorch: model.pt holds a state_dict (see
-// bundle/state_dict_file.h), which only medgen takes for a model.
+// The same for medgen's own use: model.pt holds a state_dict (see bundle/model_file.h), which only
+// medgen takes for a model.
 void convert_checkpoint_for_itself(const std::filesystem::path& checkpoint,
                                    const std::filesystem::path& out, const ConvertOptions& options);
 
 // `archive` is a TorchScript file made of transformers' GPT-2 with a config.json beside it, which
-// is trusted, as for a checkpoint. With `trust_code` the archive's own code is run for
-// comparison, so that a config.json of another model is detected.
+// is trusted, as for a checkpoint. With `torch` the archive's own code, which the user trusts, is
+// run for comparison, so that a config.json of another model is detected.
 void convert_archive(const std::filesystem::path& archive, const std::filesystem::path& out,
-                     const ConvertOptions& options, wiring::TorchRoom& torch);
+                     const ConvertOptions& options, wiring::TorchRoom* torch = nullptr);
 
 }  // namespace medgen::jobs

@@ -18,7 +18,7 @@ at::Tensor to_tensor(const std::vector<std::vector<TokenId>>& windows) {
 }
 
 torch::jit::Module read_module(const ModelConfig& config, const bundle::TensorReader& parameters) {
-  torch::jit::Module module = torchscript::make_gpt2_module(config, bundle::StorageType::kFloat32);
+  torch::jit::Module module = torchscript::make_gpt2_module(config);
   torchscript::read_parameters(parameters, config, module);
   return module;
 }

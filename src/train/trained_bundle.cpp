@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/files.h"
+#include "bundle/model_file.h"
 #include "medgen/bundle.h"
 #include "torchscript/gpt2_module.h"
 #include "train/trainer.h"
@@ -31,12 +32,13 @@ std::string card(const TrainOptions& options, const TrainingData& data) {
 void write_trained_bundle(const TrainOptions& options, const TrainingData& data,
                           const torch::jit::Module& module, const std::string& training_json) {
   const torch::NoGradGuard no_gradients;
-  const bool half = options.storage == bundle::StorageType::kFloat16;
-  const torch::jit::Module stored = torchscript::make_gpt2_module(data.config, options.storage);
-  for (const bundle::ParameterSpec& spec : bundle::parameter_specs(data.config)) {
-    torchscript::find_parameter(stored, spec.name)
-        .copy_(torchscript::find_parameter(module, spec.name));
-  }
+  const auto trained = [&](const std::string& name, const std::vector<std::int64_t>& shape) {
+    std::vector<float> values(
+        static_cast<std::size_t>(torchscript::find_parameter(module, name).numel()));
+    torch::from_blob(values.data(), shape, torch::kFloat32)
+        .copy_(torchscript::find_parameter(module, name));
+    return values;
+  };
   BundleWriter writer(options.output);
   writer.add_config(data.config);
   writer.add_tokenizer(data.tokenizer);
@@ -55,7 +57,8 @@ void write_trained_bundle(const TrainOptions& options, const TrainingData& data,
   if (!templates.empty()) writer.add_templates(base::read_file(templates, kMaxTextBytes));
   base::write_file(writer.staging() / "training.json", training_json);
   writer.add_model_card(card(options, data));
-  torchscript::save_module(stored, writer.model_pt());
+  bundle::write_torchscript(data.config, options.storage, trained, writer.model_pt());
+  const bool half = options.storage == bundle::StorageType::kFloat16;
   writer.commit(options.name, half ? "fp16" : "fp32");
 }
 

@@ -55,8 +55,7 @@ at::Tensor to_tensor(const std::vector<TokenId>& ids, std::int64_t rows) {
 torch::jit::Module load_float32(const Bundle& bundle) {
   // First, so that a configuration without tensors allocates nothing.
   const auto parameters = bundle::Gpt2Parameters::open(bundle.model_pt(), bundle.config());
-  torch::jit::Module module =
-      torchscript::make_gpt2_module(bundle.config(), bundle::StorageType::kFloat32);
+  torch::jit::Module module = torchscript::make_gpt2_module(bundle.config());
   torchscript::read_parameters(parameters.reader(), bundle.config(), module);
   return module;
 }
@@ -106,8 +105,7 @@ torch::jit::Module first_module(const TrainOptions& options, const TrainingData&
     first = load_float32(*data.from);
     average_parameters(*first, data.average_with, data.from->config());
   }
-  torch::jit::Module module =
-      torchscript::make_gpt2_module(data.config, bundle::StorageType::kFloat32);
+  torch::jit::Module module = torchscript::make_gpt2_module(data.config);
   if (first) {
     copy_to_longer_context(*first, data.from->config(), module);
   } else {

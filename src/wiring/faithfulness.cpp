@@ -169,11 +169,11 @@ Logits run_among_others(Backend& backend, std::span<const int> tokens, int seque
 
 class Verification {
  public:
-  Verification(const ModelSource& source, const BackendOptions& options)
-      : source_(source), options_(options), tokens_(probe_tokens(source)) {}
+  Verification(const ModelSource& source, const BackendOptions& options, Reference reference)
+      : source_(source), options_(options), reference_(reference), tokens_(probe_tokens(source)) {}
 
   std::vector<Check> run_all() {
-    against_torchscript();
+    against_reference();
     against_itself();
     return checks_;
   }
@@ -183,32 +183,44 @@ class Verification {
     checks_.push_back({what, std::isnan(value) ? INFINITY : value, bound});
   }
 
-  void against_torchscript() {
+  std::unique_ptr<Backend> open_reference() {
+    if (reference_ == Reference::kDefinition) return open_definition(source_, options_);
     BackendOptions options = options_;
     options.backend = BackendKind::kTorchScript;
     options.precision = WeightPrecision::kAuto;
-    const auto torch = open_backend(source_, options);
-    const auto vocab = static_cast<std::size_t>(torch->info().vocab_size);
-    const int window = window_of(*torch);
-    const Logits reference = run(*torch, tokens_, window, window);
-    const double torch_perplexity =
+    return open_backend(source_, options);
+  }
+
+  void against_reference() {
+    const bool scalar = reference_ == Reference::kDefinition;
+    const char* const against =
+        scalar ? " against the scalar definition: " : " against TorchScript: ";
+    const auto other = open_reference();
+    const auto vocab = static_cast<std::size_t>(other->info().vocab_size);
+    const int window = window_of(*other);
+    const Logits reference = run(*other, tokens_, window, window);
+    const double reference_perplexity =
         perplexity_of(reference, tokens_, static_cast<std::size_t>(window), vocab);
-    double fp32_perplexity = torch_perplexity;
+    double fp32_perplexity = reference_perplexity;
     for (const WeightPrecision precision : kPrecisions) {
       const auto native = open_native_backend(source_, in_precision(options_, precision));
       const Logits logits = run(*native, tokens_, window, window);
       const Difference d = compare(reference, logits, vocab);
       const double perplexity =
           perplexity_of(logits, tokens_, static_cast<std::size_t>(window), vocab);
-      const std::string name = std::string(to_string(precision)) + " against TorchScript: ";
+      const std::string name = std::string(to_string(precision)) + against;
       const bool exact = precision == WeightPrecision::kFloat32;
       if (exact) {
         fp32_perplexity = perplexity;
-        add(name + "largest logit difference", d.logit, 1e-4);
+        if (scalar) {
+          add(name + "logits that differ", differing(reference, logits), 0);
+        } else {
+          add(name + "largest logit difference", d.logit, 1e-4);
+        }
       }
       add(name + "KL divergence, nats", d.divergence, exact ? 1e-6 : 0.02);
       add(name + "greedy choice differs, part of tokens", d.disagreement, exact ? 0.01 : 0.1);
-      const double base = exact ? torch_perplexity : fp32_perplexity;
+      const double base = exact ? reference_perplexity : fp32_perplexity;
       add(name + "perplexity, relative increase", perplexity / base - 1,
           exact ? 1e-4 : kMostPerplexityIncrease);
     }
@@ -260,6 +272,7 @@ class Verification {
 
   const ModelSource& source_;
   const BackendOptions& options_;
+  const Reference reference_;
   std::vector<int> tokens_;
   std::vector<int> part_;
   std::vector<Check> checks_;
@@ -348,8 +361,9 @@ std::string remembered_precision(const ModelSource& source, const PrecisionProgr
   return best;
 }
 
-std::vector<Check> verify_model(const ModelSource& source, const BackendOptions& options) {
-  return Verification(source, options).run_all();
+std::vector<Check> verify_model(const ModelSource& source, const BackendOptions& options,
+                                Reference reference) {
+  return Verification(source, options, reference).run_all();
 }
 
 }  // namespace medgen::wiring

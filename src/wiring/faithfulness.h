@@ -1,5 +1,5 @@
 // How faithful the native engine is to a model: its precisions against fp32, and everything against
-// TorchScript.
+// TorchScript or the definition of the kernels.
 #pragma once
 
 #include <span>
@@ -44,9 +44,16 @@ struct Check {
   bool holds() const { return value <= bound; }
 };
 
-// Runs the model's probe text through both back ends, every precision, and, in the precision that
+// What the engine is compared with.
+enum class Reference {
+  kTorchScript,  // the same model run by libtorch, which shares no arithmetic with the engine
+  kDefinition,   // open_definition(): what the other kernels and kept weights must give
+};
+
+// Runs the model's probe text through the reference and every precision, and, in the precision that
 // `auto` stands for, every instruction set of this machine and several batchings and thread counts.
 // A check of equal bytes counts the logits that differ.
-std::vector<Check> verify_model(const ModelSource& source, const BackendOptions& options);
+std::vector<Check> verify_model(const ModelSource& source, const BackendOptions& options,
+                                Reference reference);
 
 }  // namespace medgen::wiring

@@ -60,6 +60,12 @@ std::string native_obstacle(const ModelSource& source) {
   return source.not_gpt2.empty() ? native::unsupported_reason(source.config) : source.not_gpt2;
 }
 
+void require_native(const ModelSource& source) {
+  const std::string obstacle = native_obstacle(source);
+  if (obstacle.empty()) return;
+  throw Error(ErrorCode::kModel, "the native back end cannot run this model: " + obstacle);
+}
+
 // Packing also depends on the probe's tokens. A bundle's tokenizer lies beside its weights;
 // one named for a lone file may differ the next time.
 std::string identity(const ModelSource& source) {
@@ -69,10 +75,12 @@ std::string identity(const ModelSource& source) {
   return base::sha256(all);
 }
 
-std::unique_ptr<native::PackedWeights> build(const ModelSource& source,
-                                             const native::PackedKey& key,
-                                             const kernels::Kernels& kernels,
-                                             const BackendOptions& options) {
+// Into `file`, or memory alone if it is empty; `why` says why there is no file.
+std::unique_ptr<native::PackedWeights> pack_into(const std::filesystem::path& file,
+                                                 const ModelSource& source,
+                                                 const native::PackedKey& key,
+                                                 const kernels::Kernels& kernels,
+                                                 const BackendOptions& options, std::string& why) {
   if (source.verify) source.verify();
   base::ThreadPool pool(options.threads > 0 ? options.threads : base::usable_cores());
   const auto parameters = bundle::Gpt2Parameters::open(source.model_pt, source.config);
@@ -85,6 +93,13 @@ std::unique_ptr<native::PackedWeights> build(const ModelSource& source,
                    if (options.packing) options.packing(done, total);
                  });
   };
+  return native::PackedWeights::build(file, key, fill, why);
+}
+
+std::unique_ptr<native::PackedWeights> build(const ModelSource& source,
+                                             const native::PackedKey& key,
+                                             const kernels::Kernels& kernels,
+                                             const BackendOptions& options) {
   // Another user's file beside the model is left to them.
   const std::filesystem::path at_model = native::packed_path(source.folder, key.precision);
   struct stat there {};
@@ -93,7 +108,7 @@ std::unique_ptr<native::PackedWeights> build(const ModelSource& source,
   const std::filesystem::path file = beside ? at_model : native::cached_packed_path(key);
   const base::Stopwatch watch;
   std::string why;
-  auto packed = native::PackedWeights::build(file, key, fill, why);
+  auto packed = pack_into(file, source, key, kernels, options, why);
   base::log_debug("the weights were packed", {{"file", base::LogPath(file)},
                                               {"kept", why.empty()},
                                               {"bytes", packed->model().size_bytes},
@@ -172,10 +187,7 @@ std::vector<int> probe_tokens(const ModelSource& source) {
 
 std::unique_ptr<native::PackedWeights> open_packed_weights(const ModelSource& source,
                                                            const BackendOptions& options) {
-  const std::string obstacle = native_obstacle(source);
-  if (!obstacle.empty()) {
-    throw Error(ErrorCode::kModel, "the native back end cannot run this model: " + obstacle);
-  }
+  require_native(source);
   const native::PackedKey key = packed_key(source, precision_of(source, options.precision));
   base::log_debug("precision",
                   {{"is", key.precision}, {"why", why_precision(source, options.precision)}});
@@ -201,6 +213,19 @@ std::unique_ptr<native::NativeBackend> open_native_backend(const ModelSource& so
   native_options.cache_memory_bytes = options.cache_memory_bytes;
   native_options.keep_weights = options.keep_weights;
   return std::make_unique<native::NativeBackend>(std::move(weights), kernels, native_options);
+}
+
+std::unique_ptr<native::NativeBackend> open_definition(const ModelSource& source,
+                                                       const BackendOptions& options) {
+  require_native(source);
+  const kernels::Kernels& kernels = *kernels::kScalarKernels;
+  const native::PackedKey key{identity(source), source.config, native::Precision::kFloat32};
+  std::string why;
+  native::NativeOptions native_options;
+  native_options.max_slots = options.max_slots;
+  native_options.threads = options.threads;
+  return std::make_unique<native::NativeBackend>(pack_into({}, source, key, kernels, options, why),
+                                                 kernels, native_options);
 }
 
 std::unique_ptr<Backend> open_backend(const ModelSource& source, const BackendOptions& options) {

@@ -50,6 +50,11 @@ std::unique_ptr<Backend> open_backend(const ModelSource& source, const BackendOp
 std::unique_ptr<native::NativeBackend> open_native_backend(const ModelSource& source,
                                                            const BackendOptions& options);
 
+// The definition of what the engine computes: the scalar kernels in fp32, on weights that are
+// packed anew from model_pt and kept in memory alone. Slow.
+std::unique_ptr<native::NativeBackend> open_definition(const ModelSource& source,
+                                                       const BackendOptions& options);
+
 // How many sequences at once make a step of this machine's kernels cheapest per token: with more,
 // keys and values leave the cores' caches, which only the speed of tiles makes up for.
 int useful_slots();

@@ -10,4 +10,7 @@ namespace medgen::wiring {
 // from the installed library folder. Throws Error(kRuntime) that says what was tried. Thread-safe.
 TorchRoom& torch_room();
 
+// Whether the module's file is there. It may still fail to load.
+bool has_torch_room();
+
 }  // namespace medgen::wiring

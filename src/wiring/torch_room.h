@@ -39,11 +39,6 @@ class TorchRoom {
                                                 const ModelConfig& config,
                                                 const torchscript::BackendOptions& options) = 0;
 
-  // Writes model.pt for `config` with the parameters that `reader` gives, stored as `storage`.
-  virtual void export_model(const ModelConfig& config, bundle::StorageType storage,
-                            const bundle::TensorReader& reader,
-                            const std::filesystem::path& model_pt) = 0;
-
   // How much each token of a text moved the log-probability of others, see torchscript/gradients.h.
   virtual torchscript::GradientInfluence gradient_influence(
       const ModelConfig& config, const bundle::TensorReader& parameters,

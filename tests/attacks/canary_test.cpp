@@ -15,6 +15,7 @@
 
 #include "cli/models.h"
 #include "cli/process.h"
+#include "needs_torch.h"
 #include "places.h"
 #include "temporary_folder.h"
 
@@ -216,9 +217,7 @@ TEST_F(CanaryTest, WhatReadsTextsToLearnFromLeavesThemInShardsReportAndVocabular
 }
 
 TEST_F(CanaryTest, TrainingLeavesTheTextsOfItsCheckpointAlone) {
-  if (!fs::exists(fs::path(MEDGEN_PROGRAM).parent_path() / "libmedgen_torch.so")) {
-    GTEST_SKIP() << "the module for training was not built";
-  }
+  MEDGEN_NEEDS_TORCH();
   expect_no_leak({{"train",
                    "--data",
                    in("texts.jsonl", documents(kCanary)),

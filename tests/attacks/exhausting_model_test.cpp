@@ -9,6 +9,7 @@
 #include "attacks/archives.h"
 #include "attacks/measured_run.h"
 #include "cli/models.h"
+#include "needs_torch.h"
 
 namespace medgen::attacks {
 namespace {
@@ -41,6 +42,7 @@ class ExhaustingModelTest : public ::testing::TestWithParam<ExhaustingModel> {};
 TEST_P(ExhaustingModelTest, IsRefusedSoonAndCheaply) {
   const fs::path bundle = forged_bundle(GetParam().name, GetParam().tamper);
   for (const Words& words : commands(bundle)) {
+    if (lacks_libtorch(words)) continue;
     SCOPED_TRACE(::testing::PrintToString(words));
     const MeasuredResult result = measured_run(words);
     expect_bounded(result, words, bundle / "model.pt");
@@ -54,6 +56,7 @@ INSTANTIATE_TEST_SUITE_P(Archive, ExhaustingModelTest, ::testing::ValuesIn(exhau
 TEST(ExhaustingModelCompanionTest, AnIntactModelRunsWithinTheSameBounds) {
   const fs::path bundle = forged_bundle("bounded", [](Records&) {});
   for (const Words& words : commands(bundle)) {
+    if (lacks_libtorch(words)) continue;
     const MeasuredResult result = measured_run(words);
     expect_bounded(result, words, bundle / "model.pt");
     EXPECT_EQ(result.status, 0) << words.front() << "\n" << result.err;
@@ -83,6 +86,7 @@ TEST(CutModelTest, ANativeRunRefusesAListOfParametersThatEndsEarly) {
 }
 
 TEST(CutModelTest, LibtorchDoesNotMeetAListOfParametersThatEndsEarly) {
+  MEDGEN_NEEDS_TORCH();
   expect_every_cut_refused("torchscript", 211);
 }
 
@@ -114,6 +118,7 @@ TEST(HugeConfigurationTest, IsNotBelievedBeforeTheTensorsAreSeen) {
   all.push_back({"train", "--from", bundle.string(), "--data", (scratch() / "notes.jsonl").string(),
                  "--work-dir", out.string() + "-work", "--output", out.string(), "--tokens", "96"});
   for (const Words& words : all) {
+    if (lacks_libtorch(words)) continue;
     SCOPED_TRACE(::testing::PrintToString(words));
     const MeasuredResult result = measured_run(words);
     expect_bounded(result, words, bundle / "model.pt");
@@ -129,6 +134,8 @@ TEST(HugeConfigurationTest, IsNotBelievedBeforeTheTensorsAreSeen) {
 // A training run's folder may come from elsewhere too.
 class HostileCheckpointTest : public ::testing::Test {
  protected:
+  void SetUp() override { MEDGEN_NEEDS_TORCH(); }
+
   using Entries = std::vector<std::pair<std::string, std::string>>;
 
   // A run that goes on from a checkpoint with these tensors, in this record each.

@@ -10,6 +10,7 @@
 #include "attacks/measured_run.h"
 #include "cli/models.h"
 #include "cli/process.h"
+#include "needs_torch.h"
 
 namespace medgen::attacks {
 namespace {
@@ -87,6 +88,7 @@ TEST(ForeignFileTest, AModelThatIsNoGpt2NeedsTrust) {
 }
 
 TEST(ForeignFileTest, ATrustedModelOfHarmlessOperatorsRuns) {
+  MEDGEN_NEEDS_TORCH();
   const fs::path file = foreign_file("trusted", [](Records&) {});
   const RunResult result = run(generation(file, {"--trust-code"}));
   EXPECT_EQ(result.status, 0) << result.err;
@@ -96,6 +98,7 @@ TEST(ForeignFileTest, ATrustedModelOfHarmlessOperatorsRuns) {
 // Libtorch computes what depends on constants alone as soon as it compiles a method, even where the
 // method never gets; a list of allowed operators that is compared afterwards does not see it.
 TEST(ForeignFileTest, NothingIsComputedWhileATrustedFileIsRead) {
+  MEDGEN_NEEDS_TORCH();
   const fs::path file = foreign_file("computed", [](Records& records) {
     insert_statement(records,
                      "if torch.eq(torch.size(input_ids, 0), 77):\n      assert torch.eq(torch.len("
@@ -165,6 +168,7 @@ class HostileForeignFileTest : public ::testing::TestWithParam<HostileForeign> {
 TEST_P(HostileForeignFileTest, IsRefusedWithoutTrust) { expect_refusal(run(generation(file_))); }
 
 TEST_P(HostileForeignFileTest, IsRefusedEvenIfItsCodeIsTrusted) {
+  MEDGEN_NEEDS_TORCH();
   const RunResult result = run(generation(file_, {"--trust-code"}));
   expect_refusal(result);
   EXPECT_THAT(result.err, HasSubstr(GetParam().named));

@@ -13,6 +13,7 @@
 
 #include "cli/models.h"
 #include "cli/process.h"
+#include "needs_torch.h"
 #include "places.h"
 
 namespace medgen::attacks {
@@ -77,15 +78,22 @@ long megabytes_of_libtorch() {
   return peak;
 }
 
-bool loads_libtorch(const std::vector<std::string>& arguments) {
-  const std::string& command = arguments.front();
-  return command == "verify" || command == "convert" || command == "train" ||
+bool needs_libtorch(const std::vector<std::string>& arguments) {
+  return arguments.front() == "train" ||
          std::any_of(arguments.begin(), arguments.end(), [](const std::string& word) {
            return word == "torchscript" || word == "--trust-code";
          });
 }
 
 }  // namespace
+
+bool loads_libtorch(const std::vector<std::string>& arguments) {
+  return has_torch_module() && (arguments.front() == "verify" || needs_libtorch(arguments));
+}
+
+bool lacks_libtorch(const std::vector<std::string>& arguments) {
+  return !has_torch_module() && needs_libtorch(arguments);
+}
 
 void expect_little_memory(const MeasuredResult& result, const std::vector<std::string>& arguments,
                           const fs::path& file) {

@@ -26,6 +26,12 @@ struct MeasuredOptions {
 MeasuredResult measured_run(const std::vector<std::string>& arguments,
                             const MeasuredOptions& options = {});
 
+// Whether these words make the program load libtorch. Not where medgen was built without.
+bool loads_libtorch(const std::vector<std::string>& arguments);
+
+// Whether they ask for what only libtorch does, in a build without.
+bool lacks_libtorch(const std::vector<std::string>& arguments);
+
 // What a loader may take: three times the file, and 200 MB. Where libtorch is loaded, on top of
 // what that alone takes.
 void expect_little_memory(const MeasuredResult& result, const std::vector<std::string>& arguments,

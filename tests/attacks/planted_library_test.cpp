@@ -9,6 +9,7 @@
 
 #include "attacks/measured_run.h"
 #include "cli/models.h"
+#include "needs_torch.h"
 #include "places.h"
 
 namespace medgen::attacks {
@@ -82,6 +83,7 @@ TEST_F(PlantedLibraryTest, TheProgramStartsInAFolderOfPlantedLibraries) {
 }
 
 TEST_F(PlantedLibraryTest, ItsModulesAreFoundBesideIt) {
+  MEDGEN_NEEDS_TORCH();
   const std::string& model = cli_tests::tiny_model();
   const MeasuredResult result =
       measured_run({"generate", "--model", model, "--backend", "torchscript", "I feel"},

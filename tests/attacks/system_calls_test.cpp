@@ -178,6 +178,8 @@ TEST_F(SystemCallsTest, ASecondFilterFollowsOnceAllIsLoaded) {
                  "4", "--least-tokens", "4", "--documents", "3"},
            Words{"train-tokenizer", "--data", "corpus.jsonl", "--output", "vocabulary",
                  "--vocab-size", "512"},
+           Words{"convert", cli_tests::checkpoint("gelu_new_odd_head").string(), "converted",
+                 "--tokenizer", cli_tests::checkpoint_tokenizer().string()},
            Words{"clean", ".", "--yes"},
            Words{"completions", "zsh"},
            Words{"manual", "medgen-batch.1"},

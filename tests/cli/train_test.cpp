@@ -9,6 +9,7 @@
 
 #include "cli/models.h"
 #include "cli/process.h"
+#include "needs_torch.h"
 #include "places.h"
 #include "temporary_folder.h"
 
@@ -91,6 +92,7 @@ class TrainCommandTest : public ::testing::Test {
 };
 
 TEST_F(TrainCommandTest, KilledAndStartedAgainEqualsUninterrupted) {
+  MEDGEN_NEEDS_TORCH();
   ASSERT_EQ(run(command("whole")).status, 0);
   {
     Process process(command("killed"), {});
@@ -115,6 +117,7 @@ TEST_F(TrainCommandTest, KilledAndStartedAgainEqualsUninterrupted) {
 }
 
 TEST_F(TrainCommandTest, InterruptWritesACheckpointAndSaysSo) {
+  MEDGEN_NEEDS_TORCH();
   std::vector<std::string> words = command("stopped");
   words.insert(words.end(), {"--tokens", "100000000"});
   Process process(words, {});
@@ -127,6 +130,7 @@ TEST_F(TrainCommandTest, InterruptWritesACheckpointAndSaysSo) {
 }
 
 TEST_F(TrainCommandTest, AFullDiskLeavesTheLastGoodCheckpoint) {
+  MEDGEN_NEEDS_TORCH();
   std::vector<std::string> words = command("full");
   words.insert(words.end(), {"--tokens", "100000000"});
   {
@@ -167,6 +171,7 @@ TEST_F(TrainCommandTest, RefusesOptionsThatDoNotGoTogether) {
 }
 
 TEST_F(TrainCommandTest, TrainsABundleFurther) {
+  MEDGEN_NEEDS_TORCH();
   const RunResult result = run({"train",
                                 "--from",
                                 tiny_model(),

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "bundle/activation.h"
+#include "needs_torch.h"
 #include "unit/native/tiny_model.h"
 #include "wiring/torch_module.h"
 
@@ -45,6 +46,7 @@ INSTANTIATE_TEST_SUITE_P(All, ActivationParityTest,
                          [](const auto& test) { return test.param; });
 
 TEST_P(ActivationParityTest, TheExportedModuleComputesTheFormula) {
+  MEDGEN_NEEDS_TORCH();
   TinyModel model = TinyModel::with_activation(GetParam());
   const auto backend = wiring::torch_room().open_backend(
       model.config, model.reader(), {.max_slots = 1, .threads = 1, .device = "cpu"});

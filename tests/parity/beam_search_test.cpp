@@ -12,6 +12,7 @@
 #include "jobs/convert.h"
 #include "medgen/bundle.h"
 #include "medgen/generate.h"
+#include "needs_torch.h"
 #include "parity/torch_backend.h"
 #include "places.h"
 #include "unit/bundle/support.h"
@@ -60,11 +61,11 @@ double difference(const Json& entry, const std::vector<Completion>& completions)
 
 class BeamSearchParityTest : public ::testing::Test {
  protected:
-  BeamSearchParityTest() {
+  void SetUp() override {
+    MEDGEN_NEEDS_TORCH();
     jobs::ConvertOptions options;
     options.tokenizer = fixture("tokenizer");
-    jobs::convert_checkpoint(fixture("gelu_new_odd_head"), folder_.path() / "tiny", options,
-                             wiring::torch_room());
+    jobs::convert_checkpoint(fixture("gelu_new_odd_head"), folder_.path() / "tiny", options);
     bundle_ = std::make_unique<Bundle>(Bundle::open(folder_.path() / "tiny"));
     backend_ = open_in_libtorch(bundle_->model_pt(), bundle_->config(),
                                 {.max_slots = 8, .threads = 1, .device = "cpu"});

@@ -13,6 +13,7 @@
 
 #include "bundle/safetensors.h"
 #include "medgen/bundle.h"
+#include "needs_torch.h"
 #include "parity/torch_backend.h"
 #include "unit/bundle/support.h"
 #include "wiring/open_backend.h"
@@ -56,7 +57,7 @@ std::unique_ptr<Backend> open_native(const Bundle& bundle) {
 
 Bundle convert(const fs::path& checkpoint, const fs::path& out, jobs::ConvertOptions options = {}) {
   if (!options.tokenizer) options.tokenizer = fixture("tokenizer");
-  jobs::convert_checkpoint(checkpoint, out, options, wiring::torch_room());
+  jobs::convert_checkpoint(checkpoint, out, options);
   return Bundle::open(out);
 }
 
@@ -146,6 +147,7 @@ void expect_parity_in_every_way(Backend& backend, const json& expected) {
 class CheckpointParityTest : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(CheckpointParityTest, GivesTheLogitsOfTransformers) {
+  MEDGEN_NEEDS_TORCH();
   const TemporaryFolder folder;
   const Bundle bundle = convert(fixture(GetParam()), folder / "out");
   expect_parity_in_every_way(*open(bundle), expected_of(fixture(GetParam())));
@@ -165,6 +167,7 @@ INSTANTIATE_TEST_SUITE_P(Fixtures, CheckpointParityTest,
                          [](const auto& instance) { return std::string(instance.param); });
 
 TEST(CheckpointParityCompanionTest, SeesAnyPerturbedTensor) {
+  MEDGEN_NEEDS_TORCH();
   const TemporaryFolder folder;
   const fs::path original = fixture("gelu_new_odd_head");
   const json expected = expected_of(original);
@@ -198,6 +201,7 @@ TEST(CheckpointParityCompanionTest, SeesAnyPerturbedTensor) {
 }
 
 TEST(CheckpointParityCompanionTest, SeesAWrongSetting) {
+  MEDGEN_NEEDS_TORCH();
   const TemporaryFolder folder;
   const auto difference_with = [&](const char* name, const char* key, const json& value) {
     fs::remove_all(folder / "checkpoint");
@@ -226,6 +230,7 @@ TEST(CheckpointParityCompanionTest, SeesAWrongSetting) {
 }
 
 TEST(HalfPrecisionParityTest, KeepsValuesThatFp16CanHold) {
+  MEDGEN_NEEDS_TORCH();
   const TemporaryFolder folder;
   jobs::ConvertOptions options;
   options.storage = bundle::StorageType::kFloat16;
@@ -239,6 +244,7 @@ TEST(HalfPrecisionParityTest, KeepsValuesThatFp16CanHold) {
 class ArchiveParityTest : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(ArchiveParityTest, RunsByItsOwnCode) {
+  MEDGEN_NEEDS_TORCH();
   const fs::path folder = fixture(GetParam());
   const ModelConfig config = bundle::read_config(folder / "config.json");
   const auto backend = wiring::torch_room().open_foreign(
@@ -247,6 +253,7 @@ TEST_P(ArchiveParityTest, RunsByItsOwnCode) {
 }
 
 TEST_P(ArchiveParityTest, GivesTheSameLogitsFromItsParametersAlone) {
+  MEDGEN_NEEDS_TORCH();
   const fs::path folder = fixture(GetParam());
   const ModelConfig config = bundle::read_config(folder / "config.json");
   const auto in_libtorch = open_in_libtorch(folder / "model.pt", config,
@@ -264,18 +271,19 @@ TEST_P(ArchiveParityTest, GivesTheSameLogitsFromItsParametersAlone) {
 }
 
 TEST_P(ArchiveParityTest, ConvertsToTheSameLogits) {
+  MEDGEN_NEEDS_TORCH();
   const TemporaryFolder folder;
   jobs::ConvertOptions options;
   options.tokenizer = fixture("tokenizer");
-  options.trust_code = true;
   jobs::convert_archive(fixture(GetParam()) / "model.pt", folder / "out", options,
-                        wiring::torch_room());
+                        &wiring::torch_room());
   const Bundle bundle = Bundle::open(folder / "out");
   EXPECT_TRUE(bundle.config().tie_word_embeddings);
   expect_parity_in_every_way(*open(bundle), expected_of(fixture(GetParam())));
 }
 
 TEST_P(ArchiveParityTest, RefusesTheConfigOfAnotherModel) {
+  MEDGEN_NEEDS_TORCH();
   const TemporaryFolder folder;
   fs::copy(fixture(GetParam()), folder / "archive");
   json config = json::parse(base::read_file(folder / "archive/config.json", 1U << 20U));
@@ -283,10 +291,9 @@ TEST_P(ArchiveParityTest, RefusesTheConfigOfAnotherModel) {
   base::write_file(folder / "archive/config.json", config.dump());
   jobs::ConvertOptions options;
   options.tokenizer = fixture("tokenizer");
-  options.trust_code = true;
   EXPECT_THAT(error_of([&] {
                 jobs::convert_archive(folder / "archive/model.pt", folder / "out", options,
-                                      wiring::torch_room());
+                                      &wiring::torch_room());
               }),
               HasSubstr("n_head"));
   EXPECT_EQ(folder.entries(), 1);
@@ -296,6 +303,7 @@ INSTANTIATE_TEST_SUITE_P(Fixtures, ArchiveParityTest, ::testing::Values("traced"
                          [](const auto& instance) { return std::string(instance.param); });
 
 TEST(Gpt2SmallParityTest, GivesTheLogitsOfTransformers) {
+  MEDGEN_NEEDS_TORCH();
   const char* folder = std::getenv("MEDGEN_GPT2_SMALL_FIXTURE");
   if (folder == nullptr) {
     GTEST_SKIP() << "MEDGEN_GPT2_SMALL_FIXTURE is not set: make one with "
@@ -339,25 +347,37 @@ std::string python_with_torch() {
   return "";
 }
 
+// `program` takes a bundle and an expected.json, and prints the largest difference.
+void expect_same_logits(const std::string& program, const std::vector<const char*>& names) {
+  const TemporaryFolder folder;
+  const auto difference = [&](const std::string& bundle, const fs::path& expected) {
+    const std::string command = program + " '" + (folder / bundle).string() + "' '" +
+                                expected.string() + "' > '" + (folder / "result").string() + "'";
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    return std::stod(base::read_file(folder / "result", 1000));
+  };
+  for (const char* name : names) {
+    convert(fixture(name), folder / name);
+    EXPECT_LT(difference(name, fixture(name) / "expected.json"), kTolerance) << name;
+  }
+  // Another model's logits must not pass.
+  EXPECT_GT(difference(names.back(), fixture("relu_no_prefix") / "expected.json"), 10 * kTolerance);
+}
+
 TEST(PlainPythonTest, RunsTheBundlesModelToTheSameLogits) {
   const std::string python = python_with_torch();
   if (python.empty()) GTEST_SKIP() << "no Python with torch is installed";
   const TemporaryFolder folder;
   base::write_file(folder / "run.py", kPlainPython);
-  const auto difference = [&](const std::string& bundle, const fs::path& expected) {
-    const std::string command = python + " '" + (folder / "run.py").string() + "' '" +
-                                (folder / bundle).string() + "' '" + expected.string() + "' > '" +
-                                (folder / "result").string() + "'";
-    EXPECT_EQ(std::system(command.c_str()), 0);
-    return std::stod(base::read_file(folder / "result", 1000));
-  };
-  for (const char* name : {"gelu_new_odd_head", "quick_gelu_untied"}) {
-    convert(fixture(name), folder / name);
-    EXPECT_LT(difference(name, fixture(name) / "expected.json"), kTolerance) << name;
-  }
-  // Another model's logits must not pass.
-  EXPECT_GT(difference("quick_gelu_untied", fixture("relu_no_prefix") / "expected.json"),
-            10 * kTolerance);
+  expect_same_logits(python + " '" + (folder / "run.py").string() + "'",
+                     {"gelu_new_odd_head", "quick_gelu_untied"});
+}
+
+TEST(PlainLibtorchTest, RunsTheBundlesModelToTheSameLogits) {
+  MEDGEN_NEEDS_TORCH();
+  expect_same_logits((fs::path(MEDGEN_PROGRAM).parent_path() / "plain_libtorch").string(),
+                     {"gelu_new_odd_head", "gelu_inverse_layer", "gelu_pytorch_tanh_upcast",
+                      "swish_epsilon", "tanh_f16", "quick_gelu_untied"});
 }
 
 }  // namespace

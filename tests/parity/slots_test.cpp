@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "needs_torch.h"
 #include "parity/torch_backend.h"
 #include "unit/bundle/support.h"
 #include "wiring/open_backend.h"
@@ -56,8 +57,15 @@ class SlotRulesTest : public ::testing::TestWithParam<const char*> {
     return logits;
   }
 
+  void SetUp() override {
+    if (GetParam() != std::string("native")) {
+      MEDGEN_NEEDS_TORCH();
+    }
+    backend_ = open(GetParam(), cache_.path());
+  }
+
   TemporaryFolder cache_;
-  std::unique_ptr<Backend> backend_ = open(GetParam(), cache_.path());
+  std::unique_ptr<Backend> backend_;
 };
 
 TEST_P(SlotRulesTest, AllSlotsAreGivenOnceAndNoMore) {

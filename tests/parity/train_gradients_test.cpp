@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "bundle/activation.h"
 #include "bundle/config.h"
+#include "needs_torch.h"
 #include "wiring/torch_module.h"
 
 namespace medgen {
@@ -90,6 +91,7 @@ double difference(const Parameters& a, const Parameters& b) {
 class TrainGradientsTest : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(TrainGradientsTest, AreThoseOfTheExportedModel) {
+  MEDGEN_NEEDS_TORCH();
   const ModelConfig config = tiny_config(GetParam());
   const Parameters parameters = random_parameters(config);
   const train::LossAndGradients plain = compute(config, parameters, {.plain = true});
@@ -105,6 +107,7 @@ INSTANTIATE_TEST_SUITE_P(Activations, TrainGradientsTest,
                          [](const auto& instance) { return instance.param; });
 
 TEST(TrainGradientsTest, OfModelsWithOtherSettingsToo) {
+  MEDGEN_NEEDS_TORCH();
   ModelConfig config = tiny_config();
   config.tie_word_embeddings = false;
   config.scale_attn_by_inverse_layer_idx = true;
@@ -115,6 +118,7 @@ TEST(TrainGradientsTest, OfModelsWithOtherSettingsToo) {
 }
 
 TEST(TrainGradientsTest, WithTeachersAreThoseOfTheCrossEntropyToTheirMean) {
+  MEDGEN_NEEDS_TORCH();
   const ModelConfig config = tiny_config();
   const Parameters parameters = random_parameters(config);
   const Parameters first = random_parameters(config, 100);
@@ -141,6 +145,7 @@ TEST(TrainGradientsTest, WithTeachersAreThoseOfTheCrossEntropyToTheirMean) {
 
 // Companion: what is compared is sensitive to a single value.
 TEST(TrainGradientsTest, ComparisonSeesAChangedParameter) {
+  MEDGEN_NEEDS_TORCH();
   const ModelConfig config = tiny_config();
   Parameters parameters = random_parameters(config);
   const Parameters before = compute(config, parameters, {.plain = true}).gradients;
@@ -183,22 +188,26 @@ void expect_finite_differences(const ModelConfig& config, const train::GradientO
 }
 
 TEST(TrainGradientsTest, AgreeWithFiniteDifferences) {
+  MEDGEN_NEEDS_TORCH();
   expect_finite_differences(
       tiny_config(), {}, [](std::uint32_t) { return 1.0F; }, true);
 }
 
 TEST(TrainGradientsTest, AgreeWithFiniteDifferencesUnderDropout) {
+  MEDGEN_NEEDS_TORCH();
   expect_finite_differences(
       tiny_config(), {.dropout = 0.3}, [](std::uint32_t) { return 1.0F; }, true);
 }
 
 // Companion: gradients that are 10 % too small are detected in every tensor.
 TEST(TrainGradientsTest, FiniteDifferencesSeeWrongGradients) {
+  MEDGEN_NEEDS_TORCH();
   expect_finite_differences(
       tiny_config(), {}, [](std::uint32_t) { return 0.9F; }, false);
 }
 
 TEST(TrainGradientsTest, InBfloat16AreCloseAndNotTheSame) {
+  MEDGEN_NEEDS_TORCH();
   const ModelConfig config = tiny_config();
   const Parameters parameters = random_parameters(config);
   const train::LossAndGradients single = compute(config, parameters, {});

@@ -2,8 +2,8 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
-#include "bundle/zip_patch.h"
 #include "parity/train_support.h"
+#include "parity/zip_patch.h"
 
 namespace medgen {
 namespace {
@@ -26,7 +26,7 @@ class TrainResumeTest : public TrainTest {
     record.replace(record.find(line), line.size(), line.size(), ' ');
     const std::size_t header = archive.rfind("PK\3\4", begin);  // of the entry in the zip file
     const auto name_size = static_cast<unsigned char>(archive[header + 26]);
-    bundle::ZipPatch patch(path);
+    ZipPatch patch(path);
     patch.replace(archive.substr(header + 30, name_size), record.data(), record.size());
     patch.finish();
   }

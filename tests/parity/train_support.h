@@ -12,6 +12,7 @@
 #include "bundle/torchscript_weights.h"
 #include "medgen/bundle.h"
 #include "medgen/error.h"
+#include "needs_torch.h"
 #include "places.h"
 #include "temporary_folder.h"
 #include "train/train_options.h"
@@ -58,6 +59,8 @@ class Recorder : public train::TrainObserver {
 
 class TrainTest : public ::testing::Test {
  protected:
+  void SetUp() override { MEDGEN_NEEDS_TORCH(); }
+
   TrainTest() {
     // The fixture's tokenizer: bytes and a few merges.
     options_.tokenizer = std::filesystem::path(MEDGEN_FIXTURES) / "checkpoints" / "tokenizer";

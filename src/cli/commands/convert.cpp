@@ -11,6 +11,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/run.h"
+#include "cli/sandbox.h"
 #include "cli/signals.h"
 #include "jobs/model_defaults.h"
 #include "jobs/model_files.h"
@@ -70,12 +71,12 @@ int convert_command(const Arguments& words) {
   if (a.tokenizer) options.tokenizer = *a.tokenizer;
   options.name = a.name.value_or("");
   options.replace = a.force;
-  options.trust_code = a.trust_code;
   const auto progress = [&](const std::string& what, int done, int total) {
     if (interrupt.interrupted()) throw Interrupted{};
     if (done == total) return line.clear();
     line.show([&] { return fmt::format("{} {} of {}", what, done, total); });
   };
+  options.loaded = [] { finish_loading(safety::Writes::kAsBefore); };
   options.note = [&](const std::string& text) { messages.note(text); };
   options.progress = [&](int done, int total) { progress("tensor", done, total); };
   options.last = [&](const fs::path& folder) {
@@ -88,9 +89,10 @@ int convert_command(const Arguments& words) {
   };
   try {
     if (fs::is_directory(source)) {
-      jobs::convert_checkpoint(source, output, options, wiring::torch_room());
+      jobs::convert_checkpoint(source, output, options);
     } else {
-      jobs::convert_archive(source, output, options, wiring::torch_room());
+      jobs::convert_archive(source, output, options,
+                            a.trust_code ? &wiring::torch_room() : nullptr);
     }
   } catch (const Interrupted&) {
     return kExitInterrupted;

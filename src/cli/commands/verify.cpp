@@ -13,6 +13,7 @@
 #include "jobs/model_files.h"
 #include "medgen/error.h"
 #include "wiring/faithfulness.h"
+#include "wiring/torch_module.h"
 
 namespace medgen::cli {
 namespace {
@@ -27,8 +28,10 @@ VerifyArguments parse_verify(const Arguments& words) {
   VerifyArguments a;
   CommandLine line(
       "medgen verify",
-      "Compares the native engine with TorchScript on the model's probe text, in every "
-      "precision, and with itself over batches, threads and this machine's instruction sets.");
+      "Compares the native engine with TorchScript (without libtorch's module: with the engine's "
+      "own "
+      "scalar definition) on the model's probe text, in every precision, and with itself over "
+      "batches, threads and this machine's instruction sets.");
   line.positional(
       reads_model("MODEL"), a.model, false,
       "The model's folder, or a TorchScript GPT-2 (with --tokenizer). Default: the model "
@@ -63,6 +66,14 @@ void print_json(Output& output, const std::vector<wiring::Check>& checks, bool a
   output.write(result.dump() + "\n");
 }
 
+wiring::Reference reference(const Messages& messages) {
+  if (wiring::has_torch_room()) return wiring::Reference::kTorchScript;
+  messages.note(
+      "libtorch's module is not there, so the engine is compared with its own scalar definition in "
+      "fp32, not with another program's arithmetic; scripts/run --with-torch builds the module");
+  return wiring::Reference::kDefinition;
+}
+
 }  // namespace
 
 int verify_command(const Arguments& words) {
@@ -72,7 +83,7 @@ int verify_command(const Arguments& words) {
   backend.threads = a.threads;
   const BackendOptions options = resolve(backend, messages);
   const jobs::ModelFiles model = jobs::open_model(a.model, a.tokenizer);
-  const auto checks = wiring::verify_model(jobs::source_of(model), options);
+  const auto checks = wiring::verify_model(jobs::source_of(model), options, reference(messages));
   bool all_hold = true;
   for (const wiring::Check& check : checks) all_hold = all_hold && check.holds();
   Output output(STDOUT_FILENO);

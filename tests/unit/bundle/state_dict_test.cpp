@@ -2,8 +2,9 @@
 // need is refused by its name. And those that medgen writes itself.
 #include <gmock/gmock.h>
 
+#include "base/sha256.h"
 #include "bundle/half.h"
-#include "bundle/state_dict_file.h"
+#include "bundle/model_file.h"
 #include "bundle/torchscript_weights.h"
 #include "unit/bundle/state_dicts.h"
 
@@ -110,10 +111,10 @@ TEST_F(StateDictTest, ATensorBeyondItsRecordIsRefused) {
   EXPECT_THAT(refusal(records), HasSubstr("reaches beyond data/0"));
 }
 
-// What medgen keeps of a converted model.
-class StateDictFileTest : public StateDictTest {
+// What medgen writes itself.
+class ModelFileTest : public StateDictTest {
  protected:
-  StateDictFileTest() {
+  ModelFileTest() {
     config_.vocab_size = 5;
     config_.n_positions = 3;
     config_.n_embd = 2;
@@ -136,22 +137,54 @@ class StateDictFileTest : public StateDictTest {
   ModelConfig config_;
 };
 
-TEST_F(StateDictFileTest, HoldsEveryParameterAndIsTheSameEveryTime) {
-  for (const StorageType storage : {StorageType::kFloat32, StorageType::kFloat16}) {
-    std::filesystem::remove(file_);
-    write_state_dict(config_, storage, values, file_);
-    const auto weights = TorchScriptWeights::open(file_);
-    for (const ParameterSpec& spec : parameter_specs(config_)) {
-      EXPECT_EQ(weights.read(spec.name), values(spec.name, spec.shape)) << spec.name;
+TEST_F(ModelFileTest, HoldsEveryParameterAndNothingElse) {
+  for (const auto write : {write_state_dict, write_torchscript}) {
+    for (const StorageType storage : {StorageType::kFloat32, StorageType::kFloat16}) {
+      std::filesystem::remove(file_);
+      write(config_, storage, values, file_);
+      const auto weights = TorchScriptWeights::open(file_);
+      for (const ParameterSpec& spec : parameter_specs(config_)) {
+        EXPECT_EQ(weights.read(spec.name), values(spec.name, spec.shape)) << spec.name;
+      }
+      EXPECT_EQ(weights.specs().size(), parameter_specs(config_).size());
+      EXPECT_EQ(weights.holds(ElementType::kFloat16), storage == StorageType::kFloat16);
     }
-    const path again = folder_ / "again.bin";
-    std::filesystem::remove(again);
-    write_state_dict(config_, storage, values, again);
-    EXPECT_EQ(base::read_file(file_, 1U << 20U), base::read_file(again, 1U << 20U));
   }
 }
 
-TEST_F(StateDictFileTest, AFailureWhileItIsReadLeavesNoFile) {
+// Records name a model by this hash, and a model that was converted on another machine must have
+// it.
+TEST_F(ModelFileTest, IsTheSameOnEveryMachine) {
+  const auto hash = [&](const auto& write) {
+    std::filesystem::remove(file_);
+    write(config_, StorageType::kFloat32, values, file_);
+    return base::sha256_of_file(file_);
+  };
+  EXPECT_EQ(hash(write_state_dict),
+            "fca23144bf332e7df0ddc0b8ebbfd83f759362fcc979bb6947f830fac07d7bfd");
+  EXPECT_EQ(hash(write_torchscript),
+            "69ef6768c350a825b409be5848cbe526958ee677e785410c89ff29ce3e37e21c");
+  config_.n_head = 2;  // is written into the code alone
+  EXPECT_EQ(hash(write_state_dict),
+            "fca23144bf332e7df0ddc0b8ebbfd83f759362fcc979bb6947f830fac07d7bfd");
+  EXPECT_NE(hash(write_torchscript),
+            "69ef6768c350a825b409be5848cbe526958ee677e785410c89ff29ce3e37e21c");
+}
+
+TEST_F(ModelFileTest, HoldsTheSourceOfEachClassOnce) {
+  config_.n_layer = 2;
+  config_.tie_word_embeddings = false;
+  write_torchscript(config_, StorageType::kFloat32, values, file_);
+  const std::string bytes = base::read_file(file_, 1U << 20U);
+  for (const char* name : {"GPT2", "Transformer", "Blocks", "Block0", "Block1", "Attention0",
+                           "Attention1", "FeedForward", "LayerNorm", "Linear", "Embedding"}) {
+    const std::string line = std::string("class ") + name + "(Module):";
+    EXPECT_NE(bytes.find(line), std::string::npos) << name;
+    EXPECT_EQ(bytes.find(line), bytes.rfind(line)) << name;
+  }
+}
+
+TEST_F(ModelFileTest, AFailureWhileItIsReadLeavesNoFile) {
   const auto read = [](const std::string& name, const std::vector<std::int64_t>& shape) {
     if (name == "transformer.ln_f.weight") throw Error(ErrorCode::kModel, "enough");
     return values(name, shape);

@@ -1,20 +1,18 @@
-// What the tests of this folder share: errors as values, handmade safetensors
-// files and a torch room without torch.
+// What the tests of this folder share: errors as values, and handmade safetensors files.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include <cstring>
 #include <filesystem>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "base/files.h"
+#include "bundle/gpt2_parameters.h"
 #include "medgen/error.h"
 #include "places.h"
 #include "temporary_folder.h"
-#include "wiring/torch_room.h"
 
 namespace medgen::bundle_test {
 using namespace bundle;
@@ -74,45 +72,5 @@ inline std::string safetensors_bytes(const std::vector<StoredTensor>& tensors) {
   }
   return with_header(header + "}", data);
 }
-
-// Reads every parameter, as the real one does, and writes a file that only the checksums look at.
-class FakeTorchRoom : public wiring::TorchRoom {
- public:
-  std::string libtorch_version() const override { return "none"; }
-
-  std::unique_ptr<Backend> open_backend(const ModelConfig&, const TensorReader&,
-                                        const torchscript::BackendOptions&) override {
-    throw Error(ErrorCode::kRuntime, "the fake torch room runs no model");
-  }
-
-  std::unique_ptr<Backend> open_foreign(const fs::path&, const ModelConfig&,
-                                        const torchscript::BackendOptions&) override {
-    throw Error(ErrorCode::kRuntime, "the fake torch room runs no code");
-  }
-
-  void export_model(const ModelConfig& config, StorageType, const TensorReader& reader,
-                    const fs::path& model_pt) override {
-    base::write_file(model_pt, "half a ");
-    for (const ParameterSpec& spec : parameter_specs(config)) {
-      exported[spec.name] = reader(spec.name, spec.shape);
-    }
-    base::write_file(model_pt, "a whole model");
-  }
-
-  train::LossAndGradients loss_and_gradients(const ModelConfig&, const TensorReader&,
-                                             const std::vector<std::vector<TokenId>>&,
-                                             const train::GradientOptions&) override {
-    return {};
-  }
-
-  torchscript::GradientInfluence gradient_influence(const ModelConfig&, const TensorReader&,
-                                                    const torchscript::GradientAsked&) override {
-    return {};
-  }
-
-  void train(const train::TrainOptions&, train::TrainObserver&) override {}
-
-  std::map<std::string, std::vector<float>> exported;
-};
 
 }  // namespace medgen::bundle_test

@@ -1,5 +1,4 @@
-// Reading a TorchScript archive without libtorch, on the default model's; and rewriting one in
-// place.
+// Reading a TorchScript archive without libtorch, on the default model's.
 #include "bundle/torchscript_weights.h"
 
 #include <gmock/gmock.h>
@@ -10,7 +9,6 @@
 #include <string>
 
 #include "bundle/half.h"
-#include "bundle/zip_patch.h"
 #include "medgen/bundle.h"
 #include "medgen/error.h"
 #include "places.h"
@@ -78,24 +76,6 @@ TEST(TorchScriptWeightsTest, AFlippedByteInATensorIsNoticedByItsChecksum) {
     }
   }
   EXPECT_EQ(refused, 1);
-}
-
-TEST(TorchScriptWeightsTest, AnArchiveIsFilledInPlaceAndStaysWhole) {
-  const TemporaryFolder folder;
-  const fs::path copy = folder.path() / "model.pt";
-  fs::copy_file(kBundle / "model.pt", copy);
-  const ModelConfig config = read_config(kBundle / "config.json");
-  fill_archive(copy, config, StorageType::kFloat16, [](const std::string& name, const auto& shape) {
-    std::size_t count = 1;
-    for (const auto size : shape) count *= static_cast<std::size_t>(size);
-    return std::vector<float>(count, static_cast<float>(name.size()));
-  });
-  EXPECT_EQ(fs::file_size(copy), fs::file_size(kBundle / "model.pt"));
-  const auto weights = TorchScriptWeights::open(copy);
-  for (const ParameterSpec& spec : parameter_specs(config)) {
-    EXPECT_EQ(weights.read(spec.name).back(), static_cast<float>(spec.name.size()));
-  }
-  EXPECT_THROW(fill_archive(copy, config, StorageType::kFloat32, {}), Error);
 }
 
 TEST(HalfTest, RoundsAsTheFormatSays) {

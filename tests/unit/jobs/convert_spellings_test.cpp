@@ -28,17 +28,17 @@ class ConvertSpellingsTest : public TinyCheckpoint {
 
   void expect_all_parameters() {
     options_.replace = true;
-    torch_.exported.clear();
-    convert_checkpoint(folder_ / "checkpoint", folder_ / "out", options_, torch_);
-    EXPECT_EQ(torch_.exported.size(), 16U);
+    convert_checkpoint(folder_ / "checkpoint", folder_ / "out", options_);
+    const auto parameters = written();
+    EXPECT_EQ(parameters.size(), 16U);
     for (const StoredTensor& tensor : original_) {
-      EXPECT_EQ(float_bytes(torch_.exported[tensor.name]), tensor.bytes) << tensor.name;
+      EXPECT_EQ(float_bytes(parameters.at(tensor.name)), tensor.bytes) << tensor.name;
     }
   }
 
   std::string refusal_of(const path& source) {
     const std::string message =
-        error_of([&] { convert_checkpoint(source, folder_ / "out", options_, torch_); });
+        error_of([&] { convert_checkpoint(source, folder_ / "out", options_); });
     EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
     return message;
   }
@@ -128,7 +128,7 @@ TEST_F(ConvertSpellingsTest, DoublesAreRounded) {
   changed.bytes.assign(sizeof values, '\0');
   std::memcpy(changed.bytes.data(), values, sizeof values);
   convert();
-  EXPECT_EQ(torch_.exported["transformer.ln_f.bias"], (std::vector<float>{0.1F, -2}));
+  EXPECT_EQ(written().at("transformer.ln_f.bias"), (std::vector<float>{0.1F, -2}));
 }
 
 TEST_F(ConvertSpellingsTest, HeadsAndBuffersThatALanguageModelLacksAreNamedAndIgnored) {
@@ -194,7 +194,7 @@ TEST_F(ConvertSpellingsTest, WhatFailsAtTheEndLeavesNoFolder) {
     throw Error(ErrorCode::kRuntime, "no");
   };
   const path checkpoint = write();
-  EXPECT_EQ(error_of([&] { convert_checkpoint(checkpoint, folder_ / "out", options_, torch_); },
+  EXPECT_EQ(error_of([&] { convert_checkpoint(checkpoint, folder_ / "out", options_); },
                      ErrorCode::kRuntime),
             "no");
   EXPECT_EQ(folder_.entries(), 1);

@@ -1,5 +1,5 @@
-// Conversion without libtorch: which tensors reach the exporter, what is refused, and that a
-// refusal leaves nothing behind. That the result computes the right logits is tested in parity/.
+// Conversion without libtorch: which tensors are written, what is refused, and that a refusal
+// leaves nothing behind. That the result computes the right logits is tested in parity/.
 #include "jobs/convert.h"
 
 #include <gmock/gmock.h>
@@ -16,7 +16,6 @@ namespace medgen::jobs {
 namespace {
 
 using bundle_test::error_of;
-using bundle_test::FakeTorchRoom;
 using bundle_test::fixture;
 using bundle_test::float_bytes;
 using bundle_test::StoredTensor;
@@ -27,7 +26,7 @@ using ::testing::HasSubstr;
 
 using ConvertTest = TinyCheckpoint;
 
-TEST_F(ConvertTest, HandsEveryParameterToTheExporter) {
+TEST_F(ConvertTest, WritesEveryParameter) {
   int last = -1;
   options_.progress = [&](int done, int total) {
     EXPECT_EQ(done, ++last);
@@ -35,9 +34,9 @@ TEST_F(ConvertTest, HandsEveryParameterToTheExporter) {
   };
   const Bundle bundle = convert();
   EXPECT_EQ(last, 15);
-  EXPECT_EQ(torch_.exported.size(), 16U);
+  EXPECT_EQ(written().size(), 16U);
   for (const StoredTensor& tensor : tensors_) {
-    EXPECT_EQ(float_bytes(torch_.exported.at(tensor.name)), tensor.bytes) << tensor.name;
+    EXPECT_EQ(float_bytes(written().at(tensor.name)), tensor.bytes) << tensor.name;
   }
   EXPECT_EQ(bundle.name(), "checkpoint");
   EXPECT_EQ(bundle.manifest().dtype, "fp32");
@@ -53,8 +52,7 @@ TEST_F(ConvertTest, TakesNamesWithoutPrefixOrUnderAWrapper) {
     }
     options_.replace = true;
     convert();
-    EXPECT_EQ(float_bytes(torch_.exported.at("transformer.h.0.mlp.c_fc.weight")),
-              original[10].bytes);
+    EXPECT_EQ(float_bytes(written().at("transformer.h.0.mlp.c_fc.weight")), original[10].bytes);
   }
 }
 
@@ -72,14 +70,14 @@ TEST_F(ConvertTest, StoresAHeadEqualToTheEmbeddingAsTied) {
   head_.bytes = tensor("transformer.wte.weight").bytes;
   tensors_.push_back(head_);
   EXPECT_TRUE(convert().config().tie_word_embeddings);
-  EXPECT_EQ(torch_.exported.count("lm_head.weight"), 0U);
+  EXPECT_EQ(written().count("lm_head.weight"), 0U);
 }
 
 TEST_F(ConvertTest, KeepsASeparateHead) {
   config_["tie_word_embeddings"] = false;
   tensors_.push_back(head_);
   EXPECT_FALSE(convert().config().tie_word_embeddings);
-  EXPECT_EQ(float_bytes(torch_.exported.at("lm_head.weight")), head_.bytes);
+  EXPECT_EQ(float_bytes(written().at("lm_head.weight")), head_.bytes);
 }
 
 TEST_F(ConvertTest, RefusesATiedModelWithAnotherHead) {
@@ -149,7 +147,7 @@ TEST_F(ConvertTest, LeavesNothingWhenTheCallerInterrupts) {
 TEST_F(ConvertTest, SaysWhatIsMissingFromAFolder) {
   const path checkpoint = write();
   const auto message = [&] {
-    return error_of([&] { convert_checkpoint(checkpoint, folder_ / "out", options_, torch_); });
+    return error_of([&] { convert_checkpoint(checkpoint, folder_ / "out", options_); });
   };
   std::filesystem::remove(checkpoint / "config.json");
   EXPECT_THAT(message(), HasSubstr("config.json is missing"));
@@ -186,10 +184,9 @@ TEST_F(ConvertTest, WhatIsCopiedIsNotTakenFromElsewhereByALink) {
     for (const path& target : {secret, path("../checkpoint-secret"), elsewhere / "README.md"}) {
       std::filesystem::remove(checkpoint / name);
       std::filesystem::create_symlink(target, checkpoint / name);
-      EXPECT_THAT(
-          error_of([&] { convert_checkpoint(checkpoint, folder_ / "out", options_, torch_); }),
-          AllOf(HasSubstr(name), HasSubstr("a link to a file outside of that folder"),
-                HasSubstr("put the file itself there")));
+      EXPECT_THAT(error_of([&] { convert_checkpoint(checkpoint, folder_ / "out", options_); }),
+                  AllOf(HasSubstr(name), HasSubstr("a link to a file outside of that folder"),
+                        HasSubstr("put the file itself there")));
       EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
     }
     std::filesystem::remove(checkpoint / name);
@@ -206,12 +203,12 @@ TEST_F(ConvertTest, LinksIntoTheBlobsOfAHubsCacheAndWithinTheFolderAreFollowed) 
   std::filesystem::rename(write(), snapshot);
   base::write_file(blobs / "abc", "# A blob\n");
   std::filesystem::create_symlink("../../blobs/abc", snapshot / "README.md");
-  convert_checkpoint(snapshot, folder_ / "out", options_, torch_);
+  convert_checkpoint(snapshot, folder_ / "out", options_);
   EXPECT_EQ(Bundle::open(folder_ / "out").model_card(), "# A blob\n");
 
   base::write_file(snapshot / "docs.md", "# Its own\n");
   std::filesystem::create_symlink("docs.md", snapshot / "MODEL_CARD.md");
-  convert_checkpoint(snapshot, folder_ / "own", options_, torch_);
+  convert_checkpoint(snapshot, folder_ / "own", options_);
   EXPECT_EQ(Bundle::open(folder_ / "own").model_card(), "# Its own\n");
 
   const TemporaryFolder elsewhere;  // a folder called blobs that is itself a link
@@ -219,7 +216,7 @@ TEST_F(ConvertTest, LinksIntoTheBlobsOfAHubsCacheAndWithinTheFolderAreFollowed) 
   std::filesystem::remove(snapshot / "MODEL_CARD.md");
   std::filesystem::remove_all(blobs);
   std::filesystem::create_symlink(elsewhere.path(), blobs);
-  EXPECT_THAT(error_of([&] { convert_checkpoint(snapshot, folder_ / "no", options_, torch_); }),
+  EXPECT_THAT(error_of([&] { convert_checkpoint(snapshot, folder_ / "no", options_); }),
               HasSubstr("a link to a file outside of that folder"));
 }
 
@@ -230,10 +227,9 @@ TEST_F(ConvertTest, ACardThatIsTooLongIsRefused) {
 
 TEST_F(ConvertTest, ReadsShardsAndHalfPrecisionFixtures) {
   for (const char* name : {"gelu_fast_sharded", "silu_bf16", "tanh_f16"}) {
-    FakeTorchRoom torch;
-    convert_checkpoint(fixture(name), folder_ / name, options_, torch);
+    convert_checkpoint(fixture(name), folder_ / name, options_);
     const ModelConfig config = Bundle::open(folder_ / name).config();
-    EXPECT_EQ(torch.exported.size(), bundle::parameter_specs(config).size()) << name;
+    EXPECT_EQ(written_to(folder_ / name).size(), bundle::parameter_specs(config).size()) << name;
   }
 }
 

@@ -3,12 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "bundle/config.h"
+#include "bundle/torchscript_weights.h"
 #include "jobs/convert.h"
 #include "medgen/bundle.h"
 #include "unit/bundle/support.h"
@@ -56,8 +58,19 @@ class TinyCheckpoint : public ::testing::Test {
   }
 
   Bundle convert() {
-    convert_checkpoint(write(), folder_ / "out", options_, torch_);
+    convert_checkpoint(write(), folder_ / "out", options_);
     return Bundle::open(folder_ / "out");
+  }
+
+  // What the last conversion wrote into model.pt, by name.
+  std::map<std::string, std::vector<float>> written() const { return written_to(folder_ / "out"); }
+
+  static std::map<std::string, std::vector<float>> written_to(const bundle_test::fs::path& out) {
+    const auto weights = bundle::TorchScriptWeights::open(out / "model.pt");
+    std::map<std::string, std::vector<float>> all;
+    for (const bundle::ParameterSpec& spec : weights.specs())
+      all[spec.name] = weights.read(spec.name);
+    return all;
   }
 
   // The checkpoint is refused, and nothing but it is there afterwards.
@@ -72,7 +85,6 @@ class TinyCheckpoint : public ::testing::Test {
   std::vector<bundle_test::StoredTensor> tensors_;
   bundle_test::StoredTensor head_;
   ConvertOptions options_;
-  bundle_test::FakeTorchRoom torch_;
   std::string notes_;  // of the last conversions
   int counter_ = 0;
 };

@@ -1,5 +1,5 @@
 // New content of the same length for entries of a zip file that are stored uncompressed, written in
-// place. So an archive of any size is filled one entry at a time.
+// place. So a checkpoint is changed as no medgen would write it.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 #include <map>
 #include <string>
 
-namespace medgen::bundle {
+namespace medgen {
 
 class ZipPatch {
  public:
@@ -42,4 +42,4 @@ class ZipPatch {
   std::map<std::string, Entry> entries_;
 };
 
-}  // namespace medgen::bundle
+}  // namespace medgen

@@ -1,5 +1,5 @@
 // See the header. libzip asks for each record when its turn comes.
-#include "bundle/state_dict_file.h"
+#include "bundle/archive_writer.h"
 
 #include <fmt/format.h>
 #include <zip.h>
@@ -26,11 +26,6 @@ std::string little_endian(std::uint64_t value, int bytes) {
   return text;
 }
 
-// The opcodes are those that torch.save uses, see pickle.cpp.
-std::string pickled(std::string_view text) {
-  return std::string("X").append(little_endian(text.size(), 4)).append(text);
-}
-
 std::string pickled(std::int64_t number) {
   return std::string("\x8a\x08").append(little_endian(static_cast<std::uint64_t>(number), 8));
 }
@@ -39,34 +34,6 @@ std::int64_t count_of(const ParameterSpec& spec) {
   std::int64_t count = 1;
   for (const std::int64_t size : spec.shape) count *= size;
   return count;
-}
-
-// A call of torch._utils._rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict()).
-std::string pickled_tensor(const ParameterSpec& spec, StorageType storage, std::size_t record) {
-  std::string shape;
-  std::string strides;
-  std::int64_t stride = count_of(spec);
-  for (const std::int64_t size : spec.shape) {
-    stride /= size;
-    shape += pickled(size);
-    strides += pickled(stride);
-  }
-  const char* type = storage == StorageType::kFloat16 ? "HalfStorage" : "FloatStorage";
-  return fmt::format(
-      "ctorch._utils\n_rebuild_tensor_v2\n(({}ctorch\n{}\n{}{}{}tQ{}({}t({}t\x89"
-      "ccollections\nOrderedDict\n)RtR",
-      pickled("storage"), type, pickled(fmt::to_string(record)), pickled("cpu"),
-      pickled(count_of(spec)), pickled(std::int64_t{0}), shape, strides);
-}
-
-std::string pickled_state_dict(const std::vector<ParameterSpec>& specs, StorageType storage) {
-  std::string text =
-      "\x80\x02"
-      "ccollections\nOrderedDict\n)R(";
-  for (std::size_t i = 0; i < specs.size(); ++i) {
-    text += pickled(specs[i].name) + pickled_tensor(specs[i], storage, i);
-  }
-  return text + "u.";
 }
 
 // One record of the archive while libzip reads it.
@@ -197,17 +164,36 @@ class NewArchive {
 
 }  // namespace
 
-void write_state_dict(const ModelConfig& config, StorageType storage, const TensorReader& read,
-                      const std::filesystem::path& file) {
+// The opcodes are those that torch.save uses, see pickle.cpp.
+std::string pickled(std::string_view text) {
+  return std::string("X").append(little_endian(text.size(), 4)).append(text);
+}
+
+std::string pickled_tensor(const ParameterSpec& spec, StorageType storage, std::size_t record) {
+  std::string shape;
+  std::string strides;
+  std::int64_t stride = count_of(spec);
+  for (const std::int64_t size : spec.shape) {
+    stride /= size;
+    shape += pickled(size);
+    strides += pickled(stride);
+  }
+  const char* type = storage == StorageType::kFloat16 ? "HalfStorage" : "FloatStorage";
+  return fmt::format(
+      "ctorch._utils\n_rebuild_tensor_v2\n(({}ctorch\n{}\n{}{}{}tQ{}({}t({}t\x89"
+      "ccollections\nOrderedDict\n)RtR",
+      pickled("storage"), type, pickled(fmt::to_string(record)), pickled("cpu"),
+      pickled(count_of(spec)), pickled(std::int64_t{0}), shape, strides);
+}
+
+void write_archive(const std::filesystem::path& file, const std::vector<TextRecord>& texts,
+                   const std::string& version, const ModelConfig& config, StorageType storage,
+                   const TensorReader& read) {
   const std::vector<ParameterSpec> specs = parameter_specs(config);
-  const std::string pickle = pickled_state_dict(specs, storage);
-  const std::string order = "little";
-  const std::string version = "3\n";
   std::exception_ptr failure;
   std::list<Tensor> tensors;
   NewArchive archive(file);
-  archive.add("data.pkl", pickle);
-  archive.add("byteorder", order);
+  for (const TextRecord& record : texts) archive.add(record.name, record.text);
   for (std::size_t i = 0; i < specs.size(); ++i) {
     tensors.push_back({specs[i], storage, read, failure});
     archive.add(fmt::format("data/{}", i), tensors.back());

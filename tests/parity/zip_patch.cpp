@@ -1,7 +1,7 @@
 // See the header. Offsets and signatures are those of PKWARE's APPNOTE 6.3.9, sections 4.3.7 (local
 // header), 4.3.9 (data descriptor), 4.3.12 (central directory), 4.3.14 to 4.3.16 (its end), 4.5.3
 // (64-bit sizes).
-#include "bundle/zip_patch.h"
+#include "parity/zip_patch.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -17,7 +17,7 @@
 
 #include "medgen/error.h"
 
-namespace medgen::bundle {
+namespace medgen {
 namespace {
 
 constexpr std::uint32_t kLocal = 0x04034b50;
@@ -164,4 +164,4 @@ void ZipPatch::finish() {
   if (::fsync(fd_) != 0) fail(std::generic_category().message(errno));
 }
 
-}  // namespace medgen::bundle
+}  // namespace medgen
