@@ -241,6 +241,15 @@ void check(const WhyAsked& asked) {
   if (asked.options.include_made && is(Kind::kShapley)) {
     base::refuse("Shapley values are those of the prompt alone: leave `include_generated` out");
   }
+  const auto is_named = [&](const char* name) {
+    return asked.options.method.name == name ||
+           (asked.options.other && asked.options.other->name == name);
+  };
+  if (asked.steps && !is_named("integrated-gradients")) {
+    base::refuse(
+        "`steps` are those of integrated gradients: give them as `method` or `compare_with`, or "
+        "leave `steps` out");
+  }
   if (asked.instead && (asked.options.include_made || is(Kind::kTokens))) {
     base::refuse(
         "`instead` compares two words that could begin the text, by occlusion or Shapley values "
@@ -291,8 +300,10 @@ WhyResult explain_why(const WhyAsked& asked) {
   BackendOptions options = asked.backend;
   options.max_slots = std::max({2, automatic_slots(model.config), request.sampling.num_beams});
   const auto backend = open_backend(model, options);
-  bind_method(account_options.method, model, *backend, options.threads);
-  if (account_options.other) bind_method(*account_options.other, model, *backend, options.threads);
+  DerivativeOptions derivatives{.steps = asked.steps.value_or(50), .threads = options.threads};
+  if (asked.replace) derivatives.baseline = why::neutral_token(*model.tokenizer);
+  bind_method(account_options.method, model, *backend, derivatives);
+  if (account_options.other) bind_method(*account_options.other, model, *backend, derivatives);
   if (asked.loaded) asked.loaded();
   fit_asked_prompt(texts, asked, request.stopping, backend->info().n_positions);
   if (drawn) draw(texts, std::move(request), asked, model, *backend);

@@ -40,6 +40,7 @@ struct WhyAsked {
   std::string by = "word";                   // or "sentence", "span"
   std::optional<std::string> spans_of = {};  // a file whose lines quote the spans; else brackets
   bool replace = false;                      // in place of taking out
+  std::optional<int> steps = {};             // see DerivativeOptions
   std::optional<std::string> instead = {};
   why::AccountOptions options = {};
 

@@ -24,13 +24,16 @@ std::vector<Place> made_places(std::size_t ids, std::size_t first_made) {
   return places;
 }
 
-why::TokenMethod gradient_method(GradientMethod method, const ModelFiles& model, int threads) {
-  return [method, &model, threads](const std::vector<TokenId>& ids, std::size_t first_made) {
+why::TokenMethod gradient_method(GradientMethod method, const ModelFiles& model,
+                                 const DerivativeOptions& options) {
+  return [method, &model, options](const std::vector<TokenId>& ids, std::size_t first_made) {
     const torchscript::GradientInfluence found =
         gradient_influence(model, {.ids = ids,
                                    .targets = made_places<std::size_t>(ids.size(), first_made),
                                    .method = method,
-                                   .threads = threads});
+                                   .steps = options.steps,
+                                   .baseline = options.baseline,
+                                   .threads = options.threads});
     why::TokenInfluence influence{ids.size() - first_made, ids.size(), found.influence};
     for (const double gap : found.gaps) {
       influence.gap = std::max(influence.gap.value_or(0), std::abs(gap));
@@ -73,7 +76,8 @@ why::Method why_method(const std::string& name) {
   return method;
 }
 
-void bind_method(why::Method& method, const ModelFiles& model, Backend& backend, int threads) {
+void bind_method(why::Method& method, const ModelFiles& model, Backend& backend,
+                 const DerivativeOptions& options) {
   if (method.kind != why::Method::Kind::kTokens) return;
   if (method.name == "rollout") {
     method.tokens = rollout_method(model, backend);
@@ -82,7 +86,7 @@ void bind_method(why::Method& method, const ModelFiles& model, Backend& backend,
   load_gradients();
   method.tokens = gradient_method(method.name == "gradient" ? GradientMethod::kGradientTimesInput
                                                             : GradientMethod::kIntegratedGradients,
-                                  model, threads);
+                                  model, options);
 }
 
 }  // namespace medgen::jobs

@@ -57,7 +57,7 @@ void check_gradients(const GradientAsked& asked, const ModelConfig& config) {
 class EmbeddedModel {
  public:
   EmbeddedModel(const ModelConfig& config, const bundle::TensorReader& parameters)
-      : config_(config), module_(make_gpt2_module(config, bundle::StorageType::kFloat32)) {
+      : config_(config), module_(make_gpt2_module(config)) {
     read_parameters(parameters, config, module_);
     for (at::Tensor parameter : module_.parameters()) parameter.set_requires_grad(false);
     transformer_ = module_.attr("transformer").toModule();

@@ -217,6 +217,8 @@ TEST(WhyCliTest, WhatDoesNotFitTogetherIsRefusedByName) {
       {{"--continuation", "", "I feel"}, "made no text"},
       {{"--max-new-tokens", "6", ""}, "no words"},
       {{"--method", "guess", "I feel"}, "occlusion"},
+      {{"--steps", "20", "I feel"}, "--steps"},
+      {{"--permutations", "20", "I feel"}, "--permutations"},
       {{"--method", "gradient", "--instead", "cold", "I feel"}, "--instead"},
       {{"--method", "rollout", "--backend", "torchscript", "I feel"}, "--method"},
   };

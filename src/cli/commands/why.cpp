@@ -33,7 +33,7 @@ struct WhyArguments {
   std::optional<std::string> text, prompt_file, prompt_ids, continuation, record, id, setting;
   std::optional<std::string> by, spans, instead, method, compare_with, html, model, tokenizer,
       color;
-  std::optional<int> sample, permutations, draws;
+  std::optional<int> sample, permutations, draws, steps;
   BackendArguments backend;
   DecodingArguments decoding;
   bool specials = false, truncate = false, replace = false, include_generated = false;
@@ -90,6 +90,8 @@ void declare_why_question(CommandLine& line, WhyArguments& a) {
               "A second method, and how far both put the parts in the same order. Default: none.");
   line.number("--permutations", a.permutations,
               "Orders drawn for Shapley values of more than ten parts; 2 to 100000. Default: 100.");
+  line.number("--steps", a.steps,
+              "Points at which integrated gradients take a derivative; 1 to 1000. Default: 50.");
   line.number("--draws", a.draws,
               "Random sets of parts that the most influential ones are compared with; 20 to 1000. "
               "Default: 20.");
@@ -168,6 +170,12 @@ jobs::WhyAsked why_asked(const WhyArguments& a, const Messages& messages,
   }
   asked.options.include_made = a.include_generated;
   asked.options.permutations = number_within("permutations", a.permutations, 100, 2, 100'000);
+  if (a.steps) asked.steps = number_within("steps", a.steps, 50, 1, 1000);
+  if (a.permutations && method != "shapley" && a.compare_with != "shapley") {
+    base::refuse(
+        "`permutations` are those of Shapley values: give them as `method` or `compare_with`, or "
+        "leave `permutations` out");
+  }
   asked.options.draws = number_within("draws", a.draws, 20, 20, 1000);
   asked.options.before_step = [&interrupt] {
     if (interrupt.interrupted()) throw Interrupted{};
