@@ -90,5 +90,6 @@ install_packages() {
 build_preset() {
   local preset=$1
   shift
-  (cd "$root" && cmake --preset "$preset" && cmake --build --preset "$preset" "$@") </dev/null >&2
+  (cd "$root" && cmake --preset "$preset" ${MEDGEN_UNITY:+"-DCMAKE_UNITY_BUILD=$MEDGEN_UNITY"} &&
+    cmake --build --preset "$preset" "$@") </dev/null >&2
 }
