@@ -8,6 +8,7 @@
 #include "cli/models.h"
 #include "cli/process.h"
 #include "corpus/canaries.h"
+#include "needs_torch.h"
 #include "places.h"
 
 namespace medgen::cli_tests {
@@ -36,7 +37,7 @@ std::string audit_notes(int begin, int end) {
 class AuditCliTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    if (!fs::exists(fs::path(MEDGEN_PROGRAM).parent_path() / "libmedgen_torch.so")) return;
+    if (!has_torch_module()) return;
     const std::vector<std::string> prepare = {"prepare",
                                               "--data",
                                               place("notes.jsonl"),
@@ -84,9 +85,7 @@ class AuditCliTest : public ::testing::Test {
     ASSERT_EQ(trained.status, 0) << trained.err;
     told_ = trained.err;
   }
-  void SetUp() override {
-    if (!fs::exists(place("model"))) GTEST_SKIP() << "the module for training was not built";
-  }
+  void SetUp() override { MEDGEN_NEEDS_TORCH(); }
 
   static std::string place(const std::string& name) {
     return (scratch() / "audit" / name).string();

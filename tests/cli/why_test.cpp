@@ -7,6 +7,7 @@
 
 #include "cli/models.h"
 #include "cli/process.h"
+#include "needs_torch.h"
 #include "places.h"
 
 namespace medgen::cli_tests {
@@ -71,6 +72,7 @@ Json why_by(const std::string& method) {
 }
 
 TEST(WhyCliTest, IntegratedGradientsAreCompleteAndOfTheSameTextAsOcclusion) {
+  MEDGEN_NEEDS_TORCH();
   const Json json = why_by("integrated-gradients");
   EXPECT_EQ(json["method"], "integrated-gradients");
   EXPECT_EQ(json["unit"], "nats");
@@ -80,6 +82,7 @@ TEST(WhyCliTest, IntegratedGradientsAreCompleteAndOfTheSameTextAsOcclusion) {
 }
 
 TEST(WhyCliTest, GradientTimesInputIsNotComplete) {
+  MEDGEN_NEEDS_TORCH();
   const Json json = why_by("gradient");
   EXPECT_FALSE(json.contains("completeness_gap"));
   EXPECT_THAT(json["sources"], SizeIs(10));

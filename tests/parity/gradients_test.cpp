@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "jobs/convert.h"
 #include "jobs/model_files.h"
+#include "needs_torch.h"
 #include "unit/bundle/support.h"
 #include "wiring/torch_module.h"
 
@@ -92,7 +93,7 @@ double apart_from_captum(double scale) {
     const std::string name = one["checkpoint"];
     jobs::ConvertOptions convert;
     convert.tokenizer = fixture("tokenizer");
-    jobs::convert_checkpoint(fixture(name), folder / name, convert, wiring::torch_room());
+    jobs::convert_checkpoint(fixture(name), folder / name, convert);
     const jobs::ModelFiles model = jobs::open_model((folder / name).string(), std::nullopt);
     GradientAsked asked;
     asked.ids = one["ids"].get<std::vector<TokenId>>();
@@ -117,15 +118,20 @@ double apart_from_captum(double scale) {
   return worst;
 }
 
-TEST(GradientsTest, AgreeWithCaptum) { EXPECT_LT(apart_from_captum(1), 1e-4); }
+TEST(GradientsTest, AgreeWithCaptum) {
+  MEDGEN_NEEDS_TORCH();
+  EXPECT_LT(apart_from_captum(1), 1e-4);
+}
 
 TEST(GradientsTest, AreNotCaptumsWhereTheyAreOffByAThousandth) {
+  MEDGEN_NEEDS_TORCH();
   EXPECT_GT(apart_from_captum(1.001), 1e-4);
 }
 
 // Without what attention and the feed-forward layers add, each token is followed by what it alone
 // makes likely.
 TEST(GradientsTest, GiveAllInfluenceToTheOneTokenThatTheModelReads) {
+  MEDGEN_NEEDS_TORCH();
   const ModelConfig config = gradient_config();
   const Parameters parameters = made_parameters(config, {"c_proj"});
   for (const GradientMethod method : kMethods) {
@@ -146,6 +152,7 @@ TEST(GradientsTest, GiveAllInfluenceToTheOneTokenThatTheModelReads) {
 }
 
 TEST(GradientsTest, GiveNoneWhereTheModelIgnoresWhatItReads) {
+  MEDGEN_NEEDS_TORCH();
   const ModelConfig config = gradient_config();
   const Parameters parameters = made_parameters(config, {"ln_f.weight"});
   for (const GradientMethod method : kMethods) {
@@ -156,6 +163,7 @@ TEST(GradientsTest, GiveNoneWhereTheModelIgnoresWhatItReads) {
 }
 
 TEST(GradientsTest, IntegratedGradientsAddUpToTheChangeOfTheLogProbability) {
+  MEDGEN_NEEDS_TORCH();
   const ModelConfig config = gradient_config();
   const Parameters parameters = made_parameters(config, {});
   GradientAsked asked{.ids = kIds, .targets = {5}, .steps = 300, .baseline = 0, .threads = 1};
@@ -169,6 +177,7 @@ TEST(GradientsTest, IntegratedGradientsAddUpToTheChangeOfTheLogProbability) {
 }
 
 TEST(GradientsTest, AskedTogetherTargetsGetWhatEachGetsAlone) {
+  MEDGEN_NEEDS_TORCH();
   const ModelConfig config = gradient_config();
   const Parameters parameters = made_parameters(config, {});
   const GradientInfluence both =
@@ -181,6 +190,7 @@ TEST(GradientsTest, AskedTogetherTargetsGetWhatEachGetsAlone) {
 }
 
 TEST(GradientsTest, WhatIsOutOfRangeIsRefused) {
+  MEDGEN_NEEDS_TORCH();
   const ModelConfig config = gradient_config();
   const Parameters parameters = made_parameters(config, {});
   const auto refusal = [&](const GradientAsked& asked) {
