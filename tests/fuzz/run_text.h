@@ -14,8 +14,8 @@
 #include "records/record_file.h"
 #include "research/evaluation.h"
 #include "research/sample.h"
-#include "why/marked_text.h"
 #include "why/agree_terms.h"
+#include "why/marked_text.h"
 
 namespace medgen::fuzz {
 
