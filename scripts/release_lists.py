@@ -25,6 +25,7 @@ import sys
 # By package name without its numbers: the licence of the library itself, as its Debian copyright file says.
 LINKED = {
     "libc": "LGPL-2.1-or-later",
+    "libdivsufsort": "MIT",
     "libedit": "BSD-3-Clause",
     "libfmt": "MIT",
     "libgcc-s": "GPL-3.0-or-later WITH GCC-exception-3.1",

@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kMarkOn = "\x1b[30;48;5;222m";
+constexpr const char* kMarkOn = "\x1b[38;5;16;48;5;222m";
 constexpr const char* kMarkOff = "\x1b[0m";
 
 std::string numbers_of(const why::TraceMark& mark) {

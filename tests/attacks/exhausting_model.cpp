@@ -115,9 +115,18 @@ std::string copied_arguments() {
 std::string text_longer_than_the_file() { return std::string("X\xff\xff\xff\xff", 5); }
 
 // The tiny model's embedding of tokens lies elsewhere in its record.
+// As medgen itself writes it.
+std::string layout_of_the_embedding() {
+  const auto number = [](char low, char high) {
+    return std::string("\x8a\x08") + low + high + std::string(6, '\0');
+  };
+  const std::string thirty = number(30, 0);
+  return number(0, 0) + "(" + number(300 - 256, 1) + thirty + "t(" + thirty + number(1, 0) + "t";
+}
+
 Tamper with_layout(const std::string& layout) {
   return [layout](Records& records) {
-    replace_once(bytes_of(records, "data.pkl"), pickle::layout(0, {300, 30}, {30, 1}), layout);
+    replace_once(bytes_of(records, "data.pkl"), layout_of_the_embedding(), layout);
   };
 }
 

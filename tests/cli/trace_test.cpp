@@ -82,7 +82,7 @@ TEST_F(TraceCliTest, MarksPassagesInTheTextAndTellsOfThemBelow) {
   EXPECT_THAT(titles.out, HasSubstr("notes, document 1, n1, titled \"A <b>note\", CC0"));
   const RunResult color =
       run({"trace", "--index", path("index"), "--color", "always", "She says: " + kNote});
-  EXPECT_THAT(color.out, HasSubstr("\x1b[30;48;5;222m" + kNote));
+  EXPECT_THAT(color.out, HasSubstr("\x1b[38;5;16;48;5;222m" + kNote));
   const RunResult none = run({"trace", "--index", path("index"), "Nothing at all."});
   EXPECT_THAT(none.out, HasSubstr("No passage of 8 tokens or more"));
 }

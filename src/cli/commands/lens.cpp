@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
@@ -22,6 +23,7 @@
 #include "medgen/error.h"
 #include "report/lens_page.h"
 #include "safety/notice.h"
+#include "terminal/wrap.h"
 #include "text/utf8.h"
 
 namespace medgen::cli {
@@ -111,8 +113,9 @@ std::string text_of(const Tokenizer& tokenizer, TokenId id) {
 
 class LensTables {
  public:
-  LensTables(const why::LensResult& lens, const Tokenizer& tokenizer, std::size_t top)
-      : lens_(lens), tokenizer_(tokenizer), top_(top) {}
+  // Of the likeliest tokens as many are shown as `columns` have room for.
+  LensTables(const why::LensResult& lens, const Tokenizer& tokenizer, std::size_t top, int columns)
+      : lens_(lens), tokenizer_(tokenizer), top_(top), columns_(columns) {}
 
   std::string text() const {
     std::string out;
@@ -130,6 +133,13 @@ class LensTables {
     return share < 1e-6 ? "<0.0001 %" : fmt::format("{:.3g} %", 100 * share);
   }
 
+  // Whether there was room for it in the row.
+  bool add_to_row(std::string& row, const std::string& piece) const {
+    if (terminal::width_of(row) + terminal::width_of(piece) > columns_) return false;
+    row += piece;
+    return true;
+  }
+
   std::string layers(const why::LensPosition& position) const {
     std::string out = fmt::format(
         "after token {} of {}, {}: what each layer would say next, and where {} stands there\n"
@@ -139,15 +149,17 @@ class LensTables {
         "layer", "entropy", "divergence", "rank", "share");
     for (std::size_t layer = 0; layer < position.layers.size(); ++layer) {
       const why::LayerReading& reading = position.layers[layer];
-      out += fmt::format("{:12}{:8.3f}{:12.4f}{:7}{:>12} {}",
-                         layer == 0 ? "embeddings" : fmt::to_string(layer), reading.entropy,
-                         reading.divergence, reading.rank, percent(reading.probability),
-                         reading.agrees ? "=" : " ");
+      std::string row = fmt::format("{:12}{:8.3f}{:12.4f}{:7}{:>12} {}",
+                                    layer == 0 ? "embeddings" : fmt::to_string(layer),
+                                    reading.entropy, reading.divergence, reading.rank,
+                                    percent(reading.probability), reading.agrees ? "=" : " ");
+      const char* blanks = " ";
       for (const why::LikelyToken& token : reading.top) {
-        out += " " + quoted(token.id) + " " + percent(token.probability) + " ";
+        const std::string piece = blanks + quoted(token.id) + " " + percent(token.probability);
+        if (!add_to_row(row, piece)) break;
+        blanks = "  ";
       }
-      out.pop_back();
-      out += "\n";
+      out += row + "\n";
     }
     return out;
   }
@@ -170,9 +182,9 @@ class LensTables {
     return out;
   }
 
-  // The tokens that get most, of a row of weights.
+  // `out` begins the line: the tokens that get most, of a row of weights.
   template <typename Weight>
-  std::string most(const std::vector<Weight>& weights, std::size_t row) const {
+  std::string most(std::string out, const std::vector<Weight>& weights, std::size_t row) const {
     const std::size_t tokens = lens_.tokens.size();
     const auto of_row = std::span<const Weight>(weights).subspan(row * tokens, tokens);
     std::vector<std::size_t> order;
@@ -181,10 +193,10 @@ class LensTables {
     std::stable_sort(order.begin(), order.end(),
                      [&](std::size_t a, std::size_t b) { return of_row[a] > of_row[b]; });
     order.resize(std::min(order.size(), top_));
-    std::string out;
     for (const std::size_t at : order) {
-      out += fmt::format("  {}({}) {}", quoted(lens_.tokens[at]), at + 1,
-                         percent(static_cast<double>(of_row[at])));
+      const std::string piece = fmt::format("  {}({}) {}", quoted(lens_.tokens[at]), at + 1,
+                                            percent(static_cast<double>(of_row[at])));
+      if (!add_to_row(out, piece)) break;
     }
     return out + "\n";
   }
@@ -192,16 +204,17 @@ class LensTables {
   std::string attention(std::size_t row) const {
     std::string out = "layer:head  what it reads most, with the token's number in the text\n";
     for (const why::HeadWeights& head : lens_.heads) {
-      out += fmt::format("{:10}", fmt::format("{}:{}", head.layer, head.head)) +
-             most(head.weights, row);
+      const std::string name = fmt::format("{}:{}", head.layer, head.head);
+      out += most(fmt::format("{:10}", name), head.weights, row);
     }
-    if (!lens_.rollout.empty()) out += fmt::format("{:10}", "rollout") + most(lens_.rollout, row);
+    if (!lens_.rollout.empty()) out += most(fmt::format("{:10}", "rollout"), lens_.rollout, row);
     return out;
   }
 
   const why::LensResult& lens_;
   const Tokenizer& tokenizer_;
   std::size_t top_;
+  int columns_;
 };
 
 Json token_json(const Tokenizer& tokenizer, TokenId id) {
@@ -334,9 +347,11 @@ int lens_command(const Arguments& words) {
     Messages::plain(why::kLensMeaning);
     if (!lens.heads.empty() || !lens.rollout.empty()) Messages::plain(why::kAttentionMeaning);
   }
+  const bool terminal = is_terminal(STDOUT_FILENO);
+  const int columns = terminal ? terminal_columns(STDOUT_FILENO) : std::numeric_limits<int>::max();
   Output output(STDOUT_FILENO);
   output.write(a.json ? lens_json(lens, model, model.precision()).dump() + "\n"
-                      : LensTables(lens, tokenizer, request.top).text());
+                      : LensTables(lens, tokenizer, request.top, columns).text());
   output.flush();
   return kExitFine;
 }
