@@ -26,7 +26,7 @@ std::string little_endian(std::uint64_t value, int bytes) {
   return text;
 }
 
-std::string pickled(std::int64_t number) {
+std::string pickled_number(std::int64_t number) {
   return std::string("\x8a\x08").append(little_endian(static_cast<std::uint64_t>(number), 8));
 }
 
@@ -175,15 +175,15 @@ std::string pickled_tensor(const ParameterSpec& spec, StorageType storage, std::
   std::int64_t stride = count_of(spec);
   for (const std::int64_t size : spec.shape) {
     stride /= size;
-    shape += pickled(size);
-    strides += pickled(stride);
+    shape += pickled_number(size);
+    strides += pickled_number(stride);
   }
   const char* type = storage == StorageType::kFloat16 ? "HalfStorage" : "FloatStorage";
   return fmt::format(
       "ctorch._utils\n_rebuild_tensor_v2\n(({}ctorch\n{}\n{}{}{}tQ{}({}t({}t\x89"
       "ccollections\nOrderedDict\n)RtR",
       pickled("storage"), type, pickled(fmt::to_string(record)), pickled("cpu"),
-      pickled(count_of(spec)), pickled(std::int64_t{0}), shape, strides);
+      pickled_number(count_of(spec)), pickled_number(0), shape, strides);
 }
 
 void write_archive(const std::filesystem::path& file, const std::vector<TextRecord>& texts,
