@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "base/random.h"
@@ -89,6 +90,11 @@ double quantile(std::vector<double>& values, double share) {
 }
 
 }  // namespace
+
+nlohmann::ordered_json interval_json(const std::optional<Interval>& interval) {
+  using Json = nlohmann::ordered_json;
+  return interval ? Json{interval->low, interval->high} : Json(nullptr);
+}
 
 double PromptSums::value() const {
   return statistic(std::accumulate(top.begin(), top.end(), 0.0),

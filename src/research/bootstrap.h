@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <vector>
@@ -11,6 +12,8 @@ namespace medgen::research {
 struct Interval {
   double low = 0, high = 0;
 };
+// [low, high], or null.
+nlohmann::ordered_json interval_json(const std::optional<Interval>& interval);
 
 // A statistic that is a ratio of two sums over prompts, or the exponential of one.
 struct PromptSums {

@@ -126,10 +126,6 @@ Json texts_json(const jobs::AuditedTexts& texts) {
           {"recited_tokens", share_json(texts.recited)}};
 }
 
-Json interval_json(const std::optional<research::Interval>& interval) {
-  return interval ? Json{interval->low, interval->high} : Json(nullptr);
-}
-
 Json audit_json(const jobs::AuditResult& result, const jobs::AuditAsked& asked) {
   Json json = {{"format", 1},
                {"model", result.model_name},

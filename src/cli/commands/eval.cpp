@@ -156,10 +156,6 @@ Json score_json(const research::TextScore& score) {
           {"documents", score.documents}};
 }
 
-Json interval_json(const std::optional<research::Interval>& interval) {
-  return interval ? Json{interval->low, interval->high} : Json(nullptr);
-}
-
 Json calibration_json(const research::Calibration& made) {
   Json bins = Json::array();
   for (const research::CalibrationBin& bin : made.bins) {
