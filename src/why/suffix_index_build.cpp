@@ -190,8 +190,7 @@ class IndexBuilder {
   }
 
   std::string report_json() const {
-    using Json = nlohmann::ordered_json;
-    Json sources = Json::array();
+    nlohmann::ordered_json sources = nlohmann::ordered_json::array();
     for (const corpus::ShardSource& source : shards_.sources()) {
       sources.push_back({{"source", source.source},
                          {"group", source.group},
@@ -199,20 +198,20 @@ class IndexBuilder {
                          {"tokens", source.train.tokens},
                          {"sha256", source.train.sha256}});
     }
-    const Json object = {{"format_version", kIndexFormat},
-                         {"tool_version", std::string(version())},
-                         {"tokenizer",
-                          {{"sha256", shards_.tokenizer().sha256},
-                           {"kind", shards_.tokenizer().kind},
-                           {"vocab_size", shards_.tokenizer().vocab_size},
-                           {"eos_id", shards_.tokenizer().eos_id}}},
-                         {"totals",
-                          {{"documents", report_.documents},
-                           {"named_documents", report_.named_documents},
-                           {"tokens", report_.tokens},
-                           {"bytes", report_.bytes}}},
-                         {"sources", sources}};
-    return object.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    const nlohmann::ordered_json object = {{"format_version", kIndexFormat},
+                                           {"tool_version", std::string(version())},
+                                           {"tokenizer",
+                                            {{"sha256", shards_.tokenizer().sha256},
+                                             {"kind", shards_.tokenizer().kind},
+                                             {"vocab_size", shards_.tokenizer().vocab_size},
+                                             {"eos_id", shards_.tokenizer().eos_id}}},
+                                           {"totals",
+                                            {{"documents", report_.documents},
+                                             {"named_documents", report_.named_documents},
+                                             {"tokens", report_.tokens},
+                                             {"bytes", report_.bytes}}},
+                                           {"sources", sources}};
+    return object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   }
 
   const corpus::Shards& shards_;
