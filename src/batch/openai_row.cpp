@@ -17,8 +17,8 @@ void take_openai_prompt_of_one(const Json& prompt, BatchRow& row) {
   } else if (prompt.is_string()) {
     take_prompt(prompt.get<std::string>(), row);
   } else {
-    refuse("bad_prompt", std::string("the prompt is a JSON ") + prompt.type_name() +
-                             ": give a string, or a list of token ids");
+    refuse_row("bad_prompt", std::string("the prompt is a JSON ") + prompt.type_name() +
+                                 ": give a string, or a list of token ids");
   }
 }
 
@@ -27,13 +27,14 @@ void take_openai_prompt(const Json& prompt, BatchRow& row) {
   const bool list = prompt.is_array() && !prompt.empty() && !prompt[0].is_number();
   if (!list) return take_openai_prompt_of_one(prompt, row);
   if (prompt.size() > kMostPrompts) {
-    refuse("bad_prompt", fmt::format("the prompt is a list of {} prompts: give at most {} in a row",
-                                     prompt.size(), kMostPrompts));
+    refuse_row("bad_prompt",
+               fmt::format("the prompt is a list of {} prompts: give at most {} in a row",
+                           prompt.size(), kMostPrompts));
   }
   for (const Json& one : prompt) {
     if (!one.is_string() && !one.is_array()) {
-      refuse("bad_prompt", std::string("the prompt is a list that holds a JSON ") +
-                               one.type_name() + ": give texts or lists of token ids");
+      refuse_row("bad_prompt", std::string("the prompt is a list that holds a JSON ") +
+                                   one.type_name() + ": give texts or lists of token ids");
     }
     BatchRow single;
     take_openai_prompt_of_one(one, single);
@@ -58,17 +59,18 @@ void take_openai(const Json& object, const std::vector<std::string>& spellings, 
     return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
   };
   if (text_of("url") == "/v1/chat/completions") {
-    refuse("unsupported_request",
-           "it asks for /v1/chat/completions, and a model of this kind continues a text, it does "
-           "not chat: give the url /v1/completions, and a \"prompt\" in place of \"messages\"");
+    refuse_row(
+        "unsupported_request",
+        "it asks for /v1/chat/completions, and a model of this kind continues a text, it does "
+        "not chat: give the url /v1/completions, and a \"prompt\" in place of \"messages\"");
   }
   if (text_of("method") != "POST" || text_of("url") != "/v1/completions") {
-    refuse("unsupported_request",
-           "it asks for something other than POST /v1/completions, which is all there is");
+    refuse_row("unsupported_request",
+               "it asks for something other than POST /v1/completions, which is all there is");
   }
   const auto body = object.find("body");
   if (body == object.end() || !body->is_object()) {
-    refuse("no_body", "it has no body: give an object with the prompt");
+    refuse_row("no_body", "it has no body: give an object with the prompt");
   }
   const Json& prompt = required_prompt(*body, "prompt");
   for (const auto& [name, value] : body->items()) {
@@ -77,12 +79,13 @@ void take_openai(const Json& object, const std::vector<std::string>& spellings, 
     if (name == "best_of" && value == body->value("n", Json(1))) continue;
     const char* own = openai_setting(name, value);
     if (own == nullptr) {
-      refuse("unsupported_setting",
-             "the body sets a field that is not supported here, or a value that is not supported; "
-             "allowed are model, prompt, max_tokens, n, temperature, top_p, stop, seed, logprobs, "
-             "logit_bias, presence_penalty, frequency_penalty, best_of equal to n, user, metadata, "
-             "and of vLLM's top_k, min_p, repetition_penalty, length_penalty, ignore_eos, "
-             "min_tokens");
+      refuse_row(
+          "unsupported_setting",
+          "the body sets a field that is not supported here, or a value that is not supported; "
+          "allowed are model, prompt, max_tokens, n, temperature, top_p, stop, seed, logprobs, "
+          "logit_bias, presence_penalty, frequency_penalty, best_of equal to n, user, metadata, "
+          "and of vLLM's top_k, min_p, repetition_penalty, length_penalty, ignore_eos, "
+          "min_tokens");
     }
     const bool off = name == "top_k" && value == -1;
     if (*own != '\0') row.settings[own] = off ? Json(0) : value;

@@ -22,27 +22,28 @@ Json parse_object(const std::string& text) {
   auto object = base::parse_json<Json>(text);
   if (object.is_discarded()) {
     if (base::json_depth(text) > base::kMaxJsonDepth) {
-      refuse("json_too_deep",
-             fmt::format("its JSON is nested more deeply than {} levels: give a flatter object",
-                         base::kMaxJsonDepth));
+      refuse_row("json_too_deep",
+                 fmt::format("its JSON is nested more deeply than {} levels: give a flatter object",
+                             base::kMaxJsonDepth));
     }
     if (base::json_members(text) > base::kMaxJsonMembers) {
-      refuse("too_many_members",
-             fmt::format("it has an object of more than {} members: give fewer, or a list",
-                         base::kMaxJsonMembers));
+      refuse_row("too_many_members",
+                 fmt::format("it has an object of more than {} members: give fewer, or a list",
+                             base::kMaxJsonMembers));
     }
-    refuse("invalid_json",
-           "it is " + base::json_fault(text, "not valid JSON") + ": give one JSON object per line");
+    refuse_row("invalid_json", "it is " + base::json_fault(text, "not valid JSON") +
+                                   ": give one JSON object per line");
   }
   if (!object.is_object()) {
-    refuse("not_an_object", std::string("it is a JSON ") + object.type_name() +
-                                ": give an object such as {\"id\": \"a\", \"prompt\": \"...\"}");
+    refuse_row("not_an_object",
+               std::string("it is a JSON ") + object.type_name() +
+                   ": give an object such as {\"id\": \"a\", \"prompt\": \"...\"}");
   }
   if (base::repeats_a_member(text)) {
     const std::string place = base::json_repeated_key(text);
-    refuse("duplicate_field", "a field is given twice" +
-                                  (place.empty() ? std::string() : " (" + place + ")") +
-                                  ": give each once");
+    refuse_row("duplicate_field", "a field is given twice" +
+                                      (place.empty() ? std::string() : " (" + place + ")") +
+                                      ": give each once");
   }
   return object;
 }
@@ -55,18 +56,19 @@ std::ptrdiff_t characters(std::string_view text) {
 void check_text(std::string_view text, base::Encoding encoding) {
   if (const auto offset = text::find_invalid_utf8(text)) {
     if (encoding != base::Encoding::kUtf8) {
-      refuse("invalid_encoding",
-             fmt::format("{} does not define what stands behind its first {} characters: give the "
-                         "`encoding` that the file has",
-                         base::name_of(encoding), characters(text.substr(0, *offset))));
+      refuse_row(
+          "invalid_encoding",
+          fmt::format("{} does not define what stands behind its first {} characters: give the "
+                      "`encoding` that the file has",
+                      base::name_of(encoding), characters(text.substr(0, *offset))));
     }
-    refuse("invalid_utf8",
-           fmt::format("it is not valid UTF-8 at byte {} of the row: convert the file to UTF-8",
-                       *offset));
+    refuse_row("invalid_utf8",
+               fmt::format("it is not valid UTF-8 at byte {} of the row: convert the file to UTF-8",
+                           *offset));
   }
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
-    refuse("nul_byte",
-           fmt::format("it holds a NUL at byte {} of the row: give plain text in UTF-8", nul));
+    refuse_row("nul_byte",
+               fmt::format("it holds a NUL at byte {} of the row: give plain text in UTF-8", nul));
   }
 }
 
@@ -96,7 +98,8 @@ std::string columns_found(const std::vector<std::string>& columns) {
 
 void check_extra(const std::string& name) {
   if (records::is_member(name)) {
-    refuse("reserved_field", "the field \"" + name + "\" has a name that results use: rename it");
+    refuse_row("reserved_field",
+               "the field \"" + name + "\" has a name that results use: rename it");
   }
 }
 
@@ -170,8 +173,8 @@ BatchRow RowParser::parse(const RawRow& raw, std::uint64_t position) const {
   row.key = position + 1;
   try {
     if (raw.too_long) {
-      refuse("row_too_long",
-             fmt::format("it is longer than the {} bytes that a row may have", kMaxRowBytes));
+      refuse_row("row_too_long",
+                 fmt::format("it is longer than the {} bytes that a row may have", kMaxRowBytes));
     }
     check_text(raw.text, encoding_);
     if (format_ == InputFormat::kText) {
@@ -204,14 +207,15 @@ void RowParser::parse_json(const std::string& text, BatchRow& row) const {
 void RowParser::parse_csv(const RawRow& raw, BatchRow& row) const {
   const std::vector<std::string>& fields = raw.fields;
   if (!raw.csv_error.empty()) {
-    refuse("bad_quotes",
-           "it breaks the rules of CSV (RFC 4180): " + raw.csv_error +
-               "; put a field that contains quotes or line breaks in quotes, and double each quote "
-               "inside");
+    refuse_row(
+        "bad_quotes",
+        "it breaks the rules of CSV (RFC 4180): " + raw.csv_error +
+            "; put a field that contains quotes or line breaks in quotes, and double each quote "
+            "inside");
   }
   if (fields.size() != columns_.size()) {
-    refuse("wrong_columns",
-           fmt::format("it has {} fields, the header {}", fields.size(), columns_.size()));
+    refuse_row("wrong_columns",
+               fmt::format("it has {} fields, the header {}", fields.size(), columns_.size()));
   }
   Json object = Json::object();
   for (std::size_t i = 0; i < fields.size(); ++i) {
@@ -247,7 +251,7 @@ void RowParser::take_plain(const Json& object, const std::vector<std::string>& s
   if (!is_about_prompt(kPromptIds) || !has_value(object, kPromptIds)) {
     prompt = text_prompt(object, prompt_name_);
   } else if (prompt_name_ != kPromptIds && has_value(object, prompt_name_)) {
-    refuse("bad_prompt", "it has a prompt and prompt_ids: give one of them");
+    refuse_row("bad_prompt", "it has a prompt and prompt_ids: give one of them");
   } else {
     take_prompt_ids(object[kPromptIds], kPromptIds, row);
   }
@@ -257,7 +261,7 @@ void RowParser::take_plain(const Json& object, const std::vector<std::string>& s
     if (name == prompt_name_ || name == id_name_ || is_about_prompt(name)) continue;
     if (kind_of(name, fields_) == FieldKind::kUnclear) unclear.push_back(name);
   }
-  if (!unclear.empty()) refuse(kUnclearField, unclear_fields(unclear, fields_, false));
+  if (!unclear.empty()) refuse_row(kUnclearField, unclear_fields(unclear, fields_, false));
   member = 0;
   for (const auto& [name, value] : object.items()) {
     const std::size_t here = member++;

@@ -10,14 +10,15 @@
 
 namespace medgen::batch {
 
-void refuse(const char* code, const std::string& message) { throw Refused{{code, message}}; }
+void refuse_row(const char* code, const std::string& message) { throw Refused{{code, message}}; }
 
 void take_prompt(std::string prompt, BatchRow& row) {
   if (prompt.find('\0') != std::string::npos) {
-    refuse("nul_byte", "the prompt holds a NUL character: give plain text");
+    refuse_row("nul_byte", "the prompt holds a NUL character: give plain text");
   }
   row.prompt = std::move(prompt);
-  if (row.prompt.empty()) refuse("no_prompt", "the prompt is empty: give at least one character");
+  if (row.prompt.empty())
+    refuse_row("no_prompt", "the prompt is empty: give at least one character");
 }
 
 namespace {
@@ -40,12 +41,12 @@ void take_id(const Json& id, std::string_view spelling, BatchRow& row) {
                      : id.is_number()         ? whole_number(spelling)
                                               : "";
   if (!id.is_string() && text.empty()) {
-    refuse("bad_id",
-           std::string("the id is a JSON ") + id.type_name() + ": give a string or a whole number");
+    refuse_row("bad_id", std::string("the id is a JSON ") + id.type_name() +
+                             ": give a string or a whole number");
   }
   if (text.empty() || text.size() > kMaxIdBytes) {
-    refuse("bad_id",
-           fmt::format("the id is {} bytes long: give 1 to {}", text.size(), kMaxIdBytes));
+    refuse_row("bad_id",
+               fmt::format("the id is {} bytes long: give 1 to {}", text.size(), kMaxIdBytes));
   }
   // Of a number beyond 64 bits only the text has all digits.
   constexpr std::size_t kExactDigits = 15;
@@ -59,25 +60,27 @@ void take_id(const Json& id, std::string_view spelling, BatchRow& row) {
 void add_setting(const std::string& name, const Json& value, BatchRow& row) {
   if (value.is_null()) return;
   if (row.settings.contains(name)) {
-    refuse("bad_setting",
-           "it sets " + name + " both by itself and within \"settings\": give it once");
+    refuse_row("bad_setting",
+               "it sets " + name + " both by itself and within \"settings\": give it once");
   }
   row.settings[name] = value;
 }
 
 void add_settings(const Json& settings, BatchRow& row) {
   if (!settings.is_object() && !settings.is_null()) {
-    refuse("bad_setting",
-           std::string("its field \"settings\" is a JSON ") + settings.type_name() +
-               ": give an object such as {\"top_p\": 0.9}, or `carry` settings if it is your own");
+    refuse_row(
+        "bad_setting",
+        std::string("its field \"settings\" is a JSON ") + settings.type_name() +
+            ": give an object such as {\"top_p\": 0.9}, or `carry` settings if it is your own");
   }
   for (const auto& [name, value] : settings.items()) {
     if (!engine::is_setting(name)) {
       const std::string nearest = engine::nearest_setting(name);
-      refuse("bad_setting",
-             fmt::format("\"settings\" holds {}, which is no setting{}", base::json_key_shown(name),
-                         nearest.empty() ? std::string(": docs/SAMPLING.md lists them")
-                                         : "; did you mean \"" + nearest + "\"?"));
+      refuse_row(
+          "bad_setting",
+          fmt::format("\"settings\" holds {}, which is no setting{}", base::json_key_shown(name),
+                      nearest.empty() ? std::string(": docs/SAMPLING.md lists them")
+                                      : "; did you mean \"" + nearest + "\"?"));
     }
     add_setting(name, value, row);
   }
@@ -92,30 +95,30 @@ void take_prompt_ids(const Json& ids, const char* name, BatchRow& row) {
   try {
     engine::from_json(ids, name, row.prompt_ids);
   } catch (const Error& error) {
-    refuse("bad_prompt", error.what());
+    refuse_row("bad_prompt", error.what());
   }
   if (row.prompt_ids.empty()) {
-    refuse("no_prompt", std::string(name) + " holds no ids: give at least one");
+    refuse_row("no_prompt", std::string(name) + " holds no ids: give at least one");
   }
 }
 
 void take_specials(const Json& object, BatchRow& row) {
   if (!has_value(object, kSpecials)) return;
   if (!object[kSpecials].is_boolean()) {
-    refuse("bad_prompt", std::string("specials is a JSON ") + object[kSpecials].type_name() +
-                             ": give true or false");
+    refuse_row("bad_prompt", std::string("specials is a JSON ") + object[kSpecials].type_name() +
+                                 ": give true or false");
   }
   row.specials = object[kSpecials].get<bool>();
   if (*row.specials && !row.prompt_ids.empty()) {
-    refuse("bad_prompt",
-           "specials is true beside prompt_ids, which are tokens already: leave it out");
+    refuse_row("bad_prompt",
+               "specials is true beside prompt_ids, which are tokens already: leave it out");
   }
 }
 
 const Json& required_prompt(const Json& object, const char* name) {
   const auto prompt = object.find(name);
   if (prompt == object.end() || prompt->is_null()) {
-    refuse("no_prompt", "it has no prompt: give one, or say with `prompt_column` where it is");
+    refuse_row("no_prompt", "it has no prompt: give one, or say with `prompt_column` where it is");
   }
   return *prompt;
 }
@@ -123,8 +126,8 @@ const Json& required_prompt(const Json& object, const char* name) {
 std::string text_prompt(const Json& object, const std::string& name) {
   const Json& prompt = required_prompt(object, name.c_str());
   if (!prompt.is_string()) {
-    refuse("bad_prompt",
-           std::string("the prompt is a JSON ") + prompt.type_name() + ": give a string");
+    refuse_row("bad_prompt",
+               std::string("the prompt is a JSON ") + prompt.type_name() + ": give a string");
   }
   return prompt.get<std::string>();
 }

@@ -17,7 +17,7 @@ struct Refused {
   RowError error;
 };
 
-[[noreturn]] void refuse(const char* code, const std::string& message);
+[[noreturn]] void refuse_row(const char* code, const std::string& message);
 
 // Fields beside the prompt that say what it is.
 inline constexpr const char* kPromptIds = "prompt_ids";
