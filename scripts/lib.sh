@@ -90,6 +90,6 @@ install_packages() {
 build_preset() {
   local preset=$1
   shift
-  (cd "$root" && cmake --preset "$preset" ${MEDGEN_UNITY:+"-DCMAKE_UNITY_BUILD=$MEDGEN_UNITY"} &&
+  (cd "$root" && cmake --preset "$preset" ${UNITY_BUILD:+"-DCMAKE_UNITY_BUILD=$UNITY_BUILD"} &&
     cmake --build --preset "$preset" "$@") </dev/null >&2
 }
