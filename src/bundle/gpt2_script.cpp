@@ -191,7 +191,7 @@ ScriptModule transformer(const ModelConfig& config) {
   ScriptModule blocks{"Blocks", {}, {}, ""};
   std::string calls;
   for (int layer = 0; layer < config.n_layer; ++layer) {
-    blocks.modules.emplace_back(fmt::to_string(layer), block(config, layer));
+    blocks.modules.push_back({fmt::to_string(layer), block(config, layer)});
     calls += fmt::format("    x = getattr(self.h, \"{}\").forward(x, position_ids, mask, cache)\n",
                          layer);
   }
@@ -213,7 +213,7 @@ ScriptModule gpt2_script(const ModelConfig& config) {
                      {},
                      {{"transformer", transformer(config)}},
                      fill_in(kModelSource, {{"head", tied ? "transformer.wte" : "lm_head"}})};
-  if (!tied) model.modules.emplace_back("lm_head", embedding());
+  if (!tied) model.modules.push_back({"lm_head", embedding()});
   return model;
 }
 

@@ -12,7 +12,6 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "bundle/config.h"
@@ -22,12 +21,19 @@ namespace medgen::bundle {
 // The module in which TorchScript's classes are: GPT2 is __torch__.medgen.GPT2.
 inline constexpr const char* kScriptFolder = "__torch__.medgen";
 
+struct ScriptMember;
+
 // An object of a class. Objects of one class have equal members and methods.
 struct ScriptModule {
-  std::string type;                                           // the class, in kScriptFolder
-  std::vector<std::string> parameters;                        // tensors, by name
-  std::vector<std::pair<std::string, ScriptModule>> modules;  // by name
+  std::string type;                     // the class, in kScriptFolder
+  std::vector<std::string> parameters;  // tensors, by name
+  std::vector<ScriptMember> modules;
   std::string methods;  // source, four blanks a level; may be empty
+};
+
+struct ScriptMember {
+  std::string name;
+  ScriptModule module;
 };
 
 // The parameters' paths are the names of parameter_specs(config). Throws as validate() does.
