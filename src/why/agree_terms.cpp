@@ -169,7 +169,12 @@ std::vector<std::string> parse_terms(std::string_view text) {
     };
     if (line.size() > kLongestTerm) refuse(fmt::format("has {} bytes", line.size()));
     if (text::find_invalid_utf8(line)) refuse("is not UTF-8");
-    if (term_words(line).empty()) refuse("has neither a letter nor a digit");
+    const std::vector<TermWord> words = term_words(line);
+    if (words.empty()) refuse("has neither a letter nor a digit");
+    if (!std::all_of(words.begin() + 1, words.end(),
+                     [](const TermWord& word) { return word.after_blanks; })) {
+      refuse("has a sign between two words, where only blanks are looked for");  // as in mg/ml
+    }
     if (terms.size() == kMostTerms) {
       base::refuse(fmt::format("there are more than {} terms: give fewer", kMostTerms));
     }

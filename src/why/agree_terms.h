@@ -29,8 +29,8 @@ inline constexpr std::size_t kMostTerms = 10'000;
 inline constexpr std::size_t kLongestTerm = 200;  // bytes
 
 // A term on each line; blank lines are passed over. Throws Error(kUsage), with the line's number
-// and not its words, for what is no term: not UTF-8, without a letter or digit, longer than
-// kLongestTerm; and for more than kMostTerms or none.
+// and not its words, for what is no term: not UTF-8, without a letter or digit, with a sign
+// between its words, longer than kLongestTerm; and for more than kMostTerms or none.
 std::vector<std::string> parse_terms(std::string_view text);
 
 // Reads a file of at most 1 MiB. Throws what parse_terms() throws, and Error(kUsage) for a file

@@ -63,6 +63,7 @@ TEST(AgreeTermsTest, WhatIsNoTermIsRefusedByItsLineAndNotRepeated) {
               AllOf(HasSubstr("line 2"), HasSubstr("201 bytes"), Not(HasSubstr("xx"))));
   EXPECT_THAT(refusal("a\n\n\xff"), AllOf(HasSubstr("line 3"), HasSubstr("UTF-8")));
   EXPECT_THAT(refusal("..."), HasSubstr("neither a letter nor a digit"));
+  EXPECT_THAT(refusal("cough\nmg/ml"), AllOf(HasSubstr("line 2"), HasSubstr("a sign between")));
   EXPECT_THAT(refusal("\n \n"), HasSubstr("holds none"));
   std::string many;
   for (std::size_t i = 0; i <= kMostTerms; ++i) many += "a\n";
