@@ -44,6 +44,14 @@ std::string read_descriptor(int descriptor, std::uint64_t max_bytes, std::string
   return content;
 }
 
+void declare_text(CommandLine& line, std::optional<std::string>& text,
+                  std::optional<std::string>& prompt_file, const std::string& about) {
+  line.positional("TEXT", text, false, about);
+  line.text("--prompt-file", reads("FILE"), prompt_file,
+            "Read the text from FILE (- is standard input).");
+  line.exclude("TEXT", "--prompt-file");
+}
+
 void declare_prompt_tokens(CommandLine& line, std::optional<std::string>& prompt_ids,
                            bool& specials) {
   line.text("--prompt-ids", "JSON", prompt_ids,

@@ -32,6 +32,10 @@ void note_blank_at_end(std::string_view prompt, const Messages& messages);
 // Says what of a text on the command line may be left behind, if somebody is there to read it.
 void note_text_on_command_line(const Messages& messages);
 
+// TEXT, of which `about` is the help, or --prompt-file in its place.
+void declare_text(CommandLine& line, std::optional<std::string>& text,
+                  std::optional<std::string>& prompt_file, const std::string& about);
+
 // --prompt-ids and --specials, of a command with a TEXT and --prompt-file.
 void declare_prompt_tokens(CommandLine& line, std::optional<std::string>& prompt_ids,
                            bool& specials);

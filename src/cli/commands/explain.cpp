@@ -44,10 +44,7 @@ ExplainArguments parse_explain(const Arguments& words) {
       "Shows how the decoding settings change the next token's probabilities, step by step: how "
       "many tokens and how much probability each step leaves, and which tokens are left at the "
       "end.");
-  line.positional("TEXT", a.text, false, "Text whose next token is explained.");
-  line.text("--prompt-file", reads("FILE"), a.prompt_file,
-            "Read the text from FILE (- is standard input).");
-  line.exclude("TEXT", "--prompt-file");
+  declare_text(line, a.text, a.prompt_file, "Text whose next token is explained.");
   declare_prompt_tokens(line, a.prompt_ids, a.specials);
   line.flag(
       "--jsonl", a.jsonl,

@@ -48,10 +48,7 @@ LensArguments parse_lens(const Arguments& words) {
                    "Shows what each layer of the model would say next, what each part of it adds "
                    "to the logit of a word, and where its heads read. It shows how the model "
                    "works, and nothing about a person.");
-  line.positional("TEXT", a.text, false, "Text whose next token is looked at.");
-  line.text("--prompt-file", reads("FILE"), a.prompt_file,
-            "Read the text from FILE (- is standard input).");
-  line.exclude("TEXT", "--prompt-file");
+  declare_text(line, a.text, a.prompt_file, "Text whose next token is looked at.");
   declare_prompt_tokens(line, a.prompt_ids, a.specials);
   line.flag("--all", a.all, "After every token of the text instead of the last one alone.");
   line.number("--top", a.top, "How many tokens to name for each layer; 1 to 1000. Default: 5.");

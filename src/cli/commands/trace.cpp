@@ -41,14 +41,11 @@ TraceArguments parse_trace(const Arguments& words) {
       "Marks the passages of a text that stand word for word in training text, with how often, and "
       "in which documents. What stands there need not be true, and what does not may have been "
       "learnt there all the same.");
-  line.positional("TEXT", a.text, false, "The text to trace; with --continue the prompt.");
-  line.text("--prompt-file", reads("FILE"), a.prompt_file,
-            "Read the text from FILE (- is standard input).");
+  declare_text(line, a.text, a.prompt_file, "The text to trace; with --continue the prompt.");
   line.text("--record", reads("FILE"), a.record,
             fmt::format("Trace the generated texts of a file of records (of generate --json, batch "
                         "or sweep) instead, at most {}.",
                         jobs::kMostTracedTexts));
-  line.exclude("TEXT", "--prompt-file");
   line.exclude("TEXT", "--record");
   line.exclude("--prompt-file", "--record");
   line.flag("--continue", a.go_on,

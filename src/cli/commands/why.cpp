@@ -41,12 +41,8 @@ struct WhyArguments {
 };
 
 void declare_why_texts(CommandLine& line, WhyArguments& a) {
-  line.positional(
-      "TEXT", a.text, false,
-      "Text that is continued. Without it: --prompt-file, standard input, or --record.");
-  line.text("--prompt-file", reads("FILE"), a.prompt_file,
-            "Read the text from FILE (- is standard input).");
-  line.exclude("TEXT", "--prompt-file");
+  declare_text(line, a.text, a.prompt_file,
+               "Text that is continued. Without it: --prompt-file, standard input, or --record.");
   declare_prompt_tokens(line, a.prompt_ids, a.specials);
   line.flag("--truncate-prompt", a.truncate,
             "Keep only the end of a text that does not fit, leaving room for the continuation, and "
