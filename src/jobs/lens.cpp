@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/refuse.h"
+#include "engine/slots.h"
 #include "medgen/error.h"
 #include "why/rollout.h"
 
@@ -96,30 +97,17 @@ class LensTrace : public native::Observer {
   std::vector<std::vector<float>> means_;  // of each layer, [tokens, tokens]
 };
 
-// A slot for as long as a text is read.
-class LensSlot {
- public:
-  explicit LensSlot(Backend& backend) : backend_(backend), slot_(backend.acquire_slot()) {}
-  LensSlot(const LensSlot&) = delete;
-  LensSlot& operator=(const LensSlot&) = delete;
-  ~LensSlot() { backend_.release_slot(slot_); }
-  int number() const { return slot_; }
-
- private:
-  Backend& backend_;
-  int slot_;
-};
-
 // Runs `tokens` past the trace; calls `read` with the first position of each chunk.
 template <typename Read>
 void observe_text(native::NativeBackend& backend, const std::vector<TokenId>& tokens,
                   LensTrace& trace, const Read& read) {
-  const LensSlot slot(backend);
+  engine::Slots slots(backend);
+  const int slot = slots.acquire();
   std::vector<Row> rows;
   for (std::size_t first = 0; first < tokens.size(); first += kLensChunk) {
     rows.clear();
     for (std::size_t i = first; i < std::min(first + kLensChunk, tokens.size()); ++i) {
-      rows.push_back({slot.number(), tokens[i], static_cast<int>(i), false});
+      rows.push_back({slot, tokens[i], static_cast<int>(i), false});
     }
     backend.observe(rows, trace);
     read(first);

@@ -10,6 +10,7 @@
 
 #include "base/refuse.h"
 #include "engine/row_loops.h"
+#include "engine/slots.h"
 #include "medgen/error.h"
 
 namespace medgen::research {
@@ -30,25 +31,6 @@ std::uint64_t count_words(std::string_view text) {
   return words;
 }
 
-// Slots that are always released.
-class SlotLease {
- public:
-  explicit SlotLease(Backend& backend) : backend_(backend) {}
-  SlotLease(const SlotLease&) = delete;
-  SlotLease& operator=(const SlotLease&) = delete;
-  ~SlotLease() {
-    for (const int slot : slots_) backend_.release_slot(slot);
-  }
-  int acquire() {
-    slots_.push_back(backend_.acquire_slot());
-    return slots_.back();
-  }
-
- private:
-  Backend& backend_;
-  std::vector<int> slots_;
-};
-
 void check(const ScoredSequence& sequence, const BackendInfo& info) {
   const std::size_t size = sequence.tokens.size();
   if (sequence.first_scored < 1 || size > static_cast<std::size_t>(info.n_positions) + 1) {
@@ -67,7 +49,7 @@ class Wave {
       : backend_(backend), sequences_(sequences), results_(results), guesses_(guesses) {}
 
   void run(std::span<const std::size_t> members, std::size_t rows) {
-    SlotLease lease(backend_);
+    engine::Slots lease(backend_);
     std::vector<int> slots;
     std::size_t longest = 0;
     for (const std::size_t i : members) {

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "base/refuse.h"
+#include "engine/slots.h"
 #include "session/wipe.h"
 #include "text/utf8.h"
 
@@ -19,20 +20,6 @@ namespace {
 constexpr std::string_view kPunctuation = ".,;:!?\"'()[]";
 constexpr std::size_t kRowsOfAStep = 64;
 constexpr int kTokensOfAWord = 8;
-
-// A slot of the back end, given back on every way out.
-class HeldSlot {
- public:
-  explicit HeldSlot(Backend& backend) : backend_(backend), slot_(backend.acquire_slot()) {}
-  HeldSlot(const HeldSlot&) = delete;
-  HeldSlot& operator=(const HeldSlot&) = delete;
-  ~HeldSlot() { backend_.release_slot(slot_); }
-  int get() const { return slot_; }
-
- private:
-  Backend& backend_;
-  int slot_;
-};
 
 std::string folded(std::string_view word) {
   std::string made(word);
@@ -118,13 +105,14 @@ std::size_t word_end(std::string_view text) {
 // From the slot that holds `context` on.
 std::string spelled_out(Backend& backend, const Tokenizer& tokenizer, int base, std::size_t context,
                         TokenId token) {
-  const HeldSlot slot(backend);
-  backend.share_cache(base, slot.get(), static_cast<int>(context));
+  engine::Slots slots(backend);
+  const int slot = slots.acquire();
+  backend.share_cache(base, slot, static_cast<int>(context));
   std::string text = tokenizer.token_bytes(token);
   auto position = static_cast<int>(context);
   for (int i = 0; i < kTokensOfAWord && word_end(text) == std::string::npos; ++i, ++position) {
     if (position >= backend.info().n_positions) break;
-    const Row row{slot.get(), token, position, true};
+    const Row row{slot, token, position, true};
     token = likeliest(backend.step({&row, 1}), 1).front().token;
     if (token == tokenizer.eos_id()) break;
     text += tokenizer.token_bytes(token);
@@ -157,9 +145,10 @@ std::vector<double> word_probabilities(Backend& backend, const Tokenizer& tokeni
   tokens.insert(tokens.end(), completion.tokens.begin(), completion.tokens.end());
   std::vector<double> logprobs;
   if (!completion.tokens.empty()) {
-    const HeldSlot slot(backend);
+    engine::Slots slots(backend);
+    const int slot = slots.acquire();
     tokens.pop_back();  // nothing is asked about what comes after the last one
-    run_tokens(backend, slot.get(), tokens, 0, prompt.size() - 1,
+    run_tokens(backend, slot, tokens, 0, prompt.size() - 1,
                [&](std::size_t i, std::span<const float> logits) {
                  const TokenId next = completion.tokens[i + 1 - prompt.size()];
                  logprobs.push_back(static_cast<double>(logits[static_cast<std::size_t>(next)]) -
@@ -192,9 +181,10 @@ Place place_before(const Tokenizer& tokenizer, const Completion& completion,
 
 std::vector<Alternative> alternatives(Backend& backend, const Tokenizer& tokenizer,
                                       const std::vector<TokenId>& context, int count) {
-  const HeldSlot base(backend);
+  engine::Slots slots(backend);
+  const int base = slots.acquire();
   std::vector<Candidate> candidates;
-  run_tokens(backend, base.get(), context, 0, context.size() - 1,
+  run_tokens(backend, base, context, 0, context.size() - 1,
              [&](std::size_t, std::span<const float> logits) {
                // Some of them spell the same word, or none.
                candidates = likeliest(logits, static_cast<std::size_t>(count) * 2);
@@ -203,7 +193,7 @@ std::vector<Alternative> alternatives(Backend& backend, const Tokenizer& tokeniz
   for (const Candidate& candidate : candidates) {
     if (static_cast<int>(found.size()) == count) break;
     if (candidate.token == tokenizer.eos_id()) continue;
-    std::string text = spelled_out(backend, tokenizer, base.get(), context.size(), candidate.token);
+    std::string text = spelled_out(backend, tokenizer, base, context.size(), candidate.token);
     const bool known = std::any_of(found.begin(), found.end(),
                                    [&](const Alternative& one) { return one.text == text; });
     if (known || text.find_first_not_of(kBlanks) == std::string::npos) continue;

@@ -17,26 +17,6 @@ constexpr std::size_t kMostLogitBytes = std::size_t{128} << 20U;
 constexpr std::size_t kMostRows = 2048;
 constexpr std::size_t kTargetsPerPiece = 8;  // that a thread takes at a time
 
-// Slots that are always released.
-class TakenSlots {
- public:
-  explicit TakenSlots(Backend& backend) : backend_(backend) {}
-  TakenSlots(const TakenSlots&) = delete;
-  TakenSlots& operator=(const TakenSlots&) = delete;
-  ~TakenSlots() {
-    for (const int slot : slots_) backend_.release_slot(slot);
-  }
-  int take() {
-    slots_.push_back(backend_.acquire_slot());
-    return slots_.back();
-  }
-  std::size_t count() const { return slots_.size(); }
-
- private:
-  Backend& backend_;
-  std::vector<int> slots_;
-};
-
 }  // namespace
 
 PrefixScores::PrefixScores(Backend& backend, int vocabulary, ScoredText base,
@@ -45,21 +25,15 @@ PrefixScores::PrefixScores(Backend& backend, int vocabulary, ScoredText base,
       vocabulary_(std::min(vocabulary, backend.info().vocab_size)),
       base_(std::move(base)),
       before_step_(std::move(before_step)),
+      slots_(backend),
       most_rows_(std::clamp<std::size_t>(
           kMostLogitBytes / (sizeof(float) * static_cast<std::size_t>(backend.info().vocab_size)),
           1, kMostRows)) {
   check(base_);
-  base_slot_ = backend_.acquire_slot();
-  try {
-    add_rows(base_, base_slot_, 0, base_scores_);
-    run();
-  } catch (...) {
-    backend_.release_slot(base_slot_);
-    throw;
-  }
+  base_slot_ = slots_.acquire();
+  add_rows(base_, base_slot_, 0, base_scores_);
+  run();
 }
-
-PrefixScores::~PrefixScores() { backend_.release_slot(base_slot_); }
 
 void PrefixScores::check(const ScoredText& text) const {
   const std::size_t context = static_cast<std::size_t>(backend_.info().n_positions);
@@ -134,18 +108,20 @@ std::vector<std::vector<double>> PrefixScores::of(std::span<const ScoredText> te
   std::vector<std::vector<double>> scores(texts.size());
   const auto most_slots = static_cast<std::size_t>(std::max(1, backend_.info().max_slots - 1));
   for (std::size_t next = 0; next < texts.size();) {
-    TakenSlots slots(backend_);
+    engine::Slots slots(backend_);
+    std::size_t taken = 0;
     do {
       const ScoredText& text = texts[next];
       check(text);
       if (text.first_scored < text.tokens.size()) {
         const std::size_t shared = shared_with_base(text);
-        const int slot = slots.take();
+        const int slot = slots.acquire();
+        ++taken;
         if (shared > 0) backend_.share_cache(base_slot_, slot, static_cast<int>(shared));
         add_rows(text, slot, shared, scores[next]);
       }
       ++next;
-    } while (next < texts.size() && slots.count() < most_slots &&
+    } while (next < texts.size() && taken < most_slots &&
              rows_.size() + texts[next].tokens.size() <= most_rows_);
     run();
   }

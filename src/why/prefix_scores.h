@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/slots.h"
 #include "medgen/backend.h"
 #include "medgen/tokenizer.h"
 
@@ -23,9 +24,6 @@ class PrefixScores {
   // stop; it may be empty. Throws Error(kUsage) for a text that does not fit the context.
   PrefixScores(Backend& backend, int vocabulary, ScoredText base,
                std::function<void()> before_step = {});
-  ~PrefixScores();
-  PrefixScores(const PrefixScores&) = delete;
-  PrefixScores& operator=(const PrefixScores&) = delete;
 
   // Of tokens[first_scored] and those after it; natural, with the bits that generating them would
   // give.
@@ -54,8 +52,9 @@ class PrefixScores {
   int vocabulary_;
   ScoredText base_;
   std::function<void()> before_step_;
+  engine::Slots slots_;
   std::size_t most_rows_;  // of a step
-  int base_slot_;
+  int base_slot_ = 0;
   std::vector<double> base_scores_;
   std::vector<Row> rows_;
   std::vector<Target> targets_;  // of the rows that want logits
